@@ -1,0 +1,171 @@
+"""The layouts on disk: published RelBERT checkpoints (read) and the portable layout (read and written).
+
+The portable layout holds nothing but sentence-transformers' own modules, so it loads with a plain
+``SentenceTransformer(path)``: a chat template writes the prompt (sentence-transformers hands a pair over as one message
+for each word), :class:`MultiVectorMask` hides tokens from the pooling, :class:`Pooling` takes the mean. Its
+``config.json`` carries the ``relbert_config`` of the published checkpoints too, for the reference library and for
+reading it back into the fast modules.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sentence_transformers.base.modality import InputFormatter
+from sentence_transformers.base.modules import Module, Transformer
+from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.util import load_file_path
+from transformers import PreTrainedTokenizerBase
+
+from st_relbert.modules import PromptTemplate, RelationPooling
+from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
+
+REFERENCE_MAX_LENGTH = 64
+"""The length at which the reference library cuts prompts unless told otherwise."""
+
+_PROBES = [("Tokyo", "Japan"), ("New York City", "the USA"), ("mother-in-law", "café"), ("東京", "3.14")]
+
+
+@dataclass(frozen=True)
+class RelBERTConfig:
+    """How a checkpoint was trained to read pairs: ``relbert_config`` in its ``config.json``."""
+
+    template: str
+    aggregation: str
+    max_length: int | None
+    """Where prompts are cut; None leaves it to the tokenizer's own setting."""
+
+
+def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTConfig | None:
+    """Read how a checkpoint, portable or published, reads pairs.
+
+    Args:
+        model_name_or_path: A folder or a hub id.
+        **hub_kwargs: ``token``, ``cache_folder``, ``revision``, ``local_files_only``.
+
+    Returns:
+        The configuration, or None for an encoder that RelBERT has not trained.
+
+    Raises:
+        ValueError: If the checkpoint was written by an older version, without a key that is needed.
+    """
+    config = _read_json(model_name_or_path, "config.json", hub_kwargs) or {}
+    if "relbert_config" not in config:
+        return None
+    relbert_config = config["relbert_config"]
+    for key in ("template", "aggregation_mode"):
+        if not relbert_config.get(key):
+            raise ValueError(
+                f"The relbert_config of {model_name_or_path!r} has no {key!r} (it has: "
+                f"{', '.join(sorted(relbert_config)) or 'nothing'}), as written by old versions of relbert. "
+                "Pass `template` and `pooling` for an encoder without relbert_config, or add the key to config.json."
+            )
+    max_length = None
+    if _read_json(model_name_or_path, "modules.json", hub_kwargs) is None:  # published, not portable
+        finetuning = _read_json(model_name_or_path, "finetuning_config.json", hub_kwargs) or {}
+        max_length = finetuning.get("max_length", REFERENCE_MAX_LENGTH)
+    return RelBERTConfig(relbert_config["template"], relbert_config["aggregation_mode"], max_length)
+
+
+def portable_modules(prompt: PromptTemplate, pooling: RelationPooling) -> list[Module]:
+    """Write a pipeline in sentence-transformers' own modules; the encoder is shared, not copied.
+
+    Args:
+        prompt: The input module.
+        pooling: The output module, already part of a model.
+
+    Returns:
+        Modules that give the same vectors as the two, to be saved.
+
+    Raises:
+        ValueError: If there is no such form: for the reduction ``"sum"``, and for a tokenizer that splits the prompt
+            in another way when its special tokens are written out.
+    """
+    if pooling.reduction != "mean":
+        raise ValueError(
+            f"A model with reduction {pooling.reduction!r} has no portable form: sentence-transformers' pooling takes "
+            "means. Set reduction='mean' to save it (the cosines are the same)."
+        )
+    prompt.config.relbert_config = {"template": prompt.template, "aggregation_mode": pooling.aggregation}
+    modules: list[Module] = [_portable_transformer(prompt)]
+    if pooling.aggregation == "mask":
+        modules.append(MultiVectorMask(keep_only_token_ids=[pooling.mask_token_id]))
+    elif pooling.aggregation == "average_no_mask" and MASK in prompt.template:
+        skiplist = MultiVectorMask([prompt.tokenizer.mask_token], skiplist_tasks=["query", "document"])
+        skiplist.resolve_with_tokenizer(prompt.tokenizer)
+        modules.append(skiplist)
+    return [*modules, Pooling(pooling.embedding_dimension, "mean")]
+
+
+def _portable_transformer(prompt: PromptTemplate) -> Transformer:
+    """A plain Transformer on the same encoder, which writes the same prompts by a chat template."""
+    for gap in ("", " "):
+        transformer = _with_chat_template(prompt, gap)
+        if _same_tokens(transformer, prompt):
+            return transformer
+    raise ValueError(
+        f"{type(prompt.tokenizer).__name__} splits the template {prompt.template!r} in another way when the special "
+        "tokens are written out, so the model has no portable form and cannot be saved. Use a template that begins "
+        "and ends with a word."
+    )
+
+
+def _with_chat_template(prompt: PromptTemplate, gap: str) -> Transformer:
+    # The same object without our preprocessing: nothing is loaded twice, and an update of the weights reaches both.
+    transformer = copy.copy(prompt)
+    transformer.__class__ = Transformer
+    tokenizer = copy.deepcopy(prompt.tokenizer)
+    tokenizer.chat_template = _chat_template(Template(prompt.template), tokenizer, gap)
+    text = prompt.modality_config["text"]
+    transformer.modality_config = {"text": text, "message": {**text, "format": "flat"}}
+    transformer.processor = tokenizer
+    transformer.input_formatter = InputFormatter(
+        model_type=prompt.config.model_type, message_format="flat", processor=tokenizer
+    )
+    transformer.input_formatter.supported_modalities = ["text", "message"]
+    return transformer
+
+
+def _chat_template(template: Template, tokenizer: PreTrainedTokenizerBase, gap: str) -> str:
+    """The template in Jinja, special tokens written out, since chat templates add none."""
+    start, end = _special_tokens(tokenizer)
+    slots = {SUBJECT: "head.content", OBJECT: "tail.content", MASK: json.dumps(tokenizer.mask_token)}
+    parts = [slots.get(part, json.dumps(part, ensure_ascii=False)) for part in template.parts]
+    prompt = " ~ ".join([json.dumps(start + gap), *parts, json.dumps(end)])
+    return (
+        "{%- set head = messages | selectattr('role', 'equalto', 'query') | first -%}"
+        "{%- set tail = messages | selectattr('role', 'equalto', 'document') | first -%}"
+        "{%- if head is not defined or tail is not defined -%}"
+        "{{- raise_exception('This model reads pairs of words, got a single text. "
+        'Write one pair as [("head", "tail")], a list that holds one tuple.\') -}}'
+        "{%- endif -%}"
+        "{{- " + prompt + " -}}"
+    )
+
+
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
+    """The text of the special tokens that the tokenizer puts before and after a text."""
+    ids = tokenizer("x")["input_ids"]
+    bare = tokenizer("x", add_special_tokens=False)["input_ids"]
+    before = next(index for index in range(len(ids)) if ids[index : index + len(bare)] == bare)
+    start, end = ids[:before], ids[before + len(bare) :]
+    return "".join(tokenizer.convert_ids_to_tokens(start)), "".join(tokenizer.convert_ids_to_tokens(end))
+
+
+def _same_tokens(transformer: Transformer, prompt: PromptTemplate) -> bool:
+    ours, theirs = prompt.preprocess(_PROBES)["input_ids"], transformer.preprocess(_PROBES)["input_ids"]
+    return torch.equal(ours, theirs)
+
+
+def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    path = load_file_path(model_name_or_path, filename, **hub_kwargs)
+    if path is None:
+        return None
+    with open(path, encoding="utf-8") as file:
+        content: dict[str, Any] = json.load(file)
+    return content

@@ -1,0 +1,50 @@
+"""What a saved relation-embedding model says about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardData
+from torch import nn
+
+CITATION = """
+@inproceedings{ushio-etal-2021-distilling,
+    title = "Distilling Relation Embeddings from Pretrained Language Models",
+    author = "Ushio, Asahi and Camacho-Collados, Jose and Schockaert, Steven",
+    booktitle = "Proceedings of the 2021 Conference on Empirical Methods in Natural Language Processing",
+    year = "2021",
+    publisher = "Association for Computational Linguistics",
+    url = "https://aclanthology.org/2021.emnlp-main.712",
+}
+"""
+
+
+@dataclass
+class RelBERTModelCardData(SentenceTransformerModelCardData):
+    """Model card data whose examples are pairs of words and whose citations name RelBERT.
+
+    Sentence-transformers encodes the examples at every save; its own are sentences, which no pair model reads.
+    """
+
+    task_name: str = "relational similarity, analogy questions, lexical relation classification and relation search"
+    tags: list[str] = field(
+        default_factory=lambda: [
+            "sentence-transformers",
+            "sentence-similarity",
+            "feature-extraction",
+            "relation-embeddings",
+            "relbert",
+        ]
+    )
+
+    def __post_init__(self) -> None:
+        """Set the example pairs: two capitals, and one of another relation."""
+        super().__post_init__()
+        self.usage_examples: list[Any] = [["Tokyo", "Japan"], ["Paris", "France"], ["finger", "hand"]]
+        self.citations = {"RelBERT": CITATION}
+
+    def set_losses(self, losses: list[nn.Module]) -> None:
+        """Cite the losses of a training run, and RelBERT."""
+        super().set_losses(losses)
+        self.citations = {"RelBERT": CITATION, **self.citations}

@@ -1,0 +1,121 @@
+"""The input module: a pair of words in, the token vectors of its prompt out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from sentence_transformers.base.modules import Transformer
+from tokenizers import Encoding
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from st_relbert.modules.prompt_tokenizer import PromptTokenizer
+from st_relbert.pairs import Pair, as_pairs
+from st_relbert.templates import DEFAULT_TEMPLATE, Template
+
+
+class PromptTemplate(Transformer):
+    """A Transformer that reads word pairs through a prompt template.
+
+    It is sentence-transformers' :class:`~sentence_transformers.base.modules.Transformer` but for the preprocessing:
+    a pair is written into the template and the prompt is tokenised. Words are data: one that spells a special token
+    (``[MASK]``, ``</s>``) or a placeholder (``<obj>``) is tokenised as text. A prompt longer than
+    :attr:`max_seq_length` loses its end, as long as head, tail and mask each stand whole in the rest; else it is an
+    error. Prompts are always padded on the right, where padding changes no encoder's positions.
+
+    Args:
+        model_name_or_path: A Hugging Face encoder, hub id or folder.
+        template: A name of :data:`st_relbert.templates.NAMED_TEMPLATES` or a text with ``<subj>``, ``<obj>`` and
+            usually ``<mask>``.
+        **kwargs: See :class:`~sentence_transformers.base.modules.Transformer`.
+
+    Raises:
+        ValueError: If the template is unknown or lacks a placeholder; if it has a ``<mask>`` but the tokenizer has no
+            mask token; if the tokenizer is not a fast one.
+
+    Source: Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.1.
+    """
+
+    config_keys = [*Transformer.config_keys, "template"]
+
+    def __init__(self, model_name_or_path: str, *, template: str = DEFAULT_TEMPLATE, **kwargs: Any) -> None:
+        super().__init__(model_name_or_path, **kwargs)
+        self.modality_config = {"text": self.modality_config["text"]}
+        self.input_formatter.supported_modalities = ["text"]
+        self.tokenizer.padding_side = "right"
+        self._prompt_tokenizer = PromptTokenizer(self.tokenizer)
+        self.template = template
+
+    @property
+    def template(self) -> str:
+        """The template's text."""
+        return self._template.text
+
+    @template.setter
+    def template(self, name_or_text: str) -> None:
+        template = Template.of(name_or_text)
+        if template.has_mask and not self._prompt_tokenizer.mask:
+            raise ValueError(
+                f"The template {template.text!r} has a <mask>, but {type(self.tokenizer).__name__} has no mask token. "
+                "Use a template without <mask>, and the pooling 'average'."
+            )
+        self._template = template
+
+    def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Write pairs into the template and tokenise the prompts.
+
+        Args:
+            inputs: Pairs of words, each a tuple, list or array of two strings.
+            prompt: Not supported; the template is the prompt.
+            **kwargs: ``max_length`` lowers :attr:`max_seq_length` for this call, as the trainer's argument of this
+                name does. Others (``task``) are accepted for sentence-transformers' sake and change nothing.
+
+        Returns:
+            ``input_ids`` and ``attention_mask``, both int64 of shape ``(pairs, tokens)``, and ``modality``.
+
+        Raises:
+            ValueError: If an input is not a pair of words, or :attr:`max_seq_length` cuts off a word or the mask.
+        """
+        if prompt:
+            raise ValueError(f"Got the prompt {prompt!r}, but pairs are read through a template. Set `template` instead.")
+        if len(inputs) == 0:
+            return {}
+        pairs = as_pairs(inputs)
+        limit = kwargs.get("max_length") or self.max_seq_length
+        token_ids = [
+            self._cut(pair, encoding, limit) for pair, encoding in zip(pairs, self._tokenize(pairs), strict=True)
+        ]
+        return {**self._pad(token_ids), "modality": "text"}
+
+    def _tokenize(self, pairs: list[Pair]) -> list[Encoding]:
+        for head, tail in pairs:
+            self._prompt_tokenizer.check_word(head)
+            self._prompt_tokenizer.check_word(tail)
+        return self._prompt_tokenizer(self._template.render(pairs, self._prompt_tokenizer.mask))
+
+    def _cut(self, pair: Pair, encoding: Encoding, limit: int | None) -> list[int]:
+        """The token ids of a prompt; cut at ``limit`` as the reference cuts, but never into what pooling needs."""
+        ids: list[int] = encoding.ids
+        if limit is None or len(ids) <= limit:
+            return ids
+        end = next(index for index, special in enumerate(reversed(encoding.special_tokens_mask)) if not special)
+        kept = limit - end
+        needed = self._template.essential_length(pair, self._prompt_tokenizer.mask)
+        if kept < 1 or encoding.offsets[kept - 1][1] < needed:
+            head, tail = pair
+            raise ValueError(
+                f"The prompt of the pair ({head[:40]!r}, {tail[:40]!r}) has {len(ids)} tokens, but max_seq_length is "
+                f"{limit}: cutting it would lose the head, the tail or the mask. Shorten the words (they have "
+                f"{len(head)} and {len(tail)} characters) or raise max_seq_length, where the encoder allows it."
+            )
+        return ids[:kept] + ids[len(ids) - end :]
+
+    def _pad(self, token_ids: list[list[int]]) -> dict[str, Tensor]:
+        pad_id = self.tokenizer.pad_token_id or 0
+        rows = [torch.tensor(ids) for ids in token_ids]
+        return {
+            "input_ids": pad_sequence(rows, batch_first=True, padding_value=pad_id),
+            "attention_mask": pad_sequence([torch.ones_like(row) for row in rows], batch_first=True),
+        }

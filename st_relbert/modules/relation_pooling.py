@@ -1,0 +1,105 @@
+"""The output module: token vectors in, one relation vector a pair out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import torch
+from sentence_transformers.base.model import BaseModel
+from sentence_transformers.base.modules import Module
+from torch import Tensor
+
+from st_relbert.templates import MASK
+
+Aggregation = Literal["average_no_mask", "average", "mask"]
+Reduction = Literal["mean", "sum"]
+
+AGGREGATIONS: tuple[str, ...] = get_args(Aggregation)
+REDUCTIONS: tuple[str, ...] = get_args(Reduction)
+
+
+class RelationPooling(Module):
+    """Pools the token vectors of a prompt into the vector of the relation.
+
+    Args:
+        embedding_dimension: The size ``d`` of the token vectors, which is that of the relation vectors too.
+        aggregation: Which tokens count. ``"average_no_mask"``: all but padding and mask tokens (special tokens such
+            as ``[CLS]`` count), RelBERT's best. ``"average"``: all but padding. ``"mask"``: the mask tokens only.
+        reduction: ``"mean"``, or ``"sum"`` as the reference library computes it. Cosines are the same; a classifier
+            on the raw vectors sees the difference, so ``"sum"`` reproduces published classification figures.
+
+    Raises:
+        ValueError: If an argument is not one of the known values; if the model it becomes part of has no mask token
+            where the aggregation needs one.
+
+    Source: Ushio et al. (2021), section 3.1; the reference sums (``relbert`` 2.0).
+    """
+
+    config_keys = ["embedding_dimension", "aggregation", "reduction"]
+
+    def __init__(
+        self,
+        embedding_dimension: int,
+        aggregation: Aggregation = "average_no_mask",
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__()
+        _check_known("pooling", aggregation, AGGREGATIONS)
+        _check_known("reduction", reduction, REDUCTIONS)
+        self.embedding_dimension = embedding_dimension
+        self.aggregation = aggregation
+        self.reduction = reduction
+        self.mask_token_id: int | None = None
+
+    def on_model_ready(self, model: BaseModel) -> None:
+        """Find the mask token of the model's tokenizer, and check that pooling will find it in the prompts.
+
+        Raises:
+            ValueError: If there is no mask token, or no ``<mask>`` in the template, but the aggregation needs it.
+        """
+        self.mask_token_id = model.tokenizer.mask_token_id
+        template = getattr(model[0], "template", MASK)
+        if self.aggregation != "mask":
+            return
+        if self.mask_token_id is None:
+            raise ValueError("The pooling 'mask' needs a mask token, but the tokenizer has none. Use 'average'.")
+        if MASK not in template:
+            raise ValueError(f"The pooling 'mask' needs a {MASK} in the template, but {template!r} has none.")
+
+    def forward(self, features: dict[str, Any]) -> dict[str, Any]:
+        """Add ``sentence_embedding``, ``(pairs, d)``, to the features.
+
+        Args:
+            features: ``token_embeddings`` ``(pairs, tokens, d)``, ``attention_mask`` and ``input_ids``
+                ``(pairs, tokens)``; padding may stand on either side. Nothing but the new key is written.
+        """
+        tokens: Tensor = features["token_embeddings"]
+        counted = self._counted_tokens(features).unsqueeze(-1)  # (pairs, tokens, 1)
+        # Summed in float32 at least: half precision loses digits over a prompt's tokens.
+        dtype = torch.promote_types(tokens.dtype, torch.float32)
+        pooled = (tokens * counted).sum(dim=1, dtype=dtype)  # (pairs, d)
+        if self.reduction == "mean":
+            pooled = pooled / counted.sum(dim=1)
+        features["sentence_embedding"] = pooled.to(tokens.dtype)
+        return features
+
+    def _counted_tokens(self, features: dict[str, Any]) -> Tensor:
+        """Which tokens take part: bool, ``(pairs, tokens)``."""
+        attended: Tensor = features["attention_mask"].bool()
+        if self.aggregation == "average" or self.mask_token_id is None:
+            return attended
+        is_mask = features["input_ids"] == self.mask_token_id
+        return attended & (is_mask if self.aggregation == "mask" else ~is_mask)
+
+    def get_embedding_dimension(self) -> int:
+        """The size of the relation vectors."""
+        return self.embedding_dimension
+
+    def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:
+        """Write the configuration; there are no weights."""
+        self.save_config(output_path)
+
+
+def _check_known(what: str, value: Any, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"Unknown {what} {value!r}, expected one of: {', '.join(sorted(known))}.")

@@ -1,0 +1,78 @@
+"""What counts as a word pair, and the errors for what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Pair: TypeAlias = tuple[str, str]
+"""A head word and a tail word; each may hold several words ("New York")."""
+
+
+def is_flat_pair(value: Any) -> bool:
+    """Whether ``value`` is one pair itself, rather than a batch of pairs.
+
+    >>> is_flat_pair(("Tokyo", "Japan")), is_flat_pair([("Tokyo", "Japan")])
+    (True, False)
+    """
+    if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
+        return False
+    return all(isinstance(word, str) for word in value)
+
+
+def as_pair(value: Any, where: str) -> Pair:
+    """Check one pair.
+
+    Args:
+        value: A tuple, list or array of two words.
+        where: How to name the pair in an error, for instance ``"pair 3"``.
+
+    Returns:
+        The pair as a tuple of two strings, the words unchanged.
+
+    Raises:
+        ValueError: If ``value`` is not two words that each hold something visible.
+    """
+    if isinstance(value, str):
+        raise ValueError(
+            f"{where} is the string {_shorten(value)}, expected two words. "
+            'Write one pair as [("head", "tail")], a list that holds one tuple.'
+        )
+    if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
+        raise ValueError(f'{where} is {_shorten(value)}, expected two words such as ("Tokyo", "Japan").')
+    head, tail = value
+    _check_word(head, f"the head of {where}")
+    _check_word(tail, f"the tail of {where}")
+    return head, tail
+
+
+def as_pairs(values: Iterable[Any], where: str = "pair") -> list[Pair]:
+    """Check a batch of pairs; see :func:`as_pair`.
+
+    >>> as_pairs([["Tokyo", "Japan"], ("Paris", "France")])
+    [('Tokyo', 'Japan'), ('Paris', 'France')]
+    """
+    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values)]
+
+
+def _check_word(word: Any, where: str) -> None:
+    if not isinstance(word, str):
+        raise ValueError(f"{where} is {_shorten(word)} of type {type(word).__name__}, expected a string.")
+    # The common case first: printable text that is more than blanks needs no closer look.
+    if word.isprintable() and not word.isspace() and word:
+        return
+    if any("\ud800" <= char <= "\udfff" for char in word):
+        raise ValueError(
+            f"{where} is {_shorten(word)}, which holds a lone surrogate and is no valid Unicode text. "
+            "Decode the source with its right encoding, or with errors='replace'."
+        )
+    # Tokenizers drop control and format characters: a word of nothing else would vanish from its prompt.
+    if not any(char.isprintable() and not char.isspace() for char in word):
+        raise ValueError(f"{where} is {_shorten(word)}, expected a word with at least one visible character.")
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

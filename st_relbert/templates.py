@@ -1,0 +1,128 @@
+"""Prompt templates: text with a place for the head, the tail and the mask token.
+
+The placeholders are those of RelBERT (Ushio et al., 2021, section 3.1): ``<subj>`` for the head, ``<obj>`` for the
+tail, ``<mask>`` for the language model's mask token.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from st_relbert.pairs import Pair
+
+SUBJECT, OBJECT, MASK = "<subj>", "<obj>", "<mask>"
+
+NAMED_TEMPLATES: dict[str, str] = {
+    "a": "Today, I finally discovered the relation between <subj> and <obj> : <subj> is the <mask> of <obj>",
+    # Two blanks before "is": as in the published checkpoints, whose tokens depend on it.
+    "b": "Today, I finally discovered the relation between <subj> and <obj> : <obj>  is <subj>'s <mask>",
+    "c": "Today, I finally discovered the relation between <subj> and <obj> : <mask>",
+    "d": (
+        "I wasn’t aware of this relationship, but I just read in the encyclopedia that "
+        "<subj> is the <mask> of <obj>"
+    ),
+    "e": (
+        "I wasn’t aware of this relationship, but I just read in the encyclopedia that "
+        "<obj>  is <subj>’s <mask>"
+    ),
+    "short": "I discovered: <subj> is the <mask> of <obj>",
+}
+"""The five templates of the RelBERT papers and a short one that costs half the tokens."""
+
+DEFAULT_TEMPLATE = "a"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A checked prompt template.
+
+    Args:
+        text: The template text with ``<subj>``, ``<obj>`` and, where the pooling needs it, ``<mask>``.
+
+    Raises:
+        ValueError: If ``<subj>`` or ``<obj>`` is missing.
+
+    Example:
+        >>> template = Template("<subj> is the <mask> of <obj>")
+        >>> template.render([("Tokyo", "Japan")], mask="[MASK]")
+        ['Tokyo is the [MASK] of Japan']
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        missing = [name for name in (SUBJECT, OBJECT) if name not in self.text]
+        if missing:
+            raise ValueError(
+                f"The template {self.text!r} has no {' and no '.join(missing)}. "
+                f"A template needs both {SUBJECT} (the head) and {OBJECT} (the tail), "
+                f"or be one of the named ones: {', '.join(sorted(NAMED_TEMPLATES))}."
+            )
+
+    @classmethod
+    def of(cls, name_or_text: str) -> Template:
+        """Look a named template up, or check a custom one.
+
+        Args:
+            name_or_text: A key of :data:`NAMED_TEMPLATES`, or template text.
+
+        Raises:
+            ValueError: If it is no known name and lacks a placeholder.
+        """
+        if not isinstance(name_or_text, str):
+            raise ValueError(f"The template is {name_or_text!r}, expected a name or a text with {SUBJECT} and {OBJECT}.")
+        return cls(NAMED_TEMPLATES.get(name_or_text, name_or_text))
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the template has a place for the mask token."""
+        return MASK in self.text
+
+    @property
+    def parts(self) -> list[str]:
+        """The template cut at its placeholders, placeholders included."""
+        return [part for part in re.split(f"({SUBJECT}|{OBJECT}|{MASK})", self.text) if part]
+
+    def render(self, pairs: list[Pair], mask: str) -> list[str]:
+        """Write the prompts of some pairs.
+
+        All places are filled at once, so a word that spells a placeholder stays a word.
+
+        Args:
+            pairs: The pairs.
+            mask: What stands for ``<mask>``.
+
+        Returns:
+            One prompt a pair.
+        """
+        slots = {SUBJECT: 0, OBJECT: 1, MASK: 2}
+        parts = [slots.get(part, part) for part in self.parts]
+        return [
+            "".join(part if isinstance(part, str) else (head, tail, mask)[part] for part in parts)
+            for head, tail in pairs
+        ]
+
+    def essential_length(self, pair: Pair, mask: str) -> int:
+        """How much of a prompt is needed at least: up to where head, tail and mask all stood once.
+
+        Args:
+            pair: The pair.
+            mask: What stands for ``<mask>``.
+
+        Returns:
+            A number of characters of the rendered prompt.
+
+        Example:
+            >>> Template.of("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
+            44
+        """
+        words = {SUBJECT: pair[0], OBJECT: pair[1], MASK: mask}
+        seen: set[str] = set()
+        length = essential = 0
+        for part in self.parts:
+            length += len(words.get(part, part))
+            if part in words and part not in seen:
+                seen.add(part)
+                essential = length
+        return essential
