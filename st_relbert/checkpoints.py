@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -158,14 +160,18 @@ def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
 
 
 def _same_tokens(transformer: Transformer, prompt: PromptTemplate) -> bool:
-    ours, theirs = prompt.preprocess(_PROBES)["input_ids"], transformer.preprocess(_PROBES)["input_ids"]
-    return torch.equal(ours, theirs)
+    # Uncut: the probes are about where the tokenizer splits, however short the model's prompts have to be.
+    ours = prompt.preprocess(_PROBES, max_length=sys.maxsize)
+    theirs = transformer.preprocess(_PROBES, processing_kwargs={"text": {"truncation": False}})
+    return torch.equal(ours["input_ids"], theirs["input_ids"])
 
 
 def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> dict[str, Any] | None:
     path = load_file_path(model_name_or_path, filename, **hub_kwargs)
     if path is None:
         return None
-    with open(path, encoding="utf-8") as file:
-        content: dict[str, Any] = json.load(file)
+    try:
+        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}), expected the {filename} of a saved model.") from error
     return content

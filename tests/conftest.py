@@ -5,10 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests import tiny
 
-# Nothing in the tests may reach for the hub.
+# Nothing in the tests may reach for the hub; read when the hub's client is imported, so set before.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+from tests import tiny  # noqa: E402
+
 
 
 @pytest.fixture(autouse=True)

@@ -69,8 +69,8 @@ class PromptTemplate(Transformer):
         Args:
             inputs: Pairs of words, each a tuple, list or array of two strings.
             prompt: Not supported; the template is the prompt.
-            **kwargs: ``max_length`` lowers :attr:`max_seq_length` for this call, as the trainer's argument of this
-                name does. Others (``task``) are accepted for sentence-transformers' sake and change nothing.
+            **kwargs: ``max_length`` stands in for :attr:`max_seq_length`, as the trainer's argument of this name
+                does. Others (``task``) are accepted for sentence-transformers' sake and change nothing.
 
         Returns:
             ``input_ids`` and ``attention_mask``, both int64 of shape ``(pairs, tokens)``, and ``modality``.

@@ -1,0 +1,186 @@
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer
+
+from st_relbert import RelBERT
+from st_relbert.modules import PromptTemplate, RelationPooling
+
+PAIRS = [("Tokyo", "Japan"), ("Paris", "France"), ("mother-in-law", "New York City")]
+
+
+@pytest.fixture
+def model(encoders):
+    return RelBERT(encoders["wordpiece"])
+
+
+def test_an_encoder_gets_template_a_and_average_no_mask(model):
+    assert isinstance(model[0], PromptTemplate) and isinstance(model[1], RelationPooling)
+    assert model.template.startswith("Today, I finally discovered")
+    assert (model.pooling, model.reduction) == ("average_no_mask", "mean")
+
+
+def test_pairs_give_float32_rows_and_one_pair_gives_a_vector(model):
+    vectors = model.encode(PAIRS)
+    assert vectors.shape == (3, 16) and vectors.dtype == np.float32
+    vector = model.encode(("Tokyo", "Japan"))
+    assert vector.shape == (16,)
+    np.testing.assert_allclose(vector, vectors[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        np.array(PAIRS),
+        np.array(PAIRS, dtype=object),
+        tuple(PAIRS),
+        [list(pair) for pair in PAIRS],
+        Dataset.from_dict({"pair": [list(pair) for pair in PAIRS]})["pair"],
+        Dataset.from_dict({"pair": [list(pair) for pair in PAIRS]})[:]["pair"],
+    ],
+)
+def test_every_kind_of_batch_gives_the_same(model, pairs):
+    np.testing.assert_allclose(model.encode(pairs), model.encode(PAIRS), atol=1e-6)
+
+
+@pytest.mark.parametrize("pair", [["Tokyo", "Japan"], np.array(["Tokyo", "Japan"])])
+def test_every_kind_of_single_pair_gives_the_same(model, pair):
+    np.testing.assert_allclose(model.encode(pair), model.encode(("Tokyo", "Japan")), atol=1e-6)
+
+
+def test_two_pairs_are_a_batch_of_two(model):
+    assert model.encode(PAIRS[:2]).shape == (2, 16)
+
+
+@pytest.mark.parametrize("empty", [[], (), np.empty((0, 2), dtype=object)])
+def test_no_pairs_give_no_rows(model, empty):
+    assert model.encode(empty).shape == (0, 16)
+    tensor = model.encode(empty, convert_to_tensor=True)
+    assert tensor.shape == (0, 16) and tensor.dtype == torch.float32
+    assert model.encode(empty, convert_to_numpy=False) == []
+    assert model.encode(empty, truncate_dim=8).shape == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("Tokyo", "the input is the string 'Tokyo'"),
+        (None, "the input is None"),
+        (3.5, "the input is 3.5"),
+        (["a", "b", "c"], "pair 0 is the string 'a'"),
+        ([("a", "b"), "c d"], "pair 1 is the string 'c d'"),
+        ([("a", "b"), ("c", "d", "e")], "pair 1 is"),
+        ([("a" * 50, "b"), ("c", None)], "the tail of pair 1 is None"),
+        (np.array([1, 2]), "the head of the input is .* expected a string"),
+    ],
+)
+def test_bad_input_is_named_by_its_place(model, bad, message):
+    """The place in the whole input: encode sorts by length before it makes batches."""
+    with pytest.raises(ValueError, match=message):
+        model.encode(bad, batch_size=1)
+
+
+def test_encode_query_and_encode_document_agree_with_encode(model):
+    for encode in (model.encode_query, model.encode_document):
+        np.testing.assert_allclose(encode(PAIRS), model.encode(PAIRS), atol=1e-6)
+        assert encode(("Tokyo", "Japan")).shape == (16,)
+
+
+def test_sum_is_the_mean_times_the_number_of_tokens(encoders):
+    mean, total = (RelBERT(encoders["wordpiece"], reduction=reduction) for reduction in ("mean", "sum"))
+    tokens = mean[0].preprocess([PAIRS[0]])["attention_mask"].sum().item() - 1  # the mask does not count
+    np.testing.assert_allclose(total.encode(PAIRS[0]), mean.encode(PAIRS[0]) * tokens, rtol=1e-4)
+
+
+def test_a_reloaded_model_equals_the_saved_one(encoder, tmp_path):
+    model = RelBERT(encoder, template="<subj> : <obj> <mask>", pooling="mask")
+    model.save_pretrained(str(tmp_path / "model"))
+    reloaded = RelBERT(tmp_path / "model")
+    assert (reloaded.template, reloaded.pooling) == (model.template, model.pooling)
+    assert np.array_equal(reloaded.encode(PAIRS), model.encode(PAIRS))
+
+
+def test_arguments_override_what_a_checkpoint_says(encoders, tmp_path):
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(tmp_path / "model"))
+    model = RelBERT(str(tmp_path / "model"), template="c", pooling="average")
+    assert model.template.endswith(": <mask>") and model.pooling == "average"
+    model.save_pretrained(str(tmp_path / "again"))
+    assert RelBERT(str(tmp_path / "again")).template == model.template
+
+
+def test_saving_leaves_the_model_as_it_was(model, tmp_path):
+    before = model.encode(PAIRS)
+    model.save_pretrained(str(tmp_path / "model"))
+    assert isinstance(model[0], PromptTemplate)
+    assert np.array_equal(model.encode(PAIRS), before)
+
+
+def test_an_encoder_of_a_sentence_transformer_is_used_without_its_pooling(encoders, tmp_path):
+    SentenceTransformer(encoders["wordpiece"]).save_pretrained(str(tmp_path / "plain"))
+    expected = RelBERT(encoders["wordpiece"]).encode(PAIRS)
+    np.testing.assert_allclose(RelBERT(str(tmp_path / "plain")).encode(PAIRS), expected, atol=1e-6)
+
+
+def test_pooling_across_processes_gives_the_same(model):
+    expected = model.encode(PAIRS)
+    pool = model.start_multi_process_pool(["cpu", "cpu"])
+    try:
+        np.testing.assert_allclose(model.encode(PAIRS, pool=pool, chunk_size=2), expected, atol=1e-6)
+    finally:
+        model.stop_multi_process_pool(pool)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("no/such/folder", "Cannot load a model from 'no/such/folder': Path no/such/folder not found"),
+        ("no-such-model", "Cannot load a model from 'no-such-model'"),
+    ],
+)
+def test_a_missing_model_is_a_clear_error(path, message):
+    with pytest.raises(ValueError, match=message):
+        RelBERT(path)
+
+
+def test_unusable_folders_are_clear_errors(encoders, tmp_path):
+    with pytest.raises(ValueError, match=r"has no config\.json"):
+        RelBERT(str(tmp_path))
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match="is a file, expected a model folder"):
+        RelBERT(str(tmp_path / "file"))
+
+    folder = shutil.copytree(encoders["wordpiece"], tmp_path / "no-weights")
+    os.remove(folder / "model.safetensors")
+    with pytest.raises(ValueError, match="Cannot load a model from"):
+        RelBERT(str(folder))
+    (folder / "config.json").write_text("{ not json")
+    with pytest.raises(ValueError, match="Cannot load a model from|not JSON"):
+        RelBERT(str(folder))
+
+
+def test_unknown_settings_are_answered_with_the_known_ones(encoders):
+    with pytest.raises(ValueError, match="named ones: a, b, c, d, e, short"):
+        RelBERT(encoders["wordpiece"], template="f")
+    with pytest.raises(ValueError, match="expected one of: average, average_no_mask, mask"):
+        RelBERT(encoders["wordpiece"], pooling="cls")
+
+
+def test_the_model_card_shows_pairs_and_cites_relbert(model, tmp_path):
+    model.save_pretrained(str(tmp_path))
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "['Tokyo', 'Japan']," in card
+    assert "# tensor([[1.0" in card  # the snippet was run
+    assert "Distilling Relation Embeddings from Pretrained Language Models" in card
+    assert "- relation-embeddings" in card
+
+
+def test_weights_are_saved_as_safetensors_alone(model, tmp_path):
+    model.save_pretrained(str(tmp_path))
+    suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert suffixes <= {".json", ".safetensors", ".md", ".jinja", ".txt"}
+    assert json.loads((tmp_path / "config.json").read_text())["relbert_config"]["aggregation_mode"] == "average_no_mask"
