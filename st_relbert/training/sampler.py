@@ -47,7 +47,7 @@ class RelationBatchSampler(DefaultBatchSampler):
     def __init__(
         self,
         dataset: Dataset,
-        batch_size: int = 0,
+        batch_size: int = 1,
         drop_last: bool = False,
         valid_label_columns: list[str] | None = None,
         generator: torch.Generator | None = None,

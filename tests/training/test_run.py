@@ -1,0 +1,195 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+
+from st_relbert import RelBERT
+from st_relbert.evaluation import AnalogyEvaluator, load_questions
+from st_relbert.losses import InfoNCELoss
+from st_relbert.training import RelationBatchSampler, TrainingRun, load_relations
+
+PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
+
+
+@pytest.fixture
+def run(encoders, tmp_path):
+    return partial(
+        TrainingRun,
+        base_model=encoders["wordpiece"],
+        train_data="starter",
+        output=str(tmp_path / "model"),
+        template="short",
+        learning_rate=1e-3,
+        relations_per_batch=8,
+    )
+
+
+def trainer_of(model, folder, **kwargs):
+    args = SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        learning_rate=1e-3,
+        batch_sampler=partial(RelationBatchSampler, relations_per_batch=8),
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+        logging_steps=1,
+        **kwargs,
+    )
+    evaluator = AnalogyEvaluator(load_questions("starter/held_out_pairs")[:40], "pairs")
+    return SentenceTransformerTrainer(
+        model=model, args=args, train_dataset=load_relations("starter"), loss=InfoNCELoss(model), evaluator=evaluator
+    )
+
+
+@pytest.fixture
+def easy_relations(tmp_path_factory):
+    """Relations that even a tiny model can learn: each has one tail."""
+    path = tmp_path_factory.mktemp("data") / "relations.jsonl"
+    records = [
+        {"relation_type": tail, "positives": [[head, tail] for head in "abcdefgh"]}
+        for tail in ("Japan", "hand", "France", "finger")
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(path)
+
+
+def loss_of(model, relations):
+    dataset = load_relations(relations)
+    embeddings = torch.tensor(model.encode(dataset["pair"]))
+    return InfoNCELoss(model).compute_loss_from_embeddings(embeddings, torch.tensor(dataset["label"])).item()
+
+
+def test_a_run_lowers_the_loss_and_leaves_the_model_alone(run, easy_relations, tmp_path):
+    before = loss_of(RelBERT(run().base_model, template="short"), easy_relations)
+    run(train_data=easy_relations, max_steps=40, learning_rate=1e-2).train(show_progress_bar=False)
+    assert loss_of(RelBERT(str(tmp_path / "model")), easy_relations) < 0.5 * before
+    assert os.listdir(tmp_path) == ["model"]
+    assert SentenceTransformer(str(tmp_path / "model")).encode(PAIRS).shape == (2, 16)
+
+
+def test_the_card_of_a_trained_model_tells_how_it_was_trained(run, tmp_path):
+    run(max_steps=2).train(show_progress_bar=False)
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    for fact in ("['Tokyo', 'Japan']", "InfoNCELoss", '"temperature": 0.05', "`max_steps`: 2", "@inproceedings{ushio"):
+        assert fact in card, fact
+
+
+def test_the_same_seed_gives_the_same_weights(run, tmp_path):
+    vectors = [
+        run(max_steps=3, seed=seed, output=str(tmp_path / name)).train(show_progress_bar=False).encode(PAIRS)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert np.array_equal(vectors[0], vectors[1])
+    assert not np.array_equal(vectors[0], vectors[2])
+
+
+def test_the_references_step_runs(run):
+    model = run(max_steps=2, relations_per_batch=1, pairs_per_relation=10, negatives_per_relation=40).train(
+        show_progress_bar=False
+    )
+    assert np.isfinite(model.encode(PAIRS)).all()
+
+
+def test_an_output_that_exists_is_not_touched_without_overwrite(run, tmp_path):
+    run(max_steps=1).train(show_progress_bar=False)
+    before = (tmp_path / "model" / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="exists already.*--overwrite"):
+        run(max_steps=2).train(show_progress_bar=False)
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
+    run(max_steps=2).train(overwrite=True, show_progress_bar=False)
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() != before
+
+
+def test_there_has_to_be_something_to_resume(run):
+    with pytest.raises(ValueError, match="Nothing to resume"):
+        run().train(resume=True)
+
+
+def test_the_trainer_resumes_from_its_checkpoint(encoders, tmp_path):
+    straight = RelBERT(encoders["wordpiece"], template="short")
+    trainer_of(straight, tmp_path / "straight", max_steps=6, save_steps=3).train()
+    resumed = RelBERT(encoders["wordpiece"], template="short")
+    trainer_of(resumed, tmp_path / "resumed", max_steps=6, save_steps=3).train(
+        resume_from_checkpoint=str(tmp_path / "straight" / "checkpoint-3")
+    )
+    np.testing.assert_allclose(resumed.encode(PAIRS), straight.encode(PAIRS), atol=1e-5)
+
+
+def test_the_trainer_loads_the_best_checkpoint(encoders, tmp_path):
+    model = RelBERT(encoders["wordpiece"], template="short")
+    trainer = trainer_of(
+        model,
+        tmp_path,
+        max_steps=4,
+        save_steps=1,
+        eval_strategy="steps",
+        eval_steps=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="pairs_accuracy",
+        greater_is_better=True,
+    )
+    trainer.train()
+    best = trainer.state.best_model_checkpoint
+    assert best is not None
+    np.testing.assert_allclose(model.encode(PAIRS), RelBERT(best).encode(PAIRS), atol=1e-6)
+    # A checkpoint is in the portable layout as well.
+    np.testing.assert_allclose(model.encode(PAIRS), SentenceTransformer(best).encode(PAIRS), atol=1e-5)
+
+
+def train_command(run, *more):
+    settings = run()
+    return [
+        sys.executable, "-m", "st_relbert", "train", "--base-model", settings.base_model, "--train-data", "starter",
+        "--output", settings.output, "--template", "short", "--relations-per-batch", "4", "--max-steps", "60",
+        "--quiet", "--save-steps", "5", *more,
+    ]  # fmt: skip
+
+
+def wait_for(folder, process, pattern):
+    for _ in range(1200):
+        if list(folder.glob(pattern)):
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    raise AssertionError(f"{folder}/{pattern} did not appear")
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp_path):
+    process = subprocess.Popen(train_command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    checkpoints = tmp_path / "model-checkpoints"
+    wait_for(checkpoints, process, "checkpoint-*")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Stopped after step" in errors and "--resume" in errors and "Traceback" not in errors
+    assert os.listdir(tmp_path) == ["model-checkpoints"]
+
+    again = subprocess.run(train_command(run), capture_output=True, text=True)
+    assert again.returncode == 2 and "Go on with --resume, or begin anew with --overwrite" in again.stderr
+    resumed = subprocess.run(train_command(run, "--resume"), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert os.listdir(tmp_path) == ["model"]
+    straight = run(output=str(tmp_path / "straight"), learning_rate=2e-5, relations_per_batch=4, max_steps=60)
+    expected = straight.train(show_progress_bar=False).encode(PAIRS)
+    np.testing.assert_allclose(RelBERT(str(tmp_path / "model")).encode(PAIRS), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_from_a_whole_checkpoint(run, tmp_path):
+    process = subprocess.Popen(train_command(run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(tmp_path / "model-checkpoints", process, "checkpoint-*/trainer_state.json")
+    process.kill()
+    process.wait()
+    (tmp_path / "model-checkpoints" / "checkpoint-1000").mkdir()  # as if killed while writing one
+    resumed = subprocess.run(train_command(run, "--resume"), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert os.listdir(tmp_path) == ["model"]

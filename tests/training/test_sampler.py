@@ -1,0 +1,141 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from st_relbert.training import RelationBatchSampler, load_relations, relations_dataset
+
+
+def dataset_of(sizes, negatives=0, shared=0):
+    """Relations of the given sizes; the first ``shared`` pairs are the same in all of them."""
+    records = [
+        {
+            "relation_type": str(index),
+            "positives": [
+                [f"h{'' if row < shared else index}-{row}", "t"] for row in range(size)
+            ],
+            "negatives": [[f"n{index}-{row}", "t"] for row in range(negatives)],
+        }
+        for index, size in enumerate(sizes)
+    ]
+    return relations_dataset(records)
+
+
+def anchors(dataset, batch):
+    """How many pairs of each relation a batch holds."""
+    return Counter(dataset[row]["label"] for row in batch if dataset[row]["label"] >= 0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=2, max_size=8).filter(lambda sizes: max(sizes) > 1),
+    negatives=st.integers(0, 3),
+    relations_per_batch=st.integers(2, 10),
+    pairs_per_relation=st.integers(2, 5),
+    negatives_per_relation=st.integers(0, 3),
+    augment=st.booleans(),
+    shared=st.integers(0, 2),
+)
+def test_every_batch_can_be_learned_from_and_every_positive_is_used(
+    sizes, negatives, relations_per_batch, pairs_per_relation, negatives_per_relation, augment, shared
+):
+    dataset = dataset_of(sizes, negatives, shared)
+    sampler = RelationBatchSampler(
+        dataset,
+        relations_per_batch=relations_per_batch,
+        pairs_per_relation=pairs_per_relation,
+        negatives_per_relation=negatives_per_relation,
+        augment_negatives=augment,
+    )
+    batches = list(sampler)
+    assert len(batches) == len(sampler)
+    used = {row for batch in batches for row in batch}
+    assert {row for row, label in enumerate(dataset["label"]) if label >= 0} <= used
+    for batch in batches:
+        assert len(batch) == len(set(batch))
+        counts = anchors(dataset, batch)
+        assert max(counts.values()) >= 2
+        assert len(counts) >= 2 or any(dataset[row]["label"] < 0 for row in batch)
+
+
+def test_batches_have_the_size_that_was_asked_for():
+    dataset = dataset_of([12] * 10, negatives=5)
+    sampler = RelationBatchSampler(
+        dataset, relations_per_batch=5, pairs_per_relation=4, negatives_per_relation=2
+    )
+    assert len(sampler) == 6  # 10 relations in 3 groups each, 5 groups a batch
+    for batch in sampler:
+        assert sorted(anchors(dataset, batch).values()) == [4] * 5
+        assert len(batch) == 5 * (4 + 2)
+
+
+def test_one_relation_a_step_is_the_references():
+    """Reference behaviour: up to 10 positives of one relation, negatives from its own and all other positives."""
+    dataset = dataset_of([8, 8, 8], negatives=3)
+    sampler = RelationBatchSampler(
+        dataset, relations_per_batch=1, pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True
+    )
+    assert len(sampler) == 3
+    seen = []
+    for batch in sampler:
+        relation = dataset[batch[0]]["label"]  # the loss's anchors="first" looks here
+        seen.append(relation)
+        assert [dataset[row]["label"] for row in batch[:8]] == [relation] * 8
+        rest = Counter(dataset[row]["label"] for row in batch[8:])
+        assert rest == {-1 - relation: 3} | {other: 8 for other in range(3) if other != relation}
+    assert sorted(seen) == [0, 1, 2]
+
+
+def test_the_number_of_negatives_is_a_limit():
+    dataset = dataset_of([8, 8, 8], negatives=3)
+    sampler = RelationBatchSampler(
+        dataset, relations_per_batch=1, pairs_per_relation=8, negatives_per_relation=5, augment_negatives=True
+    )
+    assert {len(batch) for batch in sampler} == {8 + 5}
+
+
+def test_the_other_label_of_a_shared_pair_comes_along():
+    dataset = dataset_of([2, 2], shared=1)
+    rows = {tuple(pair): [] for pair in dataset["pair"]}
+    for row, pair in enumerate(dataset["pair"]):
+        rows[tuple(pair)].append(row)
+    shared = next(rows_of_pair for rows_of_pair in rows.values() if len(rows_of_pair) == 2)
+    for batch in RelationBatchSampler(dataset, relations_per_batch=2, pairs_per_relation=2):
+        assert set(shared) <= set(batch)
+
+
+def test_seed_and_epoch_decide_the_batches():
+    dataset = dataset_of([6] * 6)
+    sampler, same = (RelationBatchSampler(dataset, seed=1, relations_per_batch=2) for _ in range(2))
+    assert list(sampler) == list(sampler) == list(same)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+    assert list(RelationBatchSampler(dataset, seed=2, relations_per_batch=2)) != first
+
+
+def test_the_starter_relations_make_batches():
+    sampler = RelationBatchSampler(load_relations("starter"), relations_per_batch=32, pairs_per_relation=4)
+    assert len(sampler) == 8  # 61 relations of 14 pairs, in 4 groups each
+
+
+@pytest.mark.parametrize(
+    ("sizes", "arguments", "message"),
+    [
+        ([3, 3], {"relations_per_batch": 0}, "relations_per_batch is 0, expected at least 1"),
+        ([3, 3], {"pairs_per_relation": 1}, "pairs_per_relation is 1, expected at least 2"),
+        ([3, 3], {"negatives_per_relation": -1}, "negatives_per_relation is -1, expected at least 0"),
+        ([1, 1], {}, "No relation has two positive pairs"),
+        ([3, 3], {"relations_per_batch": 1}, "every relation needs negatives"),
+        ([3, 3], {"relations_per_batch": 1, "negatives_per_relation": 4}, "2 of 2 relations have no negatives"),
+    ],
+)
+def test_settings_that_make_no_batches_are_refused(sizes, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RelationBatchSampler(dataset_of(sizes), **arguments)
+
+
+def test_other_columns_are_refused():
+    with pytest.raises(ValueError, match="has the columns .*expected 'pair' and 'label'"):
+        RelationBatchSampler(dataset_of([2, 2]).rename_column("pair", "words"))
