@@ -72,9 +72,7 @@ def questions(relations: list[Relation], held_out: bool) -> list[dict[str, objec
             # Half of the distractors come from sister relations, which are harder to tell apart.
             choice = [answer, *rng.sample(near, CHOICES // 2), *rng.sample(far, CHOICES - 1 - CHOICES // 2)]
             rng.shuffle(choice)
-            records.append(
-                {"stem": stem, "answer": choice.index(answer), "choice": choice, "prefix": relation.name}
-            )
+            records.append({"stem": stem, "answer": choice.index(answer), "choice": choice, "prefix": relation.name})
     return records
 
 

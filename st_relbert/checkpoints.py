@@ -95,7 +95,7 @@ def portable_modules(prompt: PromptTemplate, pooling: RelationPooling) -> list[M
         )
     prompt.config.relbert_config = {"template": prompt.template, "aggregation_mode": pooling.aggregation}
     modules: list[Module] = [_portable_transformer(prompt)]
-    if pooling.aggregation == "mask":
+    if pooling.aggregation == "mask" and pooling.mask_token_id is not None:
         modules.append(MultiVectorMask(keep_only_token_ids=[pooling.mask_token_id]))
     elif pooling.aggregation == "average_no_mask" and MASK in prompt.template:
         skiplist = MultiVectorMask([prompt.tokenizer.mask_token], skiplist_tasks=["query", "document"])

@@ -25,7 +25,9 @@ def check_output(path: str | os.PathLike[str], overwrite: bool) -> None:
     if target.exists() and not overwrite:
         raise ValueError(f"{str(target)!r} exists already. Choose another output, or replace it with --overwrite.")
     if target.is_dir() and any(target.iterdir()) and not (target / "modules.json").is_file():
-        raise ValueError(f"{str(target)!r} is a folder but no saved model, so it is not replaced. Choose another output.")
+        raise ValueError(
+            f"{str(target)!r} is a folder but no saved model, so it is not replaced. Choose another output."
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent):

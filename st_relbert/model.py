@@ -101,7 +101,7 @@ class RelBERT(SentenceTransformer):
             raise ValueError(f"The second module of a RelBERT is a RelationPooling, got {type(pooling).__name__}.")
         return pooling
 
-    def is_singular_input(self, inputs: Any) -> bool:
+    def is_singular_input(self, inputs: Any) -> bool:  # type: ignore[override]  # theirs narrows to single texts
         """Whether ``inputs`` is one pair: here ``("Tokyo", "Japan")`` is a pair, not a batch of two strings."""
         return is_flat_pair(inputs) or super().is_singular_input(inputs)
 
@@ -154,7 +154,7 @@ class RelBERT(SentenceTransformer):
         finally:
             self._modules = fast
 
-    def _load_modules(
+    def _load_modules(  # type: ignore[override]  # the same arguments, handed on
         self, model_name_or_path: str, **kwargs: Any
     ) -> tuple[OrderedDict[str, nn.Module], dict[str, Any]]:
         """Build the fast modules, whichever layout the model has on disk."""
@@ -173,7 +173,7 @@ class RelBERT(SentenceTransformer):
         pooling = RelationPooling(
             prompt.get_embedding_dimension(),
             self._requested["pooling"] or saved.aggregation,  # type: ignore[arg-type]  # checked by the module
-            self._requested["reduction"] or "mean",
+            self._requested["reduction"] or "mean",  # type: ignore[arg-type]
         )
         if not kwargs["local_files_only"]:
             self.model_card_data.set_base_model(model_name_or_path, revision=kwargs["revision"])
@@ -184,4 +184,6 @@ def _check_folder(path: str) -> None:
     if not os.path.isdir(path):
         raise ValueError(f"{path!r} is a file, expected a model folder or the id of a model on the Hugging Face hub.")
     if not os.path.isfile(os.path.join(path, "config.json")):
-        raise ValueError(f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer, weights.")
+        raise ValueError(
+            f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer, weights."
+        )

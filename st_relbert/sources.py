@@ -56,7 +56,8 @@ def _folders(name: str) -> list[Path]:
 def _read_json_lines(path: Path) -> list[dict[str, Any]]:
     records = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: it also breaks at U+2028 and others, which may stand inside a JSON string.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"Cannot read {str(path)!r} as UTF-8 text: {error}.") from error
     for number, line in enumerate(lines, start=1):

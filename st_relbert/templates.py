@@ -19,13 +19,9 @@ NAMED_TEMPLATES: dict[str, str] = {
     "b": "Today, I finally discovered the relation between <subj> and <obj> : <obj>  is <subj>'s <mask>",
     "c": "Today, I finally discovered the relation between <subj> and <obj> : <mask>",
     "d": (
-        "I wasn’t aware of this relationship, but I just read in the encyclopedia that "
-        "<subj> is the <mask> of <obj>"
+        "I wasn’t aware of this relationship, but I just read in the encyclopedia that <subj> is the <mask> of <obj>"
     ),
-    "e": (
-        "I wasn’t aware of this relationship, but I just read in the encyclopedia that "
-        "<obj>  is <subj>’s <mask>"
-    ),
+    "e": ("I wasn’t aware of this relationship, but I just read in the encyclopedia that <obj>  is <subj>’s <mask>"),
     "short": "I discovered: <subj> is the <mask> of <obj>",
 }
 """The five templates of the RelBERT papers and a short one that costs half the tokens."""
@@ -71,7 +67,9 @@ class Template:
             ValueError: If it is no known name and lacks a placeholder.
         """
         if not isinstance(name_or_text, str):
-            raise ValueError(f"The template is {name_or_text!r}, expected a name or a text with {SUBJECT} and {OBJECT}.")
+            raise ValueError(
+                f"The template is {name_or_text!r}, expected a name or a text with {SUBJECT} and {OBJECT}."
+            )
         return cls(NAMED_TEMPLATES.get(name_or_text, name_or_text))
 
     @property

@@ -9,8 +9,7 @@ import pytest
 # Nothing in the tests may reach for the hub; read when the hub's client is imported, so set before.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from tests import tiny  # noqa: E402
-
+from tests import tiny
 
 
 @pytest.fixture(autouse=True)

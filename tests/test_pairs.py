@@ -33,7 +33,8 @@ def test_what_is_no_pair_is_an_error_that_shows_it(value, message):
 
 
 @pytest.mark.parametrize(
-    "pair", [("a", "b"), (" Tokyo ", "Japan"), ("tab\tinside", "b"), ("שלום", "عالم"), ("👍", "東京"), ("x" * 10_000, "y")]
+    "pair",
+    [("a", "b"), (" Tokyo ", "Japan"), ("tab\tinside", "b"), ("שלום", "عالم"), ("👍", "東京"), ("x" * 10_000, "y")],
 )
 def test_words_are_kept_as_they_are(pair):
     assert as_pair(list(pair), "pair") == pair

@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--pooling", help="average_no_mask, average or mask")
     parser.add_argument("--epochs", type=float, default=10, help="passes over the relation set")
     parser.add_argument("--max-steps", type=int, default=-1, help="stop after so many steps (-1: do not)")
-    parser.add_argument("--learning-rate", type=float, default=2e-5, help="peak of the learning rate")
+    parser.add_argument("--learning-rate", type=float, default=5e-5, help="peak of the learning rate")
     parser.add_argument("--warmup-steps", type=int, default=10, help="steps up to that peak")
     parser.add_argument("--temperature", type=float, default=0.05, help="temperature of the loss")
     parser.add_argument("--relations-per-batch", type=int, default=32, help="1 is the step of the reference library")

@@ -74,7 +74,7 @@ class AnalogyEvaluator(BaseEvaluator):
         self.csv_headers = ["epoch", "steps", "accuracy", "ties"]
         self.primary_metric = f"{name}_accuracy" if name else "accuracy"
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # as sentence-transformers' own evaluators
         self, model: SentenceTransformer, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
         """Evaluate a model.

@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from sentence_transformers.base.modules import Transformer
+from sentence_transformers.base.modules.transformer import ProcessingKwargs
 from tokenizers import Encoding
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedTokenizerBase
 
 from st_relbert.modules.prompt_tokenizer import PromptTokenizer
 from st_relbert.pairs import Pair, as_pairs
@@ -38,7 +40,7 @@ class PromptTemplate(Transformer):
     Source: Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.1.
     """
 
-    config_keys = [*Transformer.config_keys, "template"]
+    config_keys: list[str] = [*Transformer.config_keys, "template"]
 
     def __init__(self, model_name_or_path: str, *, template: str = DEFAULT_TEMPLATE, **kwargs: Any) -> None:
         super().__init__(model_name_or_path, **kwargs)
@@ -63,12 +65,27 @@ class PromptTemplate(Transformer):
             )
         self._template = template
 
-    def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Any]:
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:  # type: ignore[override]  # read-only in Transformer too
+        """The encoder's tokenizer."""
+        tokenizer = super().tokenizer
+        if tokenizer is None:
+            raise ValueError(f"{type(self.model).__name__} has no tokenizer, expected a text encoder.")
+        return tokenizer
+
+    def preprocess(
+        self,
+        inputs: Sequence[Any],
+        prompt: str | None = None,
+        processing_kwargs: ProcessingKwargs | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
         """Write pairs into the template and tokenise the prompts.
 
         Args:
             inputs: Pairs of words, each a tuple, list or array of two strings.
             prompt: Not supported; the template is the prompt.
+            processing_kwargs: Not supported; there is nothing to set.
             **kwargs: ``max_length`` stands in for :attr:`max_seq_length`, as the trainer's argument of this name
                 does. Others (``task``) are accepted for sentence-transformers' sake and change nothing.
 
@@ -78,8 +95,10 @@ class PromptTemplate(Transformer):
         Raises:
             ValueError: If an input is not a pair of words, or :attr:`max_seq_length` cuts off a word or the mask.
         """
-        if prompt:
-            raise ValueError(f"Got the prompt {prompt!r}, but pairs are read through a template. Set `template` instead.")
+        if prompt or processing_kwargs:
+            raise ValueError(
+                f"Got {prompt or processing_kwargs!r}, but pairs are read through a template. Set `template` instead."
+            )
         if len(inputs) == 0:
             return {}
         pairs = as_pairs(inputs)

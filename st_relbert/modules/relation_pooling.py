@@ -35,7 +35,7 @@ class RelationPooling(Module):
     Source: Ushio et al. (2021), section 3.1; the reference sums (``relbert`` 2.0).
     """
 
-    config_keys = ["embedding_dimension", "aggregation", "reduction"]
+    config_keys: list[str] = ["embedding_dimension", "aggregation", "reduction"]
 
     def __init__(
         self,
@@ -66,12 +66,13 @@ class RelationPooling(Module):
         if MASK not in template:
             raise ValueError(f"The pooling 'mask' needs a {MASK} in the template, but {template!r} has none.")
 
-    def forward(self, features: dict[str, Any]) -> dict[str, Any]:
+    def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Add ``sentence_embedding``, ``(pairs, d)``, to the features.
 
         Args:
             features: ``token_embeddings`` ``(pairs, tokens, d)``, ``attention_mask`` and ``input_ids``
                 ``(pairs, tokens)``; padding may stand on either side. Nothing but the new key is written.
+            **kwargs: Ignored.
         """
         tokens: Tensor = features["token_embeddings"]
         counted = self._counted_tokens(features).unsqueeze(-1)  # (pairs, tokens, 1)
@@ -88,7 +89,7 @@ class RelationPooling(Module):
         attended: Tensor = features["attention_mask"].bool()
         if self.aggregation == "average" or self.mask_token_id is None:
             return attended
-        is_mask = features["input_ids"] == self.mask_token_id
+        is_mask: Tensor = features["input_ids"] == self.mask_token_id
         return attended & (is_mask if self.aggregation == "mask" else ~is_mask)
 
     def get_embedding_dimension(self) -> int:

@@ -53,7 +53,7 @@ class TrainingRun:
     pooling: Aggregation | None = None
     epochs: float = 10
     max_steps: int = -1
-    learning_rate: float = 2e-5
+    learning_rate: float = 5e-5
     warmup_steps: int = 10
     temperature: float = 0.05
     relations_per_batch: int = 32
@@ -147,6 +147,5 @@ class TrainingRun:
             report_to="none",
             disable_tqdm=not show_progress_bar,
         )
-        anchors = "first" if one_relation else "all"
-        loss = InfoNCELoss(model, self.temperature, anchors=anchors)
+        loss = InfoNCELoss(model, self.temperature, anchors="first" if one_relation else "all")
         return SentenceTransformerTrainer(model=model, args=args, train_dataset=dataset, loss=loss)

@@ -167,4 +167,3 @@ class RelationBatchSampler(DefaultBatchSampler):
                 if self._labels[twin] in labels:
                     distinct.setdefault(twin)
         return list(distinct)
-

@@ -46,8 +46,7 @@ def test_value_and_gradient_are_the_references(golden, index):
     case = cases(golden)[index]
     dtype = getattr(torch, case["dtype"])
     positive, negative, grad_positive, grad_negative = (
-        torch.tensor(case[name], dtype=dtype)
-        for name in ("positive", "negative", "grad_positive", "grad_negative")
+        torch.tensor(case[name], dtype=dtype) for name in ("positive", "negative", "grad_positive", "grad_negative")
     )
     embeddings = torch.cat([positive, negative]).requires_grad_()
     labels = torch.tensor([0] * len(positive) + [-1] * len(negative))
@@ -95,8 +94,6 @@ def test_mean_is_the_sum_over_the_number_of_terms():
 
 
 def test_a_pair_of_both_relations_is_no_negative_of_either():
-    torch.manual_seed(0)
-    embeddings = torch.randn(5, 4, requires_grad=True)
     labels = torch.tensor([0, 0, 1, 1, 1])
     pair_ids = torch.tensor([7, 8, 7, 9, 10])  # the first pair of relation 0 is in relation 1 as well
     positive, negative = InfoNCELoss(None)._masks(labels, pair_ids)

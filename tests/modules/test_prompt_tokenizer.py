@@ -7,7 +7,9 @@ from st_relbert.modules.prompt_tokenizer import PromptTokenizer
 from st_relbert.templates import Template
 
 SPECIAL = ["[MASK]", "[CLS]", "[SEP]", "[PAD]", "[UNK]", "<mask>", "<s>", "</s>", "<pad>", "<unk>", "<subj>", "<obj>"]
-text = st.text(min_size=1).filter(lambda word: "\ufdd0" not in word and not any("\ud800" <= c <= "\udfff" for c in word))
+text = st.text(min_size=1).filter(
+    lambda word: "\ufdd0" not in word and not any("\ud800" <= c <= "\udfff" for c in word)
+)
 
 
 @pytest.fixture

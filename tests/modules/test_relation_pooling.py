@@ -30,8 +30,7 @@ def pool_slowly(batch, aggregation, reduction):
         counted = [
             vector
             for token, on, vector in zip(ids.tolist(), attended.tolist(), vectors, strict=True)
-            if on
-            and (aggregation == "average" or (token == MASK_ID) == (aggregation == "mask"))
+            if on and (aggregation == "average" or (token == MASK_ID) == (aggregation == "mask"))
         ]
         total = torch.stack(counted).sum(0)
         pooled.append(total / len(counted) if reduction == "mean" else total)
@@ -81,9 +80,7 @@ def test_mask_pooling_needs_a_mask(encoders):
     prompt = PromptTemplate(encoders["wordpiece"], template="<subj> and <obj>")
     with pytest.raises(ValueError, match="needs a <mask> in the template"):
         SentenceTransformer(modules=[prompt, RelationPooling(16, "mask")])
-    prompt = PromptTemplate(
-        encoders["wordpiece"], template="<subj> and <obj>", processor_kwargs={"mask_token": None}
-    )
+    prompt = PromptTemplate(encoders["wordpiece"], template="<subj> and <obj>", processor_kwargs={"mask_token": None})
     with pytest.raises(ValueError, match="needs a mask token"):
         SentenceTransformer(modules=[prompt, RelationPooling(16, "mask")])
 

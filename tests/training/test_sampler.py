@@ -12,9 +12,7 @@ def dataset_of(sizes, negatives=0, shared=0):
     records = [
         {
             "relation_type": str(index),
-            "positives": [
-                [f"h{'' if row < shared else index}-{row}", "t"] for row in range(size)
-            ],
+            "positives": [[f"h{'' if row < shared else index}-{row}", "t"] for row in range(size)],
             "negatives": [[f"n{index}-{row}", "t"] for row in range(negatives)],
         }
         for index, size in enumerate(sizes)
@@ -61,9 +59,7 @@ def test_every_batch_can_be_learned_from_and_every_positive_is_used(
 
 def test_batches_have_the_size_that_was_asked_for():
     dataset = dataset_of([12] * 10, negatives=5)
-    sampler = RelationBatchSampler(
-        dataset, relations_per_batch=5, pairs_per_relation=4, negatives_per_relation=2
-    )
+    sampler = RelationBatchSampler(dataset, relations_per_batch=5, pairs_per_relation=4, negatives_per_relation=2)
     assert len(sampler) == 6  # 10 relations in 3 groups each, 5 groups a batch
     for batch in sampler:
         assert sorted(anchors(dataset, batch).values()) == [4] * 5

@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from st_relbert.evaluation import AnalogyEvaluator, load_questions
+
+GOOD = {"stem": ["a", "b"], "choice": [["c", "d"], ["e", "f"]], "answer": 1}
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"stem": ["a", "b"], "answer": 0}, "row 1 has no 'choice' .it has: answer, stem."),
+        ({**GOOD, "stem": ["a"]}, "row 1, the stem is"),
+        ({**GOOD, "choice": [["c", "d"], ["e", None]]}, "the tail of toy, row 1, choice 1 is None"),
+        ({**GOOD, "answer": 2}, "row 1 has the answer 2, expected an index from 0 to 1"),
+        ({**GOOD, "answer": -1}, "expected an index from 0 to 1"),
+        ({**GOOD, "answer": "1"}, "expected an index from 0 to 1"),
+        ({**GOOD, "answer": True}, "expected an index from 0 to 1"),
+    ],
+)
+def test_a_malformed_question_is_named(record, message):
+    with pytest.raises(ValueError, match=message):
+        AnalogyEvaluator([GOOD, record], "toy")
+
+
+def test_no_questions_are_an_error():
+    with pytest.raises(ValueError, match="no questions, expected at least one"):
+        AnalogyEvaluator([])
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_the_split_that_is_there_is_read(tmp_path, split):
+    (tmp_path / f"{split}.jsonl").write_text(json.dumps(GOOD))
+    assert load_questions(tmp_path) == [GOOD]
+    with pytest.raises(ValueError, match=r"expected train\.jsonl"):
+        load_questions(tmp_path, "train")
+
+
+@pytest.mark.parametrize(("name", "size"), [("u2", 228), ("google", 500), ("bats", 1799)])
+def test_benchmarks_are_found_by_their_hub_names(data, monkeypatch, name, size):
+    monkeypatch.setenv("ST_RELBERT_DATA", str(data))
+    assert len(load_questions(f"relbert/analogy_questions/{name}")) == size

@@ -1,0 +1,92 @@
+import json
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from st_relbert import RelBERT, encode_file
+
+PAIRS = [("Tokyo", "Japan"), ("3.14", "pi"), ("NA", "null"), ("007", "1e5"), ('say "hi"', "a,b"), ("café", "東京")]
+
+
+@pytest.fixture
+def model(encoders):
+    return RelBERT(encoders["wordpiece"], template="short")
+
+
+def write(folder, suffix, pairs=PAIRS, names=("head", "tail")):
+    import csv
+
+    path = folder / f"pairs{suffix}"
+    if suffix in (".csv", ".tsv"):
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter="\t" if suffix == ".tsv" else ",")
+            writer.writerows([[*names, "id"], *([*pair, index] for index, pair in enumerate(pairs))])
+    else:
+        records = [{**dict(zip(names, pair, strict=True)), "id": index} for index, pair in enumerate(pairs)]
+        if suffix == ".parquet":
+            pa.parquet.write_table(pa.Table.from_pylist(records), path)
+        else:
+            path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_words_of_every_format_are_read_as_written(model, tmp_path, suffix):
+    output = str(tmp_path / "out.parquet")
+    assert encode_file.encode_file(model, write(tmp_path, suffix), output, show_progress_bar=False) == len(PAIRS)
+    table = pa.parquet.read_table(output)
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
+    assert table["id"].to_pylist() == list(range(len(PAIRS)))
+    assert table.schema.field("vector").type == pa.list_(pa.float32(), 16)
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
+
+
+def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(encode_file, "_CHUNK", 7)
+    pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
+    output = str(tmp_path / "out.parquet")
+    encode_file.encode_file(model, write(tmp_path, ".csv", pairs), output, show_progress_bar=False)
+    table = pa.parquet.read_table(output)
+    assert table["head"].to_pylist() == [head for head, _ in pairs]
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(pairs), atol=1e-6)
+
+
+def test_other_column_names_are_named(model, tmp_path):
+    path = write(tmp_path, ".csv", names=("from", "to"))
+    with pytest.raises(ValueError, match="has the columns from, to, id, but no head and no tail.*--columns HEAD TAIL"):
+        encode_file.check_columns(path, ("head", "tail"))
+    output = str(tmp_path / "out.parquet")
+    assert encode_file.encode_file(model, path, output, ("from", "to"), show_progress_bar=False) == len(PAIRS)
+
+
+@pytest.mark.parametrize(("bad", "message"), [("", "visible character"), (" ", "visible character")])
+def test_a_bad_row_is_named_and_nothing_is_written(model, tmp_path, monkeypatch, bad, message):
+    monkeypatch.setattr(encode_file, "_CHUNK", 2)
+    path = write(tmp_path, ".csv", [*PAIRS, ("good", bad)])
+    with pytest.raises(ValueError, match=rf"the tail of .*pairs\.csv, row 6.*{message}"):
+        encode_file.encode_file(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
+    assert os.listdir(tmp_path) == ["pairs.csv"]
+
+
+def test_missing_words_are_named(model, tmp_path):
+    path = write(tmp_path, ".parquet", [("a", "b"), ("c", None)])
+    with pytest.raises(ValueError, match="row 1 is None of type NoneType"):
+        encode_file.encode_file(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
+
+
+def test_broken_files_are_errors(model, tmp_path):
+    (tmp_path / "x.parquet").write_text("no parquet")
+    with pytest.raises(ValueError, match="Cannot read"):
+        encode_file.check_columns(str(tmp_path / "x.parquet"), ("head", "tail"))
+    (tmp_path / "x.csv").write_text("head,tail\na,b\nc\n")
+    with pytest.raises(ValueError, match="Cannot read"):
+        encode_file.encode_file(model, str(tmp_path / "x.csv"), str(tmp_path / "o.parquet"), show_progress_bar=False)
+
+
+def test_a_file_without_rows_gives_one_without_rows(model, tmp_path):
+    output = str(tmp_path / "out.parquet")
+    assert encode_file.encode_file(model, write(tmp_path, ".csv", []), output, show_progress_bar=False) == 0
+    assert pa.parquet.read_table(output).num_rows == 0
