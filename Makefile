@@ -1,0 +1,35 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+
+.PHONY: install quickstart test test-fast test-reference lint clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[quickstart,dev]"
+	touch $(INSTALLED)
+
+# The main job: train a model, see it get better, use it.
+quickstart: install
+	$(BIN)/python examples/quickstart.py --output relbert-nce --overwrite
+
+# The whole suite but for the comparison with the reference library, which needs an environment of its own.
+test: install
+	$(BIN)/pytest -m "not reference"
+
+test-fast: install
+	$(BIN)/pytest -m "not reference and not slow"
+
+test-reference: install
+	$(BIN)/pytest -m reference
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
