@@ -1,7 +1,6 @@
 """Train with several seeds and report mean and spread of the accuracy on analogy questions.
 
-    python evaluation/seeds.py --train-data starter --analogies starter/held_out_pairs starter/held_out_relations \\
-        --output evaluation/results/starter.json
+    python evaluation/seeds.py --train-data starter --analogies starter/held_out_pairs --output results/starter.json
 
 The settings are those of examples/quickstart.py unless --set says otherwise (--set epochs=5 learning_rate=5e-5).
 The result holds settings, versions, machine and every single figure.

@@ -22,7 +22,6 @@ from sentence_transformers.base.modules import Module, Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from sentence_transformers.sentence_transformer.modules import Pooling
 from sentence_transformers.util import load_file_path
-from transformers import PreTrainedTokenizerBase
 
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
@@ -122,7 +121,7 @@ def _with_chat_template(prompt: PromptTemplate, gap: str) -> Transformer:
     transformer = copy.copy(prompt)
     transformer.__class__ = Transformer
     tokenizer = copy.deepcopy(prompt.tokenizer)
-    tokenizer.chat_template = _chat_template(Template(prompt.template), tokenizer, gap)
+    tokenizer.chat_template = _chat_template(prompt, gap)
     text = prompt.modality_config["text"]
     transformer.modality_config = {"text": text, "message": {**text, "format": "flat"}}
     transformer.processor = tokenizer
@@ -133,12 +132,12 @@ def _with_chat_template(prompt: PromptTemplate, gap: str) -> Transformer:
     return transformer
 
 
-def _chat_template(template: Template, tokenizer: PreTrainedTokenizerBase, gap: str) -> str:
+def _chat_template(prompt: PromptTemplate, gap: str) -> str:
     """The template in Jinja, special tokens written out, since chat templates add none."""
-    start, end = _special_tokens(tokenizer)
-    slots = {SUBJECT: "head.content", OBJECT: "tail.content", MASK: json.dumps(tokenizer.mask_token)}
-    parts = [slots.get(part, json.dumps(part, ensure_ascii=False)) for part in template.parts]
-    prompt = " ~ ".join([json.dumps(start + gap), *parts, json.dumps(end)])
+    start, end = prompt.special_tokens
+    slots = {SUBJECT: "head.content", OBJECT: "tail.content", MASK: json.dumps(prompt.tokenizer.mask_token)}
+    parts = [slots.get(part, json.dumps(part, ensure_ascii=False)) for part in Template(prompt.template).parts]
+    text = " ~ ".join([json.dumps(start + gap), *parts, json.dumps(end)])
     return (
         "{%- set head = messages | selectattr('role', 'equalto', 'query') | first -%}"
         "{%- set tail = messages | selectattr('role', 'equalto', 'document') | first -%}"
@@ -146,17 +145,8 @@ def _chat_template(template: Template, tokenizer: PreTrainedTokenizerBase, gap: 
         "{{- raise_exception('This model reads pairs of words, got a single text. "
         'Write one pair as [("head", "tail")], a list that holds one tuple.\') -}}'
         "{%- endif -%}"
-        "{{- " + prompt + " -}}"
+        "{{- " + text + " -}}"
     )
-
-
-def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, str]:
-    """The text of the special tokens that the tokenizer puts before and after a text."""
-    ids = tokenizer("x")["input_ids"]
-    bare = tokenizer("x", add_special_tokens=False)["input_ids"]
-    before = next(index for index in range(len(ids)) if ids[index : index + len(bare)] == bare)
-    start, end = ids[:before], ids[before + len(bare) :]
-    return "".join(tokenizer.convert_ids_to_tokens(start)), "".join(tokenizer.convert_ids_to_tokens(end))
 
 
 def _same_tokens(transformer: Transformer, prompt: PromptTemplate) -> bool:

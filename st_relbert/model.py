@@ -64,8 +64,11 @@ class RelBERT(SentenceTransformer):
             _check_folder(name)
         try:
             super().__init__(name, **kwargs)
-        except OSError as error:
-            # One error for a mistyped folder, an unknown hub id and a folder without weights alike.
+        except (ImportError, TypeError, ValueError):
+            raise
+        except Exception as error:
+            # One error for a mistyped folder, an unknown hub id, missing weights and damaged files: each library that
+            # reads a part of a model has errors of its own for these.
             reason = str(error).strip().splitlines()[0]
             raise ValueError(
                 f"Cannot load a model from {name!r}: {reason} Expected a folder with config.json, tokenizer and "

@@ -86,6 +86,43 @@ def test_what_has_no_portable_form_is_not_saved(encoders, tmp_path):
     assert not (tmp_path / "sum").exists() or not any((tmp_path / "sum").iterdir())
 
 
+def edit_tokenizer(encoder, folder, edit):
+    """A copy of an encoder with another tokenizer."""
+    shutil.copytree(encoder, folder)
+    state = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    edit(state)
+    (folder / "tokenizer.json").write_text(json.dumps(state), encoding="utf-8")
+    return str(folder)
+
+
+def test_a_tokenizer_that_marks_the_first_word_alone_has_a_portable_form(encoders, tmp_path):
+    """The first word's blank is then written out after the start token."""
+
+    def edit(state):
+        state["pre_tokenizer"]["prepend_scheme"] = "first"
+
+    model = RelBERT(edit_tokenizer(encoders["unigram"], tmp_path / "encoder", edit), template="a")
+    first = model[0].preprocess(PAIRS)["input_ids"][0, 1]
+    assert model.tokenizer.convert_ids_to_tokens([first])[0].startswith("▁")
+    model.save_pretrained(str(tmp_path / "model"))
+    assert "<s> " in (tmp_path / "model" / "chat_template.jinja").read_text(encoding="utf-8")
+    np.testing.assert_allclose(
+        SentenceTransformer(str(tmp_path / "model")).encode(PAIRS), model.encode(PAIRS), atol=1e-5
+    )
+
+
+def test_a_tokenizer_that_cannot_read_its_own_special_tokens_has_none(encoders, tmp_path):
+    """Here: they count between blanks only, so "Japan[SEP]" does not end with one."""
+
+    def edit(state):
+        for token in state["added_tokens"]:
+            token["single_word"] = True
+
+    model = RelBERT(edit_tokenizer(encoders["wordpiece"], tmp_path / "encoder", edit))
+    with pytest.raises(ValueError, match="has no portable form and cannot be saved"):
+        model.save_pretrained(str(tmp_path / "model"))
+
+
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_published_checkpoints_give_the_recorded_vectors(golden, tmp_path, name):
     """Reference behaviour: get_embedding of relbert 2.0 at max_length 64, which sums token vectors."""

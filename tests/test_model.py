@@ -158,6 +158,9 @@ def test_unusable_folders_are_clear_errors(encoders, tmp_path):
     os.remove(folder / "model.safetensors")
     with pytest.raises(ValueError, match="Cannot load a model from"):
         RelBERT(str(folder))
+    (folder / "model.safetensors").write_bytes(b"\x08\x00damaged")
+    with pytest.raises(ValueError, match="Cannot load a model from"):
+        RelBERT(str(folder))
     (folder / "config.json").write_text("{ not json")
     with pytest.raises(ValueError, match="Cannot load a model from|not JSON"):
         RelBERT(str(folder))

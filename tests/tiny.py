@@ -62,7 +62,7 @@ def _bytelevel() -> PreTrainedTokenizerFast:
         TEXTS,
         trainers.BpeTrainer(
             vocab_size=VOCABULARY,
-            special_tokens=list(special.values()),
+            special_tokens=_special_tokens(special),
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         ),
     )
@@ -76,15 +76,18 @@ def _unigram() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.train_from_iterator(
         TEXTS,
-        trainers.UnigramTrainer(vocab_size=VOCABULARY, special_tokens=list(special.values()), unk_token="<unk>"),
+        trainers.UnigramTrainer(vocab_size=VOCABULARY, special_tokens=_special_tokens(special), unk_token="<unk>"),
     )
     return _finish(tokenizer, special, "<s>", "</s>")
+
+
+def _special_tokens(special: dict[str, str]) -> list[AddedToken]:
+    """As in RoBERTa and XLM-R: the blank before the mask belongs to it."""
+    return [AddedToken(token, lstrip=name == "mask", normalized=False, special=True) for name, token in special.items()]
 
 
 def _finish(tokenizer: Tokenizer, special: dict[str, str], start: str, end: str) -> PreTrainedTokenizerFast:
     ids = [(token, tokenizer.token_to_id(token)) for token in (start, end)]
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{start} $A {end}", special_tokens=ids)
     names = {f"{name}_token": token for name, token in special.items()}
-    if "bos" in special:  # as RoBERTa and XLM-R: the blank before the mask belongs to it
-        names["mask_token"] = AddedToken("<mask>", lstrip=True, normalized=False, special=True)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=256, **names)

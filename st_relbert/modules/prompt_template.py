@@ -73,6 +73,14 @@ class PromptTemplate(Transformer):
             raise ValueError(f"{type(self.model).__name__} has no tokenizer, expected a text encoder.")
         return tokenizer
 
+    @property
+    def special_tokens(self) -> tuple[str, str]:
+        """What the tokenizer puts before and after a text, for instance ``("[CLS]", "[SEP]")``."""
+        encoding = self._prompt_tokenizer(["x"])[0]
+        words = encoding.special_tokens_mask.index(0)
+        start, end = encoding.ids[:words], encoding.ids[len(encoding.ids) - _count_at_end(encoding) :]
+        return "".join(self.tokenizer.convert_ids_to_tokens(start)), "".join(self.tokenizer.convert_ids_to_tokens(end))
+
     def preprocess(
         self,
         inputs: Sequence[Any],
@@ -119,7 +127,7 @@ class PromptTemplate(Transformer):
         ids: list[int] = encoding.ids
         if limit is None or len(ids) <= limit:
             return ids
-        end = next(index for index, special in enumerate(reversed(encoding.special_tokens_mask)) if not special)
+        end = _count_at_end(encoding)
         kept = limit - end
         needed = self._template.essential_length(pair, self._prompt_tokenizer.mask)
         if kept < 1 or encoding.offsets[kept - 1][1] < needed:
@@ -138,3 +146,8 @@ class PromptTemplate(Transformer):
             "input_ids": pad_sequence(rows, batch_first=True, padding_value=pad_id),
             "attention_mask": pad_sequence([torch.ones_like(row) for row in rows], batch_first=True),
         }
+
+
+def _count_at_end(encoding: Encoding) -> int:
+    """The number of tokens that the tokenizer itself put after the text."""
+    return next(index for index, special in enumerate(reversed(encoding.special_tokens_mask)) if not special)
