@@ -103,6 +103,19 @@ def portable_modules(prompt: PromptTemplate, pooling: RelationPooling) -> list[M
     return [*modules, Pooling(pooling.embedding_dimension, "mean")]
 
 
+def rename_tokenizer_class(folder: str) -> None:
+    """Give a saved generic tokenizer the class name that transformers 4 knows as well as 5.
+
+    Args:
+        folder: The saved model. The reference library, which needs transformers 4, reads it too then.
+    """
+    path = Path(folder, "tokenizer_config.json")
+    config = json.loads(path.read_text(encoding="utf-8"))
+    if config.get("tokenizer_class") == "TokenizersBackend":
+        config["tokenizer_class"] = "PreTrainedTokenizerFast"
+        path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def _portable_transformer(prompt: PromptTemplate) -> Transformer:
     """A plain Transformer on the same encoder, which writes the same prompts by a chat template."""
     for gap in ("", " "):
@@ -152,7 +165,7 @@ def _chat_template(prompt: PromptTemplate, gap: str) -> str:
 def _same_tokens(transformer: Transformer, prompt: PromptTemplate) -> bool:
     # Uncut: the probes are about where the tokenizer splits, however short the model's prompts have to be.
     ours = prompt.preprocess(_PROBES, max_length=sys.maxsize)
-    theirs = transformer.preprocess(_PROBES, processing_kwargs={"text": {"truncation": False}})
+    theirs = transformer.preprocess(_PROBES, processing_kwargs={"text": {"truncation": False, "verbose": False}})
     return torch.equal(ours["input_ids"], theirs["input_ids"])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
-from st_relbert.checkpoints import RelBERTConfig, portable_modules, read_relbert_config
+from st_relbert.checkpoints import RelBERTConfig, portable_modules, read_relbert_config, rename_tokenizer_class
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Aggregation, Reduction
@@ -145,6 +145,7 @@ class RelBERT(SentenceTransformer):
         """
         with self._portable_form():
             super().save(path, *args, **kwargs)
+        rename_tokenizer_class(path)
 
     @contextmanager
     def _portable_form(self) -> Iterator[None]:

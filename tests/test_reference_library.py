@@ -41,7 +41,6 @@ def reference_python(tmp_path_factory):
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("kind", ["wordpiece", "bytelevel"], indirect=True)
 @pytest.mark.parametrize("aggregation", ["average_no_mask", "average", "mask"])
 def test_one_folder_three_loaders(reference_python, encoder, tmp_path, aggregation):
     """Reference behaviour: get_embedding, which sums over tokens and so differs by a positive factor."""

@@ -11,7 +11,16 @@ from sentence_transformers import SentenceTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from st_relbert.model_card import CITATION
+CITATION = """
+@article{ushio-etal-2025-relbert,
+    title = "RelBERT: Embedding Relations with Language Models",
+    author = "Ushio, Asahi and Camacho-Collados, Jose and Schockaert, Steven",
+    journal = "Artificial Intelligence",
+    volume = "347",
+    year = "2025",
+    url = "https://arxiv.org/abs/2310.00299",
+}
+"""
 
 # Added to the denominator by the reference library.
 _LOG_EPSILON = math.log(1e-5)

@@ -14,6 +14,7 @@ from sentence_transformers import SentenceTransformerTrainer, SentenceTransforme
 from st_relbert.files import atomic_output, check_output
 from st_relbert.losses import InfoNCELoss
 from st_relbert.model import RelBERT
+from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules.relation_pooling import Aggregation
 from st_relbert.training.interrupt import GracefulInterrupt, TrainingInterrupted
 from st_relbert.training.relations import load_relations
@@ -87,7 +88,8 @@ class TrainingRun:
         check_output(self.output, overwrite)
         checkpoint = self._checkpoint(resume, overwrite)
         dataset = load_relations(self.train_data, "train")
-        model = RelBERT(self.base_model, template=self.template, pooling=self.pooling)
+        card = RelBERTModelCardData(train_datasets=[{"name": Path(self.train_data).name}])
+        model = RelBERT(self.base_model, template=self.template, pooling=self.pooling, model_card_data=card)
         trainer = self._trainer(model, dataset, show_progress_bar)
         with GracefulInterrupt() as interrupt:
             trainer.add_callback(interrupt)

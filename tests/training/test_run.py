@@ -78,7 +78,14 @@ def test_a_run_lowers_the_loss_and_leaves_the_model_alone(run, easy_relations, t
 def test_the_card_of_a_trained_model_tells_how_it_was_trained(run, tmp_path):
     run(max_steps=2).train(show_progress_bar=False)
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
-    for fact in ("['Tokyo', 'Japan']", "InfoNCELoss", '"temperature": 0.05', "`max_steps`: 2", "@inproceedings{ushio"):
+    for fact in (
+        "['Tokyo', 'Japan']",
+        "#### starter",
+        "InfoNCELoss",
+        '"temperature": 0.05',
+        "`max_steps`: 2",
+        "@article{ushio",
+    ):
         assert fact in card, fact
 
 
