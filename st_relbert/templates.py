@@ -113,7 +113,7 @@ class Template:
 
         Example:
             >>> Template.of("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
-            44
+            42
         """
         words = {SUBJECT: pair[0], OBJECT: pair[1], MASK: mask}
         seen: set[str] = set()

@@ -135,6 +135,19 @@ def test_pooling_across_processes_gives_the_same(model):
         model.stop_multi_process_pool(pool)
 
 
+def test_a_model_on_the_hub_is_read_through_its_cache(encoders, tmp_path):
+    """The hub's client lays models out like this; offline it reads them from there."""
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--owner--relbert-tiny"
+    model = RelBERT(encoders["wordpiece"], template="short", pooling="mask")
+    model.save_pretrained(str(repository / "snapshots" / revision))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision)
+    cached = RelBERT("owner/relbert-tiny", cache_folder=str(tmp_path))
+    assert (cached.template, cached.pooling) == (model.template, "mask")
+    assert np.array_equal(cached.encode(PAIRS), model.encode(PAIRS))
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    if args.quiet:
+        # Read when transformers is imported, which is why it is not a call to its function for this.
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     try:
         args.run(args)
     except (ValueError, OSError) as error:
