@@ -64,7 +64,7 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
             raise ValueError(
                 f"The relbert_config of {model_name_or_path!r} has no {key!r} (it has: "
                 f"{', '.join(sorted(relbert_config)) or 'nothing'}), as written by old versions of relbert. "
-                "Pass `template` and `pooling` for an encoder without relbert_config, or add the key to config.json."
+                "Add the key to its config.json, or use a newer checkpoint."
             )
     max_length = None
     if _read_json(model_name_or_path, "modules.json", hub_kwargs) is None:  # published, not portable
@@ -124,8 +124,8 @@ def _portable_transformer(prompt: PromptTemplate) -> Transformer:
             return transformer
     raise ValueError(
         f"{type(prompt.tokenizer).__name__} splits the template {prompt.template!r} in another way when the special "
-        "tokens are written out, so the model has no portable form and cannot be saved. Use a template that begins "
-        "and ends with a word."
+        "tokens are written out, so the model has no portable form and cannot be saved. Use an encoder with another "
+        "tokenizer."
     )
 
 

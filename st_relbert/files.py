@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +54,14 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent) as workspace:
         temporary = Path(workspace) / target.name
         yield temporary
-        if target.is_dir():
-            shutil.move(target, Path(workspace) / "replaced")
-        os.replace(temporary, target)
+        if not target.is_dir():
+            os.replace(temporary, target)
+            return
+        # A folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure.
+        aside = Path(workspace) / "replaced"
+        os.replace(target, aside)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            os.replace(aside, target)
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +44,12 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         super().__post_init__()
         self.usage_examples: list[Any] = [["Tokyo", "Japan"], ["Paris", "France"], ["finger", "hand"]]
         self.citations = {"RelBERT": CITATION}
+
+    def try_to_set_base_model(self) -> None:
+        """Look the base model up on the hub; not for a folder, whose name is nobody else's business."""
+        encoder = self.model.transformers_model if self.model is not None else None
+        if encoder is not None and not os.path.isdir(encoder.config._name_or_path):
+            super().try_to_set_base_model()
 
     def set_losses(self, losses: list[nn.Module]) -> None:
         """Cite the losses of a training run, and RelBERT."""

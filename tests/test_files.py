@@ -23,6 +23,14 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["new"]
 
 
+def test_a_folder_is_kept_if_there_is_nothing_to_put_in_its_place(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_output(tmp_path / "out"):
+        pass  # nothing was written
+    assert os.listdir(tmp_path / "out") == ["old"]
+
+
 def test_what_exists_is_refused_without_overwrite(tmp_path):
     (tmp_path / "out").write_text("old")
     with pytest.raises(ValueError, match="exists already.*--overwrite"):

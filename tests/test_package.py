@@ -1,4 +1,5 @@
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,15 @@ import pytest
 import st_relbert
 
 PACKAGE = Path(st_relbert.__file__).parent
+
+# Any look at the network is reported and fails.
+OFFLINE = """
+import socket, sys
+def refuse(*args, **kwargs):
+    sys.stderr.write("network")
+    raise OSError("network")
+socket.getaddrinfo = socket.socket.connect = refuse
+"""
 
 # What each part may import of the package: one way only, from the top of this list down.
 LAYERS = [
@@ -42,16 +52,19 @@ def test_imports_go_one_way():
 
 def test_import_is_silent_light_and_offline():
     """No torch before it is needed, no warning, and no look at the network."""
-    code = """
-import socket, sys
-def refuse(*args, **kwargs): raise AssertionError("network")
-socket.socket.connect = refuse
-import st_relbert
-assert "torch" not in sys.modules
-st_relbert.RelBERT
-"""
+    code = OFFLINE + 'import st_relbert; assert "torch" not in sys.modules; st_relbert.RelBERT'
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_local_models_are_loaded_and_saved_without_the_network(encoders, tmp_path):
+    code = (
+        OFFLINE
+        + f"from st_relbert import RelBERT; RelBERT({encoders['wordpiece']!r}).save_pretrained({str(tmp_path)!r})"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "network" not in done.stderr, done.stderr
 
 
 def test_unknown_names_are_attribute_errors():
