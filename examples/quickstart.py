@@ -25,7 +25,7 @@ from st_relbert.training import TrainingInterrupted, TrainingRun, load_relations
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TEMPLATE = "short"
-QUERIES = [("Tokyo", "Japan"), ("hammer", "nail"), ("soft", "softness"), ("smoke", "fire")]
+QUERIES = [("Tokyo", "Japan"), ("hot", "cold"), ("scissors", "cut"), ("legal", "legality")]
 
 
 def encoder() -> str:
