@@ -67,10 +67,16 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
                 "Add the key to its config.json, or use a newer checkpoint."
             )
     max_length = None
-    if _read_json(model_name_or_path, "modules.json", hub_kwargs) is None:  # published, not portable
+    if not saved_module_types(model_name_or_path, **hub_kwargs):  # published, not portable
         finetuning = _read_json(model_name_or_path, "finetuning_config.json", hub_kwargs) or {}
         max_length = finetuning.get("max_length", REFERENCE_MAX_LENGTH)
     return RelBERTConfig(relbert_config["template"], relbert_config["aggregation_mode"], max_length)
+
+
+def saved_module_types(model_name_or_path: str, **hub_kwargs: Any) -> list[str]:
+    """The classes of a saved pipeline's modules, by their full names; none if it is no saved pipeline."""
+    modules: Any = _read_json(model_name_or_path, "modules.json", hub_kwargs) or []
+    return [module["type"] for module in modules]
 
 
 def portable_modules(prompt: PromptTemplate, pooling: RelationPooling) -> list[Module]:

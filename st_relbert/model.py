@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.util import fullname
 from torch import nn
 
-from st_relbert.checkpoints import RelBERTConfig, portable_modules, read_relbert_config, rename_tokenizer_class
+from st_relbert.checkpoints import (
+    RelBERTConfig,
+    portable_modules,
+    read_relbert_config,
+    rename_tokenizer_class,
+    saved_module_types,
+)
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Aggregation, Reduction
@@ -49,6 +56,8 @@ class RelBERT(SentenceTransformer):
     """
 
     model_card_data_class = RelBERTModelCardData
+    # So that a pipeline of our modules that plain sentence-transformers saved loads here without trust_remote_code.
+    _module_classes: Mapping[str, type[nn.Module]] = {fullname(cls): cls for cls in (PromptTemplate, RelationPooling)}
 
     def __init__(
         self,
@@ -163,6 +172,8 @@ class RelBERT(SentenceTransformer):
     ) -> tuple[OrderedDict[str, nn.Module], dict[str, Any]]:
         """Build the fast modules, whichever layout the model has on disk."""
         hub_kwargs = {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}
+        if fullname(PromptTemplate) in saved_module_types(model_name_or_path, **hub_kwargs):
+            return self._load_own_modules(model_name_or_path, **kwargs)
         saved = read_relbert_config(model_name_or_path, **hub_kwargs)
         if saved is None:
             saved = RelBERTConfig(DEFAULT_TEMPLATE, "average_no_mask", max_length=None)
@@ -181,6 +192,19 @@ class RelBERT(SentenceTransformer):
         )
         if not kwargs["local_files_only"]:
             self.model_card_data.set_base_model(model_name_or_path, revision=kwargs["revision"])
+        return OrderedDict([("0", prompt), ("1", pooling)]), {}
+
+    def _load_own_modules(
+        self, model_name_or_path: str, **kwargs: Any
+    ) -> tuple[OrderedDict[str, nn.Module], dict[str, Any]]:
+        modules: Any = self._load_config_modules(model_name_or_path, **kwargs)[0]
+        prompt, saved = modules.values()
+        prompt.template = self._requested["template"] or prompt.template
+        pooling = RelationPooling(
+            saved.embedding_dimension,
+            self._requested["pooling"] or saved.aggregation,
+            self._requested["reduction"] or saved.reduction,
+        )
         return OrderedDict([("0", prompt), ("1", pooling)]), {}
 
 

@@ -126,6 +126,18 @@ def test_an_encoder_of_a_sentence_transformer_is_used_without_its_pooling(encode
     np.testing.assert_allclose(RelBERT(str(tmp_path / "plain")).encode(PAIRS), expected, atol=1e-6)
 
 
+def test_a_pipeline_made_and_saved_by_hand_is_read_back_as_it_was(encoders, tmp_path):
+    prompt = PromptTemplate(encoders["wordpiece"], template="c")
+    by_hand = SentenceTransformer(modules=[prompt, RelationPooling(16, "mask", "sum")])
+    by_hand.save_pretrained(str(tmp_path), create_model_card=False)
+    model = RelBERT(str(tmp_path))
+    assert (model.template, model.pooling, model.reduction) == (prompt.template, "mask", "sum")
+    assert np.array_equal(model.encode(PAIRS), by_hand.encode(PAIRS))
+    trusting = SentenceTransformer(str(tmp_path), trust_remote_code=True)
+    assert np.array_equal(trusting.encode(PAIRS), by_hand.encode(PAIRS))
+    assert RelBERT(str(tmp_path), pooling="average", template="a").pooling == "average"
+
+
 def test_pooling_across_processes_gives_the_same(model):
     expected = model.encode(PAIRS)
     pool = model.start_multi_process_pool(["cpu", "cpu"])

@@ -20,7 +20,7 @@ TEXTS = [
 
 def build_encoder(kind: str, folder: Path) -> str:
     """Write a tiny encoder and its tokenizer to a folder."""
-    tokenizer = {"wordpiece": _wordpiece, "bytelevel": _bytelevel, "unigram": _unigram}[kind]()
+    tokenizer = build_tokenizer(kind)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     sizes = {
@@ -40,6 +40,11 @@ def build_encoder(kind: str, folder: Path) -> str:
         model = RobertaModel(RobertaConfig(**sizes, bos_token_id=tokenizer.bos_token_id, type_vocab_size=1))
     model.save_pretrained(folder)
     return str(folder)
+
+
+def build_tokenizer(kind: str) -> PreTrainedTokenizerFast:
+    """A tokenizer of one of the kinds, trained on a few lines."""
+    return {"wordpiece": _wordpiece, "bytelevel": _bytelevel, "unigram": _unigram}[kind]()
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
