@@ -67,7 +67,7 @@ class RelBERT(SentenceTransformer):
         reduction: Reduction | None = None,
         **kwargs: Any,
     ) -> None:
-        self._requested = {"template": template, "pooling": pooling, "reduction": reduction}
+        self._requested: dict[str, Any] = {"template": template, "pooling": pooling, "reduction": reduction}
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
         if name is not None and os.path.exists(name):
             _check_folder(name)
@@ -187,8 +187,8 @@ class RelBERT(SentenceTransformer):
             prompt.max_seq_length = min(saved.max_length, prompt.max_seq_length or saved.max_length)
         pooling = RelationPooling(
             prompt.get_embedding_dimension(),
-            self._requested["pooling"] or saved.aggregation,  # type: ignore[arg-type]  # checked by the module
-            self._requested["reduction"] or "mean",  # type: ignore[arg-type]
+            self._requested["pooling"] or saved.aggregation,
+            self._requested["reduction"] or "mean",
         )
         if not kwargs["local_files_only"]:
             self.model_card_data.set_base_model(model_name_or_path, revision=kwargs["revision"])
