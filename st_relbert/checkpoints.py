@@ -24,6 +24,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from sentence_transformers.util import load_file_path
 
 from st_relbert.modules import PromptTemplate, RelationPooling
+from st_relbert.modules.relation_pooling import Aggregation
 from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
 
 REFERENCE_MAX_LENGTH = 64
@@ -37,7 +38,7 @@ class RelBERTConfig:
     """How a checkpoint was trained to read pairs: ``relbert_config`` in its ``config.json``."""
 
     template: str
-    aggregation: str
+    aggregation: Aggregation
     max_length: int | None
     """Where prompts are cut; None leaves it to the tokenizer's own setting."""
 
