@@ -14,7 +14,7 @@ VOCABULARY = 400
 TEXTS = [
     *NAMED_TEMPLATES.values(),
     "Tokyo Japan Paris France finger hand New York City mother-in-law café 東京 mask",
-    " ".join(string.ascii_letters + "[]<>/"),
+    " ".join(string.ascii_letters + string.digits + "[]<>/"),
 ] * 3
 
 

@@ -102,13 +102,9 @@ class InfoNCELoss(nn.Module):
         Raises:
             ValueError: If there is more than one column of inputs.
         """
-        columns = list(sentence_features)
-        if len(columns) != 1:
-            raise ValueError(f"Got {len(columns)} input columns, expected one column of pairs beside the label.")
-        embeddings = self.model(columns[0])["sentence_embedding"]  # (B, d)
-        # Prompts of the same tokens are the same pair, under whichever relations it is in the batch.
-        _, pair_ids = torch.unique(columns[0]["input_ids"], dim=0, return_inverse=True)  # (B,)
-        return self.compute_loss_from_embeddings(embeddings, labels, pair_ids)
+        features = one_column(sentence_features)
+        embeddings = self.model(features)["sentence_embedding"]  # (B, d)
+        return self.compute_loss_from_embeddings(embeddings, labels, pair_ids_of(features))
 
     def compute_loss_from_embeddings(
         self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor | None = None
@@ -118,41 +114,66 @@ class InfoNCELoss(nn.Module):
         Args:
             embeddings: ``(B, d)``.
             labels: ``(B,)`` integers: the relation of each pair; below zero for a pair that is a negative only.
-            pair_ids: ``(B,)`` integers, equal for equal pairs. None: all pairs are different.
+            pair_ids: ``(B,)`` integers from 0, equal for equal pairs. None: all pairs are different.
 
         Returns:
             A scalar; zero if no relation has an anchor.
         """
-        embeddings = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
-        unit = functional.normalize(embeddings, dim=1)
-        scores = unit @ unit.T / self.temperature  # (B, B)
-        positive, negative = self._masks(labels, pair_ids)
-
-        floor = scores.new_full((len(scores), 1), _LOG_EPSILON)
-        others = scores.masked_fill(~negative, -math.inf)
-        denominator = torch.logsumexp(torch.cat([others, floor], dim=1), dim=1, keepdim=True)  # (B, 1)
-        # -log(e^s / (e^s + e^d)) = softplus(d - s), and without e^s in the denominator it is d - s.
-        terms = denominator - scores if self.info_loob else functional.softplus(denominator - scores)
-        terms = terms[positive]
-        if len(terms) == 0:
+        if pair_ids is None:
+            pair_ids = torch.arange(len(labels), device=labels.device)
+        rows, terms = self.anchor_rows(labels)
+        if len(rows) == 0:
             return embeddings.sum() * 0.0
-        return terms.sum() if self.reduction == "sum" else terms.mean()
+        loss = self.loss_of_rows(embeddings, labels, pair_ids, rows)
+        return loss if self.reduction == "sum" else loss / terms
 
-    def _masks(self, labels: Tensor, pair_ids: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Which pairs of rows are pulled together and which pushed apart: bool, both ``(B, B)``."""
+    def anchor_rows(self, labels: Tensor) -> tuple[Tensor, int]:
+        """Find the pairs that anchor terms of the loss.
+
+        Args:
+            labels: ``(B,)``.
+
+        Returns:
+            Their rows, ``(A,)``, and the number of terms: each anchor has one with every pair of its relation.
+        """
         related = labels >= 0
         if self.anchors == "first":
             related = related & (labels == labels[0])
-        positive = (labels[:, None] == labels[None, :]) & related[:, None] & related[None, :]
-        negative = ~positive
-        if pair_ids is not None:
-            # Row n is a known positive of anchor i if any row of i's relation is the same pair as n.
-            same = pair_ids[:, None] == pair_ids[None, :]
-            negative = negative & ~((positive.float() @ same.float()) > 0)
-        several = positive.sum(dim=1) >= 2
-        if len(labels[related].unique()) == 1:
-            several = related
-        return positive & several[:, None], negative
+        _, index, counts = labels.unique(return_inverse=True, return_counts=True)
+        sizes = counts[index]  # (B,), of each pair's relation
+        if len(labels[related].unique()) > 1:
+            related = related & (sizes >= 2)
+        rows = related.nonzero().squeeze(1)
+        return rows, int(sizes[rows].sum())
+
+    def loss_of_rows(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, rows: Tensor) -> Tensor:
+        """Sum the terms of some anchors.
+
+        Args:
+            embeddings: ``(B, d)``.
+            labels: ``(B,)``.
+            pair_ids: ``(B,)``.
+            rows: ``(A,)``, the anchors.
+
+        Returns:
+            A scalar.
+        """
+        unit = functional.normalize(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)), dim=1)
+        scores = unit[rows] @ unit.T / self.temperature  # (A, B)
+        positive = labels[rows][:, None] == labels[None, :]  # (A, B)
+
+        # Which pairs each relation is known to hold for: none of them, in whatever row, is its negative.
+        relations, index = labels.unique(return_inverse=True)
+        holds = torch.zeros(len(relations), int(pair_ids.max()) + 1, dtype=torch.bool, device=labels.device)
+        holds[index, pair_ids] = True
+        known = holds[index[rows]][:, pair_ids]  # (A, B), positives included
+
+        floor = scores.new_full((len(rows), 1), _LOG_EPSILON)
+        others = scores.masked_fill(known, -math.inf)
+        denominator = torch.logsumexp(torch.cat([others, floor], dim=1), dim=1, keepdim=True)  # (A, 1)
+        # -log(e^s / (e^s + e^d)) = softplus(d - s), and without e^s in the denominator it is d - s.
+        terms = denominator - scores if self.info_loob else functional.softplus(denominator - scores)
+        return terms[positive].sum()
 
     def get_config_dict(self) -> dict[str, Any]:
         """The settings, for the model card."""
@@ -163,3 +184,21 @@ class InfoNCELoss(nn.Module):
     def citation(self) -> str:
         """The paper the loss is from, for the model card."""
         return CITATION
+
+
+def one_column(sentence_features: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The features of the only input column.
+
+    Raises:
+        ValueError: If there are more.
+    """
+    columns = list(sentence_features)
+    if len(columns) != 1:
+        raise ValueError(f"Got {len(columns)} input columns, expected one column of pairs beside the label.")
+    return columns[0]
+
+
+def pair_ids_of(features: dict[str, Any]) -> Tensor:
+    """Number the distinct pairs of a batch, ``(B,)``: prompts of the same tokens are the same pair."""
+    pair_ids: Tensor = torch.unique(features["input_ids"], dim=0, return_inverse=True)[1]
+    return pair_ids

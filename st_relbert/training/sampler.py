@@ -17,7 +17,7 @@ from st_relbert.pairs import Pair
 class RelationBatchSampler(DefaultBatchSampler):
     """Batches of several relations with several pairs each.
 
-    An epoch uses every positive pair: the pairs of each relation are shuffled and cut into groups of
+    An epoch uses every positive pair: the pairs of each relation are shuffled and cut into even groups of at most
     ``pairs_per_relation``, and every batch takes groups from ``relations_per_batch`` different relations. Where the
     groups do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
 
@@ -120,15 +120,12 @@ class RelationBatchSampler(DefaultBatchSampler):
             yield self._batch(groups, random)
 
     def _split(self, rows: Sequence[int], random: np.random.Generator) -> list[list[int]]:
-        """Cut a relation's shuffled rows into groups; a last group of one is topped up."""
-        shuffled = [int(row) for row in random.permutation(rows)]
-        groups = [
-            shuffled[start : start + self.pairs_per_relation]
-            for start in range(0, len(shuffled), self.pairs_per_relation)
-        ]
-        if len(groups) > 1 and len(groups[-1]) == 1:
-            groups[-1].append(int(random.choice(shuffled[:-1])))
-        return groups
+        """Cut a relation's shuffled rows into groups of about the same size; a group of one is topped up."""
+        shuffled = random.permutation(rows)
+        parts = np.array_split(shuffled, math.ceil(len(rows) / self.pairs_per_relation))
+        if len(parts) > 1 and len(parts[-1]) == 1:
+            parts[-1] = np.append(parts[-1], random.choice(parts[0]))
+        return [part.tolist() for part in parts]
 
     def _batch(self, groups: dict[int, list[list[int]]], random: np.random.Generator) -> list[int]:
         labels = list(groups)

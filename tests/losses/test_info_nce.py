@@ -96,10 +96,17 @@ def test_mean_is_the_sum_over_the_number_of_terms():
 def test_a_pair_of_both_relations_is_no_negative_of_either():
     labels = torch.tensor([0, 0, 1, 1, 1])
     pair_ids = torch.tensor([7, 8, 7, 9, 10])  # the first pair of relation 0 is in relation 1 as well
-    positive, negative = InfoNCELoss(None)._masks(labels, pair_ids)
-    assert not negative[0, 2] and not negative[1, 2] and not negative[3, 0]
-    assert negative[0, 3] and negative[3, 1]
-    assert not (positive & negative).any()
+    torch.manual_seed(0)
+    embeddings = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+    loss_fn = InfoNCELoss(None)
+
+    def gradient(anchor):
+        """Of one anchor's terms, with respect to every pair."""
+        loss = loss_fn.loss_of_rows(embeddings, labels, pair_ids, torch.tensor([anchor]))
+        return torch.autograd.grad(loss, embeddings)[0].abs().sum(dim=1)
+
+    assert gradient(1)[2] == 0 and gradient(3)[0] == 0  # the shared pair is left alone
+    assert gradient(1)[3] > 0 and gradient(3)[1] > 0  # the others are pushed
 
 
 def test_only_the_first_relation_anchors_on_request():

@@ -1,0 +1,88 @@
+"""InfoNCE over batches that do not fit into memory at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.losses.gradcache import CachedLossMixin
+from torch import Tensor
+
+from st_relbert.losses.info_nce import InfoNCELoss, one_column, pair_ids_of
+
+
+class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
+    """:class:`InfoNCELoss` whose memory is bounded by a mini-batch, not by the batch.
+
+    The same loss and gradients, by sentence-transformers' gradient caching: the batch is embedded a mini-batch at a
+    time without gradients, the loss is differentiated up to the embeddings, and the mini-batches are embedded again to
+    carry the gradients into the encoder. A step takes about a third longer and one batch can hold thousands of pairs.
+
+    Args:
+        model: See :class:`InfoNCELoss`.
+        temperature: See :class:`InfoNCELoss`.
+        reduction: See :class:`InfoNCELoss`.
+        info_loob: See :class:`InfoNCELoss`.
+        anchors: See :class:`InfoNCELoss`.
+        mini_batch_size: Pairs embedded at a time, and anchors compared at a time. Memory grows with it, speed up to a
+            point too.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    References:
+        - Gao et al. (2021), "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup":
+          https://arxiv.org/abs/2101.06983
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        temperature: float = 0.05,
+        reduction: Literal["mean", "sum"] = "mean",
+        info_loob: bool = False,
+        anchors: Literal["all", "first"] = "all",
+        mini_batch_size: int = 64,
+    ) -> None:
+        super().__init__(model, temperature, reduction, info_loob, anchors)
+        if mini_batch_size < 1:
+            raise ValueError(f"The mini_batch_size is {mini_batch_size}, expected at least 1.")
+        self.mini_batch_size = mini_batch_size
+
+    def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor) -> Tensor:
+        """Embed a batch and compute its loss; see :meth:`InfoNCELoss.forward`."""
+        features = one_column(sentence_features)
+        return self.forward_cached([features], torch.stack([labels, pair_ids_of(features)]))
+
+    def calculate_loss(
+        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
+    ) -> Tensor:
+        """Compute the loss from the embeddings of all mini-batches, a mini-batch of anchors at a time.
+
+        Args:
+            reps: One list, for the one column, of the mini-batches' embeddings ``(mini_batch_size, d)``.
+            labels: ``(2, B)``: labels and pair ids.
+            with_backward: Differentiate too, up to the embeddings, and return the value alone.
+        """
+        if labels is None:
+            raise ValueError("The loss needs the label of each pair, got none.")
+        embeddings, (labels, pair_ids) = torch.cat(reps[0]), labels
+        rows, terms = self.anchor_rows(labels)
+        divisor = 1 if self.reduction == "sum" else max(terms, 1)
+        total = embeddings.sum() * 0.0
+        if with_backward:  # every embedding gets a gradient, also where none is an anchor
+            total.backward()
+            total = total.detach()
+        for some in rows.split(self.mini_batch_size):
+            loss = self.loss_of_rows(embeddings, labels, pair_ids, some) / divisor
+            if with_backward:
+                loss.backward()
+                loss = loss.detach()
+            total = total + loss
+        return total
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """The settings, for the model card."""
+        return {**super().get_config_dict(), "mini_batch_size": self.mini_batch_size}
