@@ -33,6 +33,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--relations-per-batch", type=int, default=32, help="1 is the step of the reference library")
     parser.add_argument("--pairs-per-relation", type=int, default=4, help="positive pairs of each relation in a batch")
     parser.add_argument("--negatives-per-relation", type=int, default=1, help="further negatives for each relation")
+    parser.add_argument(
+        "--mini-batch-size", type=int, help="bound the memory by so many pairs, for batches that do not fit at once"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of batches and dropout")
     parser.add_argument("--bf16", action="store_true", help="compute in bfloat16 (faster on recent CPUs and GPUs)")
     parser.add_argument("--save-steps", type=int, default=100, help="steps between checkpoints")

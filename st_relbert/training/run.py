@@ -7,12 +7,13 @@ import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from datasets import Dataset
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
 from st_relbert.files import atomic_output, check_output
-from st_relbert.losses import InfoNCELoss
+from st_relbert.losses import CachedInfoNCELoss, InfoNCELoss
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules.relation_pooling import Aggregation
@@ -42,6 +43,8 @@ class TrainingRun:
             the negatives come from the other relations' positives too.
         pairs_per_relation: See :class:`~st_relbert.training.RelationBatchSampler`.
         negatives_per_relation: See :class:`~st_relbert.training.RelationBatchSampler`.
+        mini_batch_size: Bound the memory by so many pairs with :class:`~st_relbert.losses.CachedInfoNCELoss`, for
+            batches that do not fit; None: embed a batch at once.
         seed: Seed of the batches and of dropout.
         bf16: Compute in bfloat16 where that is safe; faster on recent CPUs and GPUs.
         save_steps: Steps between checkpoints, from which an interrupted run is resumed.
@@ -60,6 +63,7 @@ class TrainingRun:
     relations_per_batch: int = 32
     pairs_per_relation: int = 4
     negatives_per_relation: int = 1
+    mini_batch_size: int | None = None
     seed: int = 0
     bf16: bool = False
     save_steps: int = 100
@@ -122,13 +126,12 @@ class TrainingRun:
         return None
 
     def _trainer(self, model: RelBERT, dataset: Dataset, show_progress_bar: bool) -> SentenceTransformerTrainer:
-        one_relation = self.relations_per_batch == 1
         sampler = partial(
             RelationBatchSampler,
             relations_per_batch=self.relations_per_batch,
             pairs_per_relation=self.pairs_per_relation,
             negatives_per_relation=self.negatives_per_relation,
-            augment_negatives=one_relation,
+            augment_negatives=self.relations_per_batch == 1,
         )
         args = SentenceTransformerTrainingArguments(
             output_dir=str(self.checkpoints),
@@ -149,5 +152,10 @@ class TrainingRun:
             report_to="none",
             disable_tqdm=not show_progress_bar,
         )
-        loss = InfoNCELoss(model, self.temperature, anchors="first" if one_relation else "all")
-        return SentenceTransformerTrainer(model=model, args=args, train_dataset=dataset, loss=loss)
+        return SentenceTransformerTrainer(model=model, args=args, train_dataset=dataset, loss=self._loss(model))
+
+    def _loss(self, model: RelBERT) -> InfoNCELoss:
+        anchors: Literal["all", "first"] = "first" if self.relations_per_batch == 1 else "all"
+        if self.mini_batch_size is None:
+            return InfoNCELoss(model, self.temperature, anchors=anchors)
+        return CachedInfoNCELoss(model, self.temperature, anchors=anchors, mini_batch_size=self.mini_batch_size)

@@ -105,6 +105,18 @@ def test_the_references_step_runs(run):
     assert np.isfinite(model.encode(PAIRS)).all()
 
 
+def test_a_bounded_mini_batch_gives_nearly_the_same_model(run, tmp_path):
+    """Dropout draws its random numbers in another order; see test_cached_info_nce for the same without."""
+    models = [
+        run(max_steps=2, output=str(tmp_path / str(size)), mini_batch_size=size).train(show_progress_bar=False)
+        for size in (None, 7)
+    ]
+    cards = [(tmp_path / str(size) / "README.md").read_text(encoding="utf-8") for size in (None, 7)]
+    assert '"mini_batch_size": 7' in cards[1] and "mini_batch_size" not in cards[0]
+    assert not np.array_equal(models[0].encode(PAIRS), models[1].encode(PAIRS))
+    np.testing.assert_allclose(models[0].encode(PAIRS), models[1].encode(PAIRS), atol=0.05)
+
+
 def test_an_output_that_exists_is_not_touched_without_overwrite(run, tmp_path):
     run(max_steps=1).train(show_progress_bar=False)
     before = (tmp_path / "model" / "model.safetensors").read_bytes()
