@@ -64,6 +64,7 @@ class InfoNCELoss(nn.Module):
         +-------+------------------------------------------------------------+
 
     Relations:
+        - :class:`CachedInfoNCELoss` gives the same for batches that do not fit into memory at once.
         - :class:`sentence_transformers.losses.MultipleNegativesRankingLoss` takes one positive an anchor.
 
     References:
