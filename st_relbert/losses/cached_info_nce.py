@@ -18,7 +18,7 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
 
     The same loss and gradients, by sentence-transformers' gradient caching: the batch is embedded a mini-batch at a
     time without gradients, the loss is differentiated up to the embeddings, and the mini-batches are embedded again to
-    carry the gradients into the encoder. A step takes about a third longer and one batch can hold thousands of pairs.
+    carry the gradients into the encoder. So one batch can hold thousands of pairs, each of which is embedded twice.
 
     Args:
         model: See :class:`InfoNCELoss`.
