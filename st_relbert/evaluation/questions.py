@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from st_relbert.pairs import Pair, as_pair, as_pairs
 from st_relbert.sources import read_records, require
 
@@ -33,9 +35,9 @@ class AnalogyQuestion:
         require(dict(record), ["stem", "choice", "answer"], where)
         choices = as_pairs(record["choice"], f"{where}, choice")
         answer = record["answer"]
-        if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < len(choices):
+        if isinstance(answer, bool) or not isinstance(answer, int | np.integer) or not 0 <= answer < len(choices):
             raise ValueError(f"{where} has the answer {answer!r}, expected an index from 0 to {len(choices) - 1}.")
-        return cls(as_pair(record["stem"], f"{where}, the stem"), choices, answer)
+        return cls(as_pair(record["stem"], f"{where}, the stem"), choices, int(answer))
 
 
 def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy questions") -> list[AnalogyQuestion]:

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
@@ -22,6 +23,11 @@ GOOD = {"stem": ["a", "b"], "choice": [["c", "d"], ["e", "f"]], "answer": 1}
 def test_a_malformed_question_is_named(record, message):
     with pytest.raises(ValueError, match=message):
         AnalogyEvaluator([GOOD, record], "toy")
+
+
+def test_answers_may_be_numpy_integers():
+    evaluator = AnalogyEvaluator([{**GOOD, "answer": np.int64(1)}])
+    assert evaluator.questions[0].answer == 1
 
 
 def test_no_questions_are_an_error():
