@@ -117,6 +117,11 @@ class TrainingRun:
                 raise ValueError(f"Nothing to resume: {str(self.checkpoints)!r} has no checkpoint. Leave out --resume.")
             return str(steps[-1])
         if self.checkpoints.exists():
+            if foreign := [path.name for path in self.checkpoints.iterdir() if not path.name.startswith("checkpoint-")]:
+                raise ValueError(
+                    f"{str(self.checkpoints)!r}, where the checkpoints would go, holds {foreign[0]!r}, which is none. "
+                    "Choose another output."
+                )
             if steps and not overwrite:
                 raise ValueError(
                     f"{str(self.checkpoints)!r} holds the checkpoints of an interrupted run. "

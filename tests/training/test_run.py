@@ -127,6 +127,14 @@ def test_an_output_that_exists_is_not_touched_without_overwrite(run, tmp_path):
     assert (tmp_path / "model" / "model.safetensors").read_bytes() != before
 
 
+def test_a_folder_in_the_place_of_the_checkpoints_is_never_removed(run, tmp_path):
+    (tmp_path / "model-checkpoints").mkdir()
+    (tmp_path / "model-checkpoints" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ValueError, match="holds 'thesis.tex', which is none"):
+        run().train(overwrite=True)
+    assert (tmp_path / "model-checkpoints" / "thesis.tex").is_file()
+
+
 def test_there_has_to_be_something_to_resume(run):
     with pytest.raises(ValueError, match="Nothing to resume"):
         run().train(resume=True)
