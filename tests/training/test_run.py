@@ -9,12 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers import SentenceTransformer
 
 from st_relbert import RelBERT
-from st_relbert.evaluation import AnalogyEvaluator, load_questions
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import RelationBatchSampler, TrainingRun, load_relations
+from st_relbert.training import TrainingRun, load_relations
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
@@ -29,23 +28,6 @@ def run(encoders, tmp_path):
         template="short",
         learning_rate=1e-3,
         relations_per_batch=8,
-    )
-
-
-def trainer_of(model, folder, **kwargs):
-    args = SentenceTransformerTrainingArguments(
-        output_dir=str(folder),
-        learning_rate=1e-3,
-        batch_sampler=partial(RelationBatchSampler, relations_per_batch=8),
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-        logging_steps=1,
-        **kwargs,
-    )
-    evaluator = AnalogyEvaluator(load_questions("starter/held_out_pairs")[:40], "pairs")
-    return SentenceTransformerTrainer(
-        model=model, args=args, train_dataset=load_relations("starter"), loss=InfoNCELoss(model), evaluator=evaluator
     )
 
 
@@ -138,37 +120,6 @@ def test_a_folder_in_the_place_of_the_checkpoints_is_never_removed(run, tmp_path
 def test_there_has_to_be_something_to_resume(run):
     with pytest.raises(ValueError, match="Nothing to resume"):
         run().train(resume=True)
-
-
-def test_the_trainer_resumes_from_its_checkpoint(encoders, tmp_path):
-    straight = RelBERT(encoders["wordpiece"], template="short")
-    trainer_of(straight, tmp_path / "straight", max_steps=6, save_steps=3).train()
-    resumed = RelBERT(encoders["wordpiece"], template="short")
-    trainer_of(resumed, tmp_path / "resumed", max_steps=6, save_steps=3).train(
-        resume_from_checkpoint=str(tmp_path / "straight" / "checkpoint-3")
-    )
-    np.testing.assert_allclose(resumed.encode(PAIRS), straight.encode(PAIRS), atol=1e-5)
-
-
-def test_the_trainer_loads_the_best_checkpoint(encoders, tmp_path):
-    model = RelBERT(encoders["wordpiece"], template="short")
-    trainer = trainer_of(
-        model,
-        tmp_path,
-        max_steps=4,
-        save_steps=1,
-        eval_strategy="steps",
-        eval_steps=1,
-        load_best_model_at_end=True,
-        metric_for_best_model="pairs_accuracy",
-        greater_is_better=True,
-    )
-    trainer.train()
-    best = trainer.state.best_model_checkpoint
-    assert best is not None
-    np.testing.assert_allclose(model.encode(PAIRS), RelBERT(best).encode(PAIRS), atol=1e-6)
-    # A checkpoint is in the portable layout as well.
-    np.testing.assert_allclose(model.encode(PAIRS), SentenceTransformer(best).encode(PAIRS), atol=1e-5)
 
 
 def train_command(run, *more):
