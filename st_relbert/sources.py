@@ -57,7 +57,7 @@ def _read_json_lines(path: Path) -> list[dict[str, Any]]:
     records = []
     try:
         # Not splitlines: it also breaks at U+2028 and others, which may stand inside a JSON string.
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"Cannot read {str(path)!r} as UTF-8 text: {error}.") from error
     for number, line in enumerate(lines, start=1):

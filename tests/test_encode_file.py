@@ -44,6 +44,13 @@ def test_words_of_every_format_are_read_as_written(model, tmp_path, suffix):
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
 
 
+def test_files_of_other_systems_are_read(model, tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfhead,tail\r\nTokyo,Japan\r\n")
+    output = str(tmp_path / "out.parquet")
+    encode_file.encode_file(model, str(tmp_path / "x.csv"), output, show_progress_bar=False)
+    assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
+
+
 def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch):
     monkeypatch.setattr(encode_file, "_CHUNK", 7)
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]

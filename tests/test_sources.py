@@ -31,6 +31,11 @@ def test_a_file_is_read_whatever_its_name(tmp_path):
     assert sources.read_records(tmp_path / "anything.json", ["test"])[0] == [{"a": 1}, {"a": 2}]
 
 
+def test_files_of_other_systems_are_read(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n')
+    assert sources.read_records(tmp_path / "x.jsonl", ["test"])[0] == [{"a": 1}, {"a": 2}]
+
+
 def test_line_separators_inside_a_word_do_not_break_the_line(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"a": "b\u2028c\x85d"}\n', encoding="utf-8")
     assert sources.read_records(tmp_path / "x.jsonl", ["test"])[0] == [{"a": "b\u2028c\x85d"}]
