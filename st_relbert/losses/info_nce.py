@@ -59,8 +59,8 @@ class InfoNCELoss(nn.Module):
         +-------+------------------------------------------------------------+
         | pair  | label                                                      |
         +=======+============================================================+
-        | pairs | index of the relation; below zero for a pair that is       |
-        |       | nothing but a negative                                     |
+        | pairs | index of the relation; -1 for a pair that is nothing but   |
+        |       | a negative                                                 |
         +-------+------------------------------------------------------------+
 
     Relations:
@@ -114,7 +114,7 @@ class InfoNCELoss(nn.Module):
 
         Args:
             embeddings: ``(B, d)``.
-            labels: ``(B,)`` integers: the relation of each pair; below zero for a pair that is a negative only.
+            labels: ``(B,)`` integers: the relation of each pair; -1 for a pair that is a negative only.
             pair_ids: ``(B,)`` integers from 0, equal for equal pairs. None: all pairs are different.
 
         Returns:

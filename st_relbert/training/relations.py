@@ -10,6 +10,9 @@ from datasets import Dataset, Features, List, Value
 from st_relbert.pairs import Pair, as_pair
 from st_relbert.sources import read_records, require
 
+NEGATIVE = -1
+"""The label of a pair that is nothing but a negative."""
+
 FEATURES = Features({"pair": List(Value("string")), "label": Value("int64")})
 
 
@@ -25,7 +28,8 @@ def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -
 
     Returns:
         A dataset of the columns ``pair``, ``[head, tail]``, and ``label``: the index of the relation in order of
-        appearance; for a negative of relation ``r`` it is ``-1 - r``.
+        appearance, or :data:`NEGATIVE` for a pair that is a negative only. Each relation's negatives follow its
+        positives.
 
     Raises:
         ValueError: If nothing is there, a record is malformed (the error names its row), or there are fewer than two
@@ -65,7 +69,7 @@ def relations_dataset(records: list[dict[str, Any]], source: str = "relations") 
         )
     rows: dict[str, list[Any]] = {"pair": [], "label": []}
     for index, relation in enumerate(positives):
-        for pairs, label in ((positives[relation], index), (negatives[relation], -1 - index)):
+        for pairs, label in ((positives[relation], index), (negatives[relation], NEGATIVE)):
             distinct = dict.fromkeys(pairs)
             rows["pair"] += [list(pair) for pair in distinct]
             rows["label"] += [label] * len(distinct)

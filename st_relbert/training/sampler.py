@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from datasets import Dataset
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
 from st_relbert.pairs import Pair
+
+_ANY = -1  # the owner of negatives that belong to no relation in particular
 
 
 class RelationBatchSampler(DefaultBatchSampler):
@@ -29,7 +32,8 @@ class RelationBatchSampler(DefaultBatchSampler):
     pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True`` with the loss's ``anchors="first"``.
 
     Args:
-        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.training.load_relations`.
+        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.training.load_relations`. A negative (label
+            -1) belongs to the relation whose rows it follows; in a dataset that is shuffled, to all.
         batch_size: Ignored, as are the next two: the settings below say what is in a batch. Trainers pass it.
         drop_last: Ignored.
         valid_label_columns: The first of these columns that the dataset has holds the labels; default ``label``.
@@ -85,21 +89,31 @@ class RelationBatchSampler(DefaultBatchSampler):
         self._pairs: list[Pair] = [tuple(pair) for pair in dataset["pair"]]
         self._labels: list[int] = list(dataset[column])
         rows_of_pair: dict[Pair, list[int]] = defaultdict(list)
+        sorted_by_relation = self._is_sorted_by_relation()
+        owner = _ANY
         for row, (pair, label) in enumerate(zip(self._pairs, self._labels, strict=True)):
             if label >= 0:
                 self._positives[label].append(row)
                 rows_of_pair[pair].append(row)
+                owner = label if sorted_by_relation else _ANY
             else:
-                self._negatives[-1 - label].append(row)
+                self._negatives[owner].append(row)
         self._positive_rows_of_pair = rows_of_pair
         self._usable = [label for label, rows in self._positives.items() if len(rows) >= 2]
         if not self._usable:
             raise ValueError("No relation has two positive pairs, so there is nothing to pull together.")
 
+    def _is_sorted_by_relation(self) -> bool:
+        relations = [label for label in self._labels if label >= 0]
+        return len(list(groupby(relations))) == len(set(relations))
+
+    def _own_negatives(self, label: int) -> list[int]:
+        return self._negatives[label] + self._negatives[_ANY]
+
     def _check_negatives(self) -> None:
         if self.relations_per_batch > 1 or (self.augment_negatives and self.negatives_per_relation):
             return
-        without = [label for label in self._positives if not self._negatives[label]]
+        without = [label for label in self._positives if not self._own_negatives(label)]
         if not self.negatives_per_relation or without:
             raise ValueError(
                 "With one relation a batch, every relation needs negatives: raise relations_per_batch, or set "
@@ -144,7 +158,7 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _draw_negatives(self, label: int, random: np.random.Generator) -> list[int]:
         if not self.negatives_per_relation:
             return []
-        pool = list(self._negatives[label])
+        pool = self._own_negatives(label)
         if self.augment_negatives:
             own = {self._pairs[row] for row in self._positives[label]}
             others = (rows for other, rows in self._positives.items() if other != label)

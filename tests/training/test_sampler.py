@@ -79,8 +79,17 @@ def test_one_relation_a_step_is_the_references():
         seen.append(relation)
         assert [dataset[row]["label"] for row in batch[:8]] == [relation] * 8
         rest = Counter(dataset[row]["label"] for row in batch[8:])
-        assert rest == {-1 - relation: 3} | {other: 8 for other in range(3) if other != relation}
+        assert rest == {-1: 3} | {other: 8 for other in range(3) if other != relation}
+        own = {dataset[row]["pair"][0] for row in batch if dataset[row]["label"] == -1}
+        assert own == {f"n{relation}-{row}" for row in range(3)}
     assert sorted(seen) == [0, 1, 2]
+
+
+def test_negatives_of_a_shuffled_dataset_belong_to_all():
+    dataset = dataset_of([8, 8, 8], negatives=3).shuffle(seed=0)
+    sampler = RelationBatchSampler(dataset, relations_per_batch=1, pairs_per_relation=8, negatives_per_relation=100)
+    for batch in sampler:
+        assert Counter(dataset[row]["label"] for row in batch) == {dataset[batch[0]]["label"]: 8, -1: 9}
 
 
 def test_the_number_of_negatives_is_a_limit():
