@@ -140,6 +140,16 @@ def wait_for(folder, process, pattern):
     raise AssertionError(f"{folder}/{pattern} did not appear")
 
 
+def assert_resumes_to_the_same_model(run, tmp_path):
+    """As a run that nothing interrupted: the same batches, the same random numbers, the same weights."""
+    resumed = subprocess.run(train_command(run, "--resume"), capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert os.listdir(tmp_path) == ["model"]
+    straight = run(output=str(tmp_path / "straight"), learning_rate=5e-5, relations_per_batch=4, max_steps=60)
+    expected = straight.train(show_progress_bar=False).encode(PAIRS)
+    np.testing.assert_allclose(RelBERT(str(tmp_path / "model")).encode(PAIRS), expected, atol=1e-5)
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp_path):
     process = subprocess.Popen(train_command(run), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -153,12 +163,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp
 
     again = subprocess.run(train_command(run), capture_output=True, text=True)
     assert again.returncode == 2 and "Go on with --resume, or begin anew with --overwrite" in again.stderr
-    resumed = subprocess.run(train_command(run, "--resume"), capture_output=True, text=True)
-    assert resumed.returncode == 0, resumed.stderr
-    assert os.listdir(tmp_path) == ["model"]
-    straight = run(output=str(tmp_path / "straight"), learning_rate=5e-5, relations_per_batch=4, max_steps=60)
-    expected = straight.train(show_progress_bar=False).encode(PAIRS)
-    np.testing.assert_allclose(RelBERT(str(tmp_path / "model")).encode(PAIRS), expected, atol=1e-5)
+    assert_resumes_to_the_same_model(run, tmp_path)
 
 
 @pytest.mark.slow
@@ -168,6 +173,4 @@ def test_a_killed_run_resumes_from_a_whole_checkpoint(run, tmp_path):
     process.kill()
     process.wait()
     (tmp_path / "model-checkpoints" / "checkpoint-1000").mkdir()  # as if killed while writing one
-    resumed = subprocess.run(train_command(run, "--resume"), capture_output=True, text=True)
-    assert resumed.returncode == 0, resumed.stderr
-    assert os.listdir(tmp_path) == ["model"]
+    assert_resumes_to_the_same_model(run, tmp_path)
