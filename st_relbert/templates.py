@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from st_relbert.pairs import Pair
 
-SUBJECT, OBJECT, MASK = "<subj>", "<obj>", "<mask>"
+PLACEHOLDERS = SUBJECT, OBJECT, MASK = "<subj>", "<obj>", "<mask>"
 
 NAMED_TEMPLATES: dict[str, str] = {
     "a": "Today, I finally discovered the relation between <subj> and <obj> : <subj> is the <mask> of <obj>",

@@ -22,6 +22,7 @@ CUSTOM = {
     "mask last": "<subj> <obj> <mask>",
     "jinja and quotes": 'a "quoted" {{ text }} {% x %} \\ with <subj>\'s <mask> and <obj>!',
     "two masks": "<mask> <subj> <mask> <obj>",
+    "special tokens": "<subj> [SEP] </s> <obj> <mask>",
 }
 CHECKPOINTS = [
     f"{architecture}-{rest}"

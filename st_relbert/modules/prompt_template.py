@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from st_relbert.modules.prompt_tokenizer import PromptTokenizer
 from st_relbert.pairs import Pair, as_pairs
-from st_relbert.templates import DEFAULT_TEMPLATE, Template
+from st_relbert.templates import DEFAULT_TEMPLATE, PLACEHOLDERS, Template
 
 
 class PromptTemplate(Transformer):
@@ -64,6 +64,9 @@ class PromptTemplate(Transformer):
                 "Use a template without <mask>, and the pooling 'average'."
             )
         self._template = template
+        # A special token in the template's own text ("<subj> [SEP] <obj>") is meant as one.
+        parts = (part if part in PLACEHOLDERS else self._prompt_tokenizer.mark(part) for part in template.parts)
+        self._marked = Template("".join(parts))
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:  # type: ignore[override]  # read-only in Transformer too
@@ -120,7 +123,7 @@ class PromptTemplate(Transformer):
         for head, tail in pairs:
             self._prompt_tokenizer.check_word(head)
             self._prompt_tokenizer.check_word(tail)
-        return self._prompt_tokenizer(self._template.render(pairs, self._prompt_tokenizer.mask))
+        return self._prompt_tokenizer(self._marked.render(pairs, self._prompt_tokenizer.mask))
 
     def _cut(self, pair: Pair, encoding: Encoding, limit: int | None) -> list[int]:
         """The token ids of a prompt; cut at ``limit`` as the reference cuts, but never into what pooling needs."""
@@ -129,7 +132,7 @@ class PromptTemplate(Transformer):
             return ids
         end = _count_at_end(encoding)
         kept = limit - end
-        needed = self._template.essential_length(pair, self._prompt_tokenizer.mask)
+        needed = self._marked.essential_length(pair, self._prompt_tokenizer.mask)
         if kept < 1 or encoding.offsets[kept - 1][1] < needed:
             head, tail = pair
             raise ValueError(

@@ -37,11 +37,19 @@ class PromptTokenizer:
         state = json.loads(backend.to_str())
         special = {token["content"] for token in state["added_tokens"] if token["special"]}
         special.update(tokenizer.all_special_tokens)
-        names = {token: f"{_GUARD}{index}{_GUARD}" for index, token in enumerate(sorted(special))}
-        self.mask: str = names.get(tokenizer.mask_token, "")
-        self._backend = Tokenizer.from_str(json.dumps(_rename(state, names)))
+        # Longest first, so that a token that contains another is not taken for it.
+        tokens = sorted(special, key=len, reverse=True)
+        self._names = {token: f"{_GUARD}{index}{_GUARD}" for index, token in enumerate(tokens)}
+        self.mask: str = self._names.get(tokenizer.mask_token, "")
+        self._backend = Tokenizer.from_str(json.dumps(_rename(state, self._names)))
         self._backend.no_truncation()
         self._backend.no_padding()
+
+    def mark(self, text: str) -> str:
+        """Write a text so that the special tokens in it are read as such: for templates, never for words."""
+        for token, name in self._names.items():
+            text = text.replace(token, name)
+        return text
 
     def __call__(self, prompts: list[str]) -> list[Encoding]:
         """Tokenise prompts, the tokenizer's own start and end tokens included.
