@@ -78,9 +78,9 @@ class RelBERT(SentenceTransformer):
         except Exception as error:
             # One error for a mistyped folder, an unknown hub id, missing weights and damaged files: each library that
             # reads a part of a model has errors of its own for these.
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
             raise ValueError(
-                f"Cannot load a model from {name!r}: {reason} Expected a folder with config.json, tokenizer and "
+                f"Cannot load a model from {name!r}: {reason}. Expected a folder with config.json, tokenizer and "
                 "weights, or the id of a model on the Hugging Face hub."
             ) from error
 

@@ -49,7 +49,9 @@ def _folders(name: str) -> list[Path]:
         folders.append(_SHIPPED / name)
     if data_dir := os.environ.get(DATA_DIR_VARIABLE):
         # "relbert/analogy_questions/u2" lies in analogy_questions/u2; without an owner it may be named as well.
-        folders += [Path(data_dir) / name, Path(data_dir, *name.split("/")[1:])]
+        folders.append(Path(data_dir) / name)
+        if "/" in name:
+            folders.append(Path(data_dir, *name.split("/")[1:]))
     return folders
 
 

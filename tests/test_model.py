@@ -160,6 +160,15 @@ def test_a_model_on_the_hub_is_read_through_its_cache(encoders, tmp_path):
     assert np.array_equal(cached.encode(PAIRS), model.encode(PAIRS))
 
 
+def test_an_error_without_a_message_is_named(encoders, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr(PromptTemplate, "load", fail)
+    with pytest.raises(ValueError, match=r"RuntimeError\. Expected a folder with config\.json"):
+        RelBERT(encoders["wordpiece"])
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [

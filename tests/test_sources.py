@@ -26,6 +26,13 @@ def test_a_hub_data_set_without_the_split_is_an_error(monkeypatch):
         sources.read_records("owner/name", ["test", "validation"])
 
 
+def test_the_data_folder_itself_is_no_data_set(tmp_path, monkeypatch):
+    (tmp_path / "test.jsonl").write_text('{"a": 1}')
+    monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="Cannot load 'mistyped'"):
+        sources.read_records("mistyped", ["test"])
+
+
 def test_a_file_is_read_whatever_its_name(tmp_path):
     (tmp_path / "anything.json").write_text('{"a": 1}\n\n{"a": 2}\n')
     assert sources.read_records(tmp_path / "anything.json", ["test"])[0] == [{"a": 1}, {"a": 2}]
