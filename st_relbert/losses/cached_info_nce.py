@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.losses.gradcache import CachedLossMixin
 from torch import Tensor
 
-from st_relbert.losses.info_nce import InfoNCELoss, one_column, pair_ids_of
+from st_relbert.losses.info_nce import InfoNCELoss
+from st_relbert.losses.relation_loss import one_column, prompt_tokens
 
 
 class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
@@ -21,13 +22,11 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     carry the gradients into the encoder. So one batch can hold thousands of pairs, each of which is embedded twice.
 
     Args:
-        model: See :class:`InfoNCELoss`.
+        model: The model to train.
         temperature: See :class:`InfoNCELoss`.
-        reduction: See :class:`InfoNCELoss`.
-        info_loob: See :class:`InfoNCELoss`.
-        anchors: See :class:`InfoNCELoss`.
         mini_batch_size: Pairs embedded at a time, and anchors compared at a time. Memory grows with it, speed up to a
             point too.
+        **settings: All others of :class:`InfoNCELoss`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -38,15 +37,9 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     """
 
     def __init__(
-        self,
-        model: SentenceTransformer,
-        temperature: float = 0.05,
-        reduction: Literal["mean", "sum"] = "mean",
-        info_loob: bool = False,
-        anchors: Literal["all", "first"] = "all",
-        mini_batch_size: int = 64,
+        self, model: SentenceTransformer, temperature: float = 0.05, mini_batch_size: int = 64, **settings: Any
     ) -> None:
-        super().__init__(model, temperature, reduction, info_loob, anchors)
+        super().__init__(model, temperature, **settings)
         if mini_batch_size < 1:
             raise ValueError(f"The mini_batch_size is {mini_batch_size}, expected at least 1.")
         self.mini_batch_size = mini_batch_size
@@ -54,7 +47,7 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor) -> Tensor:
         """Embed a batch and compute its loss; see :meth:`InfoNCELoss.forward`."""
         features = one_column(sentence_features)
-        return self.forward_cached([features], torch.stack([labels, pair_ids_of(features)]))
+        return self.forward_cached([features], torch.cat([labels[:, None], prompt_tokens(features)], dim=1))
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
@@ -63,24 +56,25 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
 
         Args:
             reps: One list, for the one column, of the mini-batches' embeddings ``(mini_batch_size, d)``.
-            labels: ``(2, B)``: labels and pair ids.
+            labels: ``(B, 1 + T)``: the label of each pair, and the tokens of its prompt.
             with_backward: Differentiate too, up to the embeddings, and return the value alone.
         """
         if labels is None:
             raise ValueError("The loss needs the label of each pair, got none.")
-        embeddings, (labels, pair_ids) = torch.cat(reps[0]), labels
-        rows, terms = self.anchor_rows(labels)
-        divisor = 1 if self.reduction == "sum" else max(terms, 1)
+        gathered, labels, pair_ids = self.gathered(torch.cat(reps[0]), labels[:, 0], labels[:, 1:])
+        # The parts are differentiated one by one, and what is below them but once.
+        full = torch.promote_types(gathered.dtype, torch.float32)
+        embeddings = gathered.detach().to(full).requires_grad_(with_backward)
         total = embeddings.sum() * 0.0
         if with_backward:  # every embedding gets a gradient, also where none is an anchor
             total.backward()
             total = total.detach()
-        for some in rows.split(self.mini_batch_size):
-            loss = self.loss_of_rows(embeddings, labels, pair_ids, some) / divisor
+        for part in self.parts(embeddings, labels, pair_ids, self.mini_batch_size):
             if with_backward:
-                loss.backward()
-                loss = loss.detach()
-            total = total + loss
+                part.backward()
+            total = total + part.detach()
+        if embeddings.grad is not None:
+            gathered.backward(embeddings.grad.to(gathered.dtype))
         return total
 
     def get_config_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules.relation_pooling import Aggregation
 from st_relbert.training.interrupt import GracefulInterrupt, TrainingInterrupted
-from st_relbert.training.relations import load_relations
+from st_relbert.training.relation_set import load_relations
 from st_relbert.training.sampler import RelationBatchSampler
 
 logger = logging.getLogger(__name__)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 import numpy as np
 import torch
 from datasets import Dataset
 from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.util.distributed import get_world_size
 
+from st_relbert.labels import negative_label
 from st_relbert.pairs import Pair
-
-_ANY = -1  # the owner of negatives that belong to no relation in particular
 
 
 class RelationBatchSampler(DefaultBatchSampler):
@@ -28,12 +28,14 @@ class RelationBatchSampler(DefaultBatchSampler):
 
         SentenceTransformerTrainingArguments(..., batch_sampler=partial(RelationBatchSampler, relations_per_batch=16))
 
+    With several processes a batch is dealt out among them: the settings are those of the whole batch, and training is
+    the same whatever their number (the losses of this package compare the pairs of all).
+
     The reference's step (one relation, up to 10 positives and 400 negatives) is ``relations_per_batch=1,
     pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True`` with the loss's ``anchors="first"``.
 
     Args:
-        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.training.load_relations`. A negative (label
-            -1) belongs to the relation whose rows it follows; in a dataset that is shuffled, to all.
+        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.training.load_relations`.
         batch_size: Ignored, as are the next two: the settings below say what is in a batch. Trainers pass it.
         drop_last: Ignored.
         valid_label_columns: The first of these columns that the dataset has holds the labels; default ``label``.
@@ -73,6 +75,11 @@ class RelationBatchSampler(DefaultBatchSampler):
         self.pairs_per_relation = pairs_per_relation
         self.negatives_per_relation = negatives_per_relation
         self.augment_negatives = augment_negatives
+        # A loader that deals batches out knows that their sizes differ by there being no batch size, and passes the
+        # epoch on to the sampler's own sampler only.
+        self.batch_size = None  # type: ignore[assignment]
+        self.sampler = self  # type: ignore[assignment]
+        self.processes = get_world_size()
         self._index(dataset, valid_label_columns or ["label"])
         self.relations_per_batch = min(relations_per_batch, len(self._positives))
         self._check_negatives()
@@ -88,32 +95,21 @@ class RelationBatchSampler(DefaultBatchSampler):
         self._negatives: dict[int, list[int]] = defaultdict(list)
         self._pairs: list[Pair] = [tuple(pair) for pair in dataset["pair"]]
         self._labels: list[int] = list(dataset[column])
-        rows_of_pair: dict[Pair, list[int]] = defaultdict(list)
-        sorted_by_relation = self._is_sorted_by_relation()
-        owner = _ANY
+        self._positive_rows_of_pair: dict[Pair, list[int]] = defaultdict(list)
         for row, (pair, label) in enumerate(zip(self._pairs, self._labels, strict=True)):
             if label >= 0:
                 self._positives[label].append(row)
-                rows_of_pair[pair].append(row)
-                owner = label if sorted_by_relation else _ANY
+                self._positive_rows_of_pair[pair].append(row)
             else:
-                self._negatives[owner].append(row)
-        self._positive_rows_of_pair = rows_of_pair
+                self._negatives[negative_label(label)].append(row)
         self._usable = [label for label, rows in self._positives.items() if len(rows) >= 2]
         if not self._usable:
             raise ValueError("No relation has two positive pairs, so there is nothing to pull together.")
 
-    def _is_sorted_by_relation(self) -> bool:
-        relations = [label for label in self._labels if label >= 0]
-        return len(list(groupby(relations))) == len(set(relations))
-
-    def _own_negatives(self, label: int) -> list[int]:
-        return self._negatives[label] + self._negatives[_ANY]
-
     def _check_negatives(self) -> None:
         if self.relations_per_batch > 1 or (self.augment_negatives and self.negatives_per_relation):
             return
-        without = [label for label in self._positives if not self._own_negatives(label)]
+        without = [label for label in self._positives if not self._negatives[label]]
         if not self.negatives_per_relation or without:
             raise ValueError(
                 "With one relation a batch, every relation needs negatives: raise relations_per_batch, or set "
@@ -122,16 +118,27 @@ class RelationBatchSampler(DefaultBatchSampler):
             )
 
     def __len__(self) -> int:
-        """The number of batches in an epoch; the same in every epoch."""
+        """The number of batches in an epoch, those of all processes; the same in every epoch."""
+        return self._steps() * self.processes
+
+    def _steps(self) -> int:
         groups = [math.ceil(len(rows) / self.pairs_per_relation) for rows in self._positives.values()]
         return max(max(groups), math.ceil(sum(groups) / self.relations_per_batch))
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the batches of the epoch, each a list of rows."""
+        """Yield the batches of the epoch, each a list of rows; with several processes, a step's share of each in turn.
+
+        Raises:
+            ValueError: If a batch holds fewer pairs than there are processes.
+        """
         random = np.random.default_rng([self.seed, self.epoch])
         groups = {label: self._split(rows, random) for label, rows in self._positives.items()}
-        for _ in range(len(self)):
-            yield self._batch(groups, random)
+        for _ in range(self._steps()):
+            rows = self._batch(groups, random)
+            if len(rows) < self.processes:
+                raise ValueError(f"A batch of {len(rows)} pairs cannot be dealt out among {self.processes} processes.")
+            for share in np.array_split(rows, self.processes):
+                yield share.tolist()
 
     def _split(self, rows: Sequence[int], random: np.random.Generator) -> list[list[int]]:
         """Cut a relation's shuffled rows into groups of about the same size; a group of one is topped up."""
@@ -158,13 +165,15 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _draw_negatives(self, label: int, random: np.random.Generator) -> list[int]:
         if not self.negatives_per_relation:
             return []
-        pool = self._own_negatives(label)
+        pool = {self._pairs[row]: row for row in self._negatives[label]}
         if self.augment_negatives:
             own = {self._pairs[row] for row in self._positives[label]}
             others = (rows for other, rows in self._positives.items() if other != label)
-            pool += [row for rows in others for row in rows if self._pairs[row] not in own]
+            for row in itertools.chain.from_iterable(others):
+                if self._pairs[row] not in own:
+                    pool.setdefault(self._pairs[row], row)
         count = min(self.negatives_per_relation, len(pool))
-        return [int(row) for row in random.choice(pool, count, replace=False)]
+        return [int(row) for row in random.choice(list(pool.values()), count, replace=False)]
 
     def _with_known_positives(self, rows: list[int]) -> list[int]:
         """Drop repeats, and add the other labels of pairs that are positives of several relations in the batch.

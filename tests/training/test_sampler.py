@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from st_relbert.training import RelationBatchSampler, load_relations, relations_dataset
+from st_relbert.training import RelationBatchSampler, RelationSet, load_relations
 
 
 def dataset_of(sizes, negatives=0, shared=0):
@@ -17,7 +17,7 @@ def dataset_of(sizes, negatives=0, shared=0):
         }
         for index, size in enumerate(sizes)
     ]
-    return relations_dataset(records)
+    return RelationSet.from_records(records).dataset()
 
 
 def anchors(dataset, batch):
@@ -79,17 +79,52 @@ def test_one_relation_a_step_is_the_references():
         seen.append(relation)
         assert [dataset[row]["label"] for row in batch[:8]] == [relation] * 8
         rest = Counter(dataset[row]["label"] for row in batch[8:])
-        assert rest == {-1: 3} | {other: 8 for other in range(3) if other != relation}
-        own = {dataset[row]["pair"][0] for row in batch if dataset[row]["label"] == -1}
+        assert rest == {-1 - relation: 3} | {other: 8 for other in range(3) if other != relation}
+        own = {dataset[row]["pair"][0] for row in batch if dataset[row]["label"] < 0}
         assert own == {f"n{relation}-{row}" for row in range(3)}
     assert sorted(seen) == [0, 1, 2]
 
 
-def test_negatives_of_a_shuffled_dataset_belong_to_all():
+def test_a_shuffled_dataset_gives_batches_of_the_same_make():
     dataset = dataset_of([8, 8, 8], negatives=3).shuffle(seed=0)
     sampler = RelationBatchSampler(dataset, relations_per_batch=1, pairs_per_relation=8, negatives_per_relation=100)
     for batch in sampler:
-        assert Counter(dataset[row]["label"] for row in batch) == {dataset[batch[0]]["label"]: 8, -1: 9}
+        relation = dataset[batch[0]]["label"]
+        assert Counter(dataset[row]["label"] for row in batch) == {relation: 8, -1 - relation: 3}
+
+
+@settings(deadline=None, max_examples=30)
+@given(processes=st.integers(2, 4), shared=st.integers(0, 2), seed=st.integers(0, 3))
+def test_processes_share_the_batches_that_one_would_take(processes, shared, seed):
+    dataset = dataset_of([5, 7, 9], negatives=2, shared=shared)
+    arguments = {"seed": seed, "relations_per_batch": 2, "pairs_per_relation": 3, "negatives_per_relation": 1}
+    alone, sampler = (RelationBatchSampler(dataset, **arguments) for _ in range(2))
+    sampler.processes = processes
+    shares = list(sampler)
+    assert len(shares) == len(sampler) == processes * len(alone)
+    for step, batch in enumerate(alone):
+        dealt = shares[step * processes : (step + 1) * processes]
+        assert [row for share in dealt for row in share] == batch  # none is lost, none repeated
+        assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+
+
+def test_each_pair_is_at_most_once_among_the_negatives_of_a_step():
+    """Parents hold the pairs of their relations once more."""
+    records = [
+        {"relation_type": name, "positives": [[f"{name}{row}", "t"] for row in range(4)]}
+        for name in ("a/x", "a/y", "b/z")
+    ]
+    relations = RelationSet.from_records(records).with_parents()
+    dataset = relations.dataset()
+    sampler = RelationBatchSampler(
+        dataset, relations_per_batch=1, pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True
+    )
+    assert len(sampler) == 5
+    for batch in sampler:
+        pairs = [tuple(dataset[row]["pair"]) for row in batch]
+        assert len(set(pairs)) == len(pairs) == 12
+        name = relations.names[dataset[batch[0]]["label"]]
+        assert {pair[0][: len(name)] for pair in pairs[: 8 if name == "a/" else 4]} == {name}
 
 
 def test_the_number_of_negatives_is_a_limit():
