@@ -23,12 +23,13 @@ socket.getaddrinfo = socket.socket.connect = refuse
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"training", "evaluation", "encode_file"},
+    {"training"},
+    {"evaluation", "encode_file"},
     {"losses", "model"},
     {"checkpoints", "model_card"},
     {"modules"},
     {"templates", "sources", "files"},
-    {"pairs"},
+    {"pairs", "labels"},
 ]
 
 

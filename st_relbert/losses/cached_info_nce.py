@@ -71,7 +71,7 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
             total = total.detach()
         for part in self.parts(embeddings, labels, pair_ids, self.mini_batch_size):
             if with_backward:
-                part.backward()
+                part.backward(retain_graph=True)  # parts share the choice of rows below them
             total = total + part.detach()
         if embeddings.grad is not None:
             gathered.backward(embeddings.grad.to(gathered.dtype))

@@ -1,8 +1,21 @@
 """Data, batches and runs for training relation embeddings."""
 
-from st_relbert.training.interrupt import TrainingInterrupted
+from st_relbert.training.checkpoint_callback import TrainingInterrupted
 from st_relbert.training.relation_set import RelationSet, load_relations
 from st_relbert.training.run import TrainingRun
 from st_relbert.training.sampler import RelationBatchSampler
+from st_relbert.training.settings import TrainingSettings
+from st_relbert.training.trainer import RelationTrainer, TrainingDiverged
+from st_relbert.training.validation import validation_questions
 
-__all__ = ["RelationBatchSampler", "RelationSet", "TrainingInterrupted", "TrainingRun", "load_relations"]
+__all__ = [
+    "RelationBatchSampler",
+    "RelationSet",
+    "RelationTrainer",
+    "TrainingDiverged",
+    "TrainingInterrupted",
+    "TrainingRun",
+    "TrainingSettings",
+    "load_relations",
+    "validation_questions",
+]

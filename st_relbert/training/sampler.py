@@ -23,6 +23,8 @@ class RelationBatchSampler(DefaultBatchSampler):
     An epoch uses every positive pair: the pairs of each relation are shuffled and cut into even groups of at most
     ``pairs_per_relation``, and every batch takes groups from ``relations_per_batch`` different relations. Where the
     groups do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
+    In batches of one relation, though, an epoch is what it is in the reference: a step a relation, with up to
+    ``pairs_per_relation`` pairs drawn from it.
 
     Pass it to the trainer with its settings filled in::
 
@@ -122,6 +124,8 @@ class RelationBatchSampler(DefaultBatchSampler):
         return self._steps() * self.processes
 
     def _steps(self) -> int:
+        if self.relations_per_batch == 1:
+            return len(self._positives)
         groups = [math.ceil(len(rows) / self.pairs_per_relation) for rows in self._positives.values()]
         return max(max(groups), math.ceil(sum(groups) / self.relations_per_batch))
 
@@ -143,6 +147,8 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _split(self, rows: Sequence[int], random: np.random.Generator) -> list[list[int]]:
         """Cut a relation's shuffled rows into groups of about the same size; a group of one is topped up."""
         shuffled = random.permutation(rows)
+        if self.relations_per_batch == 1:
+            return [shuffled[: self.pairs_per_relation].tolist()]
         parts = np.array_split(shuffled, math.ceil(len(rows) / self.pairs_per_relation))
         if len(parts) > 1 and len(parts[-1]) == 1:
             parts[-1] = np.append(parts[-1], random.choice(parts[0]))

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 import time
@@ -8,9 +9,8 @@ import numpy as np
 import pytest
 
 from st_relbert import RelBERT, __version__
-from st_relbert.cli import main
-from st_relbert.cli.main import build_parser
-from st_relbert.training import TrainingRun
+from st_relbert.cli import main, train
+from st_relbert.training import TrainingSettings
 
 COMMANDS = ([], ["train"], ["evaluate"], ["encode"])
 
@@ -52,10 +52,24 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"st-relbert {__version__}\n"
 
 
-def test_training_defaults_are_those_of_the_library():
-    args = vars(build_parser().parse_args(["train", "--base-model", "b", "--train-data", "t", "--output", "o"]))
-    run = TrainingRun(base_model="b", train_data="t", output="o")
-    assert {field.name: args[field.name] for field in dataclasses.fields(run)} == dataclasses.asdict(run)
+def test_every_setting_is_an_option_that_names_its_default():
+    options = {name: text for group in train._SETTINGS.values() for name, _, text in group}
+    fields = {field.name: field.default for field in dataclasses.fields(TrainingSettings) if field.name != "output"}
+    assert set(options) == set(fields)
+    for name, default in fields.items():
+        if isinstance(default, str | int | float) and not isinstance(default, bool):
+            text = f"{default:g}" if isinstance(default, float) and not default % 1 else str(default)
+            assert re.search(rf"\({re.escape(text)}(:.*|\.0)?\)", options[name]), options[name]
+
+
+def test_options_stand_above_the_preset(encoders, tmp_path):
+    output = tmp_path / "trained"
+    arguments = ["--base-model", encoders["wordpiece"], "--train-data", "starter", "--output", str(output), "--quiet"]
+    settings = ["--max-steps", "1", "--relations-per-batch", "3", "--no-siblings-as-negatives"]
+    assert main(["train", "--preset", "fast", *arguments, *settings]) == 0
+    config = json.loads((output / "finetuning_config.json").read_text())["st_relbert"]
+    assert config["relations_per_batch"] == 3 and config["siblings_as_negatives"] is False
+    assert config["template"] == "short" and config["learning_rate"] == 1e-4
 
 
 def test_train_then_evaluate(encoders, tmp_path, capsys):
@@ -96,6 +110,10 @@ QUESTIONS = "starter/held_out_pairs"
         ([*TRAIN, "--output", "{new}", "--pooling", "x"], "Unknown pooling 'x'"),
         ([*TRAIN, "--output", "{new}", "--resume"], "Nothing to resume"),
         ([*TRAIN, "--output", "/proc/x/y"], "Cannot write to"),
+        (["train", "--train-data", "starter", "--output", "{new}"], "--base-model is needed"),
+        ([*TRAIN, "--output", "{new}", "--preset", "slow"], "no preset 'slow'. Expected fast, relbert-bert-base"),
+        ([*TRAIN, "--output", "{new}", "--loss", "mse"], "Unknown loss 'mse', expected one of 'info_nce'"),
+        ([*TRAIN, "--output", "{new}", "--held-out-relations", "0.1"], "held_out_relations needs choose_by"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/config.json", "--output", "{new}.parquet"], "expected one of .csv"),
         (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "ends in .parquet"),

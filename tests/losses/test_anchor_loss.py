@@ -71,11 +71,13 @@ def test_siblings_are_left_alone_on_request(embeddings, loss_class):
 def test_the_cached_loss_knows_the_hierarchy(embeddings):
     settings = {"parents": PARENTS, "parent_weight": 0.5, "siblings_as_negatives": False}
     expected = InfoNCELoss(None, **settings).compute_loss_from_embeddings(embeddings, LABELS)
+    expected.backward()
     cached = CachedInfoNCELoss(None, mini_batch_size=3, **settings)
     tokens = torch.arange(1, len(LABELS) + 1)
-    reps = [list(embeddings.detach().split(3))]
-    actual = cached.calculate_loss(reps, torch.stack([LABELS, tokens], dim=1))
+    reps = [part.requires_grad_() for part in embeddings.detach().split(3)]
+    actual = cached.calculate_loss([reps], torch.stack([LABELS, tokens], dim=1), with_backward=True)
     torch.testing.assert_close(actual, expected.detach())
+    torch.testing.assert_close(torch.cat([part.grad for part in reps]), embeddings.grad)
 
 
 @pytest.mark.parametrize(

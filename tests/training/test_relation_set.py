@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from st_relbert.training import load_relations
+from st_relbert.training import RelationSet, load_relations
 
 RECORDS = [
     {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Paris", "France"]], "negatives": [["a", "b"]]},
@@ -22,7 +22,7 @@ def test_pairs_get_the_label_of_their_relation(tmp_path):
     assert [(tuple(row["pair"]), row["label"]) for row in dataset] == [
         (("Tokyo", "Japan"), 0),
         (("Paris", "France"), 0),
-        (("a", "b"), -1),
+        (("a", "b"), -1),  # a negative of relation 0
         (("finger", "hand"), 1),
         (("wheel", "car"), 1),  # once: a repeat would be pulled towards itself
     ]
@@ -90,3 +90,70 @@ def test_broken_lines_are_named(tmp_path):
 def test_what_is_nowhere_is_an_error():
     with pytest.raises(ValueError, match="Cannot load 'no/such-set': it is no file or folder here"):
         load_relations("no/such-set")
+
+
+def test_negatives_are_labelled_with_their_relation():
+    more = {"relation_type": "x", "positives": [["c", "d"]], "negatives": [["e", "f"]]}
+    dataset = RelationSet.from_records([*RECORDS, more]).dataset()
+    assert [row["label"] for row in dataset] == [0, 0, -1, 1, 1, 2, -3]
+
+
+def set_of(names, pairs=2):
+    return RelationSet.from_records(
+        {"relation_type": name, "positives": [[f"{name}{row}", "t"] for row in range(pairs)]} for name in names
+    )
+
+
+def test_the_hierarchy_is_read_off_the_names():
+    assert set_of(["a/x", "b/y", "a/z", "c"]).parents == [0, 1, 0, 2]
+    assert set_of(["a", "b"]).parents is None
+    assert set_of(["a/x", "a/y"]).parents is None  # one parent has nothing to be told from
+    assert len(set(RelationSet.load("starter").parents)) == 13
+
+
+def test_parents_are_relations_of_all_their_pairs():
+    """Reference behaviour: one more relation for each parent."""
+    relations = set_of(["a/x", "b/y", "a/z", "a"]).with_parents()
+    assert relations.names == ["a/x", "b/y", "a/z", "a", "a/", "b/"]
+    assert [head for head, _ in relations.positives["a/"]] == ["a/x0", "a/x1", "a/z0", "a/z1", "a0", "a1"]
+    assert relations.negatives["a/"] == [] and len(relations.positives["b/"]) == 2
+
+
+def test_semeval_has_ten_parents(data):
+    relations = RelationSet.load(data / "semeval2012_relational_similarity")
+    assert len(set(relations.parents)) == 10
+    assert len(relations.with_parents().names) == 79 + 10
+
+
+def test_relations_are_held_out_whole():
+    relations = set_of([str(number) for number in range(20)])
+    train, held_out = relations.hold_out(0.25, seed=1)
+    assert len(train.names) == 15 and len(held_out.names) == 5
+    assert {**train.positives, **held_out.positives} == relations.positives
+    assert relations.hold_out(0.25, seed=1)[1].names == held_out.names != relations.hold_out(0.25, seed=2)[1].names
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [(0, "is 0, expected a number between 0 and 1"), (1.5, "is 1.5"), (0.9, "Cannot hold 4 of 4 relations out")],
+)
+def test_shares_that_leave_too_little_are_refused(share, message):
+    with pytest.raises(ValueError, match=message):
+        set_of("abcd").hold_out(share, seed=0)
+
+
+def test_known_false_negatives_and_copies_are_reported(caplog):
+    records = [
+        {
+            "relation_type": "x",
+            "positives": [["a", "b"], ["a", "b"], ["c", "d"]],
+            "negatives": [["c", "d"], ["e", "f"]],
+        },
+        {"relation_type": "y", "positives": [["a", "b"]], "negatives": [["c", "d"]]},
+    ]
+    with caplog.at_level("INFO", logger="st_relbert"):
+        relations = RelationSet.from_records(records, "mine")
+    assert "mine: left out 1 exact copies" in caplog.text
+    assert relations.known_false_negatives() == 2  # (a, b) in two relations; (c, d) on both sides of one
+    assert str(relations).startswith("2 relations, 3 positive and 3 negative pairs; 1 relations of one pair")
+    assert "2 known false negatives" in str(relations)

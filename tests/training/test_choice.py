@@ -1,0 +1,110 @@
+"""The choice of the checkpoint."""
+
+import json
+import signal
+from functools import partial
+
+import numpy as np
+import pytest
+
+from st_relbert import RelBERT
+from st_relbert.evaluation import AnalogyEvaluator
+from st_relbert.training import (
+    RelationSet,
+    RelationTrainer,
+    TrainingInterrupted,
+    TrainingRun,
+    validation_questions,
+)
+from st_relbert.training.setup import load_data
+
+PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
+
+
+@pytest.fixture
+def run(encoders, tmp_path):
+    return partial(
+        TrainingRun,
+        base_model=encoders["wordpiece"],
+        train_data="starter",
+        output=str(tmp_path / "model"),
+        template="short",
+        relations_per_batch=61,
+        epochs=3,
+    )
+
+
+def record(tmp_path):
+    return json.loads((tmp_path / "model" / "finetuning_config.json").read_text())["st_relbert"]
+
+
+@pytest.mark.parametrize("learning_rate", [1e-3, 10.0])
+def test_the_epoch_of_the_best_accuracy_is_kept(run, tmp_path, learning_rate):
+    settings = run(choose_by="accuracy", learning_rate=learning_rate)
+    model = settings.train(show_progress_bar=False)
+    found = record(tmp_path)
+    results = {entry["step"]: entry["eval_validation_accuracy"] for entry in found["validation"]}
+    assert len(results) == 3 and results[found["chosen_step"]] == max(results.values())
+    questions = validation_questions(RelationSet.load("starter", "validation"), seed=0)
+    saved = RelBERT(str(tmp_path / "model"))
+    assert AnalogyEvaluator(questions)(saved)["accuracy"] == max(results.values())
+    np.testing.assert_allclose(model.encode(PAIRS), saved.encode(PAIRS), atol=1e-6)
+
+
+def test_the_epoch_of_the_lowest_loss_is_kept(run, tmp_path):
+    run(choose_by="loss", learning_rate=10.0, warmup_steps=8).train(show_progress_bar=False)  # it gets worse and worse
+    found = record(tmp_path)
+    losses = {entry["step"]: entry["eval_loss"] for entry in found["validation"]}
+    assert len(losses) == 3 and losses[found["chosen_step"]] == min(losses.values())
+
+
+def test_training_stops_when_nothing_gets_better(run, tmp_path):
+    run(choose_by="loss", patience=1, learning_rate=10.0, epochs=10).train(show_progress_bar=False)
+    found = record(tmp_path)
+    losses = [entry["eval_loss"] for entry in found["validation"]]
+    assert len(losses) < 10 and losses[-1] >= losses[-2]
+    assert found["chosen_step"] < found["steps"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("step", "kept"), [(6, [4, 6]), (8, [4, 8])])
+def test_a_run_with_validation_resumes_to_the_same_choice(run, tmp_path, monkeypatch, step, kept):
+    """Interrupted between two evaluations, and right before one; after 4 steps and 8."""
+    settings = partial(run, choose_by="accuracy", learning_rate=1e-3)
+    straight = settings(output=str(tmp_path / "straight")).train(show_progress_bar=False)
+    plain_step = RelationTrainer.training_step
+
+    def interrupted(trainer, *args):
+        if trainer.state.global_step == step - 1:
+            signal.raise_signal(signal.SIGINT)
+        return plain_step(trainer, *args)
+
+    monkeypatch.setattr(RelationTrainer, "training_step", interrupted)
+    with pytest.raises(TrainingInterrupted, match=f"Stopped after step {step}"):
+        settings().train(show_progress_bar=False)
+    monkeypatch.undo()
+    best_and_last = [path.name for path in settings().checkpoints.whole()]
+    assert best_and_last == [f"checkpoint-{number}" for number in kept]
+    resumed = settings().train(resume=True, show_progress_bar=False)
+    np.testing.assert_allclose(resumed.encode(PAIRS), straight.encode(PAIRS), atol=1e-5)
+    found = record(tmp_path)
+    assert len(found["validation"]) == 3
+    assert found == json.loads((tmp_path / "straight" / "finetuning_config.json").read_text())["st_relbert"]
+
+
+def test_held_out_relations_are_not_trained_on(run, tmp_path):
+    settings = run(choose_by="accuracy", held_out_relations=0.2, seed=3)
+    train, validation = load_data(settings)
+    assert (len(train.names), len(validation.names)) == (49, 12)
+    assert not set(train.names) & set(validation.names)
+    settings.train(show_progress_bar=False)
+    assert record(tmp_path)["relations"].startswith("49 relations")
+
+
+def test_validation_data_of_its_own(run, tmp_path):
+    records = [{"relation_type": name, "positives": [[name, "b"], [name, "c"]]} for name in "xyz"]
+    path = tmp_path / "valid.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert load_data(run(choose_by="loss", validation_data=str(path)))[1].names == ["x", "y", "z"]
+    with pytest.raises(ValueError, match="has no splits. Name them by validation_data"):
+        load_data(run(choose_by="loss", train_data=str(path)))

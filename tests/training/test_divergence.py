@@ -1,0 +1,100 @@
+"""Training that goes wrong stops, says where, and loses nothing."""
+
+import json
+from functools import partial
+
+import pytest
+import torch
+
+from st_relbert.losses import InfoNCELoss
+from st_relbert.training import TrainingDiverged, TrainingRun
+
+
+@pytest.fixture
+def run(encoders, tmp_path):
+    return partial(
+        TrainingRun,
+        base_model=encoders["wordpiece"],
+        train_data="starter",
+        output=str(tmp_path / "model"),
+        template="short",
+        relations_per_batch=4,
+        max_steps=6,
+        save_steps=1,
+    )
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_batch(run, tmp_path, monkeypatch):
+    calls = []
+
+    def third_is_nan(self, embeddings, *args):
+        calls.append(1)
+        return embeddings.sum() * (float("nan") if len(calls) == 3 else 1)
+
+    monkeypatch.setattr(InfoNCELoss, "compute_loss_from_embeddings", third_is_nan)
+    with pytest.raises(TrainingDiverged) as caught:
+        run().train(show_progress_bar=False)
+    message = str(caught.value)
+    assert "The loss became nan at step 3, on a batch of" in message
+    assert "of the relations" in message and "/" in message.split("of the relations")[1]
+    assert "discovered" in message  # the prompt
+    assert not (tmp_path / "model").exists()
+    kept = tmp_path / "model-checkpoints"
+    assert [path.name for path in kept.iterdir()] == ["checkpoint-2"]
+
+    monkeypatch.undo()
+    run().train(resume=True, show_progress_bar=False)
+    assert (tmp_path / "model" / "model.safetensors").is_file()
+
+
+def test_weights_that_are_no_numbers_are_not_saved(run, tmp_path, monkeypatch):
+    """A gradient can overflow where the loss does not."""
+    calls = []
+
+    def second_overflows(self, embeddings, *args):
+        calls.append(1)
+        return embeddings.sum() * 0 + torch.sqrt(embeddings[0, 0] * 0) if len(calls) == 2 else embeddings.sum()
+
+    monkeypatch.setattr(InfoNCELoss, "compute_loss_from_embeddings", second_overflows)
+    with pytest.raises(TrainingDiverged, match="The weights of .* are no longer finite at step 2"):
+        run(max_grad_norm=0).train(show_progress_bar=False)
+    assert [path.name for path in (tmp_path / "model-checkpoints").iterdir()] == ["checkpoint-1"]
+
+
+def test_a_pair_that_does_not_fit_is_an_error_before_training(run, tmp_path):
+    records = [
+        {"relation_type": "x", "positives": [["a", "b"], ["c", "d"]]},
+        {"relation_type": "y", "positives": [["a", "b"], ["word " * 100, "d"]]},
+    ]
+    path = tmp_path / "relations.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(ValueError, match="word word"):
+        run(train_data=str(path), max_length=32).train(show_progress_bar=False)
+    assert not (tmp_path / "model-checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("relations", "settings", "message"),
+    [
+        ({"x": "ab"}, {}, "has 1 relations .x., expected at least two"),
+        ({"x": "a", "y": "b"}, {}, "No relation has two positive pairs"),
+        ({"x": "ab", "y": "cd"}, {"relations_per_batch": 1, "negatives_per_relation": 0}, "every relation needs negat"),
+    ],
+)
+def test_data_that_nothing_can_be_learned_from_are_refused(run, tmp_path, relations, settings, message):
+    path = tmp_path / "relations.jsonl"
+    records = [{"relation_type": name, "positives": [[h, "t"] for h in heads]} for name, heads in relations.items()]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(ValueError, match=message):
+        run(train_data=str(path), **settings).train(show_progress_bar=False)
+
+
+def test_no_negatives_and_relations_of_one_pair_are_no_obstacle(run, tmp_path):
+    path = tmp_path / "relations.jsonl"
+    records = [
+        {"relation_type": name, "positives": [[head, "t"] for head in heads]}
+        for name, heads in {"x": "ab", "y": "c", "z": "de"}.items()
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    run(train_data=str(path), max_steps=2).train(show_progress_bar=False)
+    assert (tmp_path / "model" / "model.safetensors").is_file()

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+from st_relbert.templates import NAMED_TEMPLATES
+from st_relbert.training import TrainingRun
+from st_relbert.training.presets import preset_names, read_preset
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_a_run(name):
+    run = TrainingRun(**{"base_model": "b", "train_data": "t", "output": "o", **read_preset(name)})
+    assert run.template in NAMED_TEMPLATES
+
+
+def test_the_seed_models_recipe_is_the_published_one(golden):
+    """Reference behaviour: finetuning_config.json of the published models (here of test checkpoints made like them)."""
+    published = json.loads((golden / "checkpoints" / "bert-a-average_no_mask" / "finetuning_config.json").read_text())
+    run = TrainingRun(output="o", **read_preset("relbert-bert-base-nce-semeval2012"))
+    assert run.base_model == "bert-base-cased" and run.train_data == published["data"]
+    assert NAMED_TEMPLATES[run.template] == published["template"]
+    assert (run.max_length, run.epochs, run.learning_rate) == (64, published["epoch"], published["lr"])
+    assert (run.warmup_steps, run.seed, run.pooling) == (published["lr_warmup"], 0, published["aggregation_mode"])
+    loss = published["loss_function_config"]
+    assert (run.loss, run.temperature) == ("info_nce", loss["temperature"])
+    assert (run.pairs_per_relation, run.negatives_per_relation) == (loss["num_positive"], loss["num_negative"])
+    assert (run.relations_per_batch, run.reduction, run.schedule, run.max_grad_norm) == (1, "sum", "constant", 0)
+    assert run.choose_by == "accuracy"
+
+
+def test_the_roberta_models_differ_in_encoder_and_negatives():
+    bert, base, large = (
+        read_preset(f"relbert-{name}-nce-semeval2012") for name in ("bert-base", "roberta-base", "roberta-large")
+    )
+    assert base == {**bert, "base_model": "roberta-base"}
+    assert large == {**bert, "base_model": "roberta-large", "negatives_per_relation": 100}
+
+
+def test_a_file_is_a_preset_too(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text('{"description": "mine", "epochs": 3}')
+    assert read_preset(str(path)) == {"epochs": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "mine.json' is not JSON"),
+        ("[1]", "is a list, expected an object of settings"),
+        ('{"epoch": 3}', "has the setting 'epoch', expected base_model, train_data"),
+    ],
+)
+def test_files_without_settings_are_refused(tmp_path, content, message):
+    path = tmp_path / "mine.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_preset(str(path))
+
+
+def test_unknown_names_are_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="no preset 'slow'. Expected fast, relbert-bert-base-nce-semeval2012"):
+        read_preset("slow")

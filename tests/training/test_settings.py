@@ -1,0 +1,37 @@
+import dataclasses
+
+import pytest
+
+from st_relbert.training import TrainingSettings
+
+
+def settings(**values):
+    return TrainingSettings(base_model="b", train_data="t", output="o", **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"loss": "mse"},
+            "Unknown loss 'mse', expected one of 'info_nce', 'info_loob', 'triplet'",
+        ),
+        ({"schedule": "cosine"}, "Unknown schedule 'cosine', expected one of 'linear', 'constant'"),
+        ({"choose_by": "f1"}, "Unknown choose_by 'f1', expected one of 'accuracy', 'loss'"),
+        ({"pooling": "max"}, "Unknown pooling 'max'"),
+        ({"reduction": "max"}, "Unknown reduction 'max'"),
+        ({"relations_per_batch": 1, "parent_weight": 0.5}, "parent_weight is 0.5, expected 0 or 1 for steps of one"),
+        ({"loss": "reference_triplet", "parent_weight": 2}, "expected 0 or 1 for the reference's triplet loss"),
+        ({"loss": "triplet", "mini_batch_size": 8}, "mini_batch_size is for .*, not for triplet"),
+        ({"patience": 2}, "patience needs choose_by"),
+        ({"held_out_relations": 0.2}, "held_out_relations needs choose_by"),
+        ({"choose_by": "loss", "held_out_relations": 0.2, "validation_data": "v"}, "exclude each other"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        settings(**values)
+
+
+def test_defaults_make_sense():
+    assert dataclasses.asdict(settings())["loss"] == "info_nce"

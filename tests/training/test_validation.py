@@ -1,0 +1,52 @@
+import pytest
+
+from st_relbert.evaluation import AnalogyEvaluator
+from st_relbert.training import RelationSet, validation_questions
+
+
+def relation_set(sizes=(3, 2, 1), negatives=2, shared=None):
+    records = [
+        {
+            "relation_type": str(index),
+            "positives": [[f"h{index}-{row}", "t"] for row in range(size)] + ([shared] if shared else []),
+            "negatives": [[f"n{index}-{row}", "t"] for row in range(negatives)],
+        }
+        for index, size in enumerate(sizes)
+    ]
+    return RelationSet.from_records(records)
+
+
+def test_each_pair_asks_for_the_next_of_its_relation():
+    questions = validation_questions(relation_set())
+    assert [question["stem"][0] for question in questions] == ["h0-0", "h0-1", "h0-2", "h1-0", "h1-1"]
+    answers = [question["choice"][question["answer"]][0] for question in questions]
+    assert answers == ["h0-1", "h0-2", "h0-0", "h1-1", "h1-0"]
+    assert AnalogyEvaluator(questions).questions[0].stem == ("h0-0", "t")  # they are questions for the evaluator
+
+
+def test_wrong_choices_are_own_negatives_and_pairs_of_other_relations():
+    for question in validation_questions(relation_set(sizes=[2] * 12, negatives=6)):
+        heads = [head for head, _ in question["choice"]]
+        assert len(set(heads)) == len(heads) == 10
+        wrong = [head for index, head in enumerate(heads) if index != question["answer"]]
+        own = [head for head in wrong if head.startswith(f"n{question['prefix']}-")]
+        others = {head.split("-")[0] for head in wrong if head.startswith("h")}
+        assert len(own) == 4 and len(others) == 5 and f"h{question['prefix']}" not in others
+
+
+def test_a_pair_of_the_stems_relation_is_no_wrong_choice():
+    for question in validation_questions(relation_set(sizes=[1, 1, 1], shared=["x", "y"])):
+        assert sum(head == "x" for head, _ in question["choice"]) <= 1
+        assert question["stem"] == ("x", "y") or question["choice"][question["answer"]] == ("x", "y")
+
+
+def test_the_seed_decides_and_the_right_choice_is_anywhere():
+    relations = RelationSet.load("starter", "validation")
+    questions = validation_questions(relations, seed=1)
+    assert questions == validation_questions(relations, seed=1) != validation_questions(relations, seed=2)
+    assert {question["answer"] for question in questions} == set(range(10))
+
+
+def test_relations_of_one_pair_make_no_questions():
+    with pytest.raises(ValueError, match="No relation of the validation set has two pairs"):
+        validation_questions(relation_set(sizes=[1, 1]))
