@@ -30,6 +30,9 @@ from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
 REFERENCE_MAX_LENGTH = 64
 """The length at which the reference library cuts prompts unless told otherwise."""
 
+# A folder with an adapter has no config.json of the encoder: transformers would look for all its weights.
+_ADAPTER_FILE = "relbert_config.json"
+
 _PROBES = [("Tokyo", "Japan"), ("New York City", "the USA"), ("mother-in-law", "café"), ("東京", "3.14")]
 
 
@@ -57,6 +60,8 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
         ValueError: If the checkpoint was written by an older version, without a key that is needed.
     """
     config = _read_json(model_name_or_path, "config.json", hub_kwargs) or {}
+    if adapter := _read_json(model_name_or_path, _ADAPTER_FILE, hub_kwargs):
+        config = {"relbert_config": adapter}
     if "relbert_config" not in config:
         return None
     relbert_config = config["relbert_config"]
@@ -121,6 +126,19 @@ def rename_tokenizer_class(folder: str) -> None:
     if config.get("tokenizer_class") == "TokenizersBackend":
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
         path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_adapter_relbert_config(folder: str, prompt: PromptTemplate, pooling: RelationPooling) -> None:
+    """Say beside a saved adapter (LoRA) how the model reads pairs; a whole model says so in its ``config.json``.
+
+    Args:
+        folder: The saved model.
+        prompt: Its input module.
+        pooling: Its output module.
+    """
+    if Path(folder, "adapter_config.json").is_file():
+        config = {"template": prompt.template, "aggregation_mode": pooling.aggregation}
+        Path(folder, _ADAPTER_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _portable_transformer(prompt: PromptTemplate) -> Transformer:

@@ -18,6 +18,7 @@ from st_relbert.checkpoints import (
     read_relbert_config,
     rename_tokenizer_class,
     saved_module_types,
+    write_adapter_relbert_config,
 )
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
@@ -155,6 +156,7 @@ class RelBERT(SentenceTransformer):
         with self._portable_form():
             super().save(path, *args, **kwargs)
         rename_tokenizer_class(path)
+        write_adapter_relbert_config(path, self._prompt, self._pooling)
 
     @contextmanager
     def _portable_form(self) -> Iterator[None]:
@@ -211,7 +213,7 @@ class RelBERT(SentenceTransformer):
 def _check_folder(path: str) -> None:
     if not os.path.isdir(path):
         raise ValueError(f"{path!r} is a file, expected a model folder or the id of a model on the Hugging Face hub.")
-    if not os.path.isfile(os.path.join(path, "config.json")):
+    if not any(os.path.isfile(os.path.join(path, name)) for name in ("config.json", "adapter_config.json")):
         raise ValueError(
             f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer, weights."
         )

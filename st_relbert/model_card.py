@@ -45,6 +45,14 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         self.usage_examples: list[Any] = [["Tokyo", "Japan"], ["Paris", "France"], ["finger", "hand"]]
         self.citations = {"RelBERT": CITATION}
 
+    def set_widget_examples(self, dataset: Any) -> None:
+        """Keep the example pairs; sentence-transformers looks for texts in the training data, and fails on pairs.
+
+        Args:
+            dataset: The training data.
+        """
+        self.widget = []
+
     def try_to_set_base_model(self) -> None:
         """Look the base model up on the hub; not for a folder, whose name is nobody else's business."""
         encoder = self.model.transformers_model if self.model is not None else None

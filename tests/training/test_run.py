@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -85,6 +86,61 @@ def test_the_references_step_runs(run):
         show_progress_bar=False
     )
     assert np.isfinite(model.encode(PAIRS)).all()
+
+
+OBJECTIVES = [
+    ({"loss": "info_loob"}, '"info_loob": true'),
+    ({"loss": "triplet", "margin": 0.5}, "RelationTripletLoss"),
+    ({"loss": "reference_triplet", "pairs_per_relation": 2, "margin": 0.01, "parent_weight": 1}, "ReferenceTriplet"),
+    ({"classification_head": True}, '"classification_head": true'),
+    ({"parent_weight": 0.5, "siblings_as_negatives": False}, '"parent_weight": 0.5'),
+    ({"relations_per_batch": 1, "negatives_per_relation": 40, "parent_weight": 1}, '"anchors": "first"'),
+    ({"max_grad_norm": 0, "schedule": "constant", "reduction": "sum"}, '"reduction": "sum"'),
+    ({"activation_checkpointing": True}, "activation_checkpointing"),
+]
+
+
+@pytest.mark.parametrize(("settings", "in_card"), OBJECTIVES)
+def test_every_objective_trains(run, tmp_path, settings, in_card):
+    before = RelBERT(run().base_model, template="short").encode(PAIRS)
+    model = run(max_steps=3, **settings).train(show_progress_bar=False)
+    assert np.isfinite(model.encode(PAIRS)).all() and not np.allclose(model.encode(PAIRS), before, atol=1e-3)
+    assert in_card in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_resolved_settings_lie_beside_the_model(run, tmp_path):
+    settings = run(max_steps=2, max_length=40, negatives_per_relation=3)
+    settings.train(show_progress_bar=False)
+    config = json.loads((tmp_path / "model" / "finetuning_config.json").read_text(encoding="utf-8"))
+    own = config.pop("st_relbert")
+    assert {name: own[name] for name in dataclasses.asdict(settings) if name != "output"} == {
+        name: value for name, value in dataclasses.asdict(settings).items() if name != "output"
+    }
+    assert own["steps"] == 2 and own["relations"].startswith("61 relations, 854 positive")
+    assert config["template"].startswith("I discovered:") and config["max_length"] == 40
+    assert config["loss_function_config"]["num_negative"] == 3
+
+
+def test_it_has_the_references_keys(run, golden, tmp_path):
+    """Reference behaviour: finetuning_config.json as published."""
+    published = json.loads((golden / "checkpoints" / "bert-a-average_no_mask" / "finetuning_config.json").read_text())
+    run(max_steps=1).train(show_progress_bar=False)
+    config = json.loads((tmp_path / "model" / "finetuning_config.json").read_text(encoding="utf-8"))
+    assert set(published) | {"st_relbert"} == set(config)
+    assert set(published["loss_function_config"]) <= set(config["loss_function_config"])
+    assert (config["loss_function"], config["aggregation_mode"]) == ("nce", "average_no_mask")
+
+
+def test_what_is_in_the_data_is_reported(run, caplog):
+    with caplog.at_level("INFO", logger="st_relbert"):
+        run(max_steps=1).train(show_progress_bar=False)
+    assert "61 relations" in caplog.text and "known false negatives" in caplog.text
+
+
+def test_logs_go_where_the_trainer_reports_to(run, tmp_path):
+    pytest.importorskip("tensorboard", reason="needs pip install tensorboard")
+    run(max_steps=2, report_to="tensorboard").train(show_progress_bar=False)
+    assert list((tmp_path / "model-checkpoints" / "runs").rglob("events.out.tfevents*"))
 
 
 def test_a_bounded_mini_batch_gives_nearly_the_same_model(run, tmp_path):

@@ -3,12 +3,20 @@
 from functools import partial
 
 import numpy as np
-from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+import pytest
+import torch
+from sentence_transformers import (
+    InputExample,
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from torch.utils.data import DataLoader
 
 from st_relbert import RelBERT
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
-from st_relbert.losses import InfoNCELoss
-from st_relbert.training import RelationBatchSampler, load_relations
+from st_relbert.losses import ClassificationHead, InfoNCELoss
+from st_relbert.training import RelationBatchSampler, RelationSet, RelationTrainer, load_relations
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
@@ -93,3 +101,66 @@ def test_a_plain_sentence_transformer_of_our_layout_can_be_trained_on(encoders, 
     assert not np.allclose(plain.encode(PAIRS), before, atol=1e-3)
     plain.save_pretrained(str(tmp_path / "trained"))
     np.testing.assert_allclose(RelBERT(str(tmp_path / "trained")).encode(PAIRS), plain.encode(PAIRS), atol=1e-5)
+
+
+def test_lora_trains_the_adapter_alone_and_is_read_back(encoders, tmp_path):
+    """Through sentence-transformers' own PEFT support; the folder holds the adapter and names the encoder."""
+    peft = pytest.importorskip("peft", reason="needs pip install peft")
+    model = RelBERT(encoders["wordpiece"], template="short", pooling="average")
+    model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=4, target_modules=["query", "value"]))
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    trainer_of(model, tmp_path / "run", max_steps=3).train()
+    changed = {name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+    assert changed and all("lora_" in name for name in changed)
+
+    folder = tmp_path / "adapter"
+    model.save_pretrained(str(folder))
+    assert (folder / "adapter_model.safetensors").is_file() and not (folder / "model.safetensors").exists()
+    read = RelBERT(str(folder))
+    assert (read.template, read.pooling) == (model.template, "average")
+    np.testing.assert_allclose(read.encode(PAIRS), model.encode(PAIRS), atol=1e-6)
+    np.testing.assert_allclose(SentenceTransformer(str(folder)).encode(PAIRS), model.encode(PAIRS), atol=1e-5)
+
+
+def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monkeypatch):
+    """``model.fit(train_objectives=[(loader, loss)])``, as before the trainer; it makes its own random batches."""
+    monkeypatch.chdir(tmp_path)  # it writes its checkpoints here
+    model = RelBERT(encoders["wordpiece"], template="short")
+    records = [
+        {"relation_type": tail, "positives": [[head, tail] for head in "abcdefgh"], "negatives": [["a", "b"]]}
+        for tail in ("Japan", "hand", "France", "finger")
+    ]
+    dataset = RelationSet.from_records(records).dataset()
+    examples = [InputExample(texts=[tuple(row["pair"])], label=row["label"]) for row in dataset]
+    loss = InfoNCELoss(model)
+
+    def value():
+        embeddings = torch.tensor(model.encode(dataset["pair"]))
+        return loss.compute_loss_from_embeddings(embeddings, torch.tensor(dataset["label"])).item()
+
+    before = value()
+    loader = DataLoader(examples, shuffle=True, batch_size=18)
+    model.fit([(loader, loss)], epochs=10, warmup_steps=1, optimizer_params={"lr": 1e-2}, show_progress_bar=False)
+    assert value() < 0.8 * before
+
+
+def test_the_head_is_saved_and_resumed_with_a_checkpoint(encoders, tmp_path):
+    def trainer_with_head(folder):
+        model = RelBERT(encoders["wordpiece"], template="short")
+        loss = InfoNCELoss(model, classification_head=ClassificationHead(16))
+        plain = trainer_of(model, folder, max_steps=6, save_steps=3)
+        return RelationTrainer(
+            model=model,
+            args=plain.args,
+            train_dataset=plain.train_dataset,
+            loss=loss,
+            relation_names=RelationSet.load("starter").names,
+        )
+
+    straight, resumed = (trainer_with_head(tmp_path / name) for name in ("straight", "resumed"))
+    start = straight.relation_loss.classification_head.linear.weight.detach().clone()
+    straight.train()
+    assert not torch.equal(straight.relation_loss.classification_head.linear.weight, start)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "straight" / "checkpoint-3"))
+    for ours, theirs in zip(resumed.relation_loss.parameters(), straight.relation_loss.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
