@@ -31,7 +31,7 @@ def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 1
         >>> relations = RelationSet.load("starter", "validation")
         >>> questions = validation_questions(relations)
         >>> len(questions), len(questions[0]["choice"])
-        (244, 10)
+        (478, 10)
     """
     rng = random.Random(seed)
     questions = []

@@ -9,6 +9,7 @@ import pytest
 
 from st_relbert import RelBERT
 from st_relbert.evaluation import AnalogyEvaluator
+from st_relbert.sources import read_records
 from st_relbert.training import (
     RelationSet,
     RelationTrainer,
@@ -21,15 +22,25 @@ from st_relbert.training.setup import load_data
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
 
+@pytest.fixture(scope="module")
+def relations(tmp_path_factory):
+    """Twenty of the starter relations, in both splits."""
+    folder = tmp_path_factory.mktemp("relations")
+    for split in ("train", "validation"):
+        records, _ = read_records("starter", [split])
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records[:20]))
+    return str(folder)
+
+
 @pytest.fixture
-def run(encoders, tmp_path):
+def run(encoders, relations, tmp_path):
     return partial(
         TrainingRun,
         base_model=encoders["wordpiece"],
-        train_data="starter",
+        train_data=relations,
         output=str(tmp_path / "model"),
         template="short",
-        relations_per_batch=61,
+        relations_per_batch=20,
         epochs=3,
     )
 
@@ -39,13 +50,13 @@ def record(tmp_path):
 
 
 @pytest.mark.parametrize("learning_rate", [1e-3, 10.0])
-def test_the_epoch_of_the_best_accuracy_is_kept(run, tmp_path, learning_rate):
+def test_the_epoch_of_the_best_accuracy_is_kept(run, relations, tmp_path, learning_rate):
     settings = run(choose_by="accuracy", learning_rate=learning_rate)
     model = settings.train(show_progress_bar=False)
     found = record(tmp_path)
     results = {entry["step"]: entry["eval_validation_accuracy"] for entry in found["validation"]}
     assert len(results) == 3 and results[found["chosen_step"]] == max(results.values())
-    questions = validation_questions(RelationSet.load("starter", "validation"), seed=0)
+    questions = validation_questions(RelationSet.load(relations, "validation"), seed=0)
     saved = RelBERT(str(tmp_path / "model"))
     assert AnalogyEvaluator(questions)(saved)["accuracy"] == max(results.values())
     np.testing.assert_allclose(model.encode(PAIRS), saved.encode(PAIRS), atol=1e-6)
@@ -95,10 +106,10 @@ def test_a_run_with_validation_resumes_to_the_same_choice(run, tmp_path, monkeyp
 def test_held_out_relations_are_not_trained_on(run, tmp_path):
     settings = run(choose_by="accuracy", held_out_relations=0.2, seed=3)
     train, validation = load_data(settings)
-    assert (len(train.names), len(validation.names)) == (49, 12)
+    assert (len(train.names), len(validation.names)) == (16, 4)
     assert not set(train.names) & set(validation.names)
     settings.train(show_progress_bar=False)
-    assert record(tmp_path)["relations"].startswith("49 relations")
+    assert record(tmp_path)["relations"].startswith("16 relations")
 
 
 def test_validation_data_of_its_own(run, tmp_path):
