@@ -2,7 +2,7 @@
 
     python evaluation/seeds.py --train-data starter --analogies starter/held_out_pairs --output results/starter.json
 
-The settings are those of examples/quickstart.py unless --set says otherwise (--set epochs=5 learning_rate=5e-5).
+The settings are those of the preset "fast" unless --set says otherwise (--set epochs=5 learning_rate=5e-5).
 The result holds settings, versions, machine and every single figure.
 """
 
@@ -27,10 +27,9 @@ import transformers
 from st_relbert import RelBERT
 from st_relbert.cli.evaluate import set_name
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
-from st_relbert.training import TrainingRun
+from st_relbert.training import TrainingRun, read_preset
 
 PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "datasets")
-SETTINGS = {"template": "short", "learning_rate": 1e-4, "epochs": 10}
 
 
 def accuracies(model: RelBERT, evaluators: list[AnalogyEvaluator]) -> dict[str, float]:
@@ -72,7 +71,10 @@ def main() -> None:
     args = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
 
-    settings = {**SETTINGS, **{name: json.loads(value) for name, value in (item.split("=") for item in args.set)}}
+    settings = {
+        **read_preset("fast"),
+        **{name: json.loads(value) for name, value in (item.split("=") for item in args.set)},
+    }
     evaluators = [AnalogyEvaluator(load_questions(name), set_name(name)) for name in args.analogies]
     untrained = accuracies(RelBERT(args.base_model, template=settings["template"]), evaluators)
     rows, seconds = [], []

@@ -21,10 +21,9 @@ from sentence_transformers.util import semantic_search
 
 from st_relbert import RelBERT
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
-from st_relbert.training import TrainingInterrupted, TrainingRun, load_relations
+from st_relbert.training import TrainingInterrupted, TrainingRun, load_relations, read_preset
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-TEMPLATE = "short"
 QUERIES = [("Tokyo", "Japan"), ("hot", "cold"), ("scissors", "cut"), ("legal", "legality")]
 
 
@@ -70,12 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
         base_model=encoder(),
         train_data="starter",
         output=args.output,
-        template=TEMPLATE,
-        learning_rate=1e-4,
-        max_steps=args.max_steps,
-        seed=args.seed,
+        **{**read_preset("fast"), "max_steps": args.max_steps, "seed": args.seed},
     )
-    before = accuracies(RelBERT(run.base_model, template=TEMPLATE))
+    before = accuracies(RelBERT(run.base_model, template=run.template))
     try:
         run.train(overwrite=args.overwrite)
     except TrainingInterrupted as interrupt:

@@ -47,7 +47,7 @@ _SETTINGS: dict[str, list[tuple[str, type, str]]] = {
         ("activation_checkpointing", bool, "compute activations twice, for large encoders"),
     ],
     "choice of the checkpoint": [
-        ("choose_by", str, "keep the best epoch by accuracy (on analogy questions) or loss; not set: the last"),
+        ("choose_by", str, "keep the best epoch by accuracy (on analogy questions) or loss, or the last (none)"),
         ("validation_data", str, "validation relations (the split validation of the training data)"),
         ("held_out_relations", float, "hold this share of the training relations out to validate on (0)"),
         ("patience", int, "stop when so many epochs have brought no improvement"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -14,6 +14,16 @@ from torch.nn import functional
 from st_relbert.losses.classification_head import ClassificationHead
 from st_relbert.losses.relation_batch import RelationBatch
 from st_relbert.losses.relation_loss import RelationLoss
+
+
+class SharedSettings(TypedDict, total=False):
+    """The settings of :class:`AnchorLoss` that its subclasses hand on."""
+
+    parents: Sequence[int] | None
+    parent_weight: float
+    siblings_as_negatives: bool
+    classification_head: ClassificationHead | None
+    gather_across_devices: bool
 
 
 class AnchorLoss(RelationLoss):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.losses.gradcache import CachedLossMixin
 from torch import Tensor
+from typing_extensions import Unpack
 
+from st_relbert.losses.anchor_loss import SharedSettings
 from st_relbert.losses.info_nce import InfoNCELoss
 from st_relbert.losses.relation_loss import one_column, prompt_tokens
 
@@ -23,10 +25,13 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
 
     Args:
         model: The model to train.
-        temperature: See :class:`InfoNCELoss`.
+        temperature: See :class:`InfoNCELoss`, as for all but ``mini_batch_size``.
+        reduction: ``"mean"`` or ``"sum"``.
+        info_loob: The InfoLOOB variant.
+        anchors: ``"all"`` relations, or the ``"first"``.
         mini_batch_size: Pairs embedded at a time, and anchors compared at a time. Memory grows with it, speed up to a
             point too.
-        **settings: All others of :class:`InfoNCELoss`.
+        **shared: See :class:`InfoNCELoss`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -37,9 +42,16 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     """
 
     def __init__(
-        self, model: SentenceTransformer, temperature: float = 0.05, mini_batch_size: int = 64, **settings: Any
+        self,
+        model: SentenceTransformer,
+        temperature: float = 0.05,
+        reduction: Literal["mean", "sum"] = "mean",
+        info_loob: bool = False,
+        anchors: Literal["all", "first"] = "all",
+        mini_batch_size: int = 64,
+        **shared: Unpack[SharedSettings],
     ) -> None:
-        super().__init__(model, temperature, **settings)
+        super().__init__(model, temperature, reduction, info_loob, anchors, **shared)
         if mini_batch_size < 1:
             raise ValueError(f"The mini_batch_size is {mini_batch_size}, expected at least 1.")
         self.mini_batch_size = mini_batch_size

@@ -9,8 +9,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import Unpack
 
-from st_relbert.losses.anchor_loss import AnchorLoss
+from st_relbert.losses.anchor_loss import AnchorLoss, SharedSettings
 from st_relbert.losses.relation_batch import RelationBatch
 
 # Added to the denominator by the reference library.
@@ -70,7 +71,7 @@ class InfoNCELoss(AnchorLoss):
         reduction: Literal["mean", "sum"] = "mean",
         info_loob: bool = False,
         anchors: Literal["all", "first"] = "all",
-        **shared: Any,
+        **shared: Unpack[SharedSettings],
     ) -> None:
         super().__init__(model, reduction, anchors, **shared)
         if not temperature > 0:

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
+from typing_extensions import Unpack
 
-from st_relbert.losses.anchor_loss import AnchorLoss
+from st_relbert.losses.anchor_loss import AnchorLoss, SharedSettings
 from st_relbert.losses.relation_batch import RelationBatch
 
 
@@ -52,7 +53,7 @@ class RelationTripletLoss(AnchorLoss):
         margin: float = 1.0,
         reduction: Literal["mean", "sum"] = "mean",
         anchors: Literal["all", "first"] = "all",
-        **shared: Any,
+        **shared: Unpack[SharedSettings],
     ) -> None:
         super().__init__(model, reduction, anchors, **shared)
         if not margin >= 0:

@@ -1,6 +1,7 @@
 """Data, batches and runs for training relation embeddings."""
 
 from st_relbert.training.checkpoint_callback import TrainingInterrupted
+from st_relbert.training.presets import preset_names, read_preset
 from st_relbert.training.relation_set import RelationSet, load_relations
 from st_relbert.training.run import TrainingRun
 from st_relbert.training.sampler import RelationBatchSampler
@@ -17,5 +18,7 @@ __all__ = [
     "TrainingRun",
     "TrainingSettings",
     "load_relations",
+    "preset_names",
+    "read_preset",
     "validation_questions",
 ]

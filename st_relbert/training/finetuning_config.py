@@ -47,7 +47,7 @@ def finetuning_config(
             "relations": str(relations),
             "steps": state.global_step,
             "validation": validation,
-            "chosen_step": state.best_global_step if settings.choose_by else state.global_step,
+            "chosen_step": state.global_step if settings.choose_by == "none" else state.best_global_step,
         },
     }
 

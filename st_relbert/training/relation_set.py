@@ -130,7 +130,7 @@ class RelationSet:
         """Split whole relations off.
 
         Args:
-            share: The share of relations that go into the second set, between 0 and 1; at least one that has two pairs.
+            share: The share of relations that go into the second set, between 0 and 1; two at least.
             seed: Decides which.
 
         Raises:

@@ -9,7 +9,7 @@ from st_relbert.modules.relation_pooling import Aggregation
 
 Loss = Literal["info_nce", "info_loob", "triplet", "reference_triplet"]
 Schedule = Literal["linear", "constant"]
-Choice = Literal["accuracy", "loss"]
+Choice = Literal["none", "accuracy", "loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class TrainingSettings:
             batches that do not fit; None: embed a batch at once.
         choose_by: Evaluate after each epoch, and keep the model of the best: by its ``"accuracy"`` on analogy questions
             made of the validation relations (:func:`~st_relbert.training.validation_questions`), or by its ``"loss"``
-            on them. None: keep the last.
+            on them. ``"none"``: keep the last.
         validation_data: The validation relations; None: the split ``validation`` of the training data.
         held_out_relations: Hold this share of the training relations out and validate on them instead.
         patience: Stop when the validation has not improved for so many epochs; None: do not.
@@ -84,7 +84,7 @@ class TrainingSettings:
     pairs_per_relation: int = 4
     negatives_per_relation: int = 1
     mini_batch_size: int | None = None
-    choose_by: Choice | None = None
+    choose_by: Choice = "none"
     validation_data: str | None = None
     held_out_relations: float = 0.0
     patience: int | None = None
@@ -98,17 +98,15 @@ class TrainingSettings:
         """Check what no part that the settings are handed to would check."""
         for name, hint in get_type_hints(type(self)).items():
             self._check_known(name, hint)
-        one_relation = self.relations_per_batch == 1
-        conflicts = [
-            (self.loss == "reference_triplet" and self.parent_weight not in (0, 1), "the reference's triplet loss"),
-            (one_relation and self.parent_weight not in (0, 1), "steps of one relation, parents being steps too,"),
-        ]
-        for conflict, what in conflicts:
-            if conflict:
-                raise ValueError(f"The parent_weight is {self.parent_weight}, expected 0 or 1 for {what.strip(',')}.")
+        whole = self.loss == "reference_triplet" or self.relations_per_batch == 1
+        if whole and self.parent_weight not in (0, 1):
+            raise ValueError(
+                f"The parent_weight is {self.parent_weight}, expected 0 or 1 for reference_triplet, and for steps of "
+                "one relation."
+            )
         if self.mini_batch_size is not None and "triplet" in self.loss:
             raise ValueError(f"mini_batch_size is for the losses info_nce and info_loob, not for {self.loss}.")
-        if self.choose_by is None:
+        if self.choose_by == "none":
             for name in ("validation_data", "held_out_relations", "patience"):
                 if getattr(self, name):
                     raise ValueError(f"{name} needs choose_by, 'accuracy' or 'loss': it says what to validate by.")

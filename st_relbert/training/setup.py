@@ -33,7 +33,7 @@ def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | No
         ValueError: If the data are unusable.
     """
     relations = RelationSet.load(settings.train_data, "train")
-    if settings.choose_by is None:
+    if settings.choose_by == "none":
         return relations, None
     if settings.held_out_relations:
         return relations.hold_out(settings.held_out_relations, settings.seed)
@@ -68,7 +68,7 @@ def build_loss(settings: TrainingSettings, model: RelBERT, relations: RelationSe
     common["info_loob"] = settings.loss == "info_loob"
     if settings.mini_batch_size is None:
         return InfoNCELoss(model, settings.temperature, **common)
-    return CachedInfoNCELoss(model, settings.temperature, settings.mini_batch_size, **common)
+    return CachedInfoNCELoss(model, settings.temperature, mini_batch_size=settings.mini_batch_size, **common)
 
 
 def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> SentenceTransformerTrainingArguments:
@@ -79,7 +79,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         model: The model, for its device.
         folder: Where the checkpoints go.
     """
-    choose = settings.choose_by is not None
+    choose = settings.choose_by != "none"
     return SentenceTransformerTrainingArguments(
         output_dir=folder,
         num_train_epochs=settings.epochs,
@@ -106,7 +106,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         save_strategy="epoch" if choose else "no",  # and every save_steps, by a callback
         save_total_limit=2 if choose else 1,  # the best and the last
         load_best_model_at_end=choose,
-        metric_for_best_model=_METRICS[settings.choose_by] if settings.choose_by else None,
+        metric_for_best_model=_METRICS.get(settings.choose_by),
         greater_is_better=settings.choose_by == "accuracy" if choose else None,
         restore_callback_states_from_checkpoint=True,
         logging_steps=10,

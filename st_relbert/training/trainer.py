@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -70,6 +71,8 @@ class RelationTrainer(SentenceTransformerTrainer):
                 )
 
     def _way_out(self) -> str:
+        if not list(Path(str(self.args.output_dir)).glob("checkpoint-*")):
+            return "Begin anew with a lower learning rate."
         return (
             f"The checkpoints in {str(self.args.output_dir)!r} are from before. Begin anew with a lower learning rate, "
             "or go on from the last of them with --resume."
