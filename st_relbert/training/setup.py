@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformerTrainingArguments
 
 from st_relbert.evaluation import AnalogyEvaluator
@@ -56,7 +57,10 @@ def build_loss(settings: TrainingSettings, model: RelBERT, relations: RelationSe
     if settings.relations_per_batch > 1 and (settings.parent_weight or not settings.siblings_as_negatives):
         common["parents"] = relations.parents
     if settings.classification_head:
-        common["classification_head"] = ClassificationHead(model.get_embedding_dimension() or 0)
+        # Its first weights are part of what the seed decides, and the same in every process.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            common["classification_head"] = ClassificationHead(model.get_embedding_dimension() or 0)
     if settings.loss == "reference_triplet":
         return ReferenceTripletLoss(model, settings.margin, **common)
     common["reduction"] = settings.reduction

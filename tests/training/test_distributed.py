@@ -66,7 +66,10 @@ def encoder_without_dropout(encoders, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", [[], ["--mini-batch-size", "7"], ["--choose-by", "accuracy", "--parent-weight", "1"]])
+@pytest.mark.parametrize(
+    "more",
+    [[], ["--mini-batch-size", "7", "--classification-head"], ["--choose-by", "accuracy", "--parent-weight", "1"]],
+)
 def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, more):
     arguments = [
         "-m", "st_relbert", "train", "--base-model", encoder_without_dropout, "--train-data", "starter",

@@ -72,9 +72,11 @@ def test_the_card_of_a_trained_model_tells_how_it_was_trained(run, tmp_path):
         assert fact in card, fact
 
 
-def test_the_same_seed_gives_the_same_weights(run, tmp_path):
+@pytest.mark.parametrize("head", [False, True])
+def test_the_same_seed_gives_the_same_weights(run, tmp_path, head):
+    settings = partial(run, max_steps=3, classification_head=head)
     vectors = [
-        run(max_steps=3, seed=seed, output=str(tmp_path / name)).train(show_progress_bar=False).encode(PAIRS)
+        settings(seed=seed, output=str(tmp_path / name)).train(show_progress_bar=False).encode(PAIRS)
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     assert np.array_equal(vectors[0], vectors[1])
