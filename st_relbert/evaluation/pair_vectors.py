@@ -1,0 +1,72 @@
+"""The vectors of pairs, each distinct pair encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from st_relbert.pairs import Pair
+
+Vectors = NDArray[np.float32]
+
+
+class PairVectors:
+    """The vectors of distinct pairs, looked up by pair.
+
+    Args:
+        rows: The row of each pair.
+        vectors: ``(pairs, d)``.
+    """
+
+    def __init__(self, rows: dict[Pair, int], vectors: Vectors) -> None:
+        self._rows = rows
+        self._vectors = vectors
+
+    @classmethod
+    def encode(
+        cls, model: SentenceTransformer, pairs: Iterable[Pair], batch_size: int = 64, show_progress_bar: bool = False
+    ) -> PairVectors:
+        """Encode pairs, each distinct one once.
+
+        Args:
+            model: A SentenceTransformer that takes pairs.
+            pairs: The pairs, repeated or not.
+            batch_size: Pairs encoded at a time.
+            show_progress_bar: Show the progress.
+
+        Raises:
+            ValueError: If the model gives a pair a vector that is not finite.
+        """
+        rows = {pair: row for row, pair in enumerate(sorted(set(pairs)))}
+        vectors: Any = model.encode(
+            list(rows), batch_size=batch_size, show_progress_bar=show_progress_bar, convert_to_numpy=True
+        )
+        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(broken):
+            raise ValueError(
+                f"The model gives {list(rows)[broken[0]]!r} and {len(broken) - 1} more of {len(rows)} pairs a vector "
+                "that is not finite, so it cannot be scored. Was its training interrupted by a loss of nan?"
+            )
+        return cls(rows, np.asarray(vectors, dtype=np.float32))
+
+    def of(self, pairs: Sequence[Pair]) -> Vectors:
+        """The vectors of some pairs, ``(n, d)``, as the model gives them."""
+        return self._vectors[[self._rows[pair] for pair in pairs]]
+
+    def unit(self, pairs: Sequence[Pair]) -> Vectors:
+        """The vectors of some pairs, ``(n, d)``, of length 1: their products are cosines.
+
+        Raises:
+            ValueError: If one of them is zero.
+        """
+        vectors = self.of(pairs)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        zero = np.flatnonzero(lengths == 0)
+        if len(zero):
+            raise ValueError(f"The model gives {pairs[zero[0]]!r} the vector zero, which has no cosine to any other.")
+        unit: Vectors = vectors / lengths
+        return unit
