@@ -15,18 +15,20 @@ from st_relbert.sources import read_records, require
 
 @dataclass(frozen=True)
 class AnalogyQuestion:
-    """A stem pair, the pairs to choose from and the index of the right one."""
+    """A stem pair, the pairs to choose from, the index of the right one, and the group the question belongs to."""
 
     stem: Pair
     choices: list[Pair]
     answer: int
+    prefix: str = ""
 
     @classmethod
     def of(cls, record: Mapping[str, Any], where: str) -> AnalogyQuestion:
         """Check a record in the hub's columns.
 
         Args:
-            record: ``stem`` (a pair), ``choice`` (a list of pairs), ``answer`` (an index into ``choice``).
+            record: ``stem`` (a pair), ``choice`` (a list of pairs), ``answer`` (an index into ``choice``), and
+                optionally ``prefix``.
             where: How to name the record in an error.
 
         Raises:
@@ -37,7 +39,8 @@ class AnalogyQuestion:
         answer = record["answer"]
         if isinstance(answer, bool) or not isinstance(answer, int | np.integer) or not 0 <= answer < len(choices):
             raise ValueError(f"{where} has the answer {answer!r}, expected an index from 0 to {len(choices) - 1}.")
-        return cls(as_pair(record["stem"], f"{where}, the stem"), choices, int(answer))
+        prefix = str(record.get("prefix") or "")
+        return cls(as_pair(record["stem"], f"{where}, the stem"), choices, int(answer), prefix)
 
 
 def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy questions") -> list[AnalogyQuestion]:

@@ -124,3 +124,84 @@ def test_answers_are_those_of_the_reference(data, golden, minilm, name):
         assert best - second < 1e-5
     assert len(outcomes) == len(recorded["correct"])
     assert np.mean([outcome.correct for outcome in outcomes]) == pytest.approx(recorded["accuracy"], abs=0.005)
+
+
+def as_the_reference(question, vectors, direction):
+    """The index of the chosen pair, from the loops of the definition."""
+
+    def cosine(first, second):
+        a, b = np.array(vectors[first], dtype=float), np.array(vectors[second], dtype=float)
+        return a @ b / np.sqrt((a @ a) * (b @ b))
+
+    def score(choice):
+        stem, choice = tuple(question["stem"]), tuple(choice)
+        forward, reverse = cosine(stem, choice), cosine(stem[::-1], choice[::-1])
+        return {"forward": forward, "reverse": reverse, "bidirectional": forward * reverse}[direction]
+
+    scores = [score(choice) for choice in question["choice"]]
+    return scores.index(max(scores))
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_directions_are_the_references(direction):
+    """Reference behaviour: the pairs swapped, or the product of both cosines."""
+    rng = np.random.default_rng(0)
+    pairs = [pair for question in QUESTIONS for pair in (question["stem"], *question["choice"])]
+    vectors = {order: rng.normal(size=3) for pair in pairs for order in (tuple(pair), tuple(pair[::-1]))}
+    model = Lookup(vectors)
+    predicted = AnalogyEvaluator(QUESTIONS, direction=direction).predict(model)
+    assert predicted == [as_the_reference(question, vectors, direction) for question in QUESTIONS]
+    assert len(model.encoded) == len(set(model.encoded)) == (8 if direction == "bidirectional" else 4)
+
+
+def test_euclidean_takes_the_nearest():
+    """Not as in the reference, which takes the farthest."""
+    vectors = {("a", "b"): [1, 0], ("c", "d"): [0.9, 0.1], ("e", "f"): [9, 0], ("g", "h"): [-1, 0]}
+
+    class Raw(Lookup):
+        def encode(self, pairs, **kwargs):
+            return np.array([self.vectors[pair] for pair in pairs], dtype=np.float32)
+
+    question = {"stem": ["a", "b"], "choice": [["e", "f"], ["c", "d"], ["g", "h"]], "answer": 1}
+    assert AnalogyEvaluator([question], similarity="euclidean").predict(Raw(vectors)) == [1]
+    assert AnalogyEvaluator([question], similarity="cosine").predict(Raw(vectors)) == [0]
+
+
+def test_several_sets_are_scored_at_once():
+    model = Lookup(VECTORS)
+    evaluator = AnalogyEvaluator({"one": QUESTIONS[:2], "two": QUESTIONS}, "all")
+    metrics = evaluator(model)
+    assert len(model.encoded) == len(VECTORS)  # each pair once over all sets
+    assert metrics["all_one_accuracy"] == 0.5 and metrics["all_two_accuracy"] == pytest.approx(1 / 3)
+    assert metrics["all_accuracy"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert (metrics["all_ties"], metrics["all_two_ties"]) == (1, 1)
+    assert [len(outcomes) for outcomes in evaluator.outcomes_by_set(model).values()] == [2, 3]
+
+
+def test_accuracy_by_prefix():
+    questions = [{**question, "prefix": prefix} for question, prefix in zip(QUESTIONS, "xyx", strict=True)]
+    assert AnalogyEvaluator(questions).accuracy_by_prefix(Lookup(VECTORS)) == {"x": 0.5, "y": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"direction": "back"}, "Unknown direction 'back', expected 'forward'"),
+        ({"similarity": "dot"}, "Unknown similarity 'dot', expected 'cosine' or"),
+        ({"questions": {}}, "No question sets"),
+        ({"questions": {"a": QUESTIONS, "b": []}}, "b: no questions"),
+    ],
+)
+def test_unknown_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        AnalogyEvaluator(**{"questions": QUESTIONS, **arguments})
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "a vector that is not finite"), (0.0, "the vector zero")])
+def test_vectors_without_a_cosine_are_an_error(value, message):
+    class Broken(Lookup):
+        def encode(self, pairs, **kwargs):
+            return np.full((len(pairs), 2), value, dtype=np.float32)
+
+    with pytest.raises(ValueError, match=message):
+        AnalogyEvaluator(QUESTIONS)(Broken(VECTORS))
