@@ -69,9 +69,8 @@ class Recorder:
 
     def to_embedding(self, encode: dict[str, Any], batch_size: int | None = None) -> Any:
         """Note the pairs; a step embeds its positives, then its negatives."""
-        if not self._embedded:
-            if len(self.rows) == self.steps:
-                raise EnoughSteps
+        if not self._embedded and len(self.rows) == self.steps:
+            raise EnoughSteps
         self._embedded.append([self._pairs[tuple(ids)] for ids in encode["input_ids"].tolist()])
         return self._embed(encode, batch_size=batch_size)
 

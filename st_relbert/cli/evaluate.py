@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from st_relbert.evaluation import AnalogyQuestion, Outcome
 
 _SPLITS = {"train", "test", "validation"}
 
@@ -45,32 +49,53 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If the model, a question set or the output are unusable.
     """
     from st_relbert import RelBERT
-    from st_relbert.evaluation import AnalogyEvaluator, load_questions
+    from st_relbert.evaluation import AnalogyEvaluator
     from st_relbert.files import atomic_output, check_output
 
     if args.output:
         check_output(args.output, args.overwrite)
-    evaluators = [
-        AnalogyEvaluator(load_questions(name), set_name(name), args.batch_size, show_progress_bar=not args.quiet)
-        for name in args.analogies
-    ]
+    evaluator = AnalogyEvaluator(
+        _load_sets(args.analogies), batch_size=args.batch_size, show_progress_bar=not args.quiet
+    )
     model = RelBERT(args.model, template=args.template, pooling=args.pooling)
-    results = []
-    for evaluator in evaluators:
-        outcomes = evaluator.outcomes(model)
-        results.append(
-            {
-                "set": evaluator.name,
-                "questions": len(outcomes),
-                "accuracy": sum(outcome.correct for outcome in outcomes) / len(outcomes),
-                "ties": sum(outcome.tied for outcome in outcomes),
-                "predictions": [outcome.predicted for outcome in outcomes],
-            }
-        )
+    results = [
+        _result(name, evaluator.sets[name], outcomes) for name, outcomes in evaluator.outcomes_by_set(model).items()
+    ]
     sys.stdout.write(table(results))
     if args.output:
         with atomic_output(args.output) as temporary:
             temporary.write_text(json.dumps({"model": args.model, "results": results}) + "\n", encoding="utf-8")
+
+
+def _load_sets(names: list[str]) -> dict[str, Any]:
+    from st_relbert.evaluation import load_questions
+
+    sets: dict[str, Any] = {}
+    for name in names:
+        if set_name(name) in sets:
+            raise ValueError(
+                f"Two question sets would be called {set_name(name)!r}. Leave one out, or rename its file."
+            )
+        sets[set_name(name)] = load_questions(name)
+    return sets
+
+
+def _result(name: str, questions: list[AnalogyQuestion], outcomes: list[Outcome]) -> dict[str, Any]:
+    from st_relbert.evaluation import bootstrap_interval
+
+    correct = [outcome.correct for outcome in outcomes]
+    low, high = bootstrap_interval(correct)
+    return {
+        "set": name,
+        "questions": len(outcomes),
+        "accuracy": sum(correct) / len(correct),
+        "interval": [low, high],
+        "ties": sum(outcome.tied for outcome in outcomes),
+        "predictions": [outcome.predicted for outcome in outcomes],
+        "correct": correct,
+        # So that two models are only ever compared on the same questions.
+        "digest": hashlib.sha256(repr(questions).encode()).hexdigest(),
+    }
 
 
 def set_name(name: str) -> str:
@@ -88,9 +113,9 @@ def set_name(name: str) -> str:
 def table(results: list[dict[str, Any]]) -> str:
     """Lay results out, one question set a line."""
     width = max(len("set"), *(len(result["set"]) for result in results))
-    lines = [f"{'set':<{width}}  questions  accuracy  ties"]
-    lines += [
-        f"{result['set']:<{width}}  {result['questions']:>9,}  {result['accuracy']:>7.1%}  {result['ties']:>5}"
-        for result in results
-    ]
+    lines = [f"{'set':<{width}}  questions  accuracy  95 % interval   ties"]
+    for result in results:
+        low, high = result["interval"]
+        figures = f"{result['questions']:>9,}  {result['accuracy']:>7.1%}   {low:>5.1%} - {high:>5.1%}"
+        lines.append(f"{result['set']:<{width}}  {figures}  {result['ties']:>5}")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,20 @@
-"""Evaluators: data in, metrics out."""
+"""Evaluators of relation embeddings: data in, metrics out."""
 
-from st_relbert.evaluation.analogy import AnalogyEvaluator
-from st_relbert.evaluation.questions import load_questions
+from st_relbert.evaluation.analogy import AnalogyEvaluator, Outcome
+from st_relbert.evaluation.intervals import bootstrap_interval
+from st_relbert.evaluation.mcnemar import McNemarResult, mcnemar
+from st_relbert.evaluation.questions import AnalogyQuestion, load_questions
+from st_relbert.evaluation.results import Result
+from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator
 
-__all__ = ["AnalogyEvaluator", "load_questions"]
+__all__ = [
+    "AnalogyEvaluator",
+    "AnalogyQuestion",
+    "McNemarResult",
+    "Outcome",
+    "RelationalSimilarityEvaluator",
+    "Result",
+    "bootstrap_interval",
+    "load_questions",
+    "mcnemar",
+]

@@ -12,7 +12,7 @@ from st_relbert import RelBERT, __version__
 from st_relbert.cli import main, train
 from st_relbert.training import TrainingSettings
 
-COMMANDS = ([], ["train"], ["evaluate"], ["encode"])
+COMMANDS = ([], ["train"], ["evaluate"], ["compare"], ["encode"])
 
 
 @pytest.fixture
@@ -82,11 +82,15 @@ def test_train_then_evaluate(encoders, tmp_path, capsys):
     sets = ["starter/held_out_pairs", "starter/held_out_relations"]
     assert main(["evaluate", output, "--analogies", *sets, "--output", str(results), "--quiet"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["set", "questions", "accuracy", "ties"]
+    assert lines[0].split() == ["set", "questions", "accuracy", "95", "%", "interval", "ties"]
     assert [line.split()[:2] for line in lines[1:]] == [["held_out_pairs", "244"], ["held_out_relations", "234"]]
     written = json.loads(results.read_text())["results"]
     assert [len(result["predictions"]) for result in written] == [244, 234]
     assert f"{written[0]['accuracy']:.1%}" in lines[1]
+    assert [sum(result["correct"]) / result["questions"] for result in written] == [
+        pytest.approx(result["accuracy"]) for result in written
+    ]
+    assert all(result["interval"][0] <= result["accuracy"] <= result["interval"][1] for result in written)
 
 
 TRAIN = ["train", "--base-model", "{encoder}", "--train-data", "starter"]
@@ -114,6 +118,11 @@ QUESTIONS = "starter/held_out_pairs"
         ([*TRAIN, "--output", "{new}", "--preset", "slow"], "no preset 'slow'. Expected fast, relbert-bert-base"),
         ([*TRAIN, "--output", "{new}", "--loss", "mse"], "Unknown loss 'mse', expected one of 'info_nce'"),
         ([*TRAIN, "--output", "{new}", "--held-out-relations", "0.1"], "held_out_relations needs choose_by"),
+        (
+            [*EVALUATE, QUESTIONS, "starter/held_out_pairs/test.jsonl"],
+            "Cannot load 'starter/held_out_pairs/test.jsonl'",
+        ),
+        ([*EVALUATE, QUESTIONS, QUESTIONS], "Two question sets would be called 'held_out_pairs'"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/config.json", "--output", "{new}.parquet"], "expected one of .csv"),
         (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "ends in .parquet"),

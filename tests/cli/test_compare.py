@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from st_relbert import RelBERT
+from st_relbert.cli import main
+
+
+def write(path, *results):
+    path.write_text(json.dumps({"model": "m", "results": list(results)}))
+    return str(path)
+
+
+def result(name, correct, digest="d"):
+    return {"set": name, "accuracy": sum(correct) / len(correct), "correct": correct, "digest": digest}
+
+
+def test_shared_sets_are_compared(tmp_path, capsys):
+    first = write(tmp_path / "1.json", result("u2", [True] * 6 + [False]), result("bats", [True]))
+    second = write(tmp_path / "2.json", result("google", [True]), result("u2", [True] + [False] * 6))
+    assert main(["compare", first, second]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].split() == ["u2", "7", "85.7%", "14.3%", "5", "0", "0.062"]  # 2 / 2 ** 5
+
+
+def test_what_evaluate_writes_can_be_compared(encoders, tmp_path, capsys):
+    files = []
+    for template in ("a", "short"):
+        folder, output = str(tmp_path / template), str(tmp_path / f"{template}.json")
+        RelBERT(encoders["wordpiece"], template=template).save_pretrained(folder, create_model_card=False)
+        assert main(["evaluate", folder, "--analogies", "starter/held_out_pairs", "--output", output, "--quiet"]) == 0
+        files.append(output)
+    capsys.readouterr()
+    assert main(["compare", *files]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["held_out_pairs", "244"]
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ([result("u2", [True], digest="other")], "questions of 'u2' differ. Evaluate both models on the same file"),
+        ([result("bats", [True])], "expected at least one in common"),
+        ([{"set": "u2"}], "holds no results (KeyError: 'accuracy')"),
+    ],
+)
+def test_files_that_cannot_be_compared_are_refused(tmp_path, capsys, second, message):
+    first = write(tmp_path / "1.json", result("u2", [True]))
+    assert main(["compare", first, write(tmp_path / "2.json", *second)]) == 2
+    assert message in capsys.readouterr().err
+    assert main(["compare", first, str(tmp_path / "none.json")]) == 2
+    assert "holds no results" in capsys.readouterr().err

@@ -1,0 +1,94 @@
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from st_relbert.evaluation.intervals import bootstrap_interval
+
+
+def interval_by_loop(outcomes, level, samples, seed):
+    """Resample, one mean at a time."""
+    generator = np.random.default_rng(seed)
+    means = sorted(sum(generator.choice(outcomes, size=len(outcomes))) / len(outcomes) for _ in range(samples))
+    return means[int((1 - level) / 2 * samples)], means[int((1 + level) / 2 * samples)]
+
+
+@pytest.mark.parametrize(
+    "outcomes", [[1] * 30 + [0] * 70, [True, False] * 40, [0.1, 0.5, 0.9, 2.0] * 10, [-1.0, 0, 3.5]], ids=str
+)
+def test_it_agrees_with_a_plain_loop(outcomes):
+    """Up to chance: an end of the interval of 2,000 means varies by about a fifteenth of the means' spread."""
+    spread = np.std(outcomes) / np.sqrt(len(outcomes))
+    expected = interval_by_loop(outcomes, 0.9, 2000, 1)
+    assert bootstrap_interval(outcomes, 0.9, 20_000) == pytest.approx(expected, abs=0.3 * spread)
+
+
+def test_outcomes_of_0_and_1_are_resampled_alike_whether_drawn_one_by_one_or_as_their_number():
+    outcomes = np.array([1.0] * 130 + [0.0] * 70)
+    # A shift makes them other than 0 and 1, so they are drawn one by one.
+    shifted = np.array(bootstrap_interval(outcomes + 5, samples=20_000)) - 5
+    assert bootstrap_interval(outcomes, samples=20_000) == pytest.approx(shifted, abs=0.01)
+
+
+def test_ends_are_quantiles_of_the_binomial_distribution():
+    low, high = bootstrap_interval([1] * 300 + [0] * 700, samples=100_000)
+    assert (low * 1000, high * 1000) == pytest.approx(binom.ppf([0.025, 0.975], 1000, 0.3), abs=1.01)
+
+
+def test_it_covers_the_true_accuracy_about_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    intervals = [bootstrap_interval(generator.random(200) < 0.7, 0.9, samples=500, seed=run) for run in range(400)]
+    covered = np.mean([low <= 0.7 <= high for low, high in intervals])
+    # The standard error of the share is 0.015.
+    assert 0.83 < covered < 0.96
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.booleans() | st.floats(-5, 5), min_size=1, max_size=40),
+    st.floats(0.5, 0.999),
+    st.integers(0, 2**32),
+)
+def test_properties(outcomes, level, seed):
+    low, high = bootstrap_interval(outcomes, level, 200, seed)
+    slack = 1e-9
+    assert min(outcomes) - slack <= low <= high <= max(outcomes) + slack
+    assert bootstrap_interval(outcomes, level, 200, seed) == (low, high)
+    inner = bootstrap_interval(outcomes, level / 2, 200, seed)
+    assert low - slack <= inner[0] <= inner[1] <= high + slack
+
+
+def test_equal_outcomes_have_an_interval_of_one_value():
+    assert bootstrap_interval([True] * 7) == (1, 1)
+    assert bootstrap_interval([0.25, 0.25], samples=10) == (0.25, 0.25)
+
+
+def test_memory_is_bounded():
+    """20,000 outcomes times 500 resamples would be 80 MB of indices at once."""
+    outcomes = np.random.default_rng(0).random(20_000)
+    tracemalloc.start()
+    bootstrap_interval(outcomes, samples=500)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"correct": []}, r"shape \(0,\), expected one row"),
+        ({"correct": [[1, 0]]}, r"shape \(1, 2\), expected one row"),
+        ({"correct": 1}, r"shape \(\), expected one row"),
+        ({"correct": [1, float("nan")]}, "Outcome 1 is nan, expected finite"),
+        ({"correct": [float("inf")]}, "Outcome 0 is inf"),
+        ({"correct": [1, 0], "level": 95}, "level is 95, expected a share between 0 and 1"),
+        ({"correct": [1, 0], "level": 0}, "level is 0"),
+        ({"correct": [1, 0], "samples": 0}, "samples is 0, expected at least 1"),
+    ],
+)
+def test_malformed_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_interval(**arguments)

@@ -1,0 +1,205 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from st_relbert.evaluation.maxdiff_question import MaxDiffQuestion
+from st_relbert.evaluation.semeval_data import as_similarity_relations
+from st_relbert.evaluation.semeval_scores import (
+    SimilarityScore,
+    maxdiff_accuracy,
+    maxdiff_outcomes,
+    official_average,
+    score_relations,
+    spearman,
+)
+from st_relbert.sources import read_records
+
+A, B, C, D = PAIRS = [("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")]
+
+
+def by_pair(*values):
+    return dict(zip(PAIRS, values, strict=False))
+
+
+def maxdiff_by_loop(questions, numbers):
+    """The official rule, word for word."""
+    right = 0
+    for question in questions:
+        lowest = highest = 0
+        for index, pair in enumerate(question.pairs):
+            if numbers[pair] < numbers[question.pairs[lowest]]:
+                lowest = index
+            if numbers[pair] > numbers[question.pairs[highest]]:
+                highest = index
+        right += not any(votes > question.least[lowest] for votes in question.least)
+        right += not any(votes > question.most[highest] for votes in question.most)
+    return right / (2 * len(questions))
+
+
+def test_each_side_counts_half():
+    question = MaxDiffQuestion(PAIRS, least=[3, 1, 1, 0], most=[0, 1, 1, 3])
+    assert maxdiff_accuracy([question], by_pair(1, 2, 3, 4)) == 1
+    assert maxdiff_accuracy([question], by_pair(1, 4, 3, 2)) == 0.5
+    assert maxdiff_accuracy([question], by_pair(4, 3, 2, 1)) == 0
+    assert maxdiff_outcomes([question], by_pair(1, 4, 3, 2)).tolist() == [[True, False]]
+
+
+def test_each_of_several_tied_winners_is_right():
+    question = MaxDiffQuestion(PAIRS, least=[2, 2, 1, 0], most=[0, 1, 2, 2])
+    assert [maxdiff_accuracy([question], by_pair(*numbers)) for numbers in ([1, 2, 3, 4], [2, 1, 4, 3])] == [1, 1]
+    unasked = MaxDiffQuestion(PAIRS, least=[0, 0, 0, 0], most=[0, 0, 0, 0])
+    assert maxdiff_accuracy([unasked], by_pair(3, 1, 4, 2)) == 1
+
+
+def test_of_equal_numbers_the_first_is_guessed_on_both_sides():
+    first = MaxDiffQuestion(PAIRS, least=[5, 0, 0, 0], most=[5, 0, 0, 0])
+    last = MaxDiffQuestion(PAIRS, least=[0, 0, 0, 5], most=[0, 0, 0, 5])
+    assert maxdiff_accuracy([first], by_pair(0, 0, 0, 0)) == 1
+    assert maxdiff_accuracy([last], by_pair(0, 0, 0, 0)) == 0
+    third = MaxDiffQuestion(PAIRS, least=[1, 0, 0, 0], most=[0, 0, 1, 0])
+    assert maxdiff_accuracy([third], by_pair(0, 0, 7, 7)) == 1
+
+
+QUESTIONS = st.lists(
+    st.builds(
+        MaxDiffQuestion,
+        pairs=st.permutations(PAIRS),
+        least=st.lists(st.integers(0, 3), min_size=4, max_size=4),
+        most=st.lists(st.integers(0, 3), min_size=4, max_size=4),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(QUESTIONS, st.lists(st.integers(0, 3) | st.sampled_from([-math.inf, math.inf]), min_size=4, max_size=4))
+def test_maxdiff_equals_a_plain_loop(questions, values):
+    numbers = by_pair(*values)
+    assert maxdiff_accuracy(questions, numbers) == pytest.approx(maxdiff_by_loop(questions, numbers), abs=1e-12)
+
+
+def test_spearman_of_equal_numbers_is_zero():
+    assert spearman(by_pair(1, 2, 3, 4), by_pair(7, 7, 7, 7)) == 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=30).filter(
+        lambda values: len({gold for gold, _ in values}) > 1
+    )
+)
+def test_spearman_equals_scipy(values):
+    pairs = [(str(index), "x") for index in range(len(values))]
+    gold, system = zip(*values, strict=True)
+    expected = spearmanr(gold, system).statistic if len(set(system)) > 1 else 0
+    ratings, numbers = dict(zip(pairs, gold, strict=True)), dict(zip(pairs, system, strict=True))
+    assert spearman(ratings, numbers) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.permutations(range(4)), st.floats(1e-3, 1e3), st.floats(-100, 100))
+def test_only_the_order_of_numbers_counts(order, scale, shift):
+    question = MaxDiffQuestion(PAIRS, least=[3, 1, 1, 0], most=[0, 1, 1, 3])
+    plain, moved = by_pair(*order), by_pair(*(shift + scale * value for value in order))
+    assert spearman(by_pair(1, 2, 3, 4), plain) == spearman(by_pair(1, 2, 3, 4), moved)
+    assert maxdiff_accuracy([question], plain) == maxdiff_accuracy([question], moved)
+
+
+def test_infinite_numbers_are_ordered_and_others_ignored():
+    numbers = {**by_pair(-math.inf, 0, 1, math.inf), ("e", "x"): math.nan}
+    assert spearman(by_pair(1, 2, 3, 4), numbers) == 1
+
+
+def test_relations_weigh_the_same():
+    scores = {"1/a": SimilarityScore(0.2, -1), "1/b": SimilarityScore(0.4, 0.5)}
+    assert official_average(scores) == (pytest.approx(0.3), -0.25)
+
+
+@pytest.mark.parametrize("bad", [math.nan, None, np.float32("nan")])
+def test_a_number_that_is_missing_or_nan_is_an_error(bad):
+    question = MaxDiffQuestion(PAIRS, least=[3, 1, 1, 0], most=[0, 1, 1, 3])
+    numbers = {**by_pair(1, 2, 3, 4), C: bad}
+    if bad is None:
+        del numbers[C]
+    with pytest.raises(ValueError, match=r"\('c', 'x'\) has the number (nan|None|np.float32\(nan\)), expected"):
+        maxdiff_accuracy([question], numbers)
+    with pytest.raises(ValueError, match=r"\('c', 'x'\) has the number"):
+        spearman(by_pair(1, 2, 3, 4), numbers)
+
+
+def test_nothing_to_score_is_an_error():
+    with pytest.raises(ValueError, match="no questions"):
+        maxdiff_accuracy([], {})
+    with pytest.raises(ValueError, match="4 ratings do not differ"):
+        spearman(by_pair(1, 1, 1, 1), by_pair(1, 2, 3, 4))
+    with pytest.raises(ValueError, match="no scores"):
+        official_average({})
+
+
+def relation(name="1/a"):
+    rows = [{"relation_type": name, "split": "testing", "paradigms": [["p", "q"]], "pairs": [[*A, 5.0], [*B, -5.0]]}]
+    questions = [{"pairs": PAIRS, "least": [0, 1, 0, 0], "most": [1, 0, 0, 0]}]
+    return as_similarity_relations(rows, [{"relation_type": name, "split": "testing", "questions": questions}])
+
+
+def test_errors_name_the_relation():
+    with pytest.raises(ValueError, match="'1/a' has no numbers"):
+        score_relations(relation(), {})
+    with pytest.raises(ValueError, match=r"Relation '1/a': The pair \('d', 'x'\)"):
+        score_relations(relation(), {"1/a": by_pair(1, 2, 3)})
+
+
+@pytest.fixture(scope="module")
+def semeval(data):
+    ratings, maxdiff = (read_records(data / f"semeval2012_{part}.jsonl", [])[0] for part in ("gold_ratings", "maxdiff"))
+    return as_similarity_relations(ratings, maxdiff)
+
+
+def score(relations, number_of):
+    numbers = {relation.relation_type: dict(number_of(relation)) for relation in relations}
+    return official_average(score_relations(relations, numbers))
+
+
+def test_every_pair_of_a_question_is_rated_as_it_is_spelled(semeval):
+    assert len(semeval) == 69 and sum(len(relation.questions) for relation in semeval) == 6997
+    for relation in semeval:
+        assert {pair for question in relation.questions for pair in question.pairs} == set(relation.ratings)
+        assert not set(relation.paradigms) & set(relation.ratings)  # nothing is given away
+
+
+def test_reference_point_gold_against_itself(semeval):
+    gold = score(semeval, lambda relation: relation.ratings)
+    assert gold.maxdiff_accuracy == pytest.approx(0.753, abs=0.0005)
+    assert gold.spearman == pytest.approx(1, abs=1e-12)
+    for relation in semeval:
+        loop = maxdiff_by_loop(relation.questions, relation.ratings)
+        assert maxdiff_accuracy(relation.questions, relation.ratings) == pytest.approx(loop, abs=1e-12)
+
+
+def test_reference_point_random(semeval):
+    """A random guess of a side is right with probability winners / 4, exactly; a random order correlates with 0.
+
+    The published figures of the task's Random baseline, 31.2 % and 0.018, are those of one draw.
+    """
+    expected = np.mean(
+        [
+            np.mean([np.mean(np.equal(votes, max(votes))) for q in relation.questions for votes in (q.least, q.most)])
+            for relation in semeval
+        ]
+    )
+    assert expected == pytest.approx(0.3039, abs=1e-4)
+    generator = np.random.default_rng(0)
+    draws = np.array([score(semeval, lambda r: ((pair, generator.random()) for pair in r.pairs)) for _ in range(20)])
+    spread = draws.std(axis=0, ddof=1)
+    # Four standard errors of the mean of 20 draws around what is expected: a seed in 600 would fail.
+    assert np.all(np.abs(draws.mean(axis=0) - [expected, 0]) < 4 * spread / math.sqrt(len(draws)))
+    # The published draw lies within three standard deviations of one draw.
+    assert np.all(np.abs(np.array([0.312, 0.018]) - [expected, 0]) < 3 * spread)
+
+
+def test_reference_point_equal_numbers(semeval):
+    """Annotators took the first of the four as the best far more often than the last, so equal numbers beat random."""
+    equal = score(semeval, lambda relation: dict.fromkeys(relation.pairs, 0.0))
+    assert equal == (pytest.approx(0.3321, abs=1e-4), 0)
