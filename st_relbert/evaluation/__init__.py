@@ -1,6 +1,7 @@
 """Evaluators of relation embeddings: data in, metrics out."""
 
 from st_relbert.evaluation.analogy import AnalogyEvaluator, Outcome
+from st_relbert.evaluation.card import check_model_folder, write_results
 from st_relbert.evaluation.intervals import bootstrap_interval
 from st_relbert.evaluation.mcnemar import McNemarResult, mcnemar
 from st_relbert.evaluation.questions import AnalogyQuestion, load_questions
@@ -15,6 +16,8 @@ __all__ = [
     "RelationalSimilarityEvaluator",
     "Result",
     "bootstrap_interval",
+    "check_model_folder",
     "load_questions",
     "mcnemar",
+    "write_results",
 ]

@@ -1,0 +1,352 @@
+import json
+import math
+import shutil
+
+import pytest
+from huggingface_hub import EvalResult, ModelCard, ModelCardData, constants, repocard
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
+
+from st_relbert import RelBERT
+from st_relbert.evaluation.card import write_results
+from st_relbert.evaluation.model_index import as_eval_result
+from st_relbert.evaluation.results import Result
+
+RESULTS = [
+    Result("mapping", "relation_mapping", "accuracy", 0.852261904, 20, (0.75, 0.93)),
+    Result("analogy", "sat_full", "accuracy", 0.446524064171123, 374, (0.396, 0.497)),
+    Result("analogy", "u2", "accuracy", 0.36842105, 228, (0.307, 0.434)),
+    Result("classification", "K&H+N", "f1_micro", 0.94, 14377, (0.93, 0.95)),
+    Result("classification", "K&H+N", "f1_macro", 0.85, 14377),
+    Result("similarity", "semeval2012", "maxdiff_accuracy", 0.43, 69, (0.41, 0.45)),
+    Result("similarity", "semeval2012", "spearman", -0.02, 69, (-0.1, 0.06)),
+]
+CONFIG = {
+    "template": "<subj> is the <mask> of `<obj>`",
+    "model": "/home/somebody/models/bert-tiny",
+    "max_length": 64,
+    "lr": 5e-06,
+    "data": "relbert/semeval2012_relational_similarity",
+    "data_name": None,
+    "loss_function": "nce",
+    "loss_function_config": {"temperature": 0.05, "num_negative": 400, "num_positive": 10},
+    "augment_negative_by_positive": True,
+    "st_relbert": {"version": "0.1.0"},
+}
+# In the form of relbert/relbert-bert-base-nce-semeval2012: no config, and EVALution's data set is called BLESS.
+PUBLISHED = """---
+license: mit
+model-index:
+- name: owner/published
+  results:
+  - task:
+      name: Analogy Questions (U2)
+      type: multiple-choice-qa
+    dataset:
+      name: U2
+      args: relbert/analogy_questions
+      type: analogy-questions
+    metrics:
+    - name: Accuracy
+      type: accuracy
+      value: 0.1
+  - task:
+      name: Analogy Questions (U4)
+      type: multiple-choice-qa
+    dataset:
+      name: U4
+      args: relbert/analogy_questions
+      type: analogy-questions
+    metrics:
+    - name: Accuracy
+      type: accuracy
+      value: 0.2
+  - task:
+      name: Lexical Relation Classification (EVALution)
+      type: classification
+    dataset:
+      name: BLESS
+      args: relbert/lexical_relation_classification
+      type: relation-classification
+    metrics:
+    - name: F1
+      type: f1
+      value: 0.3
+    source:
+      name: somewhere
+      url: https://example.org
+---
+# A published model
+
+### Training hyperparameters
+
+ - model: bert-base-cased
+"""
+
+
+@pytest.fixture(scope="module")
+def saved(encoders, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "tiny-relbert"
+    RelBERT(encoders["wordpiece"]).save_pretrained(str(folder))
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "tiny-relbert")
+
+
+def read(folder):
+    with open(folder / "README.md", encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+def head(folder):
+    return ModelCard.load(folder / "README.md").data.to_dict()
+
+
+def test_the_head_has_the_published_form(folder):
+    before = head(folder)
+    write_results(folder, RESULTS)
+    after = head(folder)
+    [model] = after.pop("model-index")
+    assert after == before
+    assert model["name"] == "tiny-relbert" and len(model["results"]) == 5
+    assert model["results"][1] == {
+        "task": {"type": "multiple-choice-qa", "name": "Analogy Questions (SAT full)"},
+        "dataset": {
+            "name": "SAT full",
+            "type": "analogy-questions",
+            "config": "sat_full",
+            "args": "relbert/analogy_questions",
+        },
+        "metrics": [{"type": "accuracy", "value": 0.4465, "name": "Accuracy"}],
+    }
+    assert model["results"][0]["task"] == {"type": "sorting-task", "name": "Relation Mapping"}
+    assert model["results"][3]["task"]["name"] == "Lexical Relation Classification (K&H+N)"
+    assert [metric["name"] for metric in model["results"][3]["metrics"]] == ["F1", "F1 (macro)"]
+    assert "args" not in model["results"][4]["dataset"]  # on no hub
+
+
+def test_the_results_survive_the_hubs_own_classes(folder):
+    write_results(folder, RESULTS, model_name="owner/tiny")
+    data = ModelCard.load(folder / "README.md").data
+    assert data.model_name == "owner/tiny"
+    assert data.eval_results == [as_eval_result(result) for result in RESULTS]
+    again = ModelCardData(**data.to_dict())
+    assert again.eval_results == data.eval_results and again.to_yaml() == data.to_yaml()
+    index = data.to_dict()["model-index"]
+    assert eval_results_to_model_index(*model_index_to_eval_results(index)) == index
+
+
+def test_the_hub_is_asked_to_validate_what_is_written(folder, monkeypatch):
+    """``validate`` sends the card to the hub; what it would send is looked at instead."""
+    sent = []
+
+    class Session:
+        def post(self, url, json, headers):
+            sent.append((url, json))
+
+    monkeypatch.setattr(repocard, "get_session", Session)
+    monkeypatch.setattr(repocard, "hf_raise_for_status", lambda response: None)
+    write_results(folder, RESULTS)
+    ModelCard.load(folder / "README.md").validate()
+    assert sent == [(f"{constants.ENDPOINT}/api/validate-yaml", {"repoType": "model", "content": read(folder)})]
+
+
+def test_the_table_stands_before_the_training_details_and_nothing_else_changes(folder):
+    before = ModelCard.load(folder / "README.md").text
+    write_results(folder, RESULTS)
+    after = ModelCard.load(folder / "README.md").text
+    start, end = after.index("<!-- st-relbert: evaluation"), after.index("## Training Details")
+    assert after[:start] + after[end:] == before
+    table = after[start:end]
+    assert "## Evaluation results" in table
+    assert "| Analogy Questions | SAT full | Accuracy | 0.447 (0.396 to 0.497) | 374 questions |" in table
+    assert "| Lexical Relation Classification | K&H+N | F1 (macro) | 0.850 | 14,377 pairs |" in table
+    assert "| SemEval-2012 Task 2 | Spearman | -0.020 (-0.100 to 0.060) | 69 relations |" in table
+
+
+def test_a_second_call_replaces_the_first(folder):
+    (folder / "finetuning_config.json").write_text(json.dumps(CONFIG))
+    write_results(folder, RESULTS)
+    first = read(folder)
+    write_results(folder, RESULTS)
+    assert read(folder) == first
+    write_results(folder, [Result("analogy", "u2", "accuracy", 0.5, 228)])
+    assert read(folder).count("## Evaluation results") == 1 and "SAT full" not in read(folder)
+    [result] = ModelCard.load(folder / "README.md").data.eval_results
+    assert (result.dataset_name, result.metric_value) == ("U2", 0.5)
+    write_results(folder, RESULTS)
+    assert read(folder) == first
+
+
+def test_the_text_around_the_table_is_kept_and_a_lone_start_swallows_nothing(folder):
+    write_results(folder, RESULTS)
+    card = read(folder).replace("<!-- st-relbert: end of the evaluation results -->", "My own remark.")
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    for _ in range(2):
+        write_results(folder, RESULTS)
+    assert read(folder).count("My own remark.") == 1 and read(folder).count("## Evaluation results") == 2
+
+
+def test_what_others_wrote_into_the_index_is_kept(folder):
+    (folder / "README.md").write_text(PUBLISHED, encoding="utf-8")
+    for _ in range(2):
+        write_results(folder, RESULTS)
+        data = ModelCard.load(folder / "README.md").data
+        assert data.model_name == "owner/published" and data.license == "mit"
+        assert data.eval_results[:2] == [
+            EvalResult(
+                "multiple-choice-qa",
+                "analogy-questions",
+                "U4",
+                "accuracy",
+                0.2,
+                task_name="Analogy Questions (U4)",
+                dataset_args="relbert/analogy_questions",
+                metric_name="Accuracy",
+            ),
+            EvalResult(
+                "classification",
+                "relation-classification",
+                "BLESS",
+                "f1",
+                0.3,
+                task_name="Lexical Relation Classification (EVALution)",
+                dataset_args="relbert/lexical_relation_classification",
+                metric_name="F1",
+                source_name="somewhere",
+                source_url="https://example.org",
+            ),
+        ]
+        assert data.eval_results[2:] == [as_eval_result(result) for result in RESULTS]
+
+
+def test_the_index_that_sentence_transformers_wrote_is_kept(encoders, tmp_path):
+    from st_relbert.evaluation import AnalogyEvaluator
+
+    model = RelBERT(encoders["wordpiece"])
+    questions = [{"stem": ["a", "b"], "choice": [["c", "d"], ["e", "f"]], "answer": 0}]
+    AnalogyEvaluator(questions, "validation")(model)
+    model.save_pretrained(str(tmp_path / "model"))
+    before = ModelCard.load(tmp_path / "model" / "README.md").data
+    assert before.eval_results
+    write_results(tmp_path / "model", RESULTS)
+    after = ModelCard.load(tmp_path / "model" / "README.md").data
+    assert after.eval_results[: -len(RESULTS)] == before.eval_results and after.tags == before.tags
+    assert after.model_name == before.model_name
+
+
+def test_the_training_settings_are_listed_once(folder):
+    (folder / "finetuning_config.json").write_text(json.dumps(CONFIG))
+    write_results(folder, RESULTS)
+    card = read(folder)
+    start = card.index("## Training Details\n\n### Training hyperparameters\n\n")
+    section = card[start : card.index("### Framework Versions")]
+    assert section.splitlines()[4:] == [
+        "- template: `` <subj> is the <mask> of `<obj>` ``",
+        "- model: `bert-tiny`",
+        "- max_length: 64",
+        "- lr: 5e-06",
+        "- data: `relbert/semeval2012_relational_similarity`",
+        "- data_name: None",
+        "- loss_function: `nce`",
+        "- temperature: 0.05",
+        "- num_negative: 400",
+        "- num_positive: 10",
+        "- augment_negative_by_positive: True",
+        "",
+        "All settings are in [finetuning_config.json](finetuning_config.json).",
+        "",
+    ]
+    assert "somebody" not in card
+    (folder / "README.md").write_text(PUBLISHED, encoding="utf-8")
+    write_results(folder, RESULTS)
+    assert read(folder).count("### Training hyperparameters") == 1 and "bert-tiny" not in read(folder)
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_model_without_a_card_gets_one(folder, content):
+    (folder / "README.md").unlink()
+    if content is not None:
+        (folder / "README.md").write_text(content)
+    write_results(folder, RESULTS)
+    data = ModelCard.load(folder / "README.md").data
+    assert data.library_name == "sentence-transformers" and data.pipeline_tag == "sentence-similarity"
+    assert data.tags[0] == "sentence-transformers" and "relbert" in data.tags
+    assert data.eval_results == [as_eval_result(result) for result in RESULTS]
+    assert read(folder).rstrip().endswith("<!-- st-relbert: end of the evaluation results -->")
+    first = read(folder)
+    write_results(folder, RESULTS)
+    assert read(folder) == first
+
+
+def test_windows_line_ends_are_kept(folder):
+    (folder / "finetuning_config.json").write_text(json.dumps(CONFIG))
+    card = "---\r\nlicense: mit\r\n---\r\n# Title\r\n\r\n## Training Details\r\n\r\nLong.\r\n"
+    (folder / "README.md").write_bytes(card.encode())
+    write_results(folder, RESULTS)
+    first = read(folder)
+    assert first.count("\n") == first.count("\r\n") and "# Title\r\n\r\n<!--" in first
+    write_results(folder, RESULTS)
+    assert read(folder) == first
+
+
+def test_sets_of_your_own_are_not_said_to_be_on_the_hub(folder):
+    write_results(folder, [Result("analogy", "my|own set", "accuracy", 1.0, 3)])
+    [result] = ModelCard.load(folder / "README.md").data.eval_results
+    assert result.task_name == "Analogy Questions (my|own set)" and result.dataset_args is None
+    assert "| my\\|own set |" in read(folder)
+
+
+def test_a_failed_write_leaves_the_card_as_it_was(folder, monkeypatch):
+    before = read(folder)
+
+    def fail(self, path):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(repocard.RepoCard, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_results(folder, RESULTS)
+    assert read(folder) == before and not list(folder.glob(".st-relbert-*"))
+
+
+def test_what_is_no_saved_model_is_named_with_the_fix(tmp_path):
+    with pytest.raises(ValueError, match=r"'owner/model' is no folder, .* Save the model first"):
+        write_results("owner/model", RESULTS)
+    with pytest.raises(ValueError, match=r"has neither modules\.json nor config\.json, .*save_pretrained"):
+        write_results(tmp_path, RESULTS)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ([], "The results are empty"),
+        ([Result("analogies", "u2", "accuracy", 0.5, 3)], "task 'analogies', expected one of: mapping, analogy"),
+        ([Result("analogy", "u2", "f2", 0.5, 3)], r"results\[0\] has the metric 'f2', expected one of: accuracy"),
+        ([Result("analogy", "u2", "accuracy", math.nan, 3)], r"\(u2\) has the value nan"),
+        ([RESULTS[0], RESULTS[1], RESULTS[0]], r"results\[2\] is accuracy on 'relation_mapping' a second time"),
+    ],
+)
+def test_results_that_cannot_be_shown_are_errors(folder, results, message):
+    before = read(folder)
+    with pytest.raises(ValueError, match=message):
+        write_results(folder, results)
+    assert read(folder) == before
+
+
+@pytest.mark.parametrize("card", ["---\na: [\n---\n", "---\n- a\n---\n", "---\nmodel-index:\n- name: x\n---\n"])
+def test_an_unreadable_card_is_an_error_and_stays(folder, card):
+    (folder / "README.md").write_text(card)
+    with pytest.raises(ValueError, match=r"README\.md' cannot be read: .* Correct its head"):
+        write_results(folder, RESULTS)
+    assert read(folder) == card
+
+
+@pytest.mark.parametrize(("config", "message"), [("{", "is not JSON"), ("[1]", r"holds \[1\], expected a JSON object")])
+def test_an_unreadable_record_of_the_training_is_an_error(folder, config, message):
+    (folder / "finetuning_config.json").write_text(config)
+    with pytest.raises(ValueError, match=message):
+        write_results(folder, RESULTS)
