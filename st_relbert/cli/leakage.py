@@ -121,7 +121,7 @@ def table(reports: Mapping[str, LeakageReport]) -> str:
     from st_relbert.evaluation.leakage import FORMS, PARTS, SHARED_ANALOGY, kind_name
 
     width = max(map(len, ["set", *reports]))
-    lines = [f"{'set':<{width}}  questions  trained as  {'part':<14}" + "".join(f"{form:>16}" for form in FORMS)]
+    lines = [f"{'set':<{width}}  questions  trained as  {'part':<14}" + "".join(f"{form:>17}" for form in FORMS)]
     for name, report in reports.items():
         start = f"{name:<{width}}  {report.questions:>9,}"
         for label in ("positive", "negative"):
@@ -129,8 +129,7 @@ def table(reports: Mapping[str, LeakageReport]) -> str:
                 cells = "".join(_cell(report, kind_name(label, part, form)) for form in FORMS)
                 lines.append(f"{start}  {label:<10}  {part.replace('_', ' '):<14}{cells}")
         # Counted in any form, which is what "folded" means.
-        shared = " " * 32 + _cell(report, SHARED_ANALOGY)
-        lines.append(f"{start}  {'positive':<10}  {'shared analogy':<14}{shared}")
+        lines.append(f"{start}  {'positive':<10}  {'shared analogy':<14}{'':34}{_cell(report, SHARED_ANALOGY)}")
     return "\n".join(lines) + "\n"
 
 
@@ -146,7 +145,7 @@ def score_table(scores: Mapping[str, Mapping[str, tuple[int, float | None]]]) ->
 
 
 def _cell(report: LeakageReport, kind: str) -> str:
-    return f"{len(report.rows[kind]):>8,} {f'({report.share(kind):.1%})':>7}"
+    return f"{len(report.rows[kind]):>8,} {f'({report.share(kind):.1%})':>8}"
 
 
 def _training_pairs(names: list[str]) -> tuple[dict[str, list[Pair]], dict[str, list[Pair]]]:

@@ -86,7 +86,11 @@ def test_scores_leave_the_leaked_questions_out():
     half = {**QUESTION, "choice": [["c", "e"], ["f", "g"]]}
     report = find_leakage([QUESTION, other, half, other], {"r": [STEM, RIGHT]})
     scores = report.scores([True, True, False, False])
-    assert scores == {"all": (4, 0.5), "without_overlap": (2, 0.5), "without_shared_analogies": (3, pytest.approx(1 / 3))}
+    assert scores == {
+        "all": (4, 0.5),
+        "without_overlap": (2, 0.5),
+        "without_shared_analogies": (3, pytest.approx(1 / 3)),
+    }
     with pytest.raises(ValueError, match="3 outcomes of 4 questions"):
         report.scores([True, True, False])
 
