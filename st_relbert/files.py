@@ -9,23 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def check_output(path: str | os.PathLike[str], overwrite: bool) -> None:
+def check_output(path: str | os.PathLike[str], overwrite: bool, folder_of: str = "modules.json") -> None:
     """Refuse an output that cannot be written, before any work is done for it.
 
     Args:
         path: Where a file or a model folder is to go.
         overwrite: Whether what is there may be replaced.
+        folder_of: The file by which a folder is known that may be replaced; by default that of a saved model.
 
     Raises:
-        ValueError: If something is there and ``overwrite`` is not set, if it is a folder but not of a model (which is
+        ValueError: If something is there and ``overwrite`` is not set, if it is a folder without that file (which is
             never replaced), or if its parent cannot be written to.
     """
     target = Path(path)
     if target.exists() and not overwrite:
         raise ValueError(f"{str(target)!r} exists already. Choose another output, or replace it with --overwrite.")
-    if target.is_dir() and any(target.iterdir()) and not (target / "modules.json").is_file():
+    if target.is_dir() and any(target.iterdir()) and not (target / folder_of).is_file():
         raise ValueError(
-            f"{str(target)!r} is a folder but no saved model, so it is not replaced. Choose another output."
+            f"{str(target)!r} is a folder without {folder_of}, so it is not replaced. Choose another output."
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -10,24 +10,30 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from st_relbert.cli import evaluate_suite
+
 if TYPE_CHECKING:
     from st_relbert.evaluation import AnalogyQuestion, Outcome
 
 _SPLITS = {"train", "test", "validation"}
+_TASKS = ("analogy", "classification", "mapping", "similarity")
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "evaluate",
-        help="score a model by analogy questions",
-        description="Accuracy of a model on analogy questions: the choice with the highest cosine to the stem.",
+        help="score a model by analogy questions, or by all sets of the papers",
+        description="Accuracy of a model on analogy questions: the choice with the highest cosine to the stem. With "
+        "--suite relbert on all sets of the papers that can be had: analogy questions, lexical relation "
+        "classification, relation mapping, degrees of relational similarity.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("model", help="a saved model, a published checkpoint or an encoder: hub id or folder")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--suite", choices=["relbert"], help="all sets of the papers, from the hub or $ST_RELBERT_DATA")
+    what.add_argument(
         "--analogies",
-        required=True,
         nargs="+",
         metavar="SET",
         help="question sets: JSON Lines files, folders, hub ids such as relbert/analogy_questions/u2, or "
@@ -36,7 +42,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--template", help="prompt template, for an encoder that RelBERT has not trained")
     parser.add_argument("--pooling", help="pooling, for an encoder that RelBERT has not trained")
     parser.add_argument("--batch-size", type=int, default=64, help="pairs embedded at a time")
-    parser.add_argument("--output", help="write the table and each question's prediction to this JSON file")
+    parser.add_argument("--tasks", nargs="+", default=list(_TASKS), help="tasks of the suite")
+    parser.add_argument("--write-card", action="store_true", help="write the suite's results into the model's card")
+    parser.add_argument(
+        "--output", help="write the results to this JSON file; with --suite to this folder, one file a task"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what is at the output")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.set_defaults(run=run)
@@ -48,6 +58,9 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If the model, a question set or the output are unusable.
     """
+    if args.suite:
+        evaluate_suite.run(args)
+        return
     from st_relbert import RelBERT
     from st_relbert.evaluation import AnalogyEvaluator
     from st_relbert.files import atomic_output, check_output

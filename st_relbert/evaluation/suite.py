@@ -1,0 +1,147 @@
+"""All sets of the papers at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sentence_transformers import SentenceTransformer
+from tqdm.auto import tqdm
+
+from st_relbert.evaluation.analogy import AnalogyEvaluator
+from st_relbert.evaluation.classification import RelationClassificationEvaluator
+from st_relbert.evaluation.encode_cache import EncodeCache
+from st_relbert.evaluation.intervals import bootstrap_interval
+from st_relbert.evaluation.mapping import RelationMappingEvaluator
+from st_relbert.evaluation.results import Result
+from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator
+from st_relbert.evaluation.suite_data import (
+    SUITE,
+    load_analogies,
+    load_classification,
+    load_mapping,
+    load_similarity,
+)
+
+logger = logging.getLogger(__name__)
+
+Scored = tuple[list[Result], dict[str, Any]]
+
+
+@dataclass
+class SuiteReport:
+    """What a run of the suite gave.
+
+    Args:
+        results: The figures.
+        details: For each set, by name, what the figures come from: predictions, chosen classifiers, counts.
+        skipped: The sets that could not be had, and why.
+        seconds: How long each set took.
+        pairs: How many distinct pairs were encoded.
+    """
+
+    results: list[Result] = field(default_factory=list)
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    pairs: int = 0
+
+
+def run_suite(
+    model: SentenceTransformer,
+    tasks: Sequence[str] = tuple(SUITE),
+    batch_size: int = 64,
+    show_progress_bar: bool = True,
+) -> SuiteReport:
+    """Evaluate a model on all sets that can be had.
+
+    A pair is encoded once, however many sets it is in. A set that is nowhere, or malformed, is left out and reported.
+
+    Args:
+        model: A SentenceTransformer that takes pairs.
+        tasks: Some of ``"analogy"``, ``"classification"``, ``"mapping"``, ``"similarity"``.
+        batch_size: Pairs encoded at a time.
+        show_progress_bar: Show a bar over the sets, and the progress within each.
+
+    Raises:
+        ValueError: If a task is none of the known ones, or the model gives a pair a vector that cannot be scored.
+    """
+    if unknown := [task for task in tasks if task not in SUITE]:
+        raise ValueError(f"Unknown task {unknown[0]!r}, expected one of {', '.join(SUITE)}.")
+    cached: Any = EncodeCache(model)
+    options = {"batch_size": batch_size, "show_progress_bar": show_progress_bar}
+    report = SuiteReport()
+    sets = [(task, name) for task in tasks for name in SUITE[task]]
+    for task, name in tqdm(sets, desc="Sets", disable=not show_progress_bar):
+        load, score = _TASKS[task]
+        try:
+            data = load(name)
+        except ValueError as error:
+            report.skipped[name] = str(error)
+            logger.info("Left out %s: %s", name, error)
+            continue
+        started = time.monotonic()
+        results, report.details[name] = score(cached, name, data, options)
+        report.results += results
+        report.seconds[name] = round(time.monotonic() - started, 1)
+    report.pairs = len(cached)
+    return report
+
+
+def _score_analogies(model: Any, name: str, data: Any, options: dict[str, Any]) -> Scored:
+    evaluator = AnalogyEvaluator(data, name, **options)
+    outcomes = evaluator.outcomes(model)
+    correct = [outcome.correct for outcome in outcomes]
+    accuracy = float(np.mean(correct))
+    details = {
+        "predictions": [outcome.predicted for outcome in outcomes],
+        "correct": correct,
+        "ties": sum(outcome.tied for outcome in outcomes),
+        "by_prefix": evaluator.accuracy_by_prefix(model),
+    }
+    return [Result("analogy", name, "accuracy", accuracy, len(correct), bootstrap_interval(correct))], details
+
+
+def _score_classification(model: Any, name: str, data: Any, options: dict[str, Any]) -> Scored:
+    evaluator = RelationClassificationEvaluator(**data, name="", **options)
+    metrics = evaluator.compute_metrics(model)
+    interval = bootstrap_interval(evaluator.correct)
+    count = len(evaluator.correct)
+    results = [
+        Result("classification", name, "f1_micro", metrics["f1_micro"], count, interval),
+        Result("classification", name, "f1_macro", metrics["f1_macro"], count),
+    ]
+    return results, {"metrics": metrics, "classifier_config": evaluator.chosen}
+
+
+def _score_mapping(model: Any, name: str, data: Any, options: dict[str, Any]) -> Scored:
+    evaluator = RelationMappingEvaluator(data, name, **options)
+    predicted, shares = evaluator.predict(model), evaluator.shares(model)
+    problems = [
+        {"source": problem["source"], "true": problem["target"], "pred": order, "accuracy": share}
+        for problem, order, share in zip(data, predicted, shares, strict=True)
+    ]
+    result = Result("mapping", name, "accuracy", float(np.mean(shares)), len(shares), bootstrap_interval(shares))
+    return [result], {"prediction": problems}
+
+
+def _score_similarity(model: Any, name: str, data: Any, options: dict[str, Any]) -> Scored:
+    scores = RelationalSimilarityEvaluator(**data, name=name, **options).relation_scores(model)
+    results = []
+    for metric in ("maxdiff_accuracy", "spearman"):
+        values = [getattr(score, metric) for score in scores.values()]
+        interval = bootstrap_interval(values)
+        results.append(Result("similarity", name, metric, float(np.mean(values)), len(values), interval))
+    return results, {"relations": {relation: score._asdict() for relation, score in scores.items()}}
+
+
+_TASKS: dict[str, tuple[Callable[[str], Any], Callable[..., Scored]]] = {
+    "analogy": (load_analogies, _score_analogies),
+    "classification": (load_classification, _score_classification),
+    "mapping": (load_mapping, _score_mapping),
+    "similarity": (load_similarity, _score_similarity),
+}

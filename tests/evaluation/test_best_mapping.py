@@ -1,0 +1,132 @@
+import math
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from st_relbert.evaluation import best_mapping as module
+from st_relbert.evaluation.best_mapping import MappingSearch, best_mapping, prepare, walk_orders
+
+
+def by_loop(scores):
+    """The first of the best orders, by the definition; math.fsum rounds the exact sum, whatever its order."""
+    table, size = scores.tolist(), len(scores)
+    best, best_score = None, -math.inf
+    for order in permutations(range(size)):
+        score = math.fsum(max(table[i][j][order[i]][order[j]] for j in range(size) if j != i) for i in range(size))
+        if score > best_score:
+            best, best_score = order, score
+    return best
+
+
+def random_scores(size, seed, levels=None):
+    """Scores between -1 and 1, of a few levels if these are given."""
+    scores = np.random.default_rng(seed).uniform(-1, 1, (size,) * 4)
+    return np.round(scores * levels) / levels if levels else scores
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(size=st.integers(2, 6), seed=SEEDS, levels=st.sampled_from([1, 2, 4, None]))
+def test_both_ways_find_the_order_of_the_plain_loop(size, seed, levels):
+    """With few levels many orders tie: the first has to be the same, too."""
+    scores = random_scores(size, seed, levels)
+    expected = by_loop(scores)
+    prepared = prepare(scores)
+    assert walk_orders(prepared) == expected
+    assert MappingSearch(prepared).best_order() == expected
+    assert best_mapping(scores) == list(expected)
+
+
+@settings(max_examples=100, deadline=None)
+@given(size=st.integers(3, 6), seed=SEEDS, levels=st.sampled_from([2, 5]), share=st.floats(0, 0.5))
+def test_the_search_is_right_where_most_scores_are_equal(size, seed, levels, share):
+    scores = random_scores(size, seed, levels)
+    scores[np.random.default_rng(seed + 1).random(scores.shape) > share] = 0.5
+    assert MappingSearch(prepare(scores)).best_order() == by_loop(scores)
+
+
+@pytest.mark.parametrize("levels", [1, 3, None])
+@pytest.mark.parametrize("size", [7, 8])
+def test_larger_problems_are_solved_as_by_the_plain_loop(size, levels):
+    scores = random_scores(size, size, levels)
+    assert best_mapping(scores) == list(by_loop(scores))
+
+
+@settings(max_examples=30, deadline=None)
+@given(size=st.integers(7, 8), seed=SEEDS, levels=st.sampled_from([1, 2, 4, 8, None]))
+def test_the_search_agrees_with_the_walk(size, seed, levels):
+    prepared = prepare(random_scores(size, seed, levels))
+    assert MappingSearch(prepared).best_order() == walk_orders(prepared)
+
+
+@pytest.mark.parametrize("size", [2, 5, 7, 12])
+def test_scores_that_say_nothing_leave_the_order_as_it_is(size):
+    assert best_mapping(np.full((size,) * 4, 0.3)) == list(range(size))
+
+
+@pytest.mark.parametrize("size", [5, 7])
+def test_scores_closer_than_the_grid_tie(size):
+    scores = np.full((size,) * 4, 0.3)
+    scores[0, 1, 1, 0] += 1e-13
+    assert best_mapping(scores) == list(range(size))
+    scores[0, 1, 1, 0] += 1e-9
+    assert best_mapping(scores)[:2] == [1, 0]
+
+
+def test_ties_across_chunks_go_to_the_first_order(monkeypatch):
+    scores = random_scores(5, 0, levels=1)
+    expected = walk_orders(prepare(scores))
+    monkeypatch.setattr(module, "CHUNK", 7)
+    assert walk_orders(prepare(scores)) == expected
+
+
+def test_a_problem_of_14_terms_takes_few_nodes():
+    """Relations as vectors that share a lot, as those of an encoder do; the targets are the sources, shuffled."""
+    rng = np.random.default_rng(0)
+    size = 14
+    sources = 0.3 * rng.normal(size=(size, size, 32)) + rng.normal(size=32)
+    order = rng.permutation(size)
+    targets = sources[np.ix_(order, order)] + 0.2 * rng.normal(size=sources.shape)
+    sources, targets = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (sources, targets))
+    search = MappingSearch(prepare(np.einsum("ijd,abd->ijab", sources, targets)))
+    assert search.best_order() == tuple(np.argsort(order).tolist())
+    assert search.nodes < 1000
+
+
+def test_what_relates_a_term_to_itself_is_never_read():
+    scores = random_scores(7, 1)
+    expected = best_mapping(scores)
+    same = np.eye(7, dtype=bool)
+    scores[same] = np.nan
+    scores[:, :, same] = 99
+    assert best_mapping(scores) == expected
+
+
+def test_the_scores_are_left_as_they_are():
+    scores = random_scores(4, 0)
+    before = scores.copy()
+    best_mapping(scores)
+    assert (scores == before).all()
+
+
+@pytest.mark.parametrize("shape", [(), (3, 3), (3, 3, 3, 4), (1, 1, 1, 1), (0, 0, 0, 0)])
+def test_another_shape_is_an_error(shape):
+    with pytest.raises(ValueError, match=r"expected \(n, n, n, n\) with n of at least 2"):
+        best_mapping(np.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.1, -2])
+def test_scores_out_of_range_are_an_error(value):
+    scores = np.zeros((3,) * 4)
+    scores[0, 2, 1, 0] = value
+    with pytest.raises(ValueError, match=rf"score at \(0, 2, 1, 0\) is {float(value)}, expected a number from -1 to 1"):
+        best_mapping(scores)
+
+
+def test_cosines_a_rounding_error_above_1_are_fine():
+    assert best_mapping(np.full((3,) * 4, 1 + 1e-15)) == [0, 1, 2]

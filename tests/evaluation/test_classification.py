@@ -1,0 +1,300 @@
+import csv
+import json
+import logging
+import warnings
+import zlib
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joblib.externals.loky import get_reusable_executor
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
+
+from st_relbert import RelBERT
+from st_relbert.evaluation import grid_search
+from st_relbert.evaluation.classification import RelationClassificationEvaluator
+from st_relbert.evaluation.grid_search import Candidate, fit_all, search_grid
+
+LABELS = ["coord", "hyper", "random"]
+NEAREST = KNeighborsClassifier(n_neighbors=1)
+
+
+def rows_of(split, number=12, labels=LABELS):
+    return [
+        {"head": f"{label}-{split}", "tail": f"word {row}", "relation": label}
+        for row in range(number)
+        for label in labels
+    ]
+
+
+TRAIN, VALIDATION, TEST = rows_of("train", 16), rows_of("validation", 8), rows_of("test")
+
+
+class Noisy:
+    """Stands in for a model: random vectors, near a point that depends on the label, which is in the head."""
+
+    def __init__(self, noise=1.0):
+        self.noise = noise
+        self.encoded = []
+        self.model_card_data = self
+
+    def of(self, pair):
+        generator = np.random.default_rng(zlib.crc32("|".join(pair).encode()))
+        centre = np.zeros(6)
+        for index, label in enumerate(LABELS):
+            centre[index] = pair[0].startswith(label)
+        return (centre + self.noise * generator.normal(size=6)).astype(np.float32)
+
+    def encode(self, pairs, **kwargs):
+        self.encoded += pairs
+        return np.array([self.of(pair) for pair in pairs])
+
+    def set_evaluation_metrics(self, *args):
+        self.metrics = args
+
+
+def plain_examples(rows, vector_of):
+    features = [[*vector_of((row["head"], row["tail"])), *vector_of((row["tail"], row["head"]))] for row in rows]
+    return np.array(features, dtype=np.float64), [row["relation"] for row in rows]
+
+
+def plain_grid(vector_of):
+    """The loop of the definition: the first of the settings with the best validation micro F1, and its predictions."""
+    best = None
+    for rate, size in product([1e-3, 1e-4, 1e-5], [100, 150, 200]):
+        config = {"random_state": 0, "learning_rate_init": rate, "hidden_layer_sizes": size}
+        with warnings.catch_warnings(), threadpool_limits(1):
+            warnings.simplefilter("ignore")
+            classifier = MLPClassifier(**config).fit(*plain_examples(TRAIN, vector_of))
+        features, labels = plain_examples(VALIDATION, vector_of)
+        score = f1_score(labels, classifier.predict(features), average="micro")
+        if best is None or score > best[0]:
+            best = score, config, classifier.predict(plain_examples(TEST, vector_of)[0]).tolist()
+    return best[1:]
+
+
+def test_results_equal_a_plain_loop_over_the_grid():
+    model = Noisy()
+    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, "toy")
+    metrics = evaluator(model)
+    chosen, predicted = plain_grid(model.of)
+    labels = [row["relation"] for row in TEST]
+    assert evaluator.chosen == chosen
+    assert evaluator.correct == [guess == label for guess, label in zip(predicted, labels, strict=True)]
+    assert 0.4 < metrics["toy_f1_micro"] < 1  # neither trivial nor impossible, so that the comparison means something
+    assert metrics["toy_f1_micro"] == np.mean(evaluator.correct)
+    assert metrics["toy_f1_macro"] == f1_score(labels, predicted, average="macro")
+    by_label = f1_score(labels, predicted, average=None)
+    assert [metrics[f"toy_f1_{label}"] for label in LABELS] == by_label.tolist()
+
+
+def test_features_are_the_vectors_of_both_directions(encoders):
+    """With a real encoder, against one pair at a time."""
+    model = RelBERT(encoders["bytelevel"])
+    classifier = LogisticRegression(C=0.1)
+    evaluator = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier)
+    expected = LogisticRegression(C=0.1).fit(*plain_examples(TRAIN, model.encode))
+    assert evaluator.predict(model) == expected.predict(plain_examples(TEST, model.encode)[0]).tolist()
+
+
+def test_each_distinct_pair_is_encoded_once():
+    model = Noisy()
+    reverse = [{**row, "head": row["tail"], "tail": row["head"]} for row in TRAIN]
+    RelationClassificationEvaluator(TRAIN + reverse, TEST + TRAIN, VALIDATION, n_jobs=1).predict(model)
+    assert len(model.encoded) == len(set(model.encoded)) == 2 * len(TRAIN + TEST + VALIDATION)
+
+
+def examples(rows):
+    features, labels = plain_examples(rows, Noisy().of)
+    return features, np.array(labels)
+
+
+def test_the_number_of_processes_changes_no_weight():
+    configs = [{"random_state": 0, "hidden_layer_sizes": size} for size in (100, 200)]
+    one, two = (fit_all(configs, examples(TRAIN), examples(VALIDATION), n_jobs) for n_jobs in (1, 2))
+    for first, second in zip(one, two, strict=True):
+        assert first.config == second.config and first.score == second.score
+        for mine, other in zip(first.classifier.coefs_, second.classifier.coefs_, strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+def test_processes_share_one_copy_of_the_features_and_do_without_torch(monkeypatch):
+    fit = grid_search._worker()
+
+    def spy(config, train, validation):
+        import sys
+
+        fit(config, train, validation)
+        return str(getattr(train[0], "filename", None)), float("torch" in sys.modules), True
+
+    monkeypatch.setattr(grid_search, "_worker", lambda: spy)
+    get_reusable_executor().shutdown(wait=True)  # processes of earlier tests may have imported anything
+    features, labels = examples(TRAIN)
+    large = np.tile(features, (1, 300)), labels
+    candidates = fit_all([{"max_iter": 1}] * 4, large, n_jobs=2)
+    files = {candidate.classifier for candidate in candidates}
+    assert large[0].nbytes > 2**20 and len(files) == 1 and files != {"None"}
+    assert not any(candidate.score for candidate in candidates)
+
+
+def test_of_equals_the_first_is_chosen():
+    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION)
+    assert evaluator(Noisy(0.01))["f1_micro"] == 1
+    assert evaluator.chosen == {"random_state": 0, "learning_rate_init": 1e-3, "hidden_layer_sizes": 100}
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=9, max_size=9))
+def test_the_grid_is_walked_in_the_references_order(scores):
+    """Learning rates first, for each of them the sizes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            grid_search,
+            "fit_all",
+            lambda configs, *_: [Candidate(c, None, s, True) for c, s in zip(configs, scores, strict=True)],
+        )
+        chosen = search_grid(examples(TRAIN[:3]), examples(TRAIN[:3]), seed=5).config
+    grid = list(product([1e-3, 1e-4, 1e-5], [100, 150, 200]))
+    assert (chosen["learning_rate_init"], chosen["hidden_layer_sizes"]) == grid[scores.index(max(scores))]
+    assert chosen["random_state"] == 5
+
+
+def test_default_settings_without_a_validation_split():
+    model = Noisy()
+    evaluator = RelationClassificationEvaluator(TRAIN, TEST, seed=3)
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore")
+        expected = MLPClassifier(random_state=3).fit(*plain_examples(TRAIN, model.of))
+    assert evaluator.predict(model) == expected.predict(plain_examples(TEST, model.of)[0]).tolist()
+    assert evaluator.chosen == {"random_state": 3}
+
+
+def test_a_given_classifier_is_cloned_and_used_as_it_is():
+    model = Noisy()
+    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, classifier=NEAREST)
+    expected = KNeighborsClassifier(n_neighbors=1).fit(*plain_examples(TRAIN, model.of))
+    assert evaluator.predict(model) == expected.predict(plain_examples(TEST, model.of)[0]).tolist()
+    assert evaluator.chosen == NEAREST.get_params()
+    assert not hasattr(NEAREST, "classes_")  # the caller's own is not fitted
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=12),
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=12),
+    st.integers(0, 9),
+)
+def test_metrics_from_counts(train_labels, test_labels, seed):
+    """F1 and baselines from their definitions, over any labels; a single example of a label is enough."""
+
+    def rows(labels, split):
+        return [{"head": split, "tail": f"word {row}", "relation": label} for row, label in enumerate(labels)]
+
+    train, test = rows([*train_labels, *"abc"], "train"), rows(test_labels, "test")
+    evaluator = RelationClassificationEvaluator(train, test, classifier=NEAREST, seed=seed)
+    metrics = evaluator(Noisy())
+    predicted = evaluator.predict(Noisy())
+    assert evaluator(Noisy()) == metrics
+    pairs = Counter(zip(test_labels, predicted, strict=True))
+    f1 = {label: 2 * pairs[label, label] / max(1, test_labels.count(label) + predicted.count(label)) for label in "abc"}
+    assert {label: metrics[f"f1_{label}"] for label in "abc"} == pytest.approx(f1)
+    assert metrics["f1_micro"] == pytest.approx(sum(pairs[label, label] for label in "abc") / len(test))
+    assert metrics["f1_macro"] == pytest.approx(np.mean([f1[label] for label in {*test_labels, *predicted}]))
+    counts = Counter(sorted([*train_labels, *"abc"]))
+    majority = max(counts, key=counts.get)
+    assert metrics["majority_f1_micro"] == pytest.approx(test_labels.count(majority) / len(test))
+    assert 0 <= metrics["random_f1_micro"] <= 1
+
+
+def test_the_random_baseline_draws_training_frequencies():
+    train = rows_of("train", 30, ["hyper"]) + rows_of("train", 10, ["coord"])
+    test = rows_of("test", 4000, ["hyper"])
+    few = RelationClassificationEvaluator(train, test, classifier=NEAREST)
+    assert few(Noisy())["random_f1_micro"] == pytest.approx(0.75, abs=0.03)
+
+
+def test_a_label_with_one_example_can_be_learned():
+    train = [*TRAIN, {"head": "rare", "tail": "bird", "relation": "rare"}]
+    evaluator = RelationClassificationEvaluator(train, TEST, VALIDATION)
+    metrics = evaluator(Noisy())
+    assert metrics["f1_rare"] == 0  # neither in the test split nor predicted
+    assert metrics["f1_macro"] == pytest.approx(np.mean([metrics[f"f1_{label}"] for label in LABELS]))
+
+
+def test_a_data_set_will_do_and_metrics_are_written(tmp_path):
+    splits = [Dataset.from_list(rows) for rows in (TRAIN, TEST)]
+    evaluator, model = RelationClassificationEvaluator(*splits, name="toy", classifier=NEAREST), Noisy()
+    metrics = evaluator(model, str(tmp_path), epoch=1, steps=10)
+    assert metrics == RelationClassificationEvaluator(TRAIN, TEST, name="toy", classifier=NEAREST)(model)
+    assert evaluator.primary_metric == "toy_f1_micro" and model.metrics[1] == metrics
+    with open(tmp_path / "classification_evaluation_toy_results.csv", newline="") as file:
+        header, row = csv.reader(file)
+    assert header == ["epoch", "steps", "f1_micro", "f1_macro", "majority_f1_micro", "random_f1_micro"]
+    assert [float(value) for value in row[2:]] == [metrics[f"toy_{column}"] for column in header[2:]]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_fits_that_do_not_converge_are_logged_not_warned_of(caplog, n_jobs):
+    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, n_jobs=n_jobs)
+    filters = list(warnings.filters)
+    with warnings.catch_warnings(), caplog.at_level(logging.INFO, "st_relbert"):
+        warnings.simplefilter("error")
+        evaluator.predict(Noisy())
+    assert "of 9 classifiers, the chosen one" in caplog.text and "did not converge" in caplog.text
+    assert warnings.filters == filters
+
+
+def test_other_warnings_of_a_fit_are_kept():
+    with pytest.warns(UserWarning, match="`batch_size` less than 1 or larger than"):
+        fit_all([{"batch_size": 500, "max_iter": 1}], examples(TRAIN), n_jobs=1)
+
+
+def test_progress_is_shown_where_asked_for(capsys):
+    fit_all([{"max_iter": 1}] * 2, examples(TRAIN), n_jobs=1, show_progress_bar=True)
+    assert "Classifiers" in capsys.readouterr().err
+    fit_all([{"max_iter": 1}] * 2, examples(TRAIN), n_jobs=1)
+    assert not capsys.readouterr().err
+
+
+def changed(**values):
+    """The training rows, with other values in row 1."""
+    return [TRAIN[0], {key: value for key, value in {**TRAIN[1], **values}.items() if value is not ...}, *TRAIN[2:]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"train": []}, "train has no rows, expected at least one"),
+        ({"test": []}, "test has no rows"),
+        ({"validation": []}, "validation has no rows"),
+        ({"train": changed(relation=...)}, "train, row 1 has no 'relation' .* expected the columns head, tail, rel"),
+        ({"test": changed(head=...)}, "test, row 1 has no 'head'"),
+        ({"validation": changed(tail=None)}, "validation, row 1 has no 'tail'"),
+        ({"train": changed(head="  ")}, "the head of the pair of train, row 1 is '  ', expected a word"),
+        ({"train": changed(relation=2)}, "train, row 1 has the relation 2 of type int, expected a string .*int2str"),
+        ({"train": changed(relation=" ")}, "train, row 1 has the relation ' ', expected a name"),
+        ({"train": changed(relation="micro")}, "train, row 1 has the relation 'micro', expected a name other than"),
+        ({"train": "train.jsonl"}, "train, row 0 is 't', expected an object with the columns head, tail, relation"),
+        ({"train": TRAIN[::3]}, "train has the one relation 'coord' only, expected at least two"),
+        ({"test": changed(relation="Hyper")}, "test, row 1 .* 'Hyper', which no row of train has, expected one of 'co"),
+        ({"validation": changed(relation="mero")}, "validation, row 1 has the relation 'mero', which no row of train"),
+        ({"classifier": "svm"}, "classifier is 'svm', expected a scikit-learn classifier"),
+        ({"n_jobs": 0}, "n_jobs is 0, expected a number of processes"),
+        ({"n_jobs": True}, "n_jobs is True, expected a number"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RelationClassificationEvaluator(**{"train": TRAIN, "test": TEST, **arguments})
+
+
+def test_vectors_that_are_not_finite_are_an_error():
+    with pytest.raises(ValueError, match="a vector that is not finite"):
+        RelationClassificationEvaluator(TRAIN, TEST)(Noisy(np.nan))
