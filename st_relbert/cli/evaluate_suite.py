@@ -45,10 +45,11 @@ def table(report: SuiteReport) -> str:
     width = max(len(result.dataset) for result in report.results)
     lines = [f"{'task':<14}  {'set':<{width}}  {'metric':<16}   value  95 % interval    count"]
     for result in report.results:
-        interval = "{:>5.1%} - {:>5.1%}".format(*result.interval) if result.interval else " " * 13
-        value = f"{result.value:>6.1%}" if result.metric != "spearman" else f"{result.value:>6.3f}"
+        form = "{:.3f}" if result.metric == "spearman" else "{:.1%}"  # a correlation is no share
+        value = form.format(result.value)
+        interval = " - ".join(map(form.format, result.interval or ()))
         name = f"{result.task:<14}  {result.dataset:<{width}}  {result.metric:<16}"
-        lines.append(f"{name}  {value}  {interval:<15}  {result.count:>6,}")
+        lines.append(f"{name}  {value:>6}  {interval:<15}  {result.count:>6,}")
     if report.skipped:
         lines.append(f"Left out, because they cannot be had: {', '.join(report.skipped)}.")
     return "\n".join(lines) + "\n"

@@ -82,7 +82,7 @@ def plain_grid(vector_of):
 
 
 def test_results_equal_a_plain_loop_over_the_grid():
-    model = Noisy()
+    model = Noisy(0.5)
     evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, "toy")
     metrics = evaluator(model)
     chosen, predicted = plain_grid(model.of)
@@ -99,10 +99,9 @@ def test_results_equal_a_plain_loop_over_the_grid():
 def test_features_are_the_vectors_of_both_directions(encoders):
     """With a real encoder, against one pair at a time."""
     model = RelBERT(encoders["bytelevel"])
-    classifier = LogisticRegression(C=0.1)
-    evaluator = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier)
-    expected = LogisticRegression(C=0.1).fit(*plain_examples(TRAIN, model.encode))
-    assert evaluator.predict(model) == expected.predict(plain_examples(TEST, model.encode)[0]).tolist()
+    evaluator = RelationClassificationEvaluator(TRAIN[:15], TEST[:9], classifier=LogisticRegression(C=0.1))
+    expected = LogisticRegression(C=0.1).fit(*plain_examples(TRAIN[:15], model.encode))
+    assert evaluator.predict(model) == expected.predict(plain_examples(TEST[:9], model.encode)[0]).tolist()
 
 
 def test_each_distinct_pair_is_encoded_once():
