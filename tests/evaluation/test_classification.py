@@ -1,5 +1,4 @@
 import csv
-import json
 import logging
 import warnings
 import zlib
