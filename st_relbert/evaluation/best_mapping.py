@@ -28,9 +28,9 @@ def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
     orders tie if their scores are equal after each of ``scores`` is rounded to a multiple of 2^-36 (about 1.5e-11).
 
     The n! orders are walked for n <= 6 and searched by branch and bound beyond, see :class:`MappingSearch`. What grows
-    is the number of nodes, each of at most ``n^4`` operations: on word vectors a median of 70 for 9 terms and of 460
-    for 12 (at most 12,000, under a second; ``benchmarks/mapping_growth.py``), more the less the scores say. The worst
-    case stays n!. Memory grows as ``n^4``: some MB for 20 terms.
+    is the number of nodes, each a few passes over at most ``n^4`` scores: on word vectors a median of 70 for 9 terms
+    and of 460 for 12 (at most 12,000, under a second; ``benchmarks/mapping_growth.py``), on random scores 140,000 for
+    12 (8 s). The worst case stays n!. Memory grows as ``n^4``: some MB for 20 terms.
 
     Args:
         scores: ``(n, n, n, n)``, ``[i, j, a, b]`` how similar the relation of sources i and j is to that of targets a

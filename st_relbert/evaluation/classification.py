@@ -28,9 +28,10 @@ class RelationClassificationEvaluator(RelationEvaluator):
     ``MLPClassifier``, chosen from the grid of the reference by micro F1 on the validation split; see
     :func:`st_relbert.evaluation.grid_search.search_grid`.
 
-    A single run says little about differences of one percent: on ROOT09, changes in the seventh digit of the vectors
-    move the micro F1 of one and the same setting by up to 0.016, and change which setting is chosen. Other hardware,
-    or another batch size, changes as much. On one machine the same vectors give the same result, whatever ``n_jobs``.
+    A single run says little about differences of one or two percent. On ROOT09, noise in the seventh digit of the
+    vectors spreads the micro F1 of one and the same setting over a range of 0.015 to 0.023 (9 draws) and changes which
+    setting is chosen; other hardware, or another batch size, adds more noise than that. The same vectors on the same
+    machine give the same result, whatever ``n_jobs``.
 
     Args:
         train: Dicts, or a ``datasets.Dataset``, in the hub's columns: ``head``, ``tail`` and ``relation``, the label.

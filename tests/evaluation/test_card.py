@@ -21,13 +21,8 @@ RESULTS = [
     Result("similarity", "semeval2012", "spearman", -0.02, 69, (-0.1, 0.06)),
 ]
 CONFIG = {
-    "template": "<subj> is the <mask> of `<obj>`",
-    "model": "/home/somebody/models/bert-tiny",
-    "max_length": 64,
-    "lr": 5e-06,
-    "data": "relbert/semeval2012_relational_similarity",
-    "data_name": None,
-    "loss_function": "nce",
+    **{"template": "<subj> is the <mask> of `<obj>`", "model": "/home/somebody/models/bert-tiny", "max_length": 64},
+    **{"lr": 5e-06, "data": "relbert/semeval2012_relational_similarity", "data_name": None, "loss_function": "nce"},
     "loss_function_config": {"temperature": 0.05, "num_negative": 400, "num_positive": 10},
     "augment_negative_by_positive": True,
     "st_relbert": {"version": "0.1.0"},
