@@ -85,4 +85,5 @@ def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, mo
     vectors = [RelBERT(str(tmp_path / name)).encode(PAIRS) for name in ("one", "two")]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
     before = RelBERT(encoder_without_dropout, template="short").encode(PAIRS)
-    assert not np.allclose(before, vectors[0], atol=1e-2)
+    # A hundred times the tolerance above, after the first epoch already, which may be the chosen one.
+    assert not np.allclose(before, vectors[0], rtol=0, atol=1e-3)
