@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> None:
     if args.suite:
         evaluate_suite.run(args)
         return
+    if args.write_card:
+        raise ValueError("--write-card writes the suite's results. Add --suite relbert, in place of --analogies.")
     from st_relbert import RelBERT
     from st_relbert.evaluation import AnalogyEvaluator
     from st_relbert.files import atomic_output, check_output

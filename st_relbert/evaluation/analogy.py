@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -129,10 +129,7 @@ class AnalogyEvaluator(RelationEvaluator):
 
     def accuracy_by_prefix(self, model: SentenceTransformer) -> dict[str, float]:
         """The accuracy on each group of questions, by the groups' names, over all sets."""
-        correct: dict[str, list[bool]] = defaultdict(list)
-        for question, outcome in zip(self.questions, self.outcomes(model), strict=True):
-            correct[question.prefix].append(outcome.correct)
-        return {prefix: float(np.mean(values)) for prefix, values in correct.items()}
+        return accuracy_by_prefix(self.questions, self.outcomes(model))
 
     def _as_read(self, pair: Pair) -> list[Pair]:
         """The pair in the order or orders in which the direction reads it."""
@@ -165,3 +162,16 @@ def score_question(question: AnalogyQuestion, scores: NDArray[np.floating[Any]])
     near = np.flatnonzero(scores >= scores[predicted] - TIE_TOLERANCE)
     tied = any(question.choices[index] != best for index in near)
     return Outcome(predicted, best == question.choices[question.answer] and not tied, tied)
+
+
+def accuracy_by_prefix(questions: Sequence[AnalogyQuestion], outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """The accuracy on each group of questions, by the groups' names.
+
+    Args:
+        questions: The questions.
+        outcomes: How each was answered.
+    """
+    correct: dict[str, list[bool]] = defaultdict(list)
+    for question, outcome in zip(questions, outcomes, strict=True):
+        correct[question.prefix].append(outcome.correct)
+    return {prefix: float(np.mean(values)) for prefix, values in correct.items()}

@@ -116,6 +116,7 @@ def _worker() -> Callable[[Config, Examples, Examples | None], tuple[Any, float 
     """
 
     def fit(config: Config, train: Examples, validation: Examples | None) -> tuple[Any, float | None, bool]:
+        """The fitted classifier, its validation micro F1, and whether it converged."""
         import warnings
 
         from sklearn.exceptions import ConvergenceWarning

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -74,10 +74,7 @@ class RelationMappingEvaluator(RelationEvaluator):
 
     def shares(self, model: SentenceTransformer) -> list[float]:
         """The share of terms placed right in each problem."""
-        return [
-            float(np.mean([guess == right for guess, right in zip(order, problem.target, strict=True)]))
-            for problem, order in zip(self.problems, self.predict(model), strict=True)
-        ]
+        return shares_right(self.problems, self.predict(model))
 
     def predict(self, model: SentenceTransformer) -> list[list[str]]:
         """The targets of each problem, in the order of its sources.
@@ -93,6 +90,19 @@ class RelationMappingEvaluator(RelationEvaluator):
             [problem.given[index] for index in best_mapping(relation_scores(problem, vectors))]
             for problem in self.problems
         ]
+
+
+def shares_right(problems: Sequence[MappingProblem], predicted: Sequence[Sequence[str]]) -> list[float]:
+    """The share of terms placed right in each problem.
+
+    Args:
+        problems: The problems.
+        predicted: The targets of each, in the order of its sources.
+    """
+    return [
+        float(np.mean([guess == right for guess, right in zip(order, problem.target, strict=True)]))
+        for problem, order in zip(problems, predicted, strict=True)
+    ]
 
 
 def relation_scores(problem: MappingProblem, vectors: PairVectors) -> NDArray[np.float64]:

@@ -12,11 +12,11 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
-from st_relbert.evaluation.analogy import AnalogyEvaluator
+from st_relbert.evaluation.analogy import AnalogyEvaluator, accuracy_by_prefix
 from st_relbert.evaluation.classification import RelationClassificationEvaluator
 from st_relbert.evaluation.encode_cache import EncodeCache
 from st_relbert.evaluation.intervals import bootstrap_interval
-from st_relbert.evaluation.mapping import RelationMappingEvaluator
+from st_relbert.evaluation.mapping import RelationMappingEvaluator, shares_right
 from st_relbert.evaluation.results import Result
 from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator
 from st_relbert.evaluation.suite_data import (
@@ -101,7 +101,7 @@ def _score_analogies(model: Any, name: str, data: Any, options: dict[str, Any]) 
         "predictions": [outcome.predicted for outcome in outcomes],
         "correct": correct,
         "ties": sum(outcome.tied for outcome in outcomes),
-        "by_prefix": evaluator.accuracy_by_prefix(model),
+        "by_prefix": accuracy_by_prefix(evaluator.questions, outcomes),
     }
     return [Result("analogy", name, "accuracy", accuracy, len(correct), bootstrap_interval(correct))], details
 
@@ -120,7 +120,8 @@ def _score_classification(model: Any, name: str, data: Any, options: dict[str, A
 
 def _score_mapping(model: Any, name: str, data: Any, options: dict[str, Any]) -> Scored:
     evaluator = RelationMappingEvaluator(data, name, **options)
-    predicted, shares = evaluator.predict(model), evaluator.shares(model)
+    predicted = evaluator.predict(model)
+    shares = shares_right(evaluator.problems, predicted)
     problems = [
         {"source": problem["source"], "true": problem["target"], "pred": order, "accuracy": share}
         for problem, order, share in zip(data, predicted, shares, strict=True)

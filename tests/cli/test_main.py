@@ -118,6 +118,7 @@ QUESTIONS = "starter/held_out_pairs"
         ([*TRAIN, "--output", "{new}", "--preset", "slow"], "no preset 'slow'. Expected fast, relbert-bert-base"),
         ([*TRAIN, "--output", "{new}", "--loss", "mse"], "Unknown loss 'mse', expected one of 'info_nce'"),
         ([*TRAIN, "--output", "{new}", "--held-out-relations", "0.1"], "held_out_relations needs choose_by"),
+        ([*EVALUATE, QUESTIONS, "--write-card"], "Add --suite relbert"),
         ([*EVALUATE, QUESTIONS, QUESTIONS], "Two question sets would be called 'held_out_pairs'"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/config.json", "--output", "{new}.parquet"], "expected one of .csv"),
