@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
-_KEYS = ("accuracy", "correct", "digest")
+from st_relbert.cli.results_file import SetResult, read_results
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "compare",
-        help="compare two models' answers to analogy questions",
+        help="compare two models' answers to the same questions",
         description="McNemar's exact test on the questions that two models answered: how likely is a difference as "
         "large as theirs, if neither is better?",
     )
     for name in ("first", "second"):
-        parser.add_argument(name, help=f"the {name} model's results, written by st-relbert evaluate --output")
+        parser.add_argument(
+            name, help=f"the {name} model's results, the file or folder that st-relbert evaluate --output wrote"
+        )
     parser.set_defaults(run=run, quiet=False)
 
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If a file holds no results, or the two share no question set.
     """
-    first, second = (_read(path) for path in (args.first, args.second))
+    first, second = (read_results(path) for path in (args.first, args.second))
     shared = [name for name in first if name in second]
     if not shared:
         raise ValueError(
@@ -40,29 +40,17 @@ def run(args: argparse.Namespace) -> None:
     width = max(len("set"), *map(len, shared))
     lines = [f"{'set':<{width}}  questions   first  second  only first right  only second right  p value"]
     for name in shared:
-        if first[name]["digest"] != second[name]["digest"]:
-            raise ValueError(f"The two files' questions of {name!r} differ. Evaluate both models on the same file.")
+        if first[name].digest != second[name].digest:
+            raise ValueError(f"The two files' questions of {name!r} differ. Evaluate both models on the same data.")
         lines.append(_line(name.ljust(width), first[name], second[name]))
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _line(name: str, first: dict[str, Any], second: dict[str, Any]) -> str:
+def _line(name: str, first: SetResult, second: SetResult) -> str:
     from st_relbert.evaluation import mcnemar
 
-    result = mcnemar(first["correct"], second["correct"])
+    result = mcnemar(first.correct, second.correct)
     return (
-        f"{name}  {len(first['correct']):>9,}  {first['accuracy']:>6.1%}  {second['accuracy']:>6.1%}  "
+        f"{name}  {len(first.correct):>9,}  {first.accuracy:>6.1%}  {second.accuracy:>6.1%}  "
         f"{result.first_only:>16,}  {result.second_only:>17,}  {result.p_value:>7.2g}"
     )
-
-
-def _read(path: str) -> dict[str, dict[str, Any]]:
-    """The results of a file, by question set."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        return {result["set"]: {key: result[key] for key in _KEYS} for result in content["results"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path!r} holds no results ({type(error).__name__}: {error}), expected a file that st-relbert evaluate "
-            "--output wrote."
-        ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -97,6 +96,7 @@ def _load_sets(names: list[str]) -> dict[str, Any]:
 
 def _result(name: str, questions: list[AnalogyQuestion], outcomes: list[Outcome]) -> dict[str, Any]:
     from st_relbert.evaluation import bootstrap_interval
+    from st_relbert.evaluation.results import digest
 
     correct = [outcome.correct for outcome in outcomes]
     low, high = bootstrap_interval(correct)
@@ -108,8 +108,7 @@ def _result(name: str, questions: list[AnalogyQuestion], outcomes: list[Outcome]
         "ties": sum(outcome.tied for outcome in outcomes),
         "predictions": [outcome.predicted for outcome in outcomes],
         "correct": correct,
-        # So that two models are only ever compared on the same questions.
-        "digest": hashlib.sha256(repr(questions).encode()).hexdigest(),
+        "digest": digest(questions),
     }
 
 

@@ -6,10 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from st_relbert.cli.evaluate import set_name
+from st_relbert.cli.results_file import read_results
 
 if TYPE_CHECKING:
     from st_relbert.evaluation.leakage import LeakageReport
@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> None:
         "--test", required=True, nargs="+", metavar="SET", help="question sets, as `evaluate --analogies` takes them"
     )
     parser.add_argument(
-        "--results", metavar="FILE", help="what `evaluate --output` wrote: give its scores without the leaked questions"
+        "--results", metavar="PATH", help="what `evaluate --output` wrote: give its scores without the leaked questions"
     )
     parser.add_argument("--output", metavar="FILE", help="write counts and rows of the questions to this JSON file")
     parser.add_argument("--overwrite", action="store_true", help="replace what is at the output")
@@ -67,8 +67,7 @@ def run(args: argparse.Namespace) -> None:
     if repeated := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"Two test sets are called {repeated[0]!r}. Give them in commands of their own.")
     sets = {name: load_questions(path) for name, path in zip(names, args.test, strict=True)}
-    sizes = {name: len(questions) for name, questions in sets.items()}
-    correct = read_correct(args.results, sizes) if args.results else {}
+    correct = _correct(args.results, sets) if args.results else {}
     reports = find_leakages(sets, *_training_pairs(args.train))
     scores = {name: reports[name].scores(of_set) for name, of_set in correct.items()}
     sys.stdout.write(table(reports))
@@ -80,40 +79,18 @@ def run(args: argparse.Namespace) -> None:
             temporary.write_text(json.dumps({"train": args.train, "results": results}) + "\n", encoding="utf-8")
 
 
-def read_correct(path: str, sizes: Mapping[str, int]) -> dict[str, list[bool]]:
-    """Read which questions a model answered rightly from what ``st-relbert evaluate --output`` wrote.
+def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[bool]]:
+    """Which questions of each set a model answered rightly."""
+    from st_relbert.evaluation.questions import as_questions
+    from st_relbert.evaluation.results import digest
 
-    Args:
-        path: The JSON file.
-        sizes: The names of the question sets to look for, and how many questions each has.
-
-    Raises:
-        ValueError: If the file cannot be read, a set is missing or there twice, or it has another number of questions.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"Cannot read the results {path!r}: {error}.") from error
-    results = content.get("results") if isinstance(content, dict) else None
-    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-        raise ValueError(f"{path!r} holds no list 'results', expected what `st-relbert evaluate --output` wrote.")
-    return {name: _correct_of(results, name, size, path) for name, size in sizes.items()}
-
-
-def _correct_of(results: list[dict[str, Any]], name: str, size: int, path: str) -> list[bool]:
-    of_name = [result for result in results if result.get("set") == name]
-    if len(of_name) != 1:
-        there = ", ".join(str(result.get("set")) for result in results) or "none"
-        raise ValueError(f"{path!r} has {len(of_name)} results of the set {name!r}, expected one (it has: {there}).")
-    questions, correct = of_name[0].get("questions"), of_name[0].get("correct")
-    if questions != size:
-        raise ValueError(f"{path!r} has {questions} questions of the set {name!r}, but the set has {size}.")
-    if not isinstance(correct, list) or len(correct) != size or not all(isinstance(value, bool) for value in correct):
-        raise ValueError(
-            f"{path!r} does not say for each question of {name!r} whether it was answered rightly ('correct', a list "
-            "of booleans). Run `st-relbert evaluate` again to write it."
-        )
-    return correct
+    results = read_results(path)
+    for name, questions in sets.items():
+        if name not in results:
+            raise ValueError(f"{path!r} has no results of the set {name!r} (it has: {', '.join(results)}).")
+        if results[name].digest != digest(as_questions(questions)):
+            raise ValueError(f"The results of {name!r} in {path!r} are of other questions. Evaluate on the same data.")
+    return {name: results[name].correct for name in sets}
 
 
 def table(reports: Mapping[str, LeakageReport]) -> str:

@@ -12,9 +12,10 @@ from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 Scores = NDArray[np.float64]
 Order = tuple[int, ...]
 
-# Scores are rounded to multiples of this. Sums of them are then exact in float64, so that the two ways to solve a
-# problem agree on what is better and what is equal, whatever they add first. It is far below the noise of float32.
-GRID = 2.0**-36
+# Scores are rounded to whole multiples of 1e-10, far below the noise of float32, and counted in these. Sums are then
+# exact in float64: the two ways to solve a problem agree on what is better and what is equal, whatever they add first,
+# and sums that are equal in decimals are equal here.
+UNITS = 1e10
 # Up to here there are so few orders (720) that walking them takes less than a search may.
 WALKED_UP_TO = 6
 # Orders scored at a time: a few MiB.
@@ -25,7 +26,7 @@ def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
     """Find the order of the targets with the highest score.
 
     The score of an order is the mean over i of the maximum over j != i of ``scores[i, j, order[i], order[j]]``. Two
-    orders tie if their scores are equal after each of ``scores`` is rounded to a multiple of 2^-36 (about 1.5e-11).
+    orders tie if their scores are equal after each of ``scores`` is rounded to 10 decimals.
 
     The n! orders are walked for n <= 6 and searched by branch and bound beyond, see :class:`MappingSearch`. What grows
     is the number of nodes, each a few passes over at most ``n^4`` scores: on word vectors a median of 70 for 9 terms
@@ -55,15 +56,15 @@ def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
 
 
 def prepare(scores: NDArray[np.floating[Any]]) -> Scores:
-    """Check scores, round them, and put what can never be part of an order (i = j or a = b) far below all others."""
+    """Check scores, count them in whole units, and put what can never be part of an order (i = j, a = b) far below."""
     n = len(scores) if scores.ndim else 0
     if n < 2 or scores.shape != (n, n, n, n):
         raise ValueError(f"The scores have the shape {scores.shape}, expected (n, n, n, n) with n of at least 2.")
     same = np.eye(n, dtype=bool)
-    rounded = np.round(np.asarray(scores, dtype=np.float64) / GRID) * GRID
+    rounded = np.round(np.asarray(scores, dtype=np.float64) * UNITS)
     # Lower than any sum of n scores, so that one of these rules an order out.
-    rounded[same[:, :, None, None] | same[None, None]] = -4.0 * n
-    wrong = ~same[:, :, None, None] & ~same[None, None] & ~(np.abs(rounded) <= 1)
+    rounded[same[:, :, None, None] | same[None, None]] = -4 * n * UNITS
+    wrong = ~same[:, :, None, None] & ~same[None, None] & ~(np.abs(rounded) <= UNITS)
     if wrong.any():
         place = np.unravel_index(int(wrong.argmax()), wrong.shape)
         raise ValueError(f"The score at {tuple(map(int, place))} is {scores[place]}, expected a number from -1 to 1.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -24,3 +25,12 @@ class Result:
     value: float
     count: int
     interval: tuple[float, float] | None = None
+
+
+def digest(questions: object) -> str:
+    """A digest of questions or labelled pairs, so that two models are only ever compared on the same ones.
+
+    Args:
+        questions: Anything whose ``repr`` says all that it consists of.
+    """
+    return hashlib.sha256(repr(questions).encode()).hexdigest()

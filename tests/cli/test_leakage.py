@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from st_relbert.cli import main
+from st_relbert.evaluation.questions import as_questions
+from st_relbert.evaluation.results import digest
 
 CAPITALS = {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Rome", "Italy"]], "negatives": []}
 PETS = {"relation_type": "pets", "positives": [["cat", "dog"]], "negatives": [["Paris", "France"]]}
@@ -22,9 +24,9 @@ def write_lines(path, records):
 
 @pytest.fixture
 def places(tmp_path):
-    result = {"set": "toy", "questions": 4, "accuracy": 0.5, "ties": 0, "predictions": [0, 0, 0, 0]}
+    result = {"set": "toy", "correct": [True, True, False, False], "digest": digest(as_questions(QUESTIONS))}
     results = tmp_path / "results.json"
-    results.write_text(json.dumps({"model": "m", "results": [{**result, "correct": [True, True, False, False]}]}))
+    results.write_text(json.dumps({"model": "m", "results": [result]}))
     return {
         "train": write_lines(tmp_path / "train.jsonl", [CAPITALS, PETS]),
         "test": write_lines(tmp_path / "toy.jsonl", QUESTIONS),
@@ -96,7 +98,7 @@ def test_scores_without_the_leaked_questions(places, capsys):
 
 
 def test_no_accuracy_of_no_questions(places, tmp_path, capsys):
-    results = {"results": [{"set": "toy", "questions": 1, "correct": [True]}]}
+    results = {"results": [{"set": "toy", "correct": [True], "digest": digest(as_questions(QUESTIONS[:1]))}]}
     places["test"] = write_lines(tmp_path / "toy.jsonl", QUESTIONS[:1])
     (tmp_path / "results.json").write_text(json.dumps(results))
     assert leakage(places, [*BASE, "--results", "{results}", "--output", "{output}"]) == 0
@@ -165,10 +167,8 @@ def test_training_on_semeval_shows_some_benchmark_questions(data, tmp_path):
         (["--train", "{train}", "--test", "{train}"], "row 0 has no 'stem'"),
         ([*BASE, "{test}"], "Two test sets are called 'toy'"),
         ([*BASE, "--output", "{train}"], "exists already"),
-        ([*BASE, "--results", "no-such.json"], "Cannot read the results 'no-such.json': "),
-        ([*BASE, "--results", "{train}"], "Cannot read the results"),
-        ([*BASE, "--results", "/"], "Cannot read the results"),
-        (["--train", "{train}", "--test", "{short}", "--results", "{results}"], "has 0 results of the set 'short'"),
+        ([*BASE, "--results", "no-such.json"], "'no-such.json' holds no results (FileNotFoundError"),
+        (["--train", "{train}", "--test", "{short}", "--results", "{results}"], "has no results of the set 'short'"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, message):
@@ -177,23 +177,9 @@ def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, messag
     assert line.startswith("st-relbert leakage: ") and message in line
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ([], "holds no list 'results'"),
-        ({"results": {}}, "holds no list 'results'"),
-        ({"results": ["toy"]}, "holds no list 'results'"),
-        ({"results": []}, "has 0 results of the set 'toy', expected one (it has: none)"),
-        ({"results": [{"set": "toy"}] * 2}, "has 2 results of the set 'toy', expected one (it has: toy, toy)"),
-        ({"results": [{"set": "toy", "questions": 4}]}, "Run `st-relbert evaluate` again"),
-        ({"results": [{"set": "toy", "questions": 3, "correct": [True] * 3}]}, "has 3 questions of the set 'toy', but"),
-        ({"results": [{"set": "toy", "questions": 4, "correct": [True] * 3}]}, "does not say for each question"),
-        ({"results": [{"set": "toy", "questions": 4, "correct": [1, 0, 1, 0]}]}, "does not say for each question"),
-    ],
-)
-def test_unusable_results_are_an_error(places, tmp_path, capsys, content, message):
-    (tmp_path / "results.json").write_text(json.dumps(content))
+def test_results_on_other_questions_are_an_error(places, tmp_path, capsys):
+    """Of the same name and number."""
+    write_lines(tmp_path / "toy.jsonl", [*QUESTIONS[:3], {**QUESTIONS[3], "answer": 0}])
     assert leakage(places, [*BASE, "--results", "{results}", "--output", "{output}"]) == 2
-    (line,) = capsys.readouterr().err.strip().split("\n")
-    assert message in line
+    assert "are of other questions" in capsys.readouterr().err
     assert not (tmp_path / "leakage.json").exists()
