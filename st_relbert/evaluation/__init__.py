@@ -11,11 +11,12 @@ from st_relbert.evaluation.questions import AnalogyQuestion, load_questions
 from st_relbert.evaluation.results import Result
 from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator
 from st_relbert.evaluation.suite import SuiteReport, run_suite
-from st_relbert.evaluation.suite_data import SUITE
+from st_relbert.evaluation.suite_data import SUITE, VALIDATION_SETS
 from st_relbert.evaluation.suite_files import write_suite
 
 __all__ = [
     "SUITE",
+    "VALIDATION_SETS",
     "AnalogyEvaluator",
     "AnalogyQuestion",
     "LeakageReport",

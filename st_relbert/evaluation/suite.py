@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from st_relbert.evaluation.classification import RelationClassificationEvaluator
 from st_relbert.evaluation.encode_cache import EncodeCache
 from st_relbert.evaluation.intervals import bootstrap_interval
 from st_relbert.evaluation.mapping import RelationMappingEvaluator, shares_right
-from st_relbert.evaluation.results import Result
+from st_relbert.evaluation.results import Result, digest
 from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator
 from st_relbert.evaluation.suite_data import (
     SUITE,
@@ -42,6 +42,7 @@ class SuiteReport:
         skipped: The sets that could not be had, and why.
         seconds: How long each set took.
         pairs: How many distinct pairs were encoded.
+        seed: The seed of the classifiers.
     """
 
     results: list[Result] = field(default_factory=list)
@@ -49,13 +50,16 @@ class SuiteReport:
     skipped: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     pairs: int = 0
+    seed: int = 0
 
 
 def run_suite(
     model: SentenceTransformer,
-    tasks: Sequence[str] = tuple(SUITE),
+    tasks: Sequence[str] | Mapping[str, Sequence[str]] = tuple(SUITE),
     batch_size: int = 64,
     show_progress_bar: bool = True,
+    seed: int = 0,
+    classifier: Any = None,
 ) -> SuiteReport:
     """Evaluate a model on all sets that can be had.
 
@@ -63,9 +67,13 @@ def run_suite(
 
     Args:
         model: A SentenceTransformer that takes pairs.
-        tasks: Some of ``"analogy"``, ``"classification"``, ``"mapping"``, ``"similarity"``.
+        tasks: Some of ``"analogy"``, ``"classification"``, ``"mapping"``, ``"similarity"``, with all their sets
+            (:data:`SUITE`); or the names of the sets by task, for others: ``{"analogy": ["u2", *VALIDATION_SETS]}``.
         batch_size: Pairs encoded at a time.
         show_progress_bar: Show a bar over the sets, and the progress within each.
+        seed: Seed of the classifiers, the only part of an evaluation that draws numbers.
+        classifier: A scikit-learn classifier; None: the grid of the papers. The published models' own figures are of
+            the defaults: ``MLPClassifier(random_state=0)``.
 
     Raises:
         ValueError: If a task is none of the known ones, or the model gives a pair a vector that cannot be scored.
@@ -74,8 +82,9 @@ def run_suite(
         raise ValueError(f"Unknown task {unknown[0]!r}, expected one of {', '.join(SUITE)}.")
     cached: Any = EncodeCache(model)
     options = {"batch_size": batch_size, "show_progress_bar": show_progress_bar}
-    report = SuiteReport()
-    sets = [(task, name) for task in tasks for name in SUITE[task]]
+    report = SuiteReport(seed=seed)
+    by_task = tasks if isinstance(tasks, Mapping) else {task: SUITE[task] for task in tasks}
+    sets = [(task, name) for task, names in by_task.items() for name in names]
     for task, name in tqdm(sets, desc="Sets", disable=not show_progress_bar):
         load, score = _TASKS[task]
         try:
@@ -85,7 +94,8 @@ def run_suite(
             logger.info("Left out %s: %s", name, error)
             continue
         started = time.monotonic()
-        results, report.details[name] = score(cached, name, data, options)
+        extra = {"seed": seed, "classifier": classifier} if task == "classification" else {}
+        results, report.details[name] = score(cached, name, data, options | extra)
         report.results += results
         report.seconds[name] = round(time.monotonic() - started, 1)
     report.pairs = len(cached)
@@ -102,6 +112,7 @@ def _score_analogies(model: Any, name: str, data: Any, options: dict[str, Any]) 
         "correct": correct,
         "ties": sum(outcome.tied for outcome in outcomes),
         "by_prefix": accuracy_by_prefix(evaluator.questions, outcomes),
+        "digest": digest(evaluator.questions),
     }
     return [Result("analogy", name, "accuracy", accuracy, len(correct), bootstrap_interval(correct))], details
 
@@ -115,7 +126,13 @@ def _score_classification(model: Any, name: str, data: Any, options: dict[str, A
         Result("classification", name, "f1_micro", metrics["f1_micro"], count, interval),
         Result("classification", name, "f1_macro", metrics["f1_macro"], count),
     ]
-    return results, {"metrics": metrics, "classifier_config": evaluator.chosen}
+    details = {
+        "metrics": metrics,
+        "classifier_config": evaluator.chosen,
+        "correct": evaluator.correct,
+        "digest": digest((evaluator.test.pairs, evaluator.test.labels)),
+    }
+    return results, details
 
 
 def _score_mapping(model: Any, name: str, data: Any, options: dict[str, Any]) -> Scored:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from st_relbert.evaluation.questions import load_questions
-from st_relbert.sources import DATA_DIR_VARIABLE, read_records
+from st_relbert.sources import DATA_DIR_VARIABLE, STARTER, read_records
 
 SUITE: dict[str, tuple[str, ...]] = {
     "analogy": (
@@ -28,17 +28,30 @@ SUITE: dict[str, tuple[str, ...]] = {
 }
 """The sets of the papers, by task, in the order of their tables; and SemEval-2012 Task 2."""
 
+VALIDATION_SETS = tuple(
+    f"{name}/validation"
+    for name in ("conceptnet_relational_similarity", "t_rex_relational_similarity", "nell_relational_similarity")
+)
+"""Analogy questions to choose settings by, not to report."""
+
 _WITHOUT_VALIDATION = ("CogALexV",)
 Records = list[dict[str, Any]]
 
 
 def load_analogies(name: str) -> Records:
-    """The questions of the set ``relbert/analogy_questions/{name}``, of the split ``test``.
+    """The questions of a set of ``relbert/analogy_questions``.
+
+    Args:
+        name: The set (``"u2"``), of which the split ``test`` is read; a set and a split
+            (``"conceptnet_relational_similarity/validation"``); or a shipped set (``"starter/held_out_pairs"``).
 
     Raises:
         ValueError: If they are nowhere, or malformed.
     """
-    return load_questions(f"relbert/analogy_questions/{name}", "test")
+    data_set, _, split = name.partition("/")
+    if data_set == STARTER:
+        return load_questions(name, "test")
+    return load_questions(f"relbert/analogy_questions/{data_set}", split or "test")
 
 
 def load_classification(name: str) -> dict[str, Records]:

@@ -25,11 +25,7 @@ def write_suite(folder: Path, report: SuiteReport, model: dict[str, Any]) -> Non
         report: The report.
         model: What to say about the model: ``model`` (name or path), ``template``, ``aggregation``.
     """
-    accuracies = {
-        "sat_full" if result.dataset == "sat_full" else f"{result.dataset}/test": result.value
-        for result in report.results
-        if result.task == "analogy"
-    }
+    accuracies = {_analogy_key(result.dataset): result.value for result in report.results if result.task == "analogy"}
     if accuracies:
         _write(folder / "analogy.forward.json", {"distance_function": "cosine_similarity", **model, **accuracies})
     classified = {result.dataset for result in report.results if result.task == "classification"}
@@ -44,10 +40,13 @@ def write_suite(folder: Path, report: SuiteReport, model: dict[str, Any]) -> Non
             **model,
             "date": str(datetime.now(tz=timezone.utc).date()),
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
-            "seed": 0,
             **asdict(report),
         },
     )
+
+
+def _analogy_key(name: str) -> str:
+    return name if name == "sat_full" or "/" in name else f"{name}/test"
 
 
 def _hub_name(name: str) -> str:

@@ -86,6 +86,20 @@ def test_tasks_can_be_chosen(few, model):
         run_suite(model, ["sat"])
 
 
+def test_sets_can_be_chosen(few, model):
+    """Other splits and the shipped questions among them."""
+    write(few / "analogy_questions" / "t_rex_relational_similarity" / "validation.jsonl", QUESTIONS)
+    names = ["t_rex_relational_similarity/validation", "starter/held_out_pairs"]
+    report = run_suite(model, {"analogy": names}, show_progress_bar=False)
+    assert [(result.dataset, result.count) for result in report.results] == list(zip(names, (2, 244), strict=True))
+
+
+def test_the_seed_is_that_of_the_classifiers(few, model):
+    reports = [run_suite(model, ["classification"], show_progress_bar=False, seed=seed) for seed in (0, 5)]
+    assert [report.details["ROOT09"]["classifier_config"]["random_state"] for report in reports] == [0, 5]
+    assert [report.seed for report in reports] == [0, 5]
+
+
 def test_the_cache_gives_what_the_model_gives(model):
     cache = EncodeCache(model)
     first = cache.encode([("a", "b"), ("c", "d"), ("a", "b")], convert_to_numpy=True)

