@@ -23,12 +23,12 @@ socket.getaddrinfo = socket.socket.connect = refuse
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"training"},
+    {"training", "search", "relation_map"},
     {"evaluation", "encode_file"},
     {"losses", "model"},
     {"checkpoints", "model_card"},
     {"modules"},
-    {"templates", "sources", "files"},
+    {"templates", "sources", "files", "extras"},
     {"pairs", "labels"},
 ]
 

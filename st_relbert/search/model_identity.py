@@ -1,0 +1,85 @@
+"""Which model a vector is from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What tells the models apart whose vectors may not be mixed.
+
+    Args:
+        name: Folder or hub id; for people, and to load the model again. It is not compared.
+        digest: Of the weights.
+        template: The prompt template; None for a pipeline that does not say.
+        pooling: How token vectors become one; likewise.
+        dimension: The vectors' length.
+    """
+
+    name: str
+    digest: str
+    template: str | None
+    pooling: str | None
+    dimension: int
+
+    @classmethod
+    def of(cls, model: SentenceTransformer) -> ModelIdentity:
+        """Identify a model.
+
+        Args:
+            model: A SentenceTransformer that takes pairs.
+        """
+        transformer: Any = getattr(model[0], "model", None)
+        name = str(getattr(transformer, "name_or_path", ""))
+        return cls(
+            name=os.path.abspath(name) if os.path.isdir(name) else name,
+            digest=_digest(model),
+            template=getattr(model, "template", None),
+            pooling=getattr(model, "pooling", None),
+            dimension=int(model.get_embedding_dimension() or 0),
+        )
+
+    def as_json(self) -> str:
+        """For :meth:`from_json`."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ModelIdentity:
+        """Read what :meth:`as_json` wrote."""
+        return cls(**json.loads(text))
+
+    def require_same(self, other: ModelIdentity) -> None:
+        """Refuse a model whose vectors are not comparable.
+
+        Raises:
+            ValueError: If weights, template or pooling differ.
+        """
+        for part in ("dimension", "digest", "template", "pooling"):
+            mine, theirs = getattr(self, part), getattr(other, part)
+            if mine is not None and theirs is not None and mine != theirs:
+                what = "weights" if part == "digest" else part
+                raise ValueError(
+                    f"The index holds vectors of the model {self.name!r}, and this is {other.name!r}, of other {what} "
+                    f"({_short(theirs)}, expected {_short(mine)}). Their vectors are not comparable: open the index "
+                    "with its own model, or build a new one."
+                )
+
+
+def _digest(model: SentenceTransformer) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _short(value: Any) -> str:
+    return str(value)[:12] if isinstance(value, str) and len(value) == 32 else repr(value)

@@ -1,0 +1,129 @@
+"""What a row of an index holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from st_relbert.pairs import Pair, as_pair
+
+RESERVED = ("row_key", "head", "tail", "relation", "vector")
+TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+class Row(NamedTuple):
+    """A pair to be added."""
+
+    pair: Pair
+    relation: str | None
+    columns: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Of the pair and its relation: what makes adding them again do nothing."""
+        content = json.dumps([*self.pair, self.relation], ensure_ascii=False)
+        return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
+    """The columns of a table.
+
+    Args:
+        columns: The type of each further column: ``str``, ``int``, ``float``, ``bool`` or an Arrow type.
+        dimension: The vectors' length.
+
+    Raises:
+        ValueError: If a name is taken or no plain one, or a type is unknown.
+    """
+    fields = [(name, pa.string()) for name in RESERVED[:4]]
+    for name, kind in columns.items():
+        if name in RESERVED or not name.isidentifier():
+            raise ValueError(
+                f"The column {name!r} cannot be made, expected a name of letters, digits and '_' that is none of "
+                f"{', '.join(RESERVED)}."
+            )
+        if kind not in TYPES and not isinstance(kind, pa.DataType):
+            raise ValueError(
+                f"The column {name!r} has the type {kind!r}, expected str, int, float, bool or an Arrow type."
+            )
+        fields.append((name, TYPES.get(kind, kind)))
+    return pa.schema([*fields, ("vector", pa.list_(pa.float32(), dimension))])
+
+
+def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
+    """Check rows one by one, as they are asked for.
+
+    Args:
+        values: Pairs, or mappings with ``head``, ``tail`` and optionally ``relation`` and further columns.
+        columns: The further columns that there are.
+
+    Raises:
+        ValueError: If one is no pair, or has another column.
+    """
+    known = {"head", "tail", "relation", *columns}
+    for number, value in enumerate(values):
+        where = f"row {number}"
+        if not isinstance(value, Mapping):
+            yield Row(as_pair(value, where), None, {})
+            continue
+        if unknown := [name for name in value if name not in known]:
+            raise ValueError(
+                f"{where} has the column {unknown[0]!r}, expected {', '.join(sorted(known))}. Name further columns "
+                "when the index is created."
+            )
+        relation = value.get("relation")
+        if relation is not None and not isinstance(relation, str):
+            raise ValueError(f"The relation of {where} is {relation!r}, expected a string, or None.")
+        pair = as_pair((value.get("head"), value.get("tail")), where)
+        yield Row(pair, relation, {name: value[name] for name in value if name not in RESERVED})
+
+
+class Chunk(NamedTuple):
+    """Some rows, each only once, and how many were read for them."""
+
+    rows: list[Row]
+    read: int
+
+
+def chunks(rows: Iterable[Row], size: int) -> Iterator[Chunk]:
+    """Rows some thousand at a time; of equal ones within a chunk the first."""
+    rest = iter(rows)
+    while chunk := list(islice(rest, size)):
+        unique: dict[str, Row] = {}
+        for row in chunk:
+            unique.setdefault(row.key, row)
+        yield Chunk(list(unique.values()), len(chunk))
+
+
+def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -> pa.Table:
+    """Rows as an Arrow table.
+
+    Args:
+        rows: The rows.
+        vectors: ``(rows, d)``.
+        schema: See :func:`schema_of`.
+
+    Raises:
+        ValueError: If a value is of another type than its column.
+    """
+    data: dict[str, Any] = {
+        "row_key": [row.key for row in rows],
+        "head": [row.pair[0] for row in rows],
+        "tail": [row.pair[1] for row in rows],
+        "relation": [row.relation for row in rows],
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1]),
+    }
+    try:
+        for field in schema:
+            if field.name not in RESERVED:
+                data[field.name] = pa.array([row.columns.get(field.name) for row in rows], field.type)
+    except (pa.ArrowException, TypeError) as error:
+        raise ValueError(f"The column {field.name!r} is of the type {field.type}: {error}") from error
+    return pa.table(data, schema=schema)

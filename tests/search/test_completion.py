@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from st_relbert.search.completion import AnalogyCompleter, Completion
+
+WORDS = ["France", "Italy", "hand", "book", "page", "tokyo", "Paris", "Italy", "arm", "finger"]
+
+
+def test_the_words_are_ranked_by_their_pairs(model):
+    """Against the plain way: each pair by itself."""
+    stem = model.encode(("Tokyo", "Japan"))
+    expected = []
+    for word in ["France", "Italy", "hand", "book", "page", "arm", "finger"]:  # not those of the question
+        vector = model.encode(("Paris", word))
+        expected.append((word, vector @ stem / np.linalg.norm(vector) / np.linalg.norm(stem)))
+    expected.sort(key=lambda item: -item[1])
+    found = AnalogyCompleter(model, WORDS)(("Tokyo", "Japan"), "Paris", k=100)
+    assert [completion.word for completion in found] == [word for word, _ in expected]
+    np.testing.assert_allclose([completion.score for completion in found], [s for _, s in expected], atol=1e-5)
+    assert AnalogyCompleter(model, WORDS)(("Tokyo", "Japan"), "Paris", k=2) == found[:2]
+
+
+def test_the_shortlist_is_scored_as_all_words_are(model):
+    question = ("Tokyo", "Japan"), "Paris"
+    everything = dict(AnalogyCompleter(model, WORDS)(*question))
+    completer = AnalogyCompleter(model, WORDS, shortlist=4)
+    found = completer(*question)
+    assert len(found) == 4 and found == sorted(found, key=lambda completion: -completion.score)
+    for word, score in found:
+        assert score == pytest.approx(everything[word], abs=1e-5)
+    assert AnalogyCompleter(model, WORDS, shortlist=100)(*question) == AnalogyCompleter(model, WORDS)(*question)
+
+
+def test_the_vocabulary_is_encoded_once_for_all_questions(model, monkeypatch):
+    """Of the second question only the shortlist and the question itself."""
+    completer = AnalogyCompleter(model, WORDS, shortlist=3)
+    completer(("Tokyo", "Japan"), "Paris")
+    encoded = []
+    plain = type(model).encode
+    monkeypatch.setattr(type(model), "encode", lambda self, p, **kw: encoded.extend(p) or plain(self, p, **kw))
+    completer(("Tokyo", "Japan"), "Rome")
+    assert len(encoded) == 3 + 4
+
+
+def test_bad_input(model):
+    with pytest.raises(ValueError, match="The vocabulary holds no word"):
+        AnalogyCompleter(model, [])
+    with pytest.raises(ValueError, match="word 1 of the vocabulary"):
+        AnalogyCompleter(model, ["a", " "])
+    with pytest.raises(ValueError, match="shortlist is 0"):
+        AnalogyCompleter(model, ["a"], shortlist=0)
+    completer = AnalogyCompleter(model, ["a"])
+    with pytest.raises(ValueError, match="the stem is"):
+        completer(("Tokyo",), "Paris")
+    with pytest.raises(ValueError, match="the head of the pair to complete"):
+        completer(("Tokyo", "Japan"), "")
+    assert completer(("a", "b"), "c") == [] and Completion("a", 1.0).word == "a"
