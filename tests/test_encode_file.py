@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from st_relbert import RelBERT, encode_file
+from st_relbert import RelBERT, encode_file, pair_files
 
 PAIRS = [("Tokyo", "Japan"), ("3.14", "pi"), ("NA", "null"), ("007", "1e5"), ('say "hi"', "a,b"), ("café", "東京")]
 
@@ -52,7 +52,7 @@ def test_files_of_other_systems_are_read(model, tmp_path):
 
 
 def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(encode_file, "_CHUNK", 7)
+    monkeypatch.setattr(pair_files, "_CHUNK", 7)
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     output = str(tmp_path / "out.parquet")
     encode_file.encode_file(model, write(tmp_path, ".csv", pairs), output, show_progress_bar=False)
@@ -64,14 +64,14 @@ def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch
 def test_other_column_names_are_named(model, tmp_path):
     path = write(tmp_path, ".csv", names=("from", "to"))
     with pytest.raises(ValueError, match="has the columns from, to, id, but no head and no tail.*--columns HEAD TAIL"):
-        encode_file.check_columns(path, ("head", "tail"))
+        pair_files.open_pairs(path, ("head", "tail"))
     output = str(tmp_path / "out.parquet")
     assert encode_file.encode_file(model, path, output, ("from", "to"), show_progress_bar=False) == len(PAIRS)
 
 
 @pytest.mark.parametrize(("bad", "message"), [("", "visible character"), (" ", "visible character")])
 def test_a_bad_row_is_named_and_nothing_is_written(model, tmp_path, monkeypatch, bad, message):
-    monkeypatch.setattr(encode_file, "_CHUNK", 2)
+    monkeypatch.setattr(pair_files, "_CHUNK", 2)
     path = write(tmp_path, ".csv", [*PAIRS, ("good", bad)])
     with pytest.raises(ValueError, match=rf"the tail of .*pairs\.csv, row 6.*{message}"):
         encode_file.encode_file(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
@@ -87,7 +87,7 @@ def test_missing_words_are_named(model, tmp_path):
 def test_broken_files_are_errors(model, tmp_path):
     (tmp_path / "x.parquet").write_text("no parquet")
     with pytest.raises(ValueError, match="Cannot read"):
-        encode_file.check_columns(str(tmp_path / "x.parquet"), ("head", "tail"))
+        pair_files.open_pairs(str(tmp_path / "x.parquet"), ("head", "tail"))
     (tmp_path / "x.csv").write_text("head,tail\na,b\nc\n")
     with pytest.raises(ValueError, match="Cannot read"):
         encode_file.encode_file(model, str(tmp_path / "x.csv"), str(tmp_path / "o.parquet"), show_progress_bar=False)

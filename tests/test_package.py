@@ -28,7 +28,7 @@ LAYERS = [
     {"losses", "model"},
     {"checkpoints", "model_card"},
     {"modules"},
-    {"templates", "sources", "files", "extras"},
+    {"templates", "sources", "files", "extras", "pair_files"},
     {"pairs", "labels"},
 ]
 

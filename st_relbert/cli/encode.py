@@ -35,13 +35,14 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If the model, the pairs or the output are unusable.
     """
     from st_relbert import RelBERT
-    from st_relbert.encode_file import check_columns, encode_file
+    from st_relbert.encode_file import encode_file
     from st_relbert.files import check_output
+    from st_relbert.pair_files import open_pairs
 
     if not args.output.endswith(".parquet"):
         raise ValueError(f"The output is {args.output!r}, expected a name that ends in .parquet.")
     check_output(args.output, args.overwrite)
-    check_columns(args.pairs, args.columns)
+    open_pairs(args.pairs, args.columns)
     count = encode_file(
         RelBERT(args.model), args.pairs, args.output, args.columns, args.batch_size, show_progress_bar=not args.quiet
     )

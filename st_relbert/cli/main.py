@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from st_relbert import __version__
-from st_relbert.cli import compare, encode, evaluate, leakage, train
+from st_relbert.cli import compare, complete, encode, evaluate, index, leakage, train
+from st_relbert.extras import MissingExtraError
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
@@ -19,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="st-relbert", description="Relation embeddings of word pairs.")
     parser.add_argument("--version", action="version", version=f"st-relbert {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (train, evaluate, compare, leakage, encode):
+    for command in (train, evaluate, compare, leakage, encode, index, complete):
         command.add_parser(commands)
     return parser
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     try:
         args.run(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingExtraError) as error:
         return _fail(args.command, str(error), 2)
     except KeyboardInterrupt as interrupt:
         return _fail(args.command, str(interrupt) or "Interrupted.", INTERRUPTED)

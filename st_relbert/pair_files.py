@@ -1,0 +1,69 @@
+"""Files of pairs: CSV, TSV, JSON Lines and Parquet, read some thousand rows at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+_CHUNK = 8192  # rows held at a time
+
+
+def open_pairs(path: str, columns: Sequence[str]) -> Any:
+    """Open a file of pairs.
+
+    Args:
+        path: A CSV, TSV, JSON Lines or Parquet file.
+        columns: The names of the columns of heads and tails.
+
+    Returns:
+        A ``pyarrow.dataset.Dataset``.
+
+    Raises:
+        ValueError: If it is none of these, or lacks a column.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in FORMATS:
+        raise ValueError(f"{path!r} ends in {suffix!r}, expected one of {', '.join(FORMATS)}.")
+    if not os.path.isfile(path):
+        raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
+    try:
+        source = pa.dataset.dataset(path, format=_format(suffix, columns))
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"Cannot read {path!r}: {error}") from error
+    missing = [name for name in columns if name not in source.schema.names]
+    if missing:
+        raise ValueError(
+            f"{path!r} has the columns {', '.join(source.schema.names)}, but no {' and no '.join(missing)}. "
+            "Name the columns of heads and tails with --columns HEAD TAIL."
+        )
+    if "vector" in source.schema.names:
+        raise ValueError(f"{path!r} has a column 'vector' already. Rename it.")
+    return source
+
+
+def read_batches(source: Any, path: str) -> Iterator[Any]:
+    """The rows of an open file as record batches.
+
+    Raises:
+        ValueError: If a part of the file cannot be read.
+    """
+    try:
+        yield from source.to_batches(batch_size=_CHUNK)
+    except pa.ArrowException as error:
+        raise ValueError(f"Cannot read {path!r}: {error}") from error
+
+
+def _format(suffix: str, columns: Sequence[str]) -> Any:
+    if suffix not in (".csv", ".tsv"):
+        return "parquet" if suffix == ".parquet" else "json"
+    # Words are text, whatever they look like: "3.14" is no number, "NA" and "null" are not missing.
+    return pa.dataset.CsvFileFormat(
+        parse_options=pa.csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ","),
+        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys((*columns, "relation"), pa.string())),
+    )

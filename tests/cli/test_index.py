@@ -1,0 +1,107 @@
+import json
+import sys
+
+import pytest
+
+from st_relbert import RelBERT
+from st_relbert.cli import main
+from st_relbert.search import RelationIndex
+
+
+@pytest.fixture(scope="module")
+def saved(encoders, tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("index") / "model")
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(folder, create_model_card=False)
+    return folder
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("head,tail,relation,year\nTokyo,Japan,capital,1868\nRome,Italy,capital,1871\nfinger,hand,part,\n")
+    return str(path)
+
+
+@pytest.fixture
+def idx(saved, pairs, tmp_path, capsys):
+    assert main(["index", "build", pairs, "--model", saved, "--output", str(tmp_path / "idx"), "--quiet"]) == 0
+    assert ": 3 rows, " in (out := capsys.readouterr().out) and out.endswith("search is exact.\n")
+    return str(tmp_path / "idx")
+
+
+def run(capsys, *arguments):
+    assert main([str(argument) for argument in arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_searching(idx, capsys):
+    lines = run(capsys, "index", "search", idx, "Paris", "France", "-k", 2).splitlines()
+    hits = RelationIndex.open(idx).search(("Paris", "France"), k=2)
+    assert lines[0].split() == ["score", "head", "tail", "relation", "year"]
+    assert [line.split()[:3] for line in lines[1:]] == [[f"{hit.score:.3f}", hit.head, hit.tail] for hit in hits]
+    written = [
+        json.loads(line) for line in run(capsys, "index", "search", idx, "Paris", "France", "--json").splitlines()
+    ]
+    assert [(row["head"], row["year"]) for row in written[:2]] == [(hit.head, hit.columns["year"]) for hit in hits]
+    examples = run(capsys, "index", "search", idx, "Paris", "France", "Tokyo", "Japan", "--json").splitlines()
+    assert {json.loads(line)["head"] for line in examples} == {"Rome", "finger"}
+    of_relation = run(capsys, "index", "search", idx, "--relation", "capital", "--json").splitlines()
+    assert [json.loads(line)["relation"] for line in of_relation] == ["part"]
+    assert run(capsys, "index", "search", idx, "a", "b", "--where", "year = 3") == "Nothing found.\n"
+    kept = run(capsys, "index", "search", idx, "tokyo", "hand", "--exclude-words", "--json").splitlines()
+    assert [json.loads(line)["head"] for line in kept] == ["Rome"]
+
+
+def test_labels_completion_and_info(idx, saved, capsys, tmp_path):
+    labels = [json.loads(line) for line in run(capsys, "index", "label", idx, "Paris", "France", "--json").splitlines()]
+    assert {label["relation"]: label["support"] for label in labels} == {"capital": 2, "part": 1}
+    assert run(capsys, "index", "label", idx, "Paris", "France").startswith("share  relation")
+    found = [json.loads(line) for line in run(capsys, "complete", idx, "Tokyo", "Japan", "Rome", "--json").splitlines()]
+    assert {row["word"] for row in found} == {"Italy", "finger", "hand"}
+    (tmp_path / "words.txt").write_text("France\nItaly\n\nSpain\n")
+    vocabulary = ["--vocabulary", tmp_path / "words.txt", "-k", 2, "--shortlist", 2, "--quiet"]
+    assert len(run(capsys, "complete", idx, "Tokyo", "Japan", "Rome", *vocabulary).splitlines()) == 3
+    info = json.loads(run(capsys, "index", "info", idx, "--json"))
+    assert (info["rows"], info["exact"], info["model"]["name"]) == (3, True, saved)
+    assert f"Model: {saved}" in run(capsys, "index", "info", idx)
+
+
+def test_adding_exporting_and_deleting(idx, capsys, tmp_path):
+    (tmp_path / "more.csv").write_text("head,tail\nTokyo,Japan\nOslo,Norway\n")
+    # The row without a label is another one than the row with the label.
+    assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 2 rows")
+    assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 0 rows")
+    output = tmp_path / "vectors.txt"
+    assert run(capsys, "index", "export", idx, "--output", output, "--quiet").startswith("Saved 4 vectors")
+    assert output.read_text().splitlines()[0] == "4 16"
+    assert main(["index", "export", idx, "--output", str(output)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert run(capsys, "index", "delete", idx, "--where", "relation = 'capital'") == "Deleted 2 rows.\n"
+
+
+def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, capsys, tmp_path):
+    for arguments, message in [
+        (["index", "search", "no-such", "a", "b"], "'no-such' is no index"),
+        (["index", "search", idx, "a"], "1 words were given, expected head and tail of each pair"),
+        (["index", "search", idx], "0 words were given"),
+        (["index", "search", idx, "a", "b", "--relation", "capital"], "2 words were given"),
+        (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
+        (["index", "search", idx, "a", "b", "--where", "colour = 1"], "The filter cannot be used"),
+        (["index", "search", idx, "a", "b", "--model", encoders["bytelevel"]], "of other weights"),
+        (["index", "build", pairs, "--model", saved, "--output", idx, "--quiet"], "is an index already"),
+        (["index", "build", "none.csv", "--model", saved, "--output", idx], "'none.csv' does not exist"),
+        (["index", "build", pairs, "--model", str(tmp_path / "none"), "--output", idx], str(tmp_path / "none")),
+        (["index", "delete", idx, "--where", " "], "The filter is empty"),
+        (["complete", idx, "a", "b", "c", "-k", "0"], "-k is 0"),
+        (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary 'none.txt'"),
+    ]:
+        assert main(arguments) == 2
+        (line,) = [line for line in capsys.readouterr().err.strip().split("\n") if line.startswith("st-relbert ")]
+        assert message in line
+    assert len(RelationIndex.open(idx)) == 3
+
+
+def test_without_lancedb_the_command_says_what_to_install(idx, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lancedb", None)
+    assert main(["index", "info", idx]) == 2
+    assert "pip install st-relbert[search]" in capsys.readouterr().err

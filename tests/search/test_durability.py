@@ -1,0 +1,110 @@
+"""Nothing that was added is lost: not in a crash, not beside another writer, not on a full disk."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from st_relbert.search import RelationIndex
+from tests.search.adding import pairs
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def start(index, encoder, first, last):
+    command = [sys.executable, "-m", "tests.search.adding", str(index.path), encoder, str(first), str(last)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process):
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def stored(index):
+    return {(row["head"], row["tail"]) for row in index.rows()}
+
+
+@pytest.fixture
+def empty(model, tmp_path):
+    return RelationIndex.create(tmp_path / "idx", model)
+
+
+@pytest.mark.slow
+def test_a_kill_loses_no_more_than_a_chunk_and_adding_goes_on(empty, encoders):
+    process = start(empty, encoders["wordpiece"], 0, 4000)
+    go(process)
+    while len(empty) < 100:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = RelationIndex.open(empty.path, empty.model)
+    count = len(again)
+    assert 100 <= count < 4000, "the premise: killed in the middle"
+    assert stored(again) == set(pairs(0, count))  # whole chunks, in their order
+    assert again.add(pairs(0, count + 30)) == 30
+    assert stored(again) == set(pairs(0, count + 30)) and len(again) == count + 30
+    assert again.search(("head 5", "tail 5"), k=1, exclude="nothing")[0].pair == ("head 5", "tail 5")
+
+
+@pytest.mark.slow
+def test_two_processes_add_at_once(empty, encoders):
+    """Overlapping pairs: each is there once, none is lost, and each new row is counted by one of them."""
+    both = [start(empty, encoders["wordpiece"], *span) for span in ((0, 300), (100, 400))]
+    for process in both:
+        go(process)
+    added = [int(process.stdout.readline()) for process in both]
+    assert [process.wait() for process in both] == [0, 0]
+    assert sum(added) == len(empty) == 400
+    assert stored(empty) == set(pairs(0, 400))
+
+
+def test_a_change_by_another_handle_is_seen(empty, model):
+    other = RelationIndex.open(empty.path, model)
+    empty.add([("a", "b")])
+    assert len(other) == 1 and other.add([("a", "b"), ("c", "d")]) == 1
+    assert {hit.pair for hit in empty.search(("x", "y"))} == {("a", "b"), ("c", "d")}
+
+
+def test_a_full_disk_is_named_and_the_index_stays_usable(empty, model):
+    """A limit on the size of files stands in for the end of the disk."""
+    empty.add(pairs(0, 50))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="no space left for .*What was added before is kept; make room"):
+            empty.add(pairs(50, 5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    again = RelationIndex.open(empty.path, model)
+    assert stored(again) == set(pairs(0, 50))
+    assert again.add(pairs(0, 60)) == 10 and len(again) == 60
+
+
+def test_memory_is_bounded_by_the_chunk(empty, model, monkeypatch):
+    """Rows are read as they are needed: no more than a chunk before its vectors are on disk."""
+    read = []
+
+    def rows():
+        for number in range(100):
+            read.append(number)
+            yield f"head {number}", f"tail {number}"
+
+    ahead = []
+    plain = type(model).encode
+    monkeypatch.setattr(
+        type(model), "encode", lambda self, p, **kw: ahead.append(len(read) - len(empty)) or plain(self, p, **kw)
+    )
+    assert empty.add(rows(), chunk_size=8) == 100
+    assert max(ahead) == 8 and np.mean(ahead) > 4
+    assert os.path.isdir(empty.path / "pairs.lance")
