@@ -23,7 +23,8 @@ socket.getaddrinfo = socket.socket.connect = refuse
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"training", "search", "relation_map"},
+    {"explorer", "relation_map"},
+    {"training", "search"},
     {"evaluation", "encode_file"},
     {"losses", "model"},
     {"checkpoints", "model_card"},

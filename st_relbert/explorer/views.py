@@ -1,0 +1,149 @@
+"""What the explorer answers to typed words: tables of text, without anything of the page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from st_relbert.search import AnalogyCompleter, RelationIndex, relation_labels
+
+NEIGHBOURS, COMPLETIONS, LABELS = 10, 8, 5
+# Words that are encoded with the head to complete: a second or so with a small encoder on a CPU.
+SHORTLIST = 200
+EXAMPLES = 4
+
+_LOG = logging.getLogger(__name__)
+
+
+class Question(NamedTuple):
+    """What was typed; blanks around it do not count.
+
+    Args:
+        head: The head of the pair.
+        tail: Its tail.
+        word: The word to complete, of which the pair shows how.
+        relation: Neighbours of this label only; empty: of any.
+        other_words: Only neighbours that share no word with the pair.
+    """
+
+    head: str
+    tail: str
+    word: str = ""
+    relation: str = ""
+    other_words: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """A table, or one line that says why there is none.
+
+    Args:
+        caption: What the rows answer.
+        columns: The names of the columns, each a word.
+        rows: The cells, all of them text.
+        message: The line.
+    """
+
+    caption: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    message: str = ""
+
+
+class Explorer:
+    """Answers about an index.
+
+    Labels, words and examples are those that the index has now; pairs that are added later are found as neighbours.
+    The words of a vocabulary of more than 200 are encoded now, one pair each, so that completing is fast.
+
+    Args:
+        index: The index.
+        show_progress_bar: Show the progress of encoding the words.
+
+    Raises:
+        ValueError: If the index has pairs, and the model that made it is no longer there or has changed.
+    """
+
+    def __init__(self, index: RelationIndex, show_progress_bar: bool = False) -> None:
+        self.index = index
+        self.relations = [name for name in index.relations() if name.strip()]
+        words = index.words()
+        self.word_count = len(words)
+        self.examples = _examples(index, self.relations)
+        self._completer: AnalogyCompleter | None = None
+        if words:
+            self._completer = AnalogyCompleter(index.model, words, SHORTLIST, show_progress_bar=show_progress_bar)
+            self._completer(self.examples[0][:2], self.examples[0].head, k=1)
+            self._completer.show_progress_bar = False
+
+    def neighbours(self, question: Question) -> View:
+        """The pairs whose relation is most like that of the typed pair."""
+
+        def answer(asked: Question) -> View:
+            where = {"relation": asked.relation} if asked.relation else None
+            hits = self.index.search(asked[:2], NEIGHBOURS, where, "words" if asked.other_words else "pair")
+            rows = tuple((" : ".join(hit.pair), hit.relation or "", f"{hit.score:.2f}") for hit in hits)
+            caption = f"related as {asked.head} is to {asked.tail}"
+            return View(caption, ("pair", "relation", "cosine"), rows)
+
+        return self._view(question, answer)
+
+    def completions(self, question: Question) -> View:
+        """The words that stand to the third word as the tail does to the head."""
+
+        def answer(asked: Question) -> View:
+            if not asked.word:
+                return View(message="Type a third word to see what completes it.")
+            assert self._completer is not None  # there are words, as _view has checked
+            rows = tuple(
+                (found.word, f"{found.score:.2f}") for found in self._completer(asked[:2], asked.word, COMPLETIONS)
+            )
+            return View(f"{asked.head} is to {asked.tail} as {asked.word} is to …", ("word", "cosine"), rows)
+
+        return self._view(question, answer)
+
+    def labels(self, question: Question) -> View:
+        """The relation of the typed pair, by the labels of its neighbours."""
+
+        def answer(asked: Question) -> View:
+            if not self.relations:
+                return View(message="No pair of the index has a label, so there is no relation to guess.")
+            rows = tuple(
+                (label.relation, " : ".join(label.example), f"{label.score:.0%}")
+                for label in relation_labels(self.index, asked[:2])[:LABELS]
+            )
+            return View(f"how {asked.head} is related to {asked.tail}", ("relation", "example", "votes"), rows)
+
+        return self._view(question, answer)
+
+    def _view(self, question: Question, answer: Callable[[Question], View]) -> View:
+        """An answer, or what is missing or wrong in one line."""
+        asked = question._replace(head=question.head.strip(), tail=question.tail.strip(), word=question.word.strip())
+        if self._completer is None:
+            return View(message="The index holds no pair. Add some with st-relbert index add, and start again.")
+        if not asked.head or not asked.tail:
+            return View(message="Type two words, for instance Tokyo and Japan.")
+        try:
+            view = answer(asked)
+        except ValueError as error:
+            return View(message=_line(error))
+        except (OSError, RuntimeError) as error:
+            _LOG.exception("No answer to %s", asked)
+            return View(message=_line(error))
+        return view if view.rows or view.message else View(view.caption, message="Nothing found.")
+
+
+def _examples(index: RelationIndex, relations: list[str]) -> list[Question]:
+    """Questions that the index can answer: a pair, and the head of another one with the same label."""
+    step = max(len(relations) // EXAMPLES, 1)
+    found = [list(islice(index.rows({"relation": name}), 2)) for name in relations[::step][:EXAMPLES]]
+    rows = found or [[row] for row in islice(index.rows(), EXAMPLES)]
+    return [Question(row["head"], row["tail"], *(other["head"] for other in others)) for row, *others in rows]
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:299] + "…"
