@@ -30,8 +30,8 @@ class AnalogyCompleter:
     are words. For a large vocabulary there is a first stage that picks candidates without encoding any for the query:
     the vector of (head, w) is estimated from those of the two words paired with a placeholder, ``v(head, w) ~ v(head,
     x) + v(x, w) - v(x, x)``, of which those of the vocabulary are encoded once. Then only the best candidates by the
-    estimate are encoded with the head. Of the 893 words in the Google questions a shortlist of 100 holds 97 % of the ten
-    words that are best without one, and the best word itself in 23 of 24 questions (a trained MiniLM).
+    estimate are encoded with the head. Of the 893 words in the Google questions a shortlist of 100 holds 97 % of the
+    ten words that are best without one, and the best word itself in 23 of 24 questions (a trained MiniLM).
 
     Args:
         model: A SentenceTransformer that takes pairs.
