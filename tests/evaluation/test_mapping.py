@@ -55,8 +55,8 @@ class Constant(Lookup):
         return np.array([self.vector] * len(pairs), dtype=np.float32)
 
 
-def predicted_by_loop(model, problem):
-    """The first of the best orders, by the definition, on a vector for each pair alone."""
+def plain_score(model, problem):
+    """The score of an order of the targets, by the definition, on a vector for each pair alone."""
     source, given = problem["source"], problem["target_random"]
     vectors = {pair: model.encode(pair).astype(float) for side in (source, given) for pair in permutations(side, 2)}
 
@@ -75,7 +75,12 @@ def predicted_by_loop(model, problem):
             for i, s in enumerate(source)
         )
 
-    return list(max(permutations(given), key=score))  # the first of equals
+    return score
+
+
+def predicted_by_loop(model, problem):
+    """The first of the best orders."""
+    return list(max(permutations(problem["target_random"]), key=plain_score(model, problem)))
 
 
 def test_a_model_that_knows_the_relations_is_right():
@@ -133,12 +138,16 @@ def test_two_terms_are_enough():
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_predictions_equal_a_plain_loop_over_orders(encoder, reduction):
+def test_predictions_score_best_in_a_plain_loop_over_orders(encoder, reduction):
+    """Of orders that differ by less than the rounding of a batch, which is another on each machine, any will do."""
     model = RelBERT(encoder, reduction=reduction)
     problems = [ATOM, MIND, {key: values[:6] for key, values in SHARED.items()}]
     problems[2]["target_random"] = sorted(problems[2]["target"])
-    expected = [predicted_by_loop(model, problem) for problem in problems]
-    assert RelationMappingEvaluator(problems).predict(model) == expected
+    for problem, predicted in zip(problems, RelationMappingEvaluator(problems).predict(model), strict=True):
+        score = plain_score(model, problem)
+        scores = sorted(map(score, permutations(problem["target_random"])))
+        assert score(predicted) >= scores[-1] - 1e-6
+        assert scores[len(scores) // 2] < scores[-1] - 1e-3  # most orders would fail
 
 
 def test_a_dataset_will_do():
