@@ -43,8 +43,10 @@ def as_pair(value: Any, where: str) -> Pair:
     if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
         raise ValueError(f'{where} is {_shorten(value)}, expected two words such as ("Tokyo", "Japan").')
     head, tail = value
-    _check_word(head, f"the head of {where}")
-    _check_word(tail, f"the tail of {where}")
+    if not _is_plain_word(head):
+        _check_word(head, f"the head of {where}")
+    if not _is_plain_word(tail):
+        _check_word(tail, f"the tail of {where}")
     return head, tail
 
 
@@ -59,15 +61,23 @@ def as_pairs(values: Iterable[Any], where: str = "pair", first: int = 0) -> list
     >>> as_pairs([["Tokyo", "Japan"], ("Paris", "France")])
     [('Tokyo', 'Japan'), ('Paris', 'France')]
     """
-    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values, start=first)]
+    return [
+        # The common case first, without the text of an error: this is walked for every pair that is embedded.
+        value
+        if type(value) is tuple and len(value) == 2 and _is_plain_word(value[0]) and _is_plain_word(value[1])
+        else as_pair(value, f"{where} {index}")
+        for index, value in enumerate(values, start=first)
+    ]
+
+
+def _is_plain_word(word: Any) -> bool:
+    """Whether it is printable text that is more than blanks, which needs no closer look."""
+    return isinstance(word, str) and word.isprintable() and not word.isspace() and word != ""
 
 
 def _check_word(word: Any, where: str) -> None:
     if not isinstance(word, str):
         raise ValueError(f"{where} is {_shorten(word)} of type {type(word).__name__}, expected a string.")
-    # The common case first: printable text that is more than blanks needs no closer look.
-    if word.isprintable() and not word.isspace() and word:
-        return
     if any("\ud800" <= char <= "\udfff" for char in word):
         raise ValueError(
             f"{where} is {_shorten(word)}, which holds a lone surrogate and is no valid Unicode text. "

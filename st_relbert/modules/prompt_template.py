@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.base.modules.transformer import ProcessingKwargs
 from tokenizers import Encoding
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
+from st_relbert.modules.prompt_assembler import PromptAssembler
 from st_relbert.modules.prompt_tokenizer import PromptTokenizer
 from st_relbert.pairs import Pair, as_pairs
 from st_relbert.templates import DEFAULT_TEMPLATE, PLACEHOLDERS, Template
@@ -67,6 +69,7 @@ class PromptTemplate(Transformer):
         # A special token in the template's own text ("<subj> [SEP] <obj>") is meant as one.
         parts = (part if part in PLACEHOLDERS else self._prompt_tokenizer.mark(part) for part in template.parts)
         self._marked = Template("".join(parts))
+        self._assembler = PromptAssembler.of(self._prompt_tokenizer, self._marked)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:  # type: ignore[override]  # read-only in Transformer too
@@ -114,22 +117,27 @@ class PromptTemplate(Transformer):
             return {}
         pairs = as_pairs(inputs)
         limit = kwargs.get("max_length") or self.max_seq_length
-        token_ids = [
-            self._cut(pair, encoding, limit) for pair, encoding in zip(pairs, self._tokenize(pairs), strict=True)
-        ]
+        token_ids = self._tokenize(pairs)
+        if limit is not None:
+            token_ids = [
+                ids if len(ids) <= limit else self._cut(pair, limit) for pair, ids in zip(pairs, token_ids, strict=True)
+            ]
         return {**self._pad(token_ids), "modality": "text"}
 
-    def _tokenize(self, pairs: list[Pair]) -> list[Encoding]:
+    def _tokenize(self, pairs: list[Pair]) -> list[list[int]]:
+        return self._assembler(pairs) if self._assembler else [encoding.ids for encoding in self._encode(pairs)]
+
+    def _encode(self, pairs: list[Pair]) -> list[Encoding]:
+        """Tokenise whole prompts."""
         for head, tail in pairs:
             self._prompt_tokenizer.check_word(head)
             self._prompt_tokenizer.check_word(tail)
         return self._prompt_tokenizer(self._marked.render(pairs, self._prompt_tokenizer.mask))
 
-    def _cut(self, pair: Pair, encoding: Encoding, limit: int | None) -> list[int]:
-        """The token ids of a prompt; cut at ``limit`` as the reference cuts, but never into what pooling needs."""
+    def _cut(self, pair: Pair, limit: int) -> list[int]:
+        """The token ids of a prompt, cut at ``limit`` as the reference cuts, but never into what pooling needs."""
+        encoding = self._encode([pair])[0]
         ids: list[int] = encoding.ids
-        if limit is None or len(ids) <= limit:
-            return ids
         end = _count_at_end(encoding)
         kept = limit - end
         needed = self._marked.essential_length(pair, self._prompt_tokenizer.mask)
@@ -144,11 +152,11 @@ class PromptTemplate(Transformer):
 
     def _pad(self, token_ids: list[list[int]]) -> dict[str, Tensor]:
         pad_id = self.tokenizer.pad_token_id or 0
-        rows = [torch.tensor(ids) for ids in token_ids]
-        return {
-            "input_ids": pad_sequence(rows, batch_first=True, padding_value=pad_id),
-            "attention_mask": pad_sequence([torch.ones_like(row) for row in rows], batch_first=True),
-        }
+        lengths = np.fromiter(map(len, token_ids), np.int64, len(token_ids))
+        attended = np.arange(lengths.max()) < lengths[:, None]  # (pairs, tokens)
+        input_ids = np.full(attended.shape, pad_id)
+        input_ids[attended] = np.fromiter(chain.from_iterable(token_ids), np.int64, lengths.sum())
+        return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(attended.astype(np.int64))}
 
 
 def _count_at_end(encoding: Encoding) -> int:

@@ -62,6 +62,21 @@ class PromptTokenizer:
         """
         return self._backend.encode_batch(prompts)
 
+    def pieces(self, texts: list[str]) -> list[list[int]]:
+        """The token ids of parts of prompts, without the tokenizer's own start and end tokens."""
+        return [encoding.ids for encoding in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    @property
+    def splits_at_blanks(self) -> bool:
+        """Whether no token can reach over a blank, whatever the vocabulary."""
+        splitter = self._backend.pre_tokenizer
+        return splitter is not None and len(splitter.pre_tokenize_str("a b c")) >= 3
+
+    @staticmethod
+    def is_marked(text: str) -> bool:
+        """Whether a text holds a special token that is read as such."""
+        return _GUARD in text
+
     @staticmethod
     def check_word(word: str) -> None:
         """Refuse the one character that the renamed special tokens are made of.

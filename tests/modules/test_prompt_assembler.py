@@ -1,0 +1,86 @@
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from st_relbert.modules import PromptTemplate
+from st_relbert.modules.prompt_assembler import PromptAssembler
+from st_relbert.modules.prompt_tokenizer import PromptTokenizer
+from st_relbert.templates import NAMED_TEMPLATES, PLACEHOLDERS, Template
+from tests import tiny
+
+CUSTOM = [
+    "<subj> <mask> <obj>",
+    "<mask> <obj> <subj>",
+    "(<subj>) is to (<obj>), <mask>!",
+    "<subj><mask> <obj>",
+    "[SEP] <subj> </s><obj>",
+    "re<subj>ed, '<obj>'",
+]
+# Letters of many scripts, blanks, marks, emoji; and what a tokenizer might take for its own.
+CHARACTERS = st.one_of(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\ufdd0"),
+    st.sampled_from(" \t\n'’-.:/▁Ġ_\u0301\u0338\u200d\u0600\u00a0"),
+)
+WORDS = st.one_of(st.text(CHARACTERS, min_size=1, max_size=8), st.sampled_from(["Tokyo", "[MASK]", "<mask>", "</s>"]))
+
+
+def marked(tokenizer, text):
+    parts = Template.of(text).parts
+    return Template("".join(part if part in PLACEHOLDERS else tokenizer.mark(part) for part in parts))
+
+
+@pytest.fixture(scope="session")
+def tokenizers():
+    return {kind: PromptTokenizer(tiny.build_tokenizer(kind)) for kind in tiny.KINDS}
+
+
+@pytest.mark.parametrize("text", [*NAMED_TEMPLATES, *CUSTOM])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pairs=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=8))
+def test_token_ids_are_those_of_whole_prompts(tokenizers, kind, text, pairs):
+    """The slow plain way: every prompt written out and tokenised."""
+    tokenizer = tokenizers[kind]
+    template = marked(tokenizer, text)
+    assembler = PromptAssembler.of(tokenizer, template)
+    assert assembler is not None
+    assert assembler(pairs) == [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
+
+
+@pytest.mark.parametrize("text", ["<subj>/<obj>", "<subj><obj> <mask>"])
+def test_words_that_touch_each_other_are_left_to_the_whole_prompt(tokenizers, kind, text):
+    assert PromptAssembler.of(tokenizers[kind], marked(tokenizers[kind], text)) is None
+
+
+@pytest.mark.parametrize(
+    "splitter", [None, pre_tokenizers.Metaspace(split=False), pre_tokenizers.ByteLevel(use_regex=False)]
+)
+def test_a_tokenizer_whose_tokens_reach_over_blanks_reads_whole_prompts(splitter):
+    """Here "jam of" is one token: no probe would tell, nor is the word known before it comes."""
+    backend = Tokenizer(models.BPE())
+    if splitter is not None:
+        backend.pre_tokenizer = splitter
+    special = ["<mask>", "<pad>"]
+    backend.train_from_iterator(["jam of"] * 9, trainers.BpeTrainer(special_tokens=special, initial_alphabet=["x"]))
+    tokenizer = PromptTokenizer(
+        PreTrainedTokenizerFast(tokenizer_object=backend, mask_token="<mask>", pad_token="<pad>")
+    )
+    assert len(tokenizer.pieces(["jam of"])[0]) < sum(map(len, tokenizer.pieces(["jam", " of"])))
+    assert PromptAssembler.of(tokenizer, marked(tokenizer, "<subj> of <obj>")) is None
+
+
+def test_both_ways_give_the_same_features(encoder, monkeypatch):
+    pairs = [("Tokyo", "Japan"), ("New York", "mother-in-law"), ("Tokyo", "café")]
+    fast = PromptTemplate(encoder).preprocess(pairs)
+    monkeypatch.setattr(PromptAssembler, "of", lambda *args: None)
+    plain = PromptTemplate(encoder).preprocess(pairs)
+    assert {key: plain[key].tolist() for key in ("input_ids", "attention_mask")} == {
+        key: fast[key].tolist() for key in ("input_ids", "attention_mask")
+    }
+
+
+def test_a_word_with_the_noncharacter_is_an_error(tokenizers, kind):
+    assembler = PromptAssembler.of(tokenizers[kind], marked(tokenizers[kind], "a"))
+    with pytest.raises(ValueError, match="contains the noncharacter U\\+FDD0"):
+        assembler([("Tokyo", "\ufdd0" + "3\ufdd0")])

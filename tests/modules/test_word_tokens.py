@@ -1,0 +1,51 @@
+import pytest
+
+from st_relbert.modules import word_tokens
+from st_relbert.modules.prompt_tokenizer import PromptTokenizer
+from st_relbert.modules.word_tokens import Place, WordTokens
+from tests import tiny
+
+
+class Counting(PromptTokenizer):
+    """Remembers what it tokenised."""
+
+    def __init__(self, tokenizer):
+        super().__init__(tokenizer)
+        self.texts = []
+
+    def pieces(self, texts):
+        self.texts += texts
+        return super().pieces(texts)
+
+
+@pytest.fixture
+def tokenizer():
+    return Counting(tiny.build_tokenizer("bytelevel"))
+
+
+def test_the_tokens_are_those_of_the_word_and_of_what_touches_it(tokenizer):
+    tokens = WordTokens(tokenizer, Place("x", " (", "'s ", "x")).of({"Tokyo"})["Tokyo"]
+    assert tokenizer.pieces(["x (Tokyo's x"])[0] == tokenizer.pieces(["x"])[0] + tokens + tokenizer.pieces([" x"])[0]
+
+
+def test_a_word_is_tokenised_once(tokenizer):
+    tokens = WordTokens(tokenizer, Place("x", " ", " ", "x"))
+    tokenizer.texts.clear()
+    first = tokens.of({"Tokyo", "Japan"})["Japan"]
+    assert sorted(tokenizer.texts) == ["x Japan x", "x Tokyo x"]
+    assert tokens.of({"Japan"})["Japan"] == first
+    tokens.of({"Paris", "Japan"})
+    assert tokenizer.texts[2:] == ["x Paris x"]
+
+
+def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer, monkeypatch):
+    monkeypatch.setattr(word_tokens, "_MOST_WORDS", 100)
+    tokens = WordTokens(tokenizer, Place("", "", " ", "x"))
+    given = tokens.of({"Tokyo"})
+    for start in range(0, 1000, 40):
+        words = {f"w{number}" for number in range(start, start + 40)}
+        assert words <= tokens.of(words).keys()
+        assert len(tokens.of(words)) <= 100
+    assert "Tokyo" in given
+    many = {f"w{number}" for number in range(300)}
+    assert many <= tokens.of(many).keys()  # more at once than are kept
