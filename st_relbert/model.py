@@ -119,7 +119,7 @@ class RelBERT(SentenceTransformer):
         return is_flat_pair(inputs) or super().is_singular_input(inputs)
 
     def encode(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Embed pairs of words.
+        """Embed pairs of words; one that is given several times is embedded once.
 
         Args:
             inputs: A pair, or a list, array or ``datasets`` column of pairs.
@@ -140,7 +140,12 @@ class RelBERT(SentenceTransformer):
         if not pairs:
             # The right shape, type and device in every output format: those of one pair, without it.
             return super().encode([("head", "tail")], *args, **kwargs)[:0]
-        return super().encode(pairs, *args, **kwargs)
+        rows = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
+        if len(rows) == len(pairs):
+            return super().encode(pairs, *args, **kwargs)
+        vectors = super().encode(list(rows), *args, **kwargs)
+        places = [rows[pair] for pair in pairs]
+        return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
 
     def save(self, path: str, *args: Any, **kwargs: Any) -> None:
         """Save the model in the portable layout; see :func:`st_relbert.checkpoints.portable_modules`.

@@ -57,6 +57,37 @@ def test_two_pairs_are_a_batch_of_two(model):
     assert model.encode(PAIRS[:2]).shape == (2, 16)
 
 
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"convert_to_tensor": True},
+        {"convert_to_numpy": False},
+        {"precision": "int8"},
+        {"precision": "ubinary"},
+        {"normalize_embeddings": True, "truncate_dim": 8},
+        {"output_value": "token_embeddings"},
+        {"output_value": None},
+    ],
+)
+def test_a_repeated_pair_is_embedded_once_in_every_kind_of_output(model, kwargs, monkeypatch):
+    expected = model.encode(PAIRS, **kwargs)
+    seen = []
+    preprocess = model[0].preprocess
+    monkeypatch.setattr(model[0], "preprocess", lambda pairs, **kw: seen.extend(pairs) or preprocess(pairs, **kw))
+    order = [2, 0, 0, 1, 2, 2, 1]
+    vectors = model.encode([PAIRS[index] for index in order], **kwargs)
+    assert sorted(seen) == sorted(PAIRS)
+    assert type(vectors) is type(expected) and len(vectors) == len(order)
+    for vector, index in zip(vectors, order, strict=True):
+        if isinstance(vector, dict):
+            vector, wanted = vector["sentence_embedding"], expected[index]["sentence_embedding"]
+        else:
+            wanted = expected[index]
+        assert vector.dtype == wanted.dtype
+        np.testing.assert_array_equal(vector, wanted)
+
+
 @pytest.mark.parametrize("empty", [[], (), np.empty((0, 2), dtype=object)])
 def test_no_pairs_give_no_rows(model, empty):
     assert model.encode(empty).shape == (0, 16)
