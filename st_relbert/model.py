@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import fullname
 from torch import nn
@@ -20,6 +21,7 @@ from st_relbert.checkpoints import (
     saved_module_types,
     write_adapter_relbert_config,
 )
+from st_relbert.half_precision import computes_in_bfloat16
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Aggregation, Reduction
@@ -40,6 +42,9 @@ class RelBERT(SentenceTransformer):
         pooling: ``"average_no_mask"``, ``"average"`` or ``"mask"``; see
             :class:`~st_relbert.modules.RelationPooling`. None: the checkpoint's own, or ``"average_no_mask"``.
         reduction: ``"mean"`` or ``"sum"``. None: ``"mean"``.
+        fast: Embed in bfloat16 where the device computes in it, about three times as fast on such a CPU; elsewhere
+            it changes nothing. Vectors are float32 still, at a cosine of more than 0.9999 to the exact ones. The
+            weights stay as they are, and so does training.
         **kwargs: See :class:`~sentence_transformers.SentenceTransformer`.
 
     Raises:
@@ -66,8 +71,10 @@ class RelBERT(SentenceTransformer):
         template: str | None = None,
         pooling: Aggregation | None = None,
         reduction: Reduction | None = None,
+        fast: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.fast = fast
         self._requested: dict[str, Any] = {"template": template, "pooling": pooling, "reduction": reduction}
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
         if name is not None and os.path.exists(name):
@@ -135,17 +142,30 @@ class RelBERT(SentenceTransformer):
         """
         # Checked here as well as in the first module: only here the error can name the place in the whole input.
         if self.is_singular_input(inputs):
-            return super().encode(as_pair(inputs, "the input"), *args, **kwargs)
+            return self._encode(as_pair(inputs, "the input"), *args, **kwargs)
         pairs = as_pairs(inputs)
         if not pairs:
             # The right shape, type and device in every output format: those of one pair, without it.
-            return super().encode([("head", "tail")], *args, **kwargs)[:0]
+            return self._encode([("head", "tail")], *args, **kwargs)[:0]
         rows = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
         if len(rows) == len(pairs):
-            return super().encode(pairs, *args, **kwargs)
-        vectors = super().encode(list(rows), *args, **kwargs)
+            return self._encode(pairs, *args, **kwargs)
+        vectors = self._encode(list(rows), *args, **kwargs)
         places = [rows[pair] for pair in pairs]
         return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
+
+    def _encode(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        device = kwargs.get("device") or self.device
+        # With several devices each worker process comes here with its own.
+        device = self.device if isinstance(device, list) else torch.device(device)
+        fast = self.fast and computes_in_bfloat16(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+            return super().encode(inputs, *args, **kwargs)
+
+    def _input_length(self, sample: Any) -> int:  # type: ignore[override]  # theirs is static, and asked as a method
+        """Batches are made of prompts of one length in tokens: with characters, a fifth of a batch is padding."""
+        prompt = self[0]  # the plain module, while a model card is written
+        return prompt.prompt_length(sample) if isinstance(prompt, PromptTemplate) else super()._input_length(sample)
 
     def save(self, path: str, *args: Any, **kwargs: Any) -> None:
         """Save the model in the portable layout; see :func:`st_relbert.checkpoints.portable_modules`.

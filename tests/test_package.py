@@ -29,7 +29,7 @@ LAYERS = [
     {"losses", "model"},
     {"checkpoints", "model_card"},
     {"modules"},
-    {"templates", "sources", "files", "extras", "pair_files"},
+    {"templates", "sources", "files", "extras", "pair_files", "half_precision"},
     {"pairs", "labels"},
 ]
 

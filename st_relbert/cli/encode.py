@@ -23,6 +23,9 @@ def add_parser(commands: Any) -> None:
         "--columns", nargs=2, default=["head", "tail"], metavar=("HEAD", "TAIL"), help="names of the two columns"
     )
     parser.add_argument("--batch-size", type=int, default=64, help="pairs embedded at a time")
+    parser.add_argument(
+        "--fast", action="store_true", help="bfloat16 where the processor computes in it: faster, almost as exact"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what is at the output")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run)
@@ -43,7 +46,6 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"The output is {args.output!r}, expected a name that ends in .parquet.")
     check_output(args.output, args.overwrite)
     open_pairs(args.pairs, args.columns)
-    count = encode_file(
-        RelBERT(args.model), args.pairs, args.output, args.columns, args.batch_size, show_progress_bar=not args.quiet
-    )
+    model = RelBERT(args.model, fast=args.fast)
+    count = encode_file(model, args.pairs, args.output, args.columns, args.batch_size, show_progress_bar=not args.quiet)
     sys.stdout.write(f"Saved {count:,} vectors to {args.output}\n")

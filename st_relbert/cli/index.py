@@ -63,6 +63,11 @@ def _add_build(actions: Any) -> None:
             action.add_argument("--template", help="prompt template, for an encoder that RelBERT has not trained")
             action.add_argument("--pooling", help="pooling, for an encoder that RelBERT has not trained")
             action.add_argument("--output", required=True, help="folder for the index")
+            action.add_argument(
+                "--fast",
+                action="store_true",
+                help="bfloat16 where the processor computes in it: faster, almost as exact",
+            )
             action.add_argument("--overwrite", action="store_true", help="replace an index that is there")
         action.set_defaults(run=run)
 
@@ -114,7 +119,7 @@ def _build(args: argparse.Namespace) -> None:
     from st_relbert.search import RelationIndex, open_pair_source
 
     source = open_pair_source(args.pairs, args.columns)
-    model: Any = RelBERT(args.model, template=args.template, pooling=args.pooling)
+    model: Any = RelBERT(args.model, template=args.template, pooling=args.pooling, fast=args.fast)
     index = RelationIndex.create(args.output, model, source.columns, args.overwrite)
     index.add(source.rows, args.batch_size, show_progress_bar=not args.quiet, total=source.total)
     _print_state(index)

@@ -104,6 +104,11 @@ class PromptAssembler:
             prompts.append(prompt)
         return prompts
 
+    def length(self, pair: Pair) -> int:
+        """The number of tokens of a pair's prompt."""
+        words = sum(len(slot.tokens.of({pair[slot.word]})[pair[slot.word]]) for slot in self._slots)
+        return words + sum(map(len, self._constants))
+
 
 def _place(tokenizer: PromptTokenizer, text: str, start: int, stop: int, end: str) -> Place:
     """What surrounds a slot; any text beyond the blanks will do there, but for a special token, which may eat them."""

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from st_relbert.modules.prompt_assembler import PromptAssembler
 from st_relbert.modules.prompt_tokenizer import PromptTokenizer
 from st_relbert.pairs import Pair, as_pairs
-from st_relbert.templates import DEFAULT_TEMPLATE, PLACEHOLDERS, Template
+from st_relbert.templates import DEFAULT_TEMPLATE, MASK, PLACEHOLDERS, Template
 
 
 class PromptTemplate(Transformer):
@@ -123,6 +123,10 @@ class PromptTemplate(Transformer):
                 ids if len(ids) <= limit else self._cut(pair, limit) for pair, ids in zip(pairs, token_ids, strict=True)
             ]
         return {**self._pad(token_ids), "modality": "text"}
+
+    def prompt_length(self, pair: Pair) -> int:
+        """The length of a pair's prompt, to sort by: in tokens, or characters where only the whole can be tokenised."""
+        return self._assembler.length(pair) if self._assembler else len(self._template.render([pair], MASK)[0])
 
     def _tokenize(self, pairs: list[Pair]) -> list[list[int]]:
         return self._assembler(pairs) if self._assembler else [encoding.ids for encoding in self._encode(pairs)]
