@@ -47,14 +47,19 @@ def open_pairs(path: str, columns: Sequence[str]) -> Any:
     return source
 
 
-def read_batches(source: Any, path: str) -> Iterator[Any]:
+def read_batches(source: Any, path: str, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """The rows of an open file as record batches.
+
+    Args:
+        source: The file.
+        path: Its name, for errors.
+        columns: The columns to read; None: all.
 
     Raises:
         ValueError: If a part of the file cannot be read.
     """
     try:
-        yield from source.to_batches(batch_size=_CHUNK)
+        yield from source.to_batches(columns=columns and list(columns), batch_size=_CHUNK)
     except pa.ArrowException as error:
         raise ValueError(f"Cannot read {path!r}: {error}") from error
 

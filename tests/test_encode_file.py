@@ -97,3 +97,68 @@ def test_a_file_without_rows_gives_one_without_rows(model, tmp_path):
     output = str(tmp_path / "out.parquet")
     assert encode_file.encode_file(model, write(tmp_path, ".csv", []), output, show_progress_bar=False) == 0
     assert pa.parquet.read_table(output).num_rows == 0
+
+
+def cut_short(model, path, output, after):
+    """Encode until some calls of the model are done; then Ctrl-C."""
+    encode, calls = model.encode, []
+
+    def encode_or_stop(pairs, **kwargs):
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        calls.append(pairs)
+        return encode(pairs, **kwargs)
+
+    model.encode = encode_or_stop
+    with pytest.raises(KeyboardInterrupt):
+        encode_file.encode_file(model, path, output, show_progress_bar=False)
+    del model.encode
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_an_interrupted_encoding_goes_on(model, tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(pair_files, "_CHUNK", 7)
+    monkeypatch.setattr(encode_file, "_BLOCK", 10)  # two chunks
+    pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
+    path, output = write(tmp_path, suffix, pairs), str(tmp_path / "out.parquet")
+    cut_short(model, path, output, after=5)
+    assert not os.path.exists(output)
+    encoded = []
+    encode = model.encode
+    model.encode = lambda pairs, **kwargs: encoded.extend(pairs) or encode(pairs, **kwargs)
+    assert encode_file.encode_file(model, path, output, show_progress_bar=False) == 50
+    assert encoded == pairs[28:]  # the fifth chunk was not in a block yet
+    table = pa.parquet.read_table(output)
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == pairs
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), encode(pairs), atol=1e-6)
+    assert sorted(os.listdir(tmp_path)) == ["out.parquet", os.path.basename(path)]
+
+
+def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(pair_files, "_CHUNK", 2)
+    monkeypatch.setattr(encode_file, "_BLOCK", 2)
+    path, output = write(tmp_path, ".csv"), str(tmp_path / "out.parquet")
+    cut_short(model, path, output, after=2)
+    other = RelBERT(encoders["wordpiece"], template="a")
+    with pytest.raises(ValueError, match=r"out.parquet.partial' holds a part .* made with another model .*delete"):
+        encode_file.encode_file(other, path, output, show_progress_bar=False)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("finger,hand,6\n")
+    with pytest.raises(ValueError, match="made with another file"):
+        encode_file.encode_file(model, path, output, show_progress_bar=False)
+
+
+def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
+    """No block is kept: each table lives only while it is written."""
+    monkeypatch.setattr(pair_files, "_CHUNK", 5)
+    monkeypatch.setattr(encode_file, "_BLOCK", 5)
+    rows = []
+    write_table = pa.parquet.write_table
+    monkeypatch.setattr(
+        pa.parquet, "write_table", lambda table, *args: rows.append(len(table)) or write_table(table, *args)
+    )
+    pairs = [(f"word {index}", "x") for index in range(33)]
+    output = str(tmp_path / "out.parquet")
+    encode_file.encode_file(model, write(tmp_path, ".jsonl", pairs), output, show_progress_bar=False)
+    assert sum(rows) == 33 and max(rows) <= 10
+    assert pa.parquet.ParquetFile(output).num_row_groups == len(rows)

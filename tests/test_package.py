@@ -27,9 +27,10 @@ LAYERS = [
     {"training", "search"},
     {"evaluation", "encode_file"},
     {"losses", "model"},
-    {"checkpoints", "model_card"},
+    {"checkpoints", "model_card", "model_identity"},
     {"modules"},
-    {"templates", "sources", "files", "extras", "pair_files", "half_precision"},
+    {"templates", "sources", "extras", "pair_files", "vector_blocks", "half_precision"},
+    {"files"},
     {"pairs", "labels"},
 ]
 

@@ -13,7 +13,7 @@ def add_parser(commands: Any) -> None:
         "encode",
         help="embed the pairs of a file",
         description="Embed the pairs of a CSV, TSV, JSON Lines or Parquet file; all columns are kept, and a column "
-        "'vector' is added.",
+        "'vector' is added. After an interruption the same command goes on where it stopped.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("model", help="a saved model or a published checkpoint: hub id or folder")
@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
 
     Raises:
         ValueError: If the model, the pairs or the output are unusable.
+        KeyboardInterrupt: If it was stopped with Ctrl-C.
     """
     from st_relbert import RelBERT
     from st_relbert.encode_file import encode_file

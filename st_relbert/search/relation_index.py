@@ -14,10 +14,10 @@ from tqdm.auto import tqdm
 
 from st_relbert.evaluation.pair_vectors import PairVectors
 from st_relbert.model import RelBERT
+from st_relbert.model_identity import ModelIdentity
 from st_relbert.pairs import Pair, as_pairs, is_flat_pair
 from st_relbert.search.filters import Where, as_sql
 from st_relbert.search.hit import Hit
-from st_relbert.search.model_identity import ModelIdentity
 from st_relbert.search.pair_store import ANN_FROM, PairStore, StoreState
 from st_relbert.search.rows import RESERVED, Row, as_rows, as_table, chunks, schema_of
 

@@ -140,6 +140,20 @@ def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, capsys):
     assert "held_out_pairs" in capsys.readouterr().out
 
 
+def test_an_interrupted_encode_says_how_to_go_on(model, tmp_path, capsys, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RelBERT, "encode", interrupted)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("head,tail\nTokyo,Japan\n")
+    output = str(tmp_path / "vectors.parquet")
+    assert main(["encode", model, str(pairs), "--output", output, "--quiet"]) == 130
+    assert capsys.readouterr().err.endswith("Interrupted. The same command goes on from where it stopped.\n")
+    monkeypatch.undo()
+    assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast"]) == 0
+
+
 def test_encode_writes_the_vectors_of_the_library(model, tmp_path, capsys):
     import pyarrow.parquet
 
