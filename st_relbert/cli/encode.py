@@ -48,5 +48,9 @@ def run(args: argparse.Namespace) -> None:
     check_output(args.output, args.overwrite)
     open_pairs(args.pairs, args.columns)
     model = RelBERT(args.model, fast=args.fast)
-    count = encode_file(model, args.pairs, args.output, args.columns, args.batch_size, show_progress_bar=not args.quiet)
+    bar = not args.quiet
+    try:
+        count = encode_file(model, args.pairs, args.output, args.columns, args.batch_size, show_progress_bar=bar)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("Interrupted. The same command goes on from where it stopped.") from interrupt
     sys.stdout.write(f"Saved {count:,} vectors to {args.output}\n")
