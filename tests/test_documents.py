@@ -1,0 +1,35 @@
+"""The code of README and docs runs as it stands, one block after the other, beside models in folders of these names."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from st_relbert import RelBERT
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# The names that the pages load, and the tiny encoder that stands in for each.
+MODELS = {"relbert-nce": "wordpiece", "bert-base-cased": "wordpiece", "relbert/relbert-roberta-large": "bytelevel"}
+
+
+def python_of(page):
+    """The page with everything blanked that is not Python, so that line numbers stay."""
+    lines, inside = [], False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        fence = re.fullmatch(r"\s*```(\w*)", line)
+        if fence:
+            inside = fence[1] == "python"
+        lines.append(line if inside and not fence else "")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_of(page).strip()], ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(encoders, page, tmp_path, monkeypatch):
+    for name, kind in MODELS.items():
+        RelBERT(encoders[kind], template="short").save_pretrained(str(tmp_path / name), create_model_card=False)
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / f"{page.stem}.py"
+    script.write_text(python_of(page), encoding="utf-8")
+    runpy.run_path(str(script))
