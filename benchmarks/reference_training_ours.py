@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from datasets import Dataset
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.base.sampler import DefaultBatchSampler
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from st_relbert import RelBERT
 from st_relbert.losses import InfoNCELoss
@@ -49,8 +50,24 @@ class RepeatsAsNegatives(InfoNCELoss):
         return super().compute_loss_from_embeddings(embeddings, labels, None)
 
 
+class Clock(TrainerCallback):
+    """Notes when each step ends."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        """Note the time."""
+        self.times.append(time.perf_counter())
+
+
 def train(
-    batches: list[dict[str, Any]], encoder: str, folder: Path, loss_class: type[InfoNCELoss], settings: dict[str, Any]
+    batches: list[dict[str, Any]],
+    encoder: str,
+    folder: Path,
+    loss_class: type[InfoNCELoss],
+    settings: dict[str, Any],
+    bf16: bool = False,
 ) -> list[dict[str, float]]:
     """Train on recorded batches, one a step.
 
@@ -60,9 +77,10 @@ def train(
         folder: For what the trainer writes.
         loss_class: InfoNCELoss or a subclass.
         settings: The arguments of the reference's ``Trainer``.
+        bf16: Train in bfloat16.
 
     Returns:
-        For each step its ``loss``.
+        For each step its ``loss`` and the ``time`` at its end.
     """
     model = RelBERT(encoder, template=settings["template"], pooling=settings["aggregation_mode"], device="cpu")
     model.max_seq_length = settings["max_length"]
@@ -72,14 +90,16 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / warmup))
     trainer = SentenceTransformerTrainer(
         model=model,
-        args=arguments(folder, [len(row["positives"] + row["negatives"]) for row in batches]),
+        args=arguments(folder, [len(row["positives"] + row["negatives"]) for row in batches], bf16),
         train_dataset=dataset_of(batches),
         loss=loss_class(model, settings["loss_function_config"]["temperature"], reduction="sum", anchors="first"),
         optimizers=(optimizer, schedule),
+        callbacks=[clock := Clock()],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    return [{"loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return [{"loss": loss, "time": end} for loss, end in zip(losses, clock.times, strict=True)]
 
 
 def dataset_of(batches: list[dict[str, Any]]) -> Dataset:
@@ -92,7 +112,7 @@ def dataset_of(batches: list[dict[str, Any]]) -> Dataset:
     return Dataset.from_dict(rows)
 
 
-def arguments(folder: Path, sizes: list[int]) -> SentenceTransformerTrainingArguments:
+def arguments(folder: Path, sizes: list[int], bf16: bool) -> SentenceTransformerTrainingArguments:
     """The trainer's arguments: a step for each batch, nothing saved."""
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
@@ -100,6 +120,7 @@ def arguments(folder: Path, sizes: list[int]) -> SentenceTransformerTrainingArgu
         max_grad_norm=0,  # the reference does not clip
         batch_sampler=partial(RecordedBatches, sizes=sizes),
         use_cpu=True,
+        bf16=bf16,
         dataloader_pin_memory=False,
         logging_steps=1,
         save_strategy="no",

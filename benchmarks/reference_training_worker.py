@@ -9,6 +9,7 @@ import builtins
 import importlib.metadata
 import json
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ class Recorder:
                 "positives": positives,
                 "negatives": negatives,
                 "loss": loss.item(),
+                "time": time.perf_counter(),
             }
         )
         return loss

