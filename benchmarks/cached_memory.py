@@ -6,15 +6,11 @@ python benchmarks/cached_memory.py --output benchmarks/results/cached_memory.jso
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 
 CASES = [("plain", 256), ("plain", 512), ("cached", 256), ("cached", 1024), ("cached", 4096)]
@@ -54,6 +50,8 @@ def main() -> None:
     if args.case:
         sys.stdout.write(json.dumps(run_step(args.case[0], int(args.case[1]))))
         return
+    from common import provenance
+
     rows = []
     for kind, size in CASES:
         command = [sys.executable, __file__, "--case", kind, str(size)]
@@ -62,9 +60,7 @@ def main() -> None:
         rows.append(row)
         sys.stdout.write(f"{row}\n")
     result = {
-        "date": str(datetime.now(tz=timezone.utc).date()),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
-        "versions": {name: importlib.metadata.version(name) for name in ("sentence-transformers", "torch")},
+        **provenance(("sentence-transformers", "torch")),
         "mini_batch_size": MINI_BATCH,
         "rows": rows,
     }

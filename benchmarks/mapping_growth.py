@@ -6,20 +6,17 @@ ST_RELBERT_DATA=... python benchmarks/mapping_growth.py --output benchmarks/resu
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import math
-import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import provenance
 
 SIZES = range(5, 13)
 WALKED_UP_TO = 9
@@ -115,11 +112,7 @@ def main() -> None:
         rows.append(measure(size, problems))
         sys.stdout.write(f"{rows[-1]}\n")
     result = {
-        "date": str(datetime.now(tz=timezone.utc).date()),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPU cores",
-        "versions": {
-            name: importlib.metadata.version(name) for name in ("sentence-transformers", "torch", "numpy", "scipy")
-        },
+        **provenance(("sentence-transformers", "torch", "numpy", "scipy")),
         "encoder": "all-MiniLM-L6-v2, untrained for relations, template a, summed",
         "problems_per_size": PROBLEMS,
         "repeats": REPEATS,

@@ -71,7 +71,7 @@ def encoded(model: str, pairs: list[tuple[str, str]], work: Path) -> tuple[np.nd
                 pa.table(dict(zip(("head", "tail"), zip(*pairs, strict=True), strict=True))), source
             )
         one = work / "one.jsonl"
-        one.write_text('{"head": "Tokyo", "tail": "Japan"}')
+        one.write_text('{"head": "Tokyo", "tail": "Japan"}\n')
         few = run_encode(model, one, work / "one.parquet")
         cost = {"rows": len(pairs), **run_encode(model, source, output), "peak_mib_of_one_pair": few["peak_mib"]}
     flat = pyarrow.parquet.read_table(output, columns=["vector"])["vector"].combine_chunks().flatten()
