@@ -13,7 +13,7 @@ relbert.lm.internet_connection = lambda: False  # it would ask a search engine
 
 
 def main() -> None:
-    """Encode all pairs, then measure what is left: the cached vectors are read, similarities computed, orders walked."""
+    """Encode all pairs, then measure the rest: vectors are read back, similarities computed, orders walked."""
     encoder, problems, output = json.load(sys.stdin)
     reference.load_dataset = lambda name: {"test": problems}
     with tempfile.TemporaryDirectory() as folder:

@@ -9,9 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.dataset
+import pyarrow.json
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 _CHUNK = 8192  # rows held at a time
+_SMALL = 2**20  # bytes
 
 
 def open_pairs(path: str, columns: Sequence[str]) -> Any:
@@ -33,7 +35,11 @@ def open_pairs(path: str, columns: Sequence[str]) -> Any:
     if not os.path.isfile(path):
         raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
     try:
-        source = pa.dataset.dataset(path, format=_format(suffix, columns))
+        if suffix == ".jsonl" and os.path.getsize(path) < _SMALL:
+            # Read whole: Arrow's scanner loses the words of a single row whose line does not end.
+            source = pa.dataset.dataset(pa.json.read_json(path))
+        else:
+            source = pa.dataset.dataset(path, format=_format(suffix, columns))
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"Cannot read {path!r}: {error}") from error
     missing = [name for name in columns if name not in source.schema.names]

@@ -51,6 +51,22 @@ def test_files_of_other_systems_are_read(model, tmp_path):
     assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_one_json_line_may_end_or_not(model, tmp_path, end):
+    (tmp_path / "x.jsonl").write_text('{"head": "Tokyo", "tail": "Japan"}' + end, newline="")
+    output = str(tmp_path / "out.parquet")
+    encode_file.encode_file(model, str(tmp_path / "x.jsonl"), output, show_progress_bar=False)
+    assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
+
+
+@pytest.mark.parametrize("small", [0, 2**20])
+def test_json_lines_of_any_size_are_read_alike(model, tmp_path, monkeypatch, small):
+    monkeypatch.setattr(pair_files, "_SMALL", small)
+    source = pair_files.open_pairs(write(tmp_path, ".jsonl"), ("head", "tail"))
+    batches = list(pair_files.read_batches(source, "x", ("head", "tail")))
+    assert [tuple(row.values()) for batch in batches for row in batch.to_pylist()] == PAIRS
+
+
 def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch):
     monkeypatch.setattr(pair_files, "_CHUNK", 7)
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
