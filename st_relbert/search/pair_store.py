@@ -18,8 +18,11 @@ from st_relbert.extras import import_extra
 from st_relbert.search.filters import literal
 
 TABLE = "pairs"
-# From so many rows on, comparing with all of them takes longer than an approximate index does.
-ANN_FROM = 100_000
+# From so many rows on, comparing with all of them takes several times as long as an approximate index does
+# (benchmarks/search_growth.py).
+ANN_FROM = 20_000
+_PROBES = 20  # parts of the index that are searched at least, of some 8,000 rows each
+_REFINE = 10  # times as many candidates as wanted are compared by their whole vectors
 
 
 class StoreState(NamedTuple):
@@ -124,7 +127,11 @@ class PairStore:
     ) -> tuple[list[dict[str, Any]], NDArray[np.float32]]:
         """The rows nearest to a vector by cosine, best first: their columns but for the vector, and the cosines."""
         query = self._table.search(vector).distance_type("cosine").limit(k)
-        query = query.bypass_vector_index() if exact else query.nprobes(20).refine_factor(4)
+        if exact:
+            query = query.bypass_vector_index()
+        else:
+            # More parts, where a filter leaves too few rows in the nearest.
+            query = query.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
         if condition is not None:
             query = query.where(condition, prefilter=True)
         columns = [name for name in self.schema.names if name != "vector"]
@@ -194,4 +201,5 @@ def _connect(path: Path) -> Any:
 
 
 def _ann_config() -> Any:
-    return import_extra("lancedb.index", "search").HnswSq(distance_type="cosine")
+    # One bit a dimension, in parts: built in seconds, and the candidates are compared by their whole vectors anyway.
+    return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine")

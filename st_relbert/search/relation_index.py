@@ -30,7 +30,7 @@ class RelationIndex:
     """Word pairs on disk, found again by their relation.
 
     A row is a pair, the relation it is labelled with (if any), the values of further columns, and the pair's vector,
-    scaled to length 1. Below 100,000 rows a search compares the query with all of them; from there :meth:`add` builds
+    scaled to length 1. Below 20,000 rows a search compares the query with all of them; from there :meth:`add` builds
     an approximate index, and :attr:`state` says so. The folder is a LanceDB database, which other programs can read.
 
     Use :meth:`create` and :meth:`open`.
@@ -269,7 +269,7 @@ class RelationIndex:
         return self._store.delete(condition)
 
     def optimize(self) -> None:
-        """Merge small files, remove old versions, and from 100,000 rows on build or extend the approximate index."""
+        """Merge small files, remove old versions, and from 20,000 rows on build or extend the approximate index."""
         self._store.optimize()
 
     def _encoded(self, rows: list[Row], batch_size: int) -> Any:

@@ -300,3 +300,19 @@ def test_a_large_index_is_searched_approximately(model, tmp_path, monkeypatch):
     before = json.loads(index.identity.as_json())
     assert json.loads(RelationIndex.open(index.path).identity.as_json()) == before
     assert store_module.ANN_FROM == 2000
+
+
+def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path, monkeypatch):
+    """The few rows that it leaves may be in other parts of the index than those nearest to the query."""
+    lancedb_index = pytest.importorskip("lancedb.index")
+    for module in ("pair_store", "relation_index"):
+        monkeypatch.setattr(f"st_relbert.search.{module}.ANN_FROM", 1500)
+    many_parts = lancedb_index.IvfRq(distance_type="cosine", num_partitions=64)
+    monkeypatch.setattr("st_relbert.search.pair_store._ann_config", lambda: many_parts)
+    index = RelationIndex.create(tmp_path / "idx", model)
+    rows = [{"head": f"head{i}", "tail": f"tail{i * 7 % 1000}", "relation": f"r{i % 300}"} for i in range(1500)]
+    index.add(rows)
+    assert not index.state.exact
+    for label in ("r0", "r17", "r170"):
+        hits = index.search(("head5", "tail5"), k=5, where={"relation": label})
+        assert sorted(pairs_of(hits)) == sorted((row["head"], row["tail"]) for row in rows if row["relation"] == label)
