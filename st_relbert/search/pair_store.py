@@ -22,7 +22,7 @@ TABLE = "pairs"
 # (benchmarks/search_growth.py).
 ANN_FROM = 20_000
 _PROBES = 20  # parts of the index that are searched at least, of some 8,000 rows each
-_REFINE = 10  # times as many candidates as wanted are compared by their whole vectors
+_REFINE = 4  # times as many candidates as wanted are compared by their whole vectors
 
 
 class StoreState(NamedTuple):
@@ -201,5 +201,5 @@ def _connect(path: Path) -> Any:
 
 
 def _ann_config() -> Any:
-    # One bit a dimension, in parts: built in seconds, and the candidates are compared by their whole vectors anyway.
-    return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine")
+    # Parts of vectors at 4 bits a dimension: built in seconds, and enough bits for vectors of few dimensions too.
+    return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine", num_bits=4)

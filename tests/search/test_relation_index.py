@@ -278,8 +278,9 @@ def test_a_model_that_gives_no_usable_vector(index, model, monkeypatch):
     assert len(index) == 8
 
 
-def test_a_large_index_is_searched_approximately(model, tmp_path, monkeypatch):
+def test_a_large_index_is_searched_approximately(encoders, tmp_path, monkeypatch):
     """Built by add, reported, and right: here against the exact search, new rows included."""
+    model = RelBERT(encoders["bytelevel"], template="short")  # it knows all these words apart
     for module in ("pair_store", "relation_index"):
         monkeypatch.setattr(f"st_relbert.search.{module}.ANN_FROM", 2000)
     index = RelationIndex.create(tmp_path / "idx", model)
