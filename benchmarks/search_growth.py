@@ -62,10 +62,9 @@ def random_pairs(count: int) -> list[tuple[str, str]]:
 
 
 def encoded(model: str, pairs: list[tuple[str, str]], work: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """Unit vectors ``(pairs, d)``, and what encoding them took; nothing, where they were there already."""
-    source, output = work / "pairs.parquet", work / "vectors.parquet"
-    cost: dict[str, Any] = {}
-    if not output.exists():
+    """Unit vectors ``(pairs, d)``, and what encoding them took."""
+    source, output, cost_file = work / "pairs.parquet", work / "vectors.parquet", work / "cost.json"
+    if not cost_file.exists():
         if not source.exists():  # written once: an encoding goes on only with the very file it was begun with
             pyarrow.parquet.write_table(
                 pa.table(dict(zip(("head", "tail"), zip(*pairs, strict=True), strict=True))), source
@@ -74,9 +73,10 @@ def encoded(model: str, pairs: list[tuple[str, str]], work: Path) -> tuple[np.nd
         one.write_text('{"head": "Tokyo", "tail": "Japan"}\n')
         few = run_encode(model, one, work / "one.parquet")
         cost = {"rows": len(pairs), **run_encode(model, source, output), "peak_mib_of_one_pair": few["peak_mib"]}
+        cost_file.write_text(json.dumps(cost), encoding="utf-8")
     flat = pyarrow.parquet.read_table(output, columns=["vector"])["vector"].combine_chunks().flatten()
     vectors = flat.to_numpy().reshape(len(pairs), -1)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), cost
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), json.loads(cost_file.read_text(encoding="utf-8"))
 
 
 def run_encode(model: str, source: Path, output: Path) -> dict[str, Any]:
