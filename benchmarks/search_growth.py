@@ -161,13 +161,18 @@ ENGINES = {
 
 
 def measure(
-    model: RelBERT, pairs: list[tuple[str, str]], vectors: np.ndarray, queries: np.ndarray, folder: Path
+    names: list[str],
+    model: RelBERT,
+    pairs: list[tuple[str, str]],
+    vectors: np.ndarray,
+    queries: np.ndarray,
+    folder: Path,
 ) -> list[dict[str, Any]]:
     """A row for each engine; the engines take turns at each query."""
     engines, rows = {}, {}
-    for name, build in ENGINES.items():
+    for name in names:
         started = time.perf_counter()
-        engines[name] = build(model, pairs, vectors, folder / name)
+        engines[name] = ENGINES[name](model, pairs, vectors, folder / name)
         seconds = time.perf_counter() - started
         size = sum(file.stat().st_size for file in (folder / name).rglob("*") if file.is_file())
         rows[name] = {
@@ -197,6 +202,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="folder of a trained model")
     parser.add_argument("--work", type=Path, required=True, help="folder to keep the vectors in")
     parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="the exact one is needed")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -208,10 +214,10 @@ def main() -> None:
     for size in args.sizes:
         folder = Path(tempfile.mkdtemp(dir=args.work))
         try:
-            rows += measure(model, pairs[:size], np.array(vectors[:size]), queries, folder)
+            rows += measure(args.engines, model, pairs[:size], np.array(vectors[:size]), queries, folder)
         finally:
             shutil.rmtree(folder)
-        for row in rows[-len(ENGINES) :]:
+        for row in rows[-len(args.engines) :]:
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()
     result = {

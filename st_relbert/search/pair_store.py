@@ -21,7 +21,7 @@ TABLE = "pairs"
 # From so many rows on, comparing with all of them takes several times as long as an approximate index does
 # (benchmarks/search_growth.py).
 ANN_FROM = 20_000
-_PROBES = 20  # parts of the index that are searched at least, of some 8,000 rows each
+_PROBES = 40  # parts of the index that are searched, of some 8,000 rows each
 _REFINE = 4  # times as many candidates as wanted are compared by their whole vectors
 
 
@@ -127,13 +127,10 @@ class PairStore:
     ) -> tuple[list[dict[str, Any]], NDArray[np.float32]]:
         """The rows nearest to a vector by cosine, best first: their columns but for the vector, and the cosines."""
         query = self._table.search(vector).distance_type("cosine").limit(k)
-        if exact:
-            query = query.bypass_vector_index()
-        else:
-            # More parts, where a filter leaves too few rows in the nearest.
-            query = query.minimum_nprobes(_PROBES).maximum_nprobes(0).refine_factor(_REFINE)
+        query = query.bypass_vector_index() if exact else query.nprobes(_PROBES).refine_factor(_REFINE)
         if condition is not None:
-            query = query.where(condition, prefilter=True)
+            # In all parts, if need be: it may leave too few rows in the nearest.
+            query = query.where(condition, prefilter=True).maximum_nprobes(0)
         columns = [name for name in self.schema.names if name != "vector"]
         with self._conditions():
             found = query.select([*columns, "_distance"]).to_arrow()
