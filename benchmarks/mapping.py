@@ -23,6 +23,7 @@ from st_relbert import RelBERT
 from st_relbert.evaluation import RelationMappingEvaluator
 from st_relbert.evaluation.encode_cache import EncodeCache
 from st_relbert.sources import read_records
+from st_relbert.templates import NAMED_TEMPLATES
 
 PACKAGES = ("st-relbert", "numpy", "scipy", "torch")
 ROUNDS = 5
@@ -43,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         python = args.reference_python or make_reference(Path(name) / "venv")
         output = Path(name) / "reference.json"
-        message = json.dumps([encoder, problems, str(output)])
+        message = json.dumps([encoder, NAMED_TEMPLATES["a"], problems, str(output)])
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
         worker = str(Path(__file__).with_name("mapping_reference.py"))
         subprocess.run([python, worker], input=message, text=True, check=True, env=environment)

@@ -14,7 +14,8 @@ relbert.lm.internet_connection = lambda: False  # it would ask a search engine
 
 def main() -> None:
     """Encode all pairs, then measure the rest: vectors are read back, similarities computed, orders walked."""
-    encoder, problems, output = json.load(sys.stdin)
+    encoder, template, problems, output = json.load(sys.stdin)
+    reference.RelBERT = lambda name: relbert.lm.RelBERT(name, max_length=64, template=template)
     reference.load_dataset = lambda name: {"test": problems}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -105,9 +105,7 @@ class Watch(TrainerCallback):
 
 
 class WatchedRun(TrainingRun):
-    """A training run that is watched."""
-
-    watch: Watch
+    """A training run that is watched, by the callback ``watch``."""
 
     def _callbacks(self, show_progress_bar: bool) -> list[Any]:
         return [*super()._callbacks(show_progress_bar), self.watch]
