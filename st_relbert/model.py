@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -158,8 +158,9 @@ class RelBERT(SentenceTransformer):
         device = kwargs.get("device") or self.device
         # With several devices each worker process comes here with its own.
         device = self.device if isinstance(device, list) else torch.device(device)
+        # Otherwise none at all, rather than a disabled one, which would end the caller's own.
         fast = self.fast and computes_in_bfloat16(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
             return super().encode(inputs, *args, **kwargs)
 
     def _input_length(self, sample: Any) -> int:  # type: ignore[override]  # theirs is static, and asked as a method

@@ -101,6 +101,14 @@ def test_a_fast_model_computes_in_bfloat16_where_the_device_does(encoders, monke
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
+def test_the_callers_own_autocast_counts(model):
+    exact = model.encode(PAIRS)
+    with torch.autocast("cpu", torch.bfloat16):
+        vectors = model.encode(PAIRS)
+    assert not np.array_equal(vectors, exact)
+    np.testing.assert_allclose(vectors, exact, atol=0.1)
+
+
 def test_batches_hold_prompts_of_one_length(encoder, monkeypatch):
     """Sorted by tokens, not by characters: here some words are of many characters and few tokens."""
     model = RelBERT(encoder)
