@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If a setting, the encoder, the data or the output are unusable.
         KeyboardInterrupt: If training was stopped with Ctrl-C.
     """
+    import torch
     from sentence_transformers.util.distributed import get_rank
 
     from st_relbert.training import TrainingInterrupted, TrainingRun
@@ -110,3 +111,5 @@ def run(args: argparse.Namespace) -> None:
         raise KeyboardInterrupt(str(interrupt)) from interrupt
     if get_rank() == 0:
         sys.stdout.write(f"Saved {args.output}\n")
+    if torch.distributed.is_initialized():  # the trainer leaves its processes' threads running, which abort at exit
+        torch.distributed.destroy_process_group()

@@ -79,6 +79,9 @@ class RelationTrainer(SentenceTransformerTrainer):
         )
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        # Called in every process; transformers' method asks this itself, the one of sentence-transformers does not.
+        if not self.args.should_save:
+            return
         super()._save(output_dir, state_dict)
         if self.relation_loss.classification_head is not None:
             path = os.path.join(output_dir or str(self.args.output_dir), _HEAD_FILE)

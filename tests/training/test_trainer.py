@@ -144,6 +144,25 @@ def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monke
     assert value() < 0.8 * before
 
 
+def test_one_process_alone_writes_a_checkpoint(encoders, tmp_path, monkeypatch):
+    model = RelBERT(encoders["wordpiece"], template="short")
+    args = SentenceTransformerTrainingArguments(output_dir=str(tmp_path), report_to="none", use_cpu=True)
+    relations = RelationSet.load("starter")
+    trainer = RelationTrainer(
+        model=model,
+        args=args,
+        train_dataset=relations.dataset(),
+        loss=InfoNCELoss(model, classification_head=ClassificationHead(model.get_embedding_dimension())),
+        relation_names=relations.names,
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(type(args), "should_save", False)  # as in every process but the first
+        trainer.save_model(str(tmp_path / "other"))
+    trainer.save_model(str(tmp_path / "first"))
+    assert not (tmp_path / "other").exists()
+    assert (tmp_path / "first" / "model.safetensors").exists()
+
+
 def test_the_head_is_saved_and_resumed_with_a_checkpoint(encoders, tmp_path):
     def trainer_with_head(folder):
         model = RelBERT(encoders["wordpiece"], template="short")
