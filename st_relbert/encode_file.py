@@ -51,6 +51,8 @@ def encode_file(
     dimension = model.get_embedding_dimension()
     schema = source.schema.append(pa.field("vector", pa.list_(pa.float32(), dimension)))
     model_state = {name: value for name, value in asdict(ModelIdentity.of(model)).items() if name != "name"}
+    # What an index does not ask about, as it scales all vectors to length 1 and compares roughly.
+    model_state |= {name: getattr(model, name, None) for name in ("reduction", "fast")}
     made_from = {"file": file_state(path), "columns": list(columns), "model": model_state}
     blocks = VectorBlocks(output, made_from)
     with tqdm(

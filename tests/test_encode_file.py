@@ -158,6 +158,12 @@ def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, t
     other = RelBERT(encoders["wordpiece"], template="a")
     with pytest.raises(ValueError, match=r"out.parquet.partial' holds a part .* made with another model .*delete"):
         encode_file.encode_file(other, path, output, show_progress_bar=False)
+    for other in (
+        RelBERT(encoders["wordpiece"], "short", reduction="sum"),
+        RelBERT(encoders["wordpiece"], "short", fast=True),
+    ):
+        with pytest.raises(ValueError, match="made with another model"):
+            encode_file.encode_file(other, path, output, show_progress_bar=False)
     with open(path, "a", encoding="utf-8") as file:
         file.write("finger,hand,6\n")
     with pytest.raises(ValueError, match="made with another file"):

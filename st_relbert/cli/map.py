@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
     """Run the command.
 
     Raises:
-        ValueError: If the model, a relation set or the output are unusable, or a package is missing.
+        ValueError: If the model, a relation set or the output are unusable, or UMAP is not installed.
+        MissingExtraError: If Matplotlib is not installed.
     """
     from st_relbert import RelBERT
     from st_relbert.files import check_output

@@ -112,10 +112,15 @@ class PromptAssembler:
 
 def _place(tokenizer: PromptTokenizer, text: str, start: int, stop: int, end: str) -> Place:
     """What surrounds a slot; any text beyond the blanks will do there, but for a special token, which may eat them."""
-    left = re.search(r"(?:(\S+)(?=\s))?(\s*\S*)$", text[:start])
-    right = re.match(r"(\S*\s*)(\S*)", text[stop:] or f" {end}".rstrip())
-    assert left and right  # both patterns match any text
-    return Place(_neighbour(tokenizer, left[1] or ""), left[2], right[1], _neighbour(tokenizer, right[2]))
+    before, after = text[:start], text[stop:] or f" {end}".rstrip()
+    touching_before, touching_after = re.split(r"\s", before)[-1], re.split(r"\s", after)[0]
+    left, right = before[: len(before) - len(touching_before)], after[len(touching_after) :]
+    return Place(
+        left=_neighbour(tokenizer, "".join(left.split()[-1:])),
+        before=left[len(left.rstrip()) :] + touching_before,
+        after=touching_after + right[: len(right) - len(right.lstrip())],
+        right=_neighbour(tokenizer, "".join(right.split()[:1])),
+    )
 
 
 def _neighbour(tokenizer: PromptTokenizer, chunk: str) -> str:

@@ -20,7 +20,7 @@ class Place(NamedTuple):
 
 
 class WordTokens:
-    """Tokenises words as they stand in one kind of place, and remembers the last some ten thousand.
+    """Tokenises words as they stand in one kind of place, and remembers up to 100,000 of them.
 
     Args:
         tokenizer: The tokenizer of prompts.
