@@ -25,12 +25,12 @@ LAYERS = [
     {"cli"},
     {"explorer", "relation_map"},
     {"training", "search"},
-    {"evaluation", "encode_file"},
+    {"evaluation", "encoding"},
     {"losses", "model"},
     {"checkpoints", "model_card", "model_identity"},
     {"modules"},
-    {"templates", "sources", "extras", "pair_files", "vector_blocks", "half_precision"},
-    {"files"},
+    {"templates", "sources", "extras", "pair_files", "half_precision"},
+    {"files", "location"},
     {"pairs", "labels"},
 ]
 
