@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def on_ray(
         done = ray_data.from_items(rows, override_num_blocks=len(rows)).map(
             _RayWorker,
             fn_constructor_args=arguments,
-            concurrency=workers.on(ray.cluster_resources()),
+            compute=ray_data.ActorPoolStrategy(size=workers.on(ray.cluster_resources())),
             num_cpus=workers.cpus,
             num_gpus=workers.gpus,
         )
@@ -90,10 +91,13 @@ def _cluster(ray: Any) -> Iterator[None]:
 
 @contextmanager
 def _silent(ray_data: Any) -> Iterator[None]:
-    """Without Ray's progress bars: there is one already."""
-    context = ray_data.DataContext.get_current()
-    before, context.enable_progress_bars = context.enable_progress_bars, False
+    """Without Ray's own progress bars and notes: there is a bar already."""
+    context, logger = ray_data.DataContext.get_current(), logging.getLogger("ray.data")
+    before = context.enable_progress_bars, logger.level
+    context.enable_progress_bars = False
+    logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        context.enable_progress_bars = before
+        context.enable_progress_bars = before[0]
+        logger.setLevel(before[1])
