@@ -33,9 +33,8 @@ def add_parser(commands: Any) -> None:
     )
     wordnet.add_argument(
         "--wordnet",
-        default="/usr/share/wordnet",
         metavar="FOLDER",
-        help="the folder with WordNet's files (/usr/share/wordnet)",
+        help="the folder with WordNet's files (that of Debian's package, /usr/share/wordnet)",
     )
     wordnet.add_argument(
         "--output",
@@ -73,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
     """
     from st_relbert.evaluation.benchmark_pairs import benchmark_pairs
     from st_relbert.files import atomic_output, check_output
-    from st_relbert.wordnet import WordNet, build_relations
+    from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
 
     output = Path(args.output)
     if output.suffix != ".jsonl":
@@ -83,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
         check_output(path, args.overwrite)
     exclude = benchmark_pairs(_default_tests() if args.exclude is None else args.exclude)
     build = build_relations(
-        WordNet.read(args.wordnet, show_progress_bar=not args.quiet),
+        WordNet.read(args.wordnet or DEBIAN_FOLDER, show_progress_bar=not args.quiet),
         min_count=args.min_count,
         pairs_per_relation=args.pairs_per_relation,
         min_pairs=args.min_pairs,

@@ -83,8 +83,9 @@ def adjective_forms(base: str, exceptions: Sequence[str]) -> dict[str, str]:
 def _only_past(base: str, form: str) -> dict[str, str]:
     if form.endswith("ed") and form.startswith(base[:-1]) and len(form) > len(base):
         return {"past": form}
-    # Beat, beat, beaten: the past is like the base.
-    return {"irregular past participle" if form.endswith("en") else "irregular past": form}
+    # Beat, beat, beaten; show, showed, shown: the list has no past because it is no exception.
+    participle = form.endswith("en") or form == f"{base}n"
+    return {"irregular past participle" if participle else "irregular past": form}
 
 
 def _past_and_participle(first: str, second: str) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from st_relbert.wordnet.affixes import negation_of, suffix_of
 from st_relbert.wordnet.candidate import Candidate
 from st_relbert.wordnet.vocabulary import Vocabulary, spelling
-from st_relbert.wordnet.wordnet import ADVERB, Lemma, WordNet, part_of_speech
+from st_relbert.wordnet.wordnet import ADVERB, Lemma, WordNet, in_order, part_of_speech
 
 
 def lexical_candidates(wordnet: WordNet, vocabulary: Vocabulary) -> Iterator[Candidate]:
@@ -34,7 +34,7 @@ def lexical_candidates(wordnet: WordNet, vocabulary: Vocabulary) -> Iterator[Can
 
 def _antonyms(lemma: Lemma) -> Iterator[tuple[Candidate, Lemma]]:
     # Each pair of opposites is met twice, once in each direction.
-    for other in lemma.antonyms():
+    for other in in_order(lemma.antonyms()):
         head, tail = spelling(lemma), spelling(other)
         if affix := negation_of(head, tail):
             yield Candidate(f"antonym/{_part(lemma)} {affix}", (head, tail)), other
@@ -43,11 +43,11 @@ def _antonyms(lemma: Lemma) -> Iterator[tuple[Candidate, Lemma]]:
 
 
 def _derived(lemma: Lemma) -> Iterator[tuple[Candidate, Lemma]]:
-    for other in lemma.derivationally_related_forms():
+    for other in in_order(lemma.derivationally_related_forms()):
         yield from _derivation(lemma, other)
     if _part(lemma) == ADVERB:
         # "Quickly" pertains to "quick": WordNet's way to say what it is derived from.
-        for base in lemma.pertainyms():
+        for base in in_order(lemma.pertainyms()):
             for candidate, _ in _derivation(base, lemma):
                 yield candidate, base
 
@@ -60,7 +60,7 @@ def _derivation(base: Lemma, derived: Lemma) -> Iterator[tuple[Candidate, Lemma]
 
 def _pertainyms(lemma: Lemma) -> Iterator[tuple[Candidate, Lemma]]:
     if _part(lemma) != ADVERB:
-        for other in lemma.pertainyms():
+        for other in in_order(lemma.pertainyms()):
             candidate = Candidate(f"pertainym/{other.synset().lexname()}", (spelling(lemma), spelling(other)))
             yield candidate, other
 

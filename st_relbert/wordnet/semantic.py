@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from st_relbert.wordnet.candidate import Candidate
 from st_relbert.wordnet.vocabulary import Vocabulary, is_name, spelling
-from st_relbert.wordnet.wordnet import NOUN, Synset, WordNet, part_of_speech
+from st_relbert.wordnet.wordnet import NOUN, Synset, WordNet, in_order, part_of_speech
 
 
 def semantic_candidates(wordnet: WordNet, vocabulary: Vocabulary) -> Iterator[Candidate]:
@@ -36,9 +36,9 @@ def semantic_candidates(wordnet: WordNet, vocabulary: Vocabulary) -> Iterator[Ca
 
 
 def _kinds(synset: Synset) -> Iterator[tuple[str, Synset]]:
-    for hypernym in synset.hypernyms():
+    for hypernym in in_order(synset.hypernyms()):
         yield f"hypernym/{synset.lexname()}", hypernym
-    for cls in synset.instance_hypernyms():
+    for cls in in_order(synset.instance_hypernyms()):
         yield f"instance/{_first_word(cls)}", cls
 
 
@@ -48,23 +48,23 @@ def _wholes(synset: Synset) -> Iterator[tuple[str, Synset]]:
         "member": synset.member_holonyms,
     }
     for relation, find in holonyms.items():
-        for whole in find():
+        for whole in in_order(find()):
             if is_name(synset):
-                yield f"named {relation}/{_first_word(synset.instance_hypernyms()[0])}", whole
+                yield f"named {relation}/{_first_word(in_order(synset.instance_hypernyms())[0])}", whole
             else:
                 yield f"{relation}/{synset.lexname()}", whole
-    for whole in synset.substance_holonyms():
+    for whole in in_order(synset.substance_holonyms()):
         yield "substance", whole
 
 
 def _others(synset: Synset) -> Iterator[tuple[str, Synset]]:
     # WordNet has each attribute in both directions.
     if part_of_speech(synset) != NOUN:
-        for attribute in synset.attributes():
+        for attribute in in_order(synset.attributes()):
             yield f"attribute/{attribute.lexname()}", attribute
-    for entailed in synset.entailments():
+    for entailed in in_order(synset.entailments()):
         yield "entailment", entailed
-    for effect in synset.causes():
+    for effect in in_order(synset.causes()):
         yield "cause", effect
 
 

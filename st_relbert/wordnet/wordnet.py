@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,11 @@ def part_of_speech(synset: Synset) -> str:
     """The part of speech of a synset: ``"noun"``, ``"verb"``, ``"adjective"`` or ``"adverb"``."""
     pos: str = synset.pos()
     return PARTS_OF_SPEECH["a" if pos == _SATELLITE else pos]
+
+
+def in_order(related: Iterable[Any]) -> list[Any]:
+    """Related synsets or lemmas by name: NLTK keeps them in sets, whose order changes from run to run."""
+    return sorted(related, key=str)
 
 
 def _rows(reader: Any, name: str) -> Iterator[list[str]]:

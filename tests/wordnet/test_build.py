@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -50,7 +52,7 @@ def test_the_relations_and_their_direction(wordnet):
         "named part/city": [("Lyon", "France"), ("Paris", "France")],
         "part/noun.artifact": [("wheel", "car")],
         "pertainym/noun.location": [("French", "France")],
-        "substance": [("oxygen", "air")],
+        "substance": [("oxygen", "air"), ("oxygen", "rust"), ("oxygen", "water")],
         "verb-noun/-er": [("teach", "teacher")],
     }  # fmt: skip
 
@@ -81,6 +83,24 @@ def test_large_relations_are_sampled_by_seed(wordnet):
     assert first == again and plurals[0] != plurals[2]
     # The sample of a relation does not depend on the others.
     assert first.positives != without.positives and plurals[0] == plurals[3]
+
+
+@pytest.mark.slow
+def test_the_set_is_the_same_in_every_process(wordnet_folder):
+    """NLTK keeps related words in sets."""
+    code = (
+        "from st_relbert.wordnet import WordNet, build_relations\n"
+        f"wordnet = WordNet.read({str(wordnet_folder)!r})\n"
+        "print(build_relations(wordnet, min_pairs=1, pairs_per_relation=2).relations.records())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(outputs) == 1
 
 
 def test_pairs_of_test_sets_are_left_out_and_counted(wordnet):

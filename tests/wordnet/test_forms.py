@@ -71,6 +71,7 @@ def test_plurals(base, exceptions, plural):
         ("flee", ["fled"], [None, "fled", None]),
         ("win", ["winning", "won"], [None, "won", None]),
         ("beat", ["beaten"], [None, None, "beaten"]),
+        ("show", ["shown"], [None, None, "shown"]),
         ("take", ["taken", "took"], [None, "took", "taken"]),
         ("go", ["gone", "went"], [None, "went", "gone"]),
         ("begin", ["began", "beginning", "begun"], [None, "began", "begun"]),

@@ -41,6 +41,7 @@ def test_exceptions_are_forms_with_their_bases(wordnet):
     assert wordnet.exceptions["adverb"] == []
 
 
+@pytest.mark.slow
 def test_reading_changes_nothing_in_the_process(wordnet_folder):
     """No warning, no data folder registered, no variable set, no file left open."""
     code = (

@@ -89,7 +89,9 @@ SYNSETS = {
     "car": TinySynset("n", ARTIFACT, {"car": 6}),
     "wheel": TinySynset("n", ARTIFACT, {"wheel": 4}, [("#p", "car")]),
     "air": TinySynset("n", SUBSTANCE, {"air": 4}),
-    "oxygen": TinySynset("n", SUBSTANCE, {"oxygen": 4}, [("#s", "air")]),
+    "water": TinySynset("n", SUBSTANCE, {"water": 4}),
+    "rust": TinySynset("n", SUBSTANCE, {"rust": 4}),
+    "oxygen": TinySynset("n", SUBSTANCE, {"oxygen": 4}, [("#s", "air"), ("#s", "water"), ("#s", "rust")]),
     "people": TinySynset("n", PERSON, {"people": 4}),
     "voter": TinySynset("n", PERSON, {"voter": 1}, [("#m", "people")]),
     # Verbs.
