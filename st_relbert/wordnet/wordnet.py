@@ -95,7 +95,7 @@ class WordNet:
     def is_first_sense(self, lemma: Lemma) -> bool:
         """Whether this is the first (most frequent) sense of the word among those of its part of speech."""
         synset = lemma.synset()
-        return bool(self.reader.synsets(lemma.name(), synset.pos())[0] == synset)
+        return bool(self.reader.synsets(lemma.name(), synset.pos())[:1] == [synset])
 
 
 def part_of_speech(synset: Synset) -> str:
@@ -105,8 +105,15 @@ def part_of_speech(synset: Synset) -> str:
 
 
 def in_order(related: Iterable[Any]) -> list[Any]:
-    """Related synsets or lemmas by name: NLTK keeps them in sets, whose order changes from run to run."""
-    return sorted(related, key=str)
+    """Related synsets or lemmas by name: NLTK keeps them in sets, whose order changes from run to run.
+
+    Raises:
+        ValueError: If one is not there.
+    """
+    items = list(related)
+    if None in items:
+        raise ValueError("WordNet refers to a synset that is not there: a file is cut short. Install WordNet again.")
+    return sorted(items, key=str)
 
 
 def _rows(reader: Any, name: str) -> Iterator[list[str]]:

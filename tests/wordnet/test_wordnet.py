@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from st_relbert.wordnet import WordNet
+from st_relbert.wordnet import WordNet, build_relations
 from tests.wordnet import tiny_wordnet
 
 
@@ -72,3 +72,13 @@ def test_a_malformed_file_is_an_error(tmp_path, file, text):
     Path(folder, file).write_text(text)
     with pytest.raises(ValueError, match="Cannot read WordNet in .*expected the files of WordNet 3.0"):
         WordNet.read(os.fspath(folder))
+
+
+@pytest.mark.filterwarnings("ignore:No WordNet synset found")
+def test_a_file_that_is_cut_short_is_an_error(tmp_path):
+    folder = tiny_wordnet.write(tmp_path / "wn", tiny_wordnet.SYNSETS, tiny_wordnet.EXCEPTIONS)
+    lines = (folder / "data.noun").read_text().splitlines(keepends=True)
+    people = next(number for number, line in enumerate(lines) if " people 0 " in line)
+    (folder / "data.noun").write_text("".join(lines[:people] + lines[people + 1 :]))
+    with pytest.raises(ValueError, match="a file is cut short"):
+        build_relations(WordNet.read(folder), min_pairs=1)
