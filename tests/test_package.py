@@ -23,7 +23,7 @@ socket.getaddrinfo = socket.socket.connect = refuse
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"explorer", "relation_map"},
+    {"explorer", "relation_map", "wordnet"},
     {"training", "search"},
     {"evaluation", "encoding"},
     {"losses", "model"},

@@ -12,7 +12,7 @@ from st_relbert import RelBERT, __version__
 from st_relbert.cli import main, train
 from st_relbert.training import TrainingSettings
 
-COMMANDS = ([], ["train"], ["evaluate"], ["compare"], ["leakage"], ["encode"])
+COMMANDS = ([], ["train"], ["evaluate"], ["compare"], ["leakage"], ["encode"], ["data", "wordnet"])
 
 
 @pytest.fixture
