@@ -1,5 +1,6 @@
 """The code of README and docs runs as it stands, one block after the other, beside models in folders of these names."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -25,11 +26,29 @@ def python_of(page):
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if python_of(page).strip()], ids=lambda page: page.name)
-def test_the_code_of_a_page_runs(encoders, page, tmp_path, monkeypatch):
+@pytest.fixture
+def models(encoders, tmp_path, monkeypatch):
+    """Makes the folder of a test the current one, with models of those names in it."""
     for name, kind in MODELS.items():
         RelBERT(encoders[kind], template="short").save_pretrained(str(tmp_path / name), create_model_card=False)
     monkeypatch.chdir(tmp_path)
-    script = tmp_path / f"{page.stem}.py"
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if python_of(page).strip()], ids=lambda page: page.name)
+def test_the_code_of_a_page_runs(page, models):
+    script = models / f"{page.stem}.py"
     script.write_text(python_of(page), encoding="utf-8")
+    runpy.run_path(str(script))
+
+
+def test_the_notebook_shows_its_outputs_and_runs(models):
+    notebook = json.loads((ROOT / "examples" / "tour.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert all(cell["outputs"] for cell in cells)
+    assert not any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
+    lines = [line.rstrip("\n") for cell in cells for line in [*cell["source"], "\n"]]
+    script = models / "tour.py"
+    script.write_text("\n".join("" if line.startswith("%") else line for line in lines), encoding="utf-8")
     runpy.run_path(str(script))
