@@ -3,11 +3,13 @@
 import json
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import pytest
 
 from st_relbert import RelBERT
+from st_relbert.cli.main import build_parser
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -15,15 +17,31 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODELS = {"relbert-nce": "wordpiece", "bert-base-cased": "wordpiece", "relbert/relbert-roberta-large": "bytelevel"}
 
 
-def python_of(page):
-    """The page with everything blanked that is not Python, so that line numbers stay."""
+def code_of(page, language):
+    """The page with everything blanked that is not in this language, so that line numbers stay."""
     lines, inside = [], False
     for line in page.read_text(encoding="utf-8").splitlines():
         fence = re.fullmatch(r"\s*```(\w*)", line)
         if fence:
-            inside = fence[1] == "python"
+            inside = fence[1] == language
         lines.append(line if inside and not fence else "")
     return "\n".join(lines)
+
+
+def commands_of(page):
+    """The arguments of each ``st-relbert`` on a page, whatever starts it."""
+    code = re.sub(r"\$\w+", "0", code_of(page, "bash"))  # the variable of a loop
+    lines = code.replace("\\\n", " ").splitlines()
+    words = [shlex.split(line, comments=True) for line in lines]
+    starts = [
+        (line, place) for line in words for place, word in enumerate(line) if word in ("st-relbert", "st_relbert")
+    ]
+    return [line[place + 1 :] for line, place in starts]
+
+
+def having(code):
+    """The pages that have some, as parameters of a test."""
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if code(page)]
 
 
 @pytest.fixture
@@ -35,11 +53,20 @@ def models(encoders, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if python_of(page).strip()], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", having(lambda page: code_of(page, "python").strip()))
 def test_the_code_of_a_page_runs(page, models):
     script = models / f"{page.stem}.py"
-    script.write_text(python_of(page), encoding="utf-8")
+    script.write_text(code_of(page, "python"), encoding="utf-8")
     runpy.run_path(str(script))
+
+
+@pytest.mark.parametrize("page", having(commands_of))
+def test_the_commands_of_a_page_exist_with_their_options(page):
+    for arguments in commands_of(page):
+        try:
+            build_parser().parse_args(arguments)
+        except SystemExit as stop:
+            assert stop.code == 0, arguments  # --help
 
 
 def test_the_notebook_shows_its_outputs_and_runs(models):
