@@ -17,7 +17,7 @@ def on_page_markdown(markdown: str, page: Any, **kwargs: Any) -> str:
     """Add the help of each command to its page."""
     if page.file.src_uri != PAGE:
         return markdown
-    with patch.dict(os.environ, {"COLUMNS": "90"}):
+    with patch.dict(os.environ, {"COLUMNS": "82"}):
         helps = [f"## {parser.prog}\n\n```text\n{parser.format_help()}```\n" for parser in _commands(build_parser())]
     return "\n".join([markdown, *helps])
 

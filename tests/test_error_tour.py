@@ -23,7 +23,7 @@ def mistakes():
     found = []
     for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
         title = section.partition("\n")[0]
-        messages = blocks(section, "text")
+        messages = blocks(section, "output")
         if messages:
             (kind, code), *_ = FENCE.findall(section)
             found.append(pytest.param(kind, code, messages[0].strip(), id=title))

@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,18 @@ def test_imports_go_one_way():
                 imported = part(node.module)
                 if imported and imported != importer:
                     assert level[imported] > level[importer], f"{path} imports {node.module}"
+
+
+def test_the_drawing_of_the_layers_is_the_order_that_is_tested():
+    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    drawing = page.split("```text\n")[1].split("```")[0].splitlines()
+    # Names stand before the wide gap, words that explain them behind it.
+    drawn = [set(re.split(r" {3,}", line)[0].split()) for line in drawing if line.strip(" │")]
+    assert drawn == LAYERS
+    parts = {
+        path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))
+    }
+    assert set().union(*drawn) == parts - {"__init__"}
 
 
 def test_import_is_silent_light_and_offline():

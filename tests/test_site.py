@@ -1,0 +1,52 @@
+"""The documentation's site builds without a warning, and its pages load nothing from elsewhere."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# What a browser fetches by itself, unlike links that somebody follows.
+FETCHED = re.compile(r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"([^\"]*)\"|<link\b[^>]*\bhref=\"([^\"]*)\"")
+FETCHED_BY_STYLE = re.compile(r"url\(([^)]*)\)|@import\s+([^;]*)")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("mkdocstrings", reason="needs pip install st-relbert[docs]")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_pages_load_nothing_from_elsewhere(site):
+    pages, styles = list(site.rglob("*.html")), list(site.rglob("*.css"))
+    fetched = [address for page in pages for address in FETCHED.findall(page.read_text(encoding="utf-8"))]
+    fetched += [address for style in styles for address in FETCHED_BY_STYLE.findall(style.read_text(encoding="utf-8"))]
+    addresses = {"".join(found).strip("'\"") for found in fetched}
+    assert any(address.endswith(".js") for address in addresses)  # the pattern finds what there is
+    assert not [address for address in addresses if re.match(r"(https?:)?//", address)]
+
+
+@pytest.mark.slow
+def test_the_reference_shows_what_the_docstrings_say_as_markdown(site):
+    text = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").rglob("*.html"))
+    assert 'id="st_relbert.RelBERT.encode"' in text and 'id="st_relbert.losses.InfoNCELoss"' in text
+    # A role became a link to where the site documents the name.
+    assert re.search(r'<a class="[^"]*autorefs[^"]*"[^>]*href="[^"]*#st_relbert.modules.RelationPooling"', text)
+    for leftover in (":class:", ":func:", ":meth:", ":attr:", ":data:", "autoref identifier"):
+        assert leftover not in text, leftover
+
+
+@pytest.mark.slow
+def test_the_page_of_the_command_line_has_every_command(site):
+    text = (site / "reference" / "cli" / "index.html").read_text(encoding="utf-8")
+    for command in ("train", "evaluate", "index build", "complete"):
+        assert f"usage: st-relbert {command}" in text
