@@ -31,10 +31,16 @@ def in_this_process(
 def in_processes(
     model: SentenceTransformer, make: MakeEncoder, blocks: Sequence[Block], batch_size: int, workers: Workers
 ) -> Iterator[int]:
-    """Embed each block in sentence-transformers' pool of processes, one for each GPU, or several on the CPU."""
+    """Embed each block in sentence-transformers' pool of processes, one for each GPU, or several on the CPU.
+
+    Raises:
+        ValueError: If there are fewer GPUs than workers.
+    """
     gpus = torch.cuda.device_count()
-    devices = [f"cuda:{index}" for index in range(gpus)] or ["cpu"] * (os.cpu_count() or 1)
-    pool = model.start_multi_process_pool(devices[: workers.count] if workers.count else devices)
+    if gpus and (workers.count or 1) > gpus:
+        raise ValueError(f"There are {gpus} GPUs, expected one for each of {workers.count} workers.")
+    devices = [f"cuda:{index}" for index in range(workers.count or gpus)] if gpus else ["cpu"] * _processes(workers)
+    pool = model.start_multi_process_pool(devices)
     try:
         yield from map(make(_encode(model, batch_size, pool=pool)), blocks)
     finally:
@@ -49,7 +55,10 @@ def on_ray(
     ray_data = import_extra("ray.data", "scale")
     with _cluster(ray), _silent(ray_data):
         rows = [block._asdict() for block in blocks]
-        arguments = (ray.put(model.to("cpu")), "cuda" if workers.gpus else "cpu", batch_size, make)
+        here = model.device
+        sent = ray.put(model.to("cpu"))  # workers may lack the device that it is on here
+        model.to(here)
+        arguments = (sent, "cuda" if workers.gpus else "cpu", batch_size, make)
         # One task for each block, so that a lost worker costs one block.
         done = ray_data.from_items(rows, override_num_blocks=len(rows)).map(
             _RayWorker,
@@ -70,6 +79,10 @@ class _RayWorker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, int]:
         return {"rows": self._encoder(Block(**row))}
+
+
+def _processes(workers: Workers) -> int:
+    return workers.count or os.cpu_count() or 1
 
 
 def _encode(model: SentenceTransformer, batch_size: int, **kwargs: Any) -> Callable[[list[Any]], Any]:

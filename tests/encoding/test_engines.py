@@ -116,3 +116,17 @@ def test_more_workers_than_the_cluster_has_room_for(model, pairs, tmp_path):
 
 def _names(folder):
     return os.listdir(folder) if folder.exists() else []
+
+
+def test_a_gpu_for_each_process(model, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(ValueError, match="There are 2 GPUs, expected one for each of 3 workers"):
+        encode_files(model, pairs, str(tmp_path / "out"), engine="processes", workers=Workers(3))
+    devices = []
+    monkeypatch.setattr(model, "start_multi_process_pool", lambda names: devices.append(names) or {"processes": []})
+    monkeypatch.setattr(model, "stop_multi_process_pool", lambda pool: None)
+    monkeypatch.setattr(model, "encode", lambda batch, **kwargs: np.zeros((len(batch), 16), np.float32))
+    encode_files(model, pairs, str(tmp_path / "out"), engine="processes", show_progress_bar=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    encode_files(model, pairs, str(tmp_path / "on"), engine="processes", workers=Workers(3), show_progress_bar=False)
+    assert devices == [["cuda:0", "cuda:1"], ["cpu"] * 3]
