@@ -5,11 +5,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Nothing in the tests may reach for the hub; read when the hub's client is imported, so set before.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from tests import tiny
+
+# How fast a machine is at the moment says nothing about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
