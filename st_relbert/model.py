@@ -142,26 +142,25 @@ class RelBERT(SentenceTransformer):
         """
         # Checked here as well as in the first module: only here the error can name the place in the whole input.
         if self.is_singular_input(inputs):
-            return self._encode(as_pair(inputs, "the input"), *args, **kwargs)
+            return super().encode(as_pair(inputs, "the input"), *args, **kwargs)
         pairs = as_pairs(inputs)
         if not pairs:
             # The right shape, type and device in every output format: those of one pair, without it.
-            return self._encode([("head", "tail")], *args, **kwargs)[:0]
+            return super().encode([("head", "tail")], *args, **kwargs)[:0]
         rows = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
         if len(rows) == len(pairs):
-            return self._encode(pairs, *args, **kwargs)
-        vectors = self._encode(list(rows), *args, **kwargs)
+            return super().encode(pairs, *args, **kwargs)
+        vectors = super().encode(list(rows), *args, **kwargs)
         places = [rows[pair] for pair in pairs]
         return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
 
-    def _encode(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        device = kwargs.get("device") or self.device
-        # With several devices each worker process comes here with its own.
-        device = self.device if isinstance(device, list) else torch.device(device)
-        # Otherwise none at all, rather than a disabled one, which would end the caller's own.
+    def _inference(self, inputs: list[Any], *, device: Any = None, **kwargs: Any) -> Any:
+        """What runs on each device, in worker processes too: in bfloat16 if the model is fast and the device can."""
+        device = self._resolve_inference_device(device)
+        # Otherwise no autocast at all, rather than a disabled one, which would end the caller's own.
         fast = self.fast and computes_in_bfloat16(device)
         with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
-            return super().encode(inputs, *args, **kwargs)
+            return super()._inference(inputs, device=device, **kwargs)
 
     def _input_length(self, sample: Any) -> int:  # type: ignore[override]  # theirs is static, and asked as a method
         """Batches are made of prompts of one length in tokens: with characters, a fifth of a batch is padding."""

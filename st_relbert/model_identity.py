@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from sentence_transformers import SentenceTransformer
 
+MODEL_METADATA = b"st_relbert.model"
+"""The key of an identity, as JSON, in the metadata of a table with vectors."""
+
 
 @dataclass(frozen=True)
 class ModelIdentity:
@@ -67,7 +70,7 @@ class ModelIdentity:
             if mine is not None and theirs is not None and mine != theirs:
                 what = "weights" if part == "digest" else part
                 raise ValueError(
-                    f"The index holds vectors of the model {self.name!r}, and this is {other.name!r}, of other {what} "
+                    f"The vectors are of the model {self.name!r}, and this is {other.name!r}, of other {what} "
                     f"({_short(theirs)}, expected {_short(mine)}). Their vectors are not comparable: open the index "
                     "with its own model, or build a new one."
                 )

@@ -11,17 +11,21 @@ import pyarrow.csv
 import pyarrow.dataset
 import pyarrow.json
 
+from st_relbert.location import Location
+
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
+DONE = "_SUCCESS"  # in a folder of Parquet files that is whole, as Hadoop and Spark have it
 _CHUNK = 8192  # rows held at a time
 _SMALL = 2**20  # bytes
 
 
-def open_pairs(path: str, columns: Sequence[str]) -> Any:
+def open_pairs(path: str, columns: Sequence[str], vectors: bool = False) -> Any:
     """Open a file of pairs.
 
     Args:
-        path: A CSV, TSV, JSON Lines or Parquet file.
+        path: A CSV, TSV, JSON Lines or Parquet file, or its URI in an object store.
         columns: The names of the columns of heads and tails.
+        vectors: Whether it may hold vectors already, as the files (and folders) do that ``st-relbert encode`` writes.
 
     Returns:
         A ``pyarrow.dataset.Dataset``.
@@ -29,17 +33,20 @@ def open_pairs(path: str, columns: Sequence[str]) -> Any:
     Raises:
         ValueError: If it is none of these, or lacks a column.
     """
-    suffix = os.path.splitext(path)[1].lower()
+    place = Location.of(path)
+    encoded = vectors and (place / DONE).exists
+    suffix = ".parquet" if encoded else os.path.splitext(place.path)[1].lower()
     if suffix not in FORMATS:
         raise ValueError(f"{path!r} ends in {suffix!r}, expected one of {', '.join(FORMATS)}.")
-    if not os.path.isfile(path):
-        raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
     try:
-        if suffix == ".jsonl" and os.path.getsize(path) < _SMALL:
+        if not encoded and not place.info.is_file:
+            raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
+        if suffix == ".jsonl" and place.info.size < _SMALL:
             # Read whole: Arrow's scanner loses the words of a single row whose line does not end.
-            source = pa.dataset.dataset(pa.json.read_json(path))
+            with place.filesystem.open_input_stream(place.path) as stream:
+                source = pa.dataset.dataset(pa.json.read_json(stream))
         else:
-            source = pa.dataset.dataset(path, format=_format(suffix, columns))
+            source = pa.dataset.dataset(place.path, format=_format(suffix, columns), filesystem=place.filesystem)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"Cannot read {path!r}: {error}") from error
     missing = [name for name in columns if name not in source.schema.names]
@@ -48,7 +55,7 @@ def open_pairs(path: str, columns: Sequence[str]) -> Any:
             f"{path!r} has the columns {', '.join(source.schema.names)}, but no {' and no '.join(missing)}. "
             "Name the columns of heads and tails with --columns HEAD TAIL."
         )
-    if "vector" in source.schema.names:
+    if "vector" in source.schema.names and not vectors:
         raise ValueError(f"{path!r} has a column 'vector' already. Rename it.")
     return source
 

@@ -1,6 +1,7 @@
 """The code of README and docs runs as it stands, one block after the other, beside models in folders of these names."""
 
 import dataclasses
+import json
 import re
 import runpy
 import shlex
@@ -45,12 +46,18 @@ def having(code):
     return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if code(page)]
 
 
-@pytest.mark.parametrize("page", having(lambda page: code_of(page, "python").strip()))
-def test_the_code_of_a_page_runs(encoders, page, tmp_path, monkeypatch):
+@pytest.fixture
+def models(encoders, tmp_path, monkeypatch):
+    """Makes the folder of a test the current one, with models of those names in it."""
     for name, kind in MODELS.items():
         RelBERT(encoders[kind], template="short").save_pretrained(str(tmp_path / name), create_model_card=False)
     monkeypatch.chdir(tmp_path)
-    script = tmp_path / f"{page.stem}.py"
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", having(lambda page: code_of(page, "python").strip()))
+def test_the_code_of_a_page_runs(page, models):
+    script = models / f"{page.stem}.py"
     script.write_text(code_of(page, "python"), encoding="utf-8")
     runpy.run_path(str(script))
 
@@ -70,3 +77,15 @@ def test_the_settings_to_move_to_exist():
     settings = [match[1] for match in (re.search(r"`([a-z_]+)[=`]", cell) for cell in cells[1:]) if match]
     assert len(settings) > 20
     assert set(settings) <= {field.name for field in dataclasses.fields(TrainingSettings)}
+
+
+def test_the_notebook_shows_its_outputs_and_runs(models):
+    notebook = json.loads((ROOT / "examples" / "tour.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert all(cell["outputs"] for cell in cells)
+    assert not any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
+    lines = [line.rstrip("\n") for cell in cells for line in [*cell["source"], "\n"]]
+    script = models / "tour.py"
+    script.write_text("\n".join("" if line.startswith("%") else line for line in lines), encoding="utf-8")
+    runpy.run_path(str(script))

@@ -24,14 +24,14 @@ socket.getaddrinfo = socket.socket.connect = refuse
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"explorer", "relation_map"},
+    {"explorer", "relation_map", "wordnet"},
     {"training", "search"},
-    {"evaluation", "encode_file"},
+    {"evaluation", "encoding"},
     {"losses", "model"},
     {"checkpoints", "model_card", "model_identity"},
     {"modules"},
-    {"templates", "sources", "extras", "pair_files", "vector_blocks", "half_precision"},
-    {"files"},
+    {"templates", "sources", "extras", "pair_files", "half_precision"},
+    {"files", "location"},
     {"pairs", "labels"},
 ]
 

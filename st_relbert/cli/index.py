@@ -49,7 +49,8 @@ def _add_build(actions: Any) -> None:
         action.add_argument(
             "pairs",
             help="CSV, TSV, JSON Lines or Parquet file with a head and a tail, and optionally a relation and further "
-            'columns; or a relation set: JSON Lines file, folder, hub id, or "starter" (shipped)',
+            "columns; or what st-relbert encode wrote, whose vectors are taken as they are; or a relation set: JSON "
+            'Lines file, folder, hub id, or "starter" (shipped)',
         )
         action.add_argument(
             "--model", required=name == "build", help="a saved model or a published checkpoint: hub id or folder"
@@ -116,10 +117,13 @@ def open_index(args: argparse.Namespace) -> RelationIndex:
 
 def _build(args: argparse.Namespace) -> None:
     from st_relbert import RelBERT
+    from st_relbert.model_identity import ModelIdentity
     from st_relbert.search import RelationIndex, open_pair_source
 
     source = open_pair_source(args.pairs, args.columns)
     model: Any = RelBERT(args.model, template=args.template, pooling=args.pooling, fast=args.fast)
+    if source.identity is not None:
+        source.identity.require_same(ModelIdentity.of(model))
     index = RelationIndex.create(args.output, model, source.columns, args.overwrite)
     index.add(source.rows, args.batch_size, show_progress_bar=not args.quiet, total=source.total)
     _print_state(index)
@@ -130,6 +134,8 @@ def _add(args: argparse.Namespace) -> None:
 
     source = open_pair_source(args.pairs, args.columns)
     index = open_index(args)
+    if source.identity is not None:
+        index.identity.require_same(source.identity)
     added = index.add(source.rows, args.batch_size, show_progress_bar=not args.quiet, total=source.total)
     sys.stdout.write(f"Added {added:,} rows; the others were there already.\n")
     _print_state(index)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from st_relbert import __version__
-from st_relbert.cli import app, compare, complete, encode, evaluate, index, leakage, map, train
+from st_relbert.cli import app, compare, complete, data, encode, evaluate, index, leakage, map, train
 from st_relbert.extras import MissingExtraError
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="st-relbert", description="Relation embeddings of word pairs.")
     parser.add_argument("--version", action="version", version=f"st-relbert {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (train, evaluate, compare, leakage, encode, index, complete, app, map):
+    for command in (train, evaluate, compare, leakage, data, encode, index, complete, app, map):
         command.add_parser(commands)
     return parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class AnalogyQuestion:
             ValueError: If a column is missing, something is not a pair, or ``answer`` is no index.
         """
         require(dict(record), ["stem", "choice", "answer"], where)
+        if not isinstance(record["choice"], Sequence | np.ndarray):
+            raise ValueError(f"{where} has the choice {record['choice']!r}, expected a list of pairs.")
         choices = as_pairs(record["choice"], f"{where}, choice")
         answer = record["answer"]
         if isinstance(answer, bool) or not isinstance(answer, int | np.integer) or not 0 <= answer < len(choices):

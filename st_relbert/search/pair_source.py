@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from st_relbert.pair_files import FORMATS, open_pairs, read_batches
+from st_relbert.location import Location
+from st_relbert.model_identity import MODEL_METADATA, ModelIdentity
+from st_relbert.pair_files import DONE, FORMATS, open_pairs, read_batches
 from st_relbert.pairs import as_pair
 from st_relbert.sources import read_records, require
 
@@ -22,11 +24,13 @@ class PairSource:
         rows: The rows, read as they are asked for.
         columns: The Arrow types of the columns besides head, tail and relation.
         total: The number of rows.
+        identity: The model whose vectors the rows have already, if they have.
     """
 
     rows: Iterator[Mapping[str, Any]]
     columns: dict[str, Any]
     total: int
+    identity: ModelIdentity | None = None
 
 
 def open_pair_source(name_or_path: str, columns: Sequence[str] = ("head", "tail")) -> PairSource:
@@ -34,7 +38,8 @@ def open_pair_source(name_or_path: str, columns: Sequence[str] = ("head", "tail"
 
     Args:
         name_or_path: A CSV, TSV, JSON Lines or Parquet file with a column for the heads, one for the tails, optionally
-            ``relation`` and further ones. Or a relation set, whose positive pairs are labelled with their relations: a
+            ``relation`` and further ones. Or what ``st-relbert encode`` wrote, a Parquet file or a folder of them: its
+            vectors are taken as they are. Or a relation set, whose positive pairs are labelled with their relations: a
             JSON Lines file with ``relation_type`` and ``positives``, a folder with ``train.jsonl``, a data set on the
             hub, or ``"starter"``.
         columns: The names of the columns of heads and tails.
@@ -42,7 +47,8 @@ def open_pair_source(name_or_path: str, columns: Sequence[str] = ("head", "tail"
     Raises:
         ValueError: If it is none of these.
     """
-    if os.path.splitext(name_or_path)[1].lower() not in FORMATS:
+    encoded = (Location.of(name_or_path) / DONE).exists
+    if not encoded and os.path.splitext(name_or_path)[1].lower() not in FORMATS:
         return _relation_set(name_or_path)
     try:
         return _file(name_or_path, columns)
@@ -53,15 +59,40 @@ def open_pair_source(name_or_path: str, columns: Sequence[str] = ("head", "tail"
 
 
 def _file(path: str, columns: Sequence[str]) -> PairSource:
-    source = open_pairs(path, columns)
+    source = open_pairs(path, columns, vectors=True)
+    taken = (*columns, "relation", "vector")
+    further = {field.name: field.type for field in source.schema if field.name not in taken}
+    rows = (row for batch in read_batches(source, path) for row in _rows(batch, columns))
+    return PairSource(rows, further, source.count_rows(), _identity(source.schema, path))
+
+
+def _rows(batch: Any, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     words = dict(zip(columns, ("head", "tail"), strict=True))
-    further = {field.name: field.type for field in source.schema if field.name not in (*columns, "relation")}
-    rows = (
-        {words.get(name, name): value for name, value in row.items()}
-        for batch in read_batches(source, path)
-        for row in batch.to_pylist()
-    )
-    return PairSource(rows, further, source.count_rows())
+    rows = ({words.get(name, name): value for name, value in row.items()} for row in _without_vectors(batch))
+    if "vector" not in batch.schema.names:
+        return rows
+    column = batch.column("vector")
+    vectors = column.flatten().to_numpy().reshape(len(column), -1)
+    return ({**row, "vector": vector} for row, vector in zip(rows, vectors, strict=True))
+
+
+def _without_vectors(batch: Any) -> list[dict[str, Any]]:
+    names = [name for name in batch.schema.names if name != "vector"]
+    rows: list[dict[str, Any]] = batch.select(names).to_pylist()
+    return rows
+
+
+def _identity(schema: Any, path: str) -> ModelIdentity | None:
+    """Whose the vectors are, if there are any."""
+    if "vector" not in schema.names:
+        return None
+    metadata = schema.metadata or {}
+    if MODEL_METADATA not in metadata:
+        raise ValueError(
+            f"{path!r} has a column 'vector', but does not name the model that made it, as st-relbert encode does. "
+            "Rename the column, and the pairs are encoded anew."
+        )
+    return ModelIdentity.from_json(metadata[MODEL_METADATA])
 
 
 def _is_relation_set(path: str) -> bool:

@@ -14,16 +14,14 @@ from tqdm.auto import tqdm
 
 from st_relbert.evaluation.pair_vectors import PairVectors
 from st_relbert.model import RelBERT
-from st_relbert.model_identity import ModelIdentity
+from st_relbert.model_identity import MODEL_METADATA, ModelIdentity
 from st_relbert.pairs import Pair, as_pairs, is_flat_pair
 from st_relbert.search.filters import Where, as_sql
 from st_relbert.search.hit import Hit
 from st_relbert.search.pair_store import ANN_FROM, PairStore, StoreState
-from st_relbert.search.rows import RESERVED, Row, as_rows, as_table, chunks, schema_of
+from st_relbert.search.rows import RESERVED, Row, as_rows, as_table, chunks, schema_of, vectors_of
 
 Exclude = Literal["pair", "words", "nothing"]
-
-_IDENTITY = b"st_relbert.model"
 
 
 class RelationIndex:
@@ -52,11 +50,11 @@ class RelationIndex:
 
     def __init__(self, store: PairStore, model: SentenceTransformer | None = None) -> None:
         metadata = store.schema.metadata or {}
-        if _IDENTITY not in metadata:
+        if MODEL_METADATA not in metadata:
             raise ValueError(f"{str(store.path)!r} is a LanceDB table that no RelationIndex made: it names no model.")
         self._store = store
         self._model = model
-        self.identity = ModelIdentity.from_json(metadata[_IDENTITY])
+        self.identity = ModelIdentity.from_json(metadata[MODEL_METADATA])
         """The model whose vectors these are."""
         if model is not None:
             self.identity.require_same(ModelIdentity.of(model))
@@ -83,7 +81,9 @@ class RelationIndex:
             MissingExtraError: If LanceDB is not installed.
         """
         identity = ModelIdentity.of(model)
-        schema = schema_of(columns or {}, identity.dimension).with_metadata({_IDENTITY: identity.as_json().encode()})
+        schema = schema_of(columns or {}, identity.dimension).with_metadata(
+            {MODEL_METADATA: identity.as_json().encode()}
+        )
         return cls(PairStore.create(Path(path), schema, overwrite), model)
 
     @classmethod
@@ -148,7 +148,8 @@ class RelationIndex:
 
         Args:
             rows: Pairs; or mappings with ``head``, ``tail`` and optionally ``relation`` and further columns (a
-                ``datasets.Dataset``).
+                ``datasets.Dataset``). Rows may also bring a ``vector`` ``(d,)`` of the index's model along, all of
+                them or none.
             batch_size: Pairs encoded at a time.
             chunk_size: Rows held in memory and written at a time.
             show_progress_bar: Show the number of rows done.
@@ -274,8 +275,11 @@ class RelationIndex:
 
     def _encoded(self, rows: list[Row], batch_size: int) -> Any:
         pairs = [row.pair for row in rows]
-        vectors = PairVectors.encode(self.model, pairs, batch_size).unit(pairs)
-        return as_table(rows, vectors, self._store.schema)
+        if any(row.vector is not None for row in rows):
+            vectors = vectors_of(rows, self.identity.dimension)
+        else:
+            vectors = PairVectors.encode(self.model, pairs, batch_size)
+        return as_table(rows, vectors.unit(pairs), self._store.schema)
 
     def _query(self, query: Any) -> tuple[list[Pair], NDArray[np.float32]]:
         """The pairs of a query, and its vector ``(d,)``."""

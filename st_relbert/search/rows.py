@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from st_relbert.evaluation.pair_vectors import PairVectors
 from st_relbert.pairs import Pair, as_pair
 
 RESERVED = ("row_key", "head", "tail", "relation", "vector")
@@ -24,6 +25,7 @@ class Row(NamedTuple):
     pair: Pair
     relation: str | None
     columns: dict[str, Any]
+    vector: Any = None
 
     @property
     def key(self) -> str:
@@ -61,13 +63,13 @@ def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
     """Check rows one by one, as they are asked for.
 
     Args:
-        values: Pairs, or mappings with ``head``, ``tail`` and optionally ``relation`` and further columns.
+        values: Pairs, or mappings with ``head``, ``tail`` and optionally ``relation``, ``vector`` and further columns.
         columns: The further columns that there are.
 
     Raises:
         ValueError: If one is no pair, or has another column.
     """
-    known = {"head", "tail", "relation", *columns}
+    known = {"head", "tail", "relation", "vector", *columns}
     for number, value in enumerate(values):
         where = f"row {number}"
         if not isinstance(value, Mapping):
@@ -82,7 +84,7 @@ def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
         if relation is not None and not isinstance(relation, str):
             raise ValueError(f"The relation of {where} is {relation!r}, expected a string, or None.")
         pair = as_pair((value.get("head"), value.get("tail")), where)
-        yield Row(pair, relation, {name: value[name] for name in value if name not in RESERVED})
+        yield Row(pair, relation, {name: value[name] for name in value if name not in RESERVED}, value.get("vector"))
 
 
 class Chunk(NamedTuple):
@@ -100,6 +102,27 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[Chunk]:
         for row in chunk:
             unique.setdefault(row.key, row)
         yield Chunk(list(unique.values()), len(chunk))
+
+
+def vectors_of(rows: Sequence[Row], dimension: int) -> PairVectors:
+    """The vectors that rows brought along.
+
+    Args:
+        rows: The rows, all with vectors.
+        dimension: Their length.
+
+    Raises:
+        ValueError: If one has no vector, or one of another length or that is not finite.
+    """
+    for row in rows:
+        if row.vector is None or np.shape(row.vector) != (dimension,) or not np.isfinite(row.vector).all():
+            got = "none" if row.vector is None else f"one of the shape {np.shape(row.vector)}"
+            raise ValueError(
+                f"The row of {row.pair!r} has a vector that cannot be used ({got}), expected {dimension} finite "
+                "numbers, as the other rows have."
+            )
+    places = {row.pair: place for place, row in enumerate(rows)}
+    return PairVectors(places, np.asarray([row.vector for row in rows], dtype=np.float32))
 
 
 def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -> pa.Table:

@@ -117,6 +117,17 @@ class RelationSet:
                 rows["label"] += [label] * len(pairs)
         return Dataset.from_dict(rows, features=FEATURES)
 
+    def records(self) -> list[dict[str, Any]]:
+        """The set as records, one a relation; :meth:`from_records` is the way back."""
+        return [
+            {
+                "relation_type": name,
+                "positives": list(map(list, self.positives[name])),
+                "negatives": list(map(list, self.negatives[name])),
+            }
+            for name in self.positives
+        ]
+
     def with_parents(self) -> RelationSet:
         """Add each parent as a relation of its own, with the pairs of its relations, as the reference library does."""
         positives, negatives = dict(self.positives), dict(self.negatives)

@@ -105,3 +105,38 @@ def test_without_lancedb_the_command_says_what_to_install(idx, capsys, monkeypat
     monkeypatch.setitem(sys.modules, "lancedb", None)
     assert main(["index", "info", idx]) == 2
     assert "pip install st-relbert[search]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["vectors.parquet", "vectors"])
+def test_an_index_of_vectors_that_are_there(saved, pairs, idx, tmp_path, capsys, monkeypatch, output):
+    vectors = str(tmp_path / output)
+    assert main(["encode", saved, pairs, "--output", vectors, "--quiet"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(RelBERT, "encode", None)  # nothing is encoded again
+        assert main(["index", "build", vectors, "--model", saved, "--output", str(tmp_path / "of"), "--quiet"]) == 0
+        assert main(["index", "add", str(tmp_path / "of"), vectors, "--quiet"]) == 0
+    assert "Added 0 rows" in capsys.readouterr().out
+    expected, actual = (sorted(RelationIndex.open(name).rows(vectors=True), key=str) for name in (idx, tmp_path / "of"))
+    for row, other in zip(expected, actual, strict=True):
+        assert row.pop("vector") == pytest.approx(other.pop("vector"), abs=1e-6)
+        assert row == other
+
+
+def test_vectors_of_another_model_are_refused(saved, pairs, idx, encoders, tmp_path, capsys):
+    RelBERT(encoders["wordpiece"], template="a").save_pretrained(str(tmp_path / "other"), create_model_card=False)
+    vectors = str(tmp_path / "vectors.parquet")
+    assert main(["encode", str(tmp_path / "other"), pairs, "--output", vectors, "--quiet"]) == 0
+    assert main(["index", "add", idx, vectors, "--quiet"]) == 2
+    assert "of other template" in capsys.readouterr().err
+    assert main(["index", "build", vectors, "--model", saved, "--output", str(tmp_path / "x"), "--quiet"]) == 2
+    assert "of other template" in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+def test_vectors_that_name_no_model_are_refused(saved, tmp_path, capsys):
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"], "vector": [[1.0]]}), tmp_path / "x.parquet")
+    arguments = ["index", "build", str(tmp_path / "x.parquet"), "--model", saved, "--output", str(tmp_path / "y")]
+    assert main(arguments) == 2
+    assert "does not name the model that made it" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from st_relbert import RelBERT, __version__
 from st_relbert.cli import main, train
 from st_relbert.training import TrainingSettings
 
-COMMANDS = ([], ["train"], ["evaluate"], ["compare"], ["leakage"], ["encode"])
+COMMANDS = ([], ["train"], ["evaluate"], ["compare"], ["leakage"], ["encode"], ["data", "wordnet"])
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ QUESTIONS = "starter/held_out_pairs"
         ([*EVALUATE, QUESTIONS, QUESTIONS], "Two question sets would be called 'held_out_pairs'"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/config.json", "--output", "{new}.parquet"], "expected one of .csv"),
-        (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "ends in .parquet"),
+        (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "expected NAME.parquet, NAME.lance or a folder"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_2(encoders, model, tmp_path, capsys, arguments, message):
@@ -151,7 +151,10 @@ def test_an_interrupted_encode_says_how_to_go_on(model, tmp_path, capsys, monkey
     assert main(["encode", model, str(pairs), "--output", output, "--quiet"]) == 130
     assert capsys.readouterr().err.endswith("Interrupted. The same command goes on from where it stopped.\n")
     monkeypatch.undo()
-    assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast"]) == 0
+    assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast"]) == 2
+    assert "holds a part of the same output made with other model" in capsys.readouterr().err
+    assert main(["encode", model, str(pairs), "--output", output, "--quiet"]) == 0
+    assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast", "--overwrite"]) == 0
 
 
 def test_encode_writes_the_vectors_of_the_library(model, tmp_path, capsys):

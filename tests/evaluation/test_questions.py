@@ -13,6 +13,7 @@ GOOD = {"stem": ["a", "b"], "choice": [["c", "d"], ["e", "f"]], "answer": 1}
     [
         ({"stem": ["a", "b"], "answer": 0}, "row 1 has no 'choice' .it has: answer, stem."),
         ({**GOOD, "stem": ["a"]}, "row 1, the stem is"),
+        ({**GOOD, "choice": False}, "toy, row 1 has the choice False, expected a list of pairs"),
         ({**GOOD, "choice": [["c", "d"], ["e", None]]}, "the tail of toy, row 1, choice 1 is None"),
         ({**GOOD, "answer": 2}, "row 1 has the answer 2, expected an index from 0 to 1"),
         ({**GOOD, "answer": -1}, "expected an index from 0 to 1"),

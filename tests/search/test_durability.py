@@ -67,6 +67,23 @@ def test_two_processes_add_at_once(empty, encoders):
     assert stored(empty) == set(pairs(0, 400))
 
 
+@pytest.mark.slow
+def test_readers_go_on_while_another_process_adds_and_optimizes(empty, model, encoders):
+    """Each version is whole: rows only grow by whole chunks, every search answers, and the last sees everything."""
+    empty.add(pairs(0, 20))
+    process = start(empty, encoders["wordpiece"], 20, 800)
+    reader = RelationIndex.open(empty.path, model)
+    go(process)
+    counts = []
+    while process.poll() is None:
+        counts.append(len(reader))
+        assert reader.search(("head 5", "tail 5"), k=1, exclude="nothing")[0].pair == ("head 5", "tail 5")
+        reader.optimize()
+    assert counts == sorted(counts) and len(set(counts)) > 3, "the premise: read while there was writing"
+    assert all(count % 20 == 0 for count in counts)
+    assert len(reader) == 800 and reader.search(("head 790", "x"), k=5)
+
+
 def test_a_change_by_another_handle_is_seen(empty, model):
     other = RelationIndex.open(empty.path, model)
     empty.add([("a", "b")])

@@ -317,3 +317,22 @@ def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path, mo
     for label in ("r0", "r17", "r170"):
         hits = index.search(("head5", "tail5"), k=5, where={"relation": label})
         assert sorted(pairs_of(hits)) == sorted((row["head"], row["tail"]) for row in rows if row["relation"] == label)
+
+
+def test_rows_may_bring_their_vectors(index, model, tmp_path, monkeypatch):
+    pairs = [("Vienna", "Austria"), ("rung", "ladder")]
+    rows = [
+        {"head": head, "tail": tail, "vector": vector * 3}
+        for (head, tail), vector in zip(pairs, model.encode(pairs), strict=True)
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(RelBERT, "encode", None)
+        assert index.add(rows) == 2
+    assert index.search(("Vienna", "Austria"), exclude="nothing")[0].score == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("vector", [None, [1.0], [float("nan")] * 16])
+def test_vectors_that_cannot_be_used(index, vector):
+    rows = [{"head": "a", "tail": "b", "vector": [1.0] * 16}, {"head": "c", "tail": "d", "vector": vector}]
+    with pytest.raises(ValueError, match=r"\('c', 'd'\) has a vector that cannot be used .*expected 16 finite numbers"):
+        index.add(rows)

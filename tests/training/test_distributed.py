@@ -12,42 +12,45 @@ import torch
 
 from st_relbert import RelBERT
 from st_relbert.training import RelationSet
-from tests.training import two_processes
+from tests.training import several_processes
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-@pytest.fixture(scope="module")
-def two(encoders, tmp_path_factory):
-    """What two processes give for each loss: rows, pairs, labels and results of each."""
-    output = tmp_path_factory.mktemp("two") / "results.json"
+def torchrun(processes):
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def several(request, encoders, tmp_path_factory):
+    """What some processes give for each loss: rows, pairs, labels and results of each."""
+    output = tmp_path_factory.mktemp("several") / "results.json"
     # As a module: so that the tests' package is found wherever the suite is started from.
     root = Path(__file__).parents[2]
-    command = [*TORCHRUN, "-m", "tests.training.two_processes", encoders["wordpiece"], str(output)]
+    command = [*torchrun(request.param), "-m", "tests.training.several_processes", encoders["wordpiece"], str(output)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root)
     assert done.returncode == 0, done.stderr
     return json.loads(output.read_text())
 
 
 @pytest.mark.slow
-def test_processes_get_different_pairs(two):
-    rows = [set(process[0]) for process in two]
-    assert len(two) == 2 and not rows[0] & rows[1]
-    assert len(two[0][1]) != len(two[1][1])  # shares of different sizes are gathered
+def test_processes_get_different_pairs(several):
+    rows = [row for process in several for row in process[0]]
+    assert len(several) in (2, 4) and len(set(rows)) == len(rows)
+    assert len({len(process[1]) for process in several}) > 1  # shares of different sizes are gathered
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", two_processes.CASES)
-def test_loss_and_gradients_are_those_of_one_process_with_the_whole_batch(two, encoders, name):
+@pytest.mark.parametrize("name", several_processes.CASES)
+def test_loss_and_gradients_are_those_of_one_process_with_the_whole_batch(several, encoders, name):
     model = RelBERT(encoders["wordpiece"], template="short").double().eval()
-    loss_fn = two_processes.CASES[name](model, parents=RelationSet.load("starter").parents)
-    pairs = [tuple(pair) for process in two for pair in process[1]]
-    loss = loss_fn([model.preprocess(pairs)], torch.tensor([label for process in two for label in process[2]]))
+    loss_fn = several_processes.CASES[name](model, parents=RelationSet.load("starter").parents)
+    pairs = [tuple(pair) for process in several for pair in process[1]]
+    loss = loss_fn([model.preprocess(pairs)], torch.tensor([label for process in several for label in process[2]]))
     loss.backward()
     weights = [*model.parameters(), *(loss_fn.classification_head or torch.nn.Module()).parameters()]
     gradients = [weight.grad for weight in weights if weight.grad is not None]
-    for process in two:
+    for process in several:
         assert process[3][name]["loss"] == pytest.approx(loss.item(), rel=1e-9)
         assert len(process[3][name]["gradients"]) == len(gradients)
         for actual, expected in zip(process[3][name]["gradients"], gradients, strict=True):
@@ -67,22 +70,30 @@ def encoder_without_dropout(encoders, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "more",
-    [[], ["--mini-batch-size", "7", "--classification-head"], ["--choose-by", "accuracy", "--parent-weight", "1"]],
+    ("processes", "more"),
+    [
+        (2, []),
+        (2, ["--mini-batch-size", "7", "--classification-head"]),
+        (2, ["--choose-by", "accuracy", "--parent-weight", "1"]),
+        (4, []),
+    ],
 )
-def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, more):
+def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, processes, more):
     arguments = [
         "-m", "st_relbert", "train", "--base-model", encoder_without_dropout, "--train-data", "starter",
         "--template", "short", "--relations-per-batch", "31", "--epochs", "2", "--quiet", *more,
     ]  # fmt: skip
-    for name, command in (("one", [sys.executable]), ("two", TORCHRUN)):
+    for name, command in (("one", [sys.executable]), ("several", torchrun(processes))):
         done = subprocess.run([*command, *arguments, "--output", str(tmp_path / name)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("Saved") == 1  # by the first process alone
-    one, two = (json.loads((tmp_path / name / "finetuning_config.json").read_text()) for name in ("one", "two"))
-    assert one["st_relbert"]["steps"] == two["st_relbert"]["steps"] == 16
-    assert one["st_relbert"]["validation"] == two["st_relbert"]["validation"]
-    vectors = [RelBERT(str(tmp_path / name)).encode(PAIRS) for name in ("one", "two")]
+    one, several = (
+        json.loads((tmp_path / name / "finetuning_config.json").read_text())["st_relbert"]
+        for name in ("one", "several")
+    )
+    assert one["steps"] == several["steps"] == 16
+    assert one["validation"] == several["validation"]
+    vectors = [RelBERT(str(tmp_path / name)).encode(PAIRS) for name in ("one", "several")]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
     before = RelBERT(encoder_without_dropout, template="short").encode(PAIRS)
     # A hundred times the tolerance above, after the first epoch already, which may be the chosen one.

@@ -157,3 +157,8 @@ def test_known_false_negatives_and_copies_are_reported(caplog):
     assert relations.known_false_negatives() == 2  # (a, b) in two relations; (c, d) on both sides of one
     assert str(relations).startswith("2 relations, 3 positive and 3 negative pairs; 1 relations of one pair")
     assert "2 known false negatives" in str(relations)
+
+
+def test_records_are_the_way_back():
+    relations = RelationSet.load("starter")
+    assert RelationSet.from_records(relations.records()) == relations

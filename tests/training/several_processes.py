@@ -1,6 +1,6 @@
 """Loss and gradients of one batch, in as many processes as there are; run by test_distributed.py.
 
-python -m torch.distributed.run --standalone --nproc-per-node 2 two_processes.py ENCODER OUTPUT
+python -m torch.distributed.run --standalone --nproc-per-node 4 -m tests.training.several_processes ENCODER OUTPUT
 """
 
 import json

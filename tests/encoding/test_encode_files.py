@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from st_relbert import RelBERT, encode_file, pair_files
+from st_relbert import RelBERT, pair_files
+from st_relbert.encoding import block, encode_files
 
 PAIRS = [("Tokyo", "Japan"), ("3.14", "pi"), ("NA", "null"), ("007", "1e5"), ('say "hi"', "a,b"), ("café", "東京")]
 
@@ -36,7 +37,7 @@ def write(folder, suffix, pairs=PAIRS, names=("head", "tail")):
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_words_of_every_format_are_read_as_written(model, tmp_path, suffix):
     output = str(tmp_path / "out.parquet")
-    assert encode_file.encode_file(model, write(tmp_path, suffix), output, show_progress_bar=False) == len(PAIRS)
+    assert encode_files(model, write(tmp_path, suffix), output, show_progress_bar=False) == len(PAIRS)
     table = pa.parquet.read_table(output)
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
     assert table["id"].to_pylist() == list(range(len(PAIRS)))
@@ -47,7 +48,7 @@ def test_words_of_every_format_are_read_as_written(model, tmp_path, suffix):
 def test_files_of_other_systems_are_read(model, tmp_path):
     (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfhead,tail\r\nTokyo,Japan\r\n")
     output = str(tmp_path / "out.parquet")
-    encode_file.encode_file(model, str(tmp_path / "x.csv"), output, show_progress_bar=False)
+    encode_files(model, str(tmp_path / "x.csv"), output, show_progress_bar=False)
     assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
 
 
@@ -55,7 +56,7 @@ def test_files_of_other_systems_are_read(model, tmp_path):
 def test_one_json_line_may_end_or_not(model, tmp_path, end):
     (tmp_path / "x.jsonl").write_text('{"head": "Tokyo", "tail": "Japan"}' + end, newline="")
     output = str(tmp_path / "out.parquet")
-    encode_file.encode_file(model, str(tmp_path / "x.jsonl"), output, show_progress_bar=False)
+    encode_files(model, str(tmp_path / "x.jsonl"), output, show_progress_bar=False)
     assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
 
 
@@ -71,7 +72,7 @@ def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch
     monkeypatch.setattr(pair_files, "_CHUNK", 7)
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     output = str(tmp_path / "out.parquet")
-    encode_file.encode_file(model, write(tmp_path, ".csv", pairs), output, show_progress_bar=False)
+    encode_files(model, write(tmp_path, ".csv", pairs), output, show_progress_bar=False)
     table = pa.parquet.read_table(output)
     assert table["head"].to_pylist() == [head for head, _ in pairs]
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(pairs), atol=1e-6)
@@ -82,7 +83,7 @@ def test_other_column_names_are_named(model, tmp_path):
     with pytest.raises(ValueError, match="has the columns from, to, id, but no head and no tail.*--columns HEAD TAIL"):
         pair_files.open_pairs(path, ("head", "tail"))
     output = str(tmp_path / "out.parquet")
-    assert encode_file.encode_file(model, path, output, ("from", "to"), show_progress_bar=False) == len(PAIRS)
+    assert encode_files(model, path, output, ("from", "to"), show_progress_bar=False) == len(PAIRS)
 
 
 @pytest.mark.parametrize(("bad", "message"), [("", "visible character"), (" ", "visible character")])
@@ -90,14 +91,14 @@ def test_a_bad_row_is_named_and_nothing_is_written(model, tmp_path, monkeypatch,
     monkeypatch.setattr(pair_files, "_CHUNK", 2)
     path = write(tmp_path, ".csv", [*PAIRS, ("good", bad)])
     with pytest.raises(ValueError, match=rf"the tail of .*pairs\.csv, row 6.*{message}"):
-        encode_file.encode_file(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
+        encode_files(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
     assert os.listdir(tmp_path) == ["pairs.csv"]
 
 
 def test_missing_words_are_named(model, tmp_path):
     path = write(tmp_path, ".parquet", [("a", "b"), ("c", None)])
     with pytest.raises(ValueError, match="row 1 is None of type NoneType"):
-        encode_file.encode_file(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
+        encode_files(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
 
 
 def test_broken_files_are_errors(model, tmp_path):
@@ -106,12 +107,12 @@ def test_broken_files_are_errors(model, tmp_path):
         pair_files.open_pairs(str(tmp_path / "x.parquet"), ("head", "tail"))
     (tmp_path / "x.csv").write_text("head,tail\na,b\nc\n")
     with pytest.raises(ValueError, match="Cannot read"):
-        encode_file.encode_file(model, str(tmp_path / "x.csv"), str(tmp_path / "o.parquet"), show_progress_bar=False)
+        encode_files(model, str(tmp_path / "x.csv"), str(tmp_path / "o.parquet"), show_progress_bar=False)
 
 
 def test_a_file_without_rows_gives_one_without_rows(model, tmp_path):
     output = str(tmp_path / "out.parquet")
-    assert encode_file.encode_file(model, write(tmp_path, ".csv", []), output, show_progress_bar=False) == 0
+    assert encode_files(model, write(tmp_path, ".csv", []), output, show_progress_bar=False) == 0
     assert pa.parquet.read_table(output).num_rows == 0
 
 
@@ -127,23 +128,23 @@ def cut_short(model, path, output, after):
 
     model.encode = encode_or_stop
     with pytest.raises(KeyboardInterrupt):
-        encode_file.encode_file(model, path, output, show_progress_bar=False)
+        encode_files(model, path, output, show_progress_bar=False)
     del model.encode
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_an_interrupted_encoding_goes_on(model, tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(pair_files, "_CHUNK", 7)
-    monkeypatch.setattr(encode_file, "_BLOCK", 10)  # two chunks
+    monkeypatch.setattr(block, "BLOCK_ROWS", 10)
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     path, output = write(tmp_path, suffix, pairs), str(tmp_path / "out.parquet")
-    cut_short(model, path, output, after=5)
+    cut_short(model, path, output, after=3)
     assert not os.path.exists(output)
     encoded = []
     encode = model.encode
     model.encode = lambda pairs, **kwargs: encoded.extend(pairs) or encode(pairs, **kwargs)
-    assert encode_file.encode_file(model, path, output, show_progress_bar=False) == 50
-    assert encoded == pairs[28:]  # the fifth chunk was not in a block yet
+    assert encode_files(model, path, output, show_progress_bar=False) == 50
+    assert encoded == pairs[30:]
     table = pa.parquet.read_table(output)
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == pairs
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), encode(pairs), atol=1e-6)
@@ -152,28 +153,28 @@ def test_an_interrupted_encoding_goes_on(model, tmp_path, monkeypatch, suffix):
 
 def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, tmp_path, monkeypatch):
     monkeypatch.setattr(pair_files, "_CHUNK", 2)
-    monkeypatch.setattr(encode_file, "_BLOCK", 2)
+    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
     path, output = write(tmp_path, ".csv"), str(tmp_path / "out.parquet")
     cut_short(model, path, output, after=2)
     other = RelBERT(encoders["wordpiece"], template="a")
-    with pytest.raises(ValueError, match=r"out.parquet.partial' holds a part .* made with another model .*delete"):
-        encode_file.encode_file(other, path, output, show_progress_bar=False)
+    with pytest.raises(ValueError, match=r"out.parquet.partial' holds a part .* made with other model .*delete"):
+        encode_files(other, path, output, show_progress_bar=False)
     for other in (
         RelBERT(encoders["wordpiece"], "short", reduction="sum"),
         RelBERT(encoders["wordpiece"], "short", fast=True),
     ):
-        with pytest.raises(ValueError, match="made with another model"):
-            encode_file.encode_file(other, path, output, show_progress_bar=False)
+        with pytest.raises(ValueError, match="made with other model"):
+            encode_files(other, path, output, show_progress_bar=False)
     with open(path, "a", encoding="utf-8") as file:
         file.write("finger,hand,6\n")
-    with pytest.raises(ValueError, match="made with another file"):
-        encode_file.encode_file(model, path, output, show_progress_bar=False)
+    with pytest.raises(ValueError, match="made with other files"):
+        encode_files(model, path, output, show_progress_bar=False)
 
 
 def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
     """No block is kept: each table lives only while it is written."""
     monkeypatch.setattr(pair_files, "_CHUNK", 5)
-    monkeypatch.setattr(encode_file, "_BLOCK", 5)
+    monkeypatch.setattr(block, "BLOCK_ROWS", 5)
     rows = []
     write_table = pa.parquet.write_table
     monkeypatch.setattr(
@@ -181,6 +182,64 @@ def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
     )
     pairs = [(f"word {index}", "x") for index in range(33)]
     output = str(tmp_path / "out.parquet")
-    encode_file.encode_file(model, write(tmp_path, ".jsonl", pairs), output, show_progress_bar=False)
+    encode_files(model, write(tmp_path, ".jsonl", pairs), output, show_progress_bar=False)
     assert sum(rows) == 33 and max(rows) <= 10
     assert pa.parquet.ParquetFile(output).num_row_groups == len(rows)
+
+
+def test_several_files_become_one_output(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "in", ".csv", PAIRS[:2])
+    os.rename(tmp_path / "in" / "pairs.csv", tmp_path / "in" / "b.csv")
+    write(tmp_path / "in", ".csv", PAIRS[2:])
+    os.rename(tmp_path / "in" / "pairs.csv", tmp_path / "in" / "c.csv")
+    output = str(tmp_path / "out.parquet")
+    assert encode_files(model, str(tmp_path / "in" / "*.csv"), output, show_progress_bar=False) == len(PAIRS)
+    table = pa.parquet.read_table(output)
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
+    other = write(tmp_path, ".csv", names=("head", "tail"))
+    os.rename(other, other := str(tmp_path / "other.csv"))
+    with open(other, encoding="utf-8") as file:
+        text = file.read().replace("head,tail,id", "head,tail,number")
+    with open(other, "w", encoding="utf-8") as file:
+        file.write(text)
+    with pytest.raises(ValueError, match=r"other.csv' has the columns .*number .*, expected those of .*b.csv"):
+        encode_files(model, [str(tmp_path / "in" / "b.csv"), other], str(tmp_path / "o.parquet"))
+    with pytest.raises(ValueError, match="No file matches"):
+        encode_files(model, str(tmp_path / "in" / "*.tsv"), str(tmp_path / "o.parquet"))
+
+
+def test_a_folder_of_parquet_files(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    path, output = write(tmp_path, ".csv"), tmp_path / "out"
+    cut_short(model, path, str(output), after=1)
+    assert sorted(os.listdir(output)) == ["00000000.parquet", "_made_from.json"]
+    encode_files(model, path, str(output), show_progress_bar=False)
+    assert sorted(os.listdir(output)) == ["00000000.parquet", "00000001.parquet", "_SUCCESS", "_made_from.json"]
+    table = pa.parquet.read_table(output)  # files that begin with _ are passed over
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
+    with pytest.raises(ValueError, match="is done already"):
+        encode_files(model, path, str(output), overwrite=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match="folder of other files"):
+        encode_files(model, path, str(tmp_path / "other"))
+
+
+def test_a_lance_table(model, tmp_path, monkeypatch):
+    lancedb = pytest.importorskip("lancedb")
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    path, output = write(tmp_path, ".csv"), str(tmp_path / "out.lance")
+    encode_files(model, path, output, show_progress_bar=False)
+    table = lancedb.connect(str(tmp_path)).open_table("out").to_arrow()
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
+    assert sorted(os.listdir(tmp_path)) == ["out.lance", "pairs.csv"]
+    with pytest.raises(ValueError, match="exists already"):
+        encode_files(model, path, output)
+    assert encode_files(model, path, output, overwrite=True, show_progress_bar=False) == len(PAIRS)
+
+
+def test_an_engine_that_there_is_not(model, tmp_path):
+    with pytest.raises(ValueError, match="The engine is 'spark', expected 'one', 'processes', 'ray'"):
+        encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), engine="spark")

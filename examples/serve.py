@@ -1,0 +1,53 @@
+"""Relation vectors over HTTP, in one file.
+
+    pip install fastapi uvicorn
+    RELBERT_MODEL=relbert-nce uvicorn --app-dir examples serve:app
+
+    curl localhost:8000/embed -H 'content-type: application/json' -d '{"pairs": [["Tokyo", "Japan"]]}'
+
+One process holds one model, and answers one request at a time; run several behind a load balancer for more.
+"""
+
+import os
+from threading import Lock
+from typing import Annotated
+
+from fastapi import FastAPI, HTTPException
+from pydantic import BaseModel, Field
+
+from st_relbert import RelBERT
+
+MOST_PAIRS = 1024  # in one request
+
+app = FastAPI(title="Relation embeddings")
+model = RelBERT(os.environ.get("RELBERT_MODEL", "relbert-nce"), fast=True)
+lock = Lock()
+
+
+class Pairs(BaseModel):
+    """The pairs to embed."""
+
+    pairs: Annotated[list[tuple[str, str]], Field(min_length=1, max_length=MOST_PAIRS)]
+
+
+class Vectors(BaseModel):
+    """A vector for each pair, in their order."""
+
+    vectors: list[list[float]]
+
+
+@app.post("/embed")
+def embed(request: Pairs) -> Vectors:
+    """Embed pairs; the answer is 422 if one of them is none, for instance with an empty word."""
+    try:
+        with lock:
+            vectors = model.encode(request.pairs, show_progress_bar=False)
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
+    return Vectors(vectors=vectors.tolist())
+
+
+@app.get("/health")
+def health() -> dict[str, str]:
+    """Whether the model is there."""
+    return {"model": str(model.template)}

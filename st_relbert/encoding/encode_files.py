@@ -1,0 +1,101 @@
+"""Embedding the pairs of files, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any, Literal, get_args
+
+import pyarrow as pa
+from sentence_transformers import SentenceTransformer
+from tqdm.autonotebook import tqdm
+
+from st_relbert.encoding.block import BLOCK_ROWS, plan_blocks
+from st_relbert.encoding.block_encoder import BlockEncoder
+from st_relbert.encoding.engines import in_processes, in_this_process, on_ray
+from st_relbert.encoding.vector_blocks import VectorBlocks
+from st_relbert.encoding.workers import Workers
+from st_relbert.location import Location, expand
+from st_relbert.model_identity import MODEL_METADATA, ModelIdentity
+
+Engine = Literal["one", "processes", "ray"]
+
+_ENGINES: dict[str, Any] = {"one": in_this_process, "processes": in_processes, "ray": on_ray}
+
+
+def encode_files(
+    model: SentenceTransformer,
+    paths: str | Sequence[str],
+    output: str,
+    columns: Sequence[str] = ("head", "tail"),
+    batch_size: int = 64,
+    engine: Engine = "one",
+    workers: Workers = Workers(),  # noqa: B008  # frozen
+    overwrite: bool = False,
+    show_progress_bar: bool = True,
+) -> int:
+    """Embed the pairs of files, a few thousand at a time.
+
+    All rows are checked before the first is embedded. Blocks of rows that are done are kept until all are; after an
+    interruption the same call goes on from there, with any engine. Rows, their order and their vectors are the same
+    whichever the engine.
+
+    Args:
+        model: A SentenceTransformer that takes pairs.
+        paths: CSV, TSV, JSON Lines or Parquet files of the same columns: paths or URIs, with ``*`` for several.
+        output: The columns of the input and ``vector``, a list of ``d`` float32. ``name.parquet``: one file;
+            ``name.lance``: a Lance table; anything else: a folder of Parquet files, done when it holds ``_SUCCESS``.
+        columns: The names of the columns of heads and tails.
+        batch_size: Pairs embedded at a time.
+        engine: ``"one"``: this process; ``"processes"``: sentence-transformers' pool of processes; ``"ray"``: a Ray
+            cluster, whose machines all have to reach the files.
+        workers: How many workers the engine has, and what each of them has.
+        overwrite: Replace a file or a table at the output.
+        show_progress_bar: Show the number of pairs done.
+
+    Returns:
+        The number of pairs.
+
+    Raises:
+        ValueError: If a file cannot be read, lacks a column, or a row is no pair of words; nothing is written then.
+            If the output is there already, or a part of it, of other files or another model.
+        MissingExtraError: If Ray (or LanceDB, for a Lance table) is not installed.
+    """
+    if engine not in get_args(Engine):
+        raise ValueError(f"The engine is {engine!r}, expected {', '.join(map(repr, get_args(Engine)))}.")
+    files = [path for pattern in ([paths] if isinstance(paths, str) else paths) for path in expand(pattern)]
+    blocks = VectorBlocks(output)
+    blocks.check(overwrite)
+    planned, rows = plan_blocks(files, columns)
+    vector = pa.field("vector", pa.list_(pa.float32(), model.get_embedding_dimension()))
+    # Says whose vectors these are, so that an index can take them as they are.
+    identity = ModelIdentity.of(model)
+    metadata = {**(rows.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
+    schema = rows.append(vector).with_metadata(metadata)
+    done = blocks.begin(_made_from(model, identity, files, columns))
+    make = partial(BlockEncoder, columns=tuple(columns), output=blocks, schema=schema)
+    total = sum(block.rows for block in planned)
+    left = [block for block in planned if block.number not in done]
+    begun = total - sum(block.rows for block in left)
+    with tqdm(desc="Encoding", unit=" pairs", total=total, initial=begun, disable=not show_progress_bar) as progress:
+        for count in _ENGINES[engine](model, make, left, batch_size, workers) if left else ():
+            progress.update(count)
+    blocks.finish(schema)
+    return total
+
+
+def _made_from(
+    model: SentenceTransformer, identity: ModelIdentity, files: Sequence[str], columns: Sequence[str]
+) -> dict[str, Any]:
+    """What the vectors depend on, and their division into blocks."""
+    state = {name: value for name, value in asdict(identity).items() if name != "name"}
+    # What an index does not ask about, as it scales all vectors to length 1 and compares roughly.
+    state |= {name: getattr(model, name, None) for name in ("reduction", "fast")}
+    infos = [(path, Location.of(path).info) for path in files]
+    return {
+        "files": [{"path": path, "bytes": info.size, "modified": info.mtime_ns} for path, info in infos],
+        "columns": list(columns),
+        "model": state,
+        "block_rows": BLOCK_ROWS,
+    }

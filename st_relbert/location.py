@@ -1,0 +1,120 @@
+"""Places for files: this machine's file system, or an object store."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs
+
+
+@dataclass(frozen=True)
+class Location:
+    """A path in a file system; it can be sent to other processes and machines.
+
+    Args:
+        filesystem: A ``pyarrow.fs.FileSystem``.
+        path: An absolute path in it.
+    """
+
+    filesystem: Any
+    path: str
+
+    @classmethod
+    def of(cls, name: str) -> Location:
+        """Find out where a name points to.
+
+        Args:
+            name: A path, or a URI such as ``s3://bucket/pairs.parquet`` or ``gs://...``. Access to an object store is
+                configured as Arrow does it, by environment variables or the URI's query (``?region=eu-west-1``).
+
+        Raises:
+            ValueError: If the URI is of an unknown kind.
+        """
+        if "://" not in name:
+            return cls(pa.fs.LocalFileSystem(), os.path.abspath(name))
+        try:
+            return cls(*pa.fs.FileSystem.from_uri(name))
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"Cannot use {name!r}: {error}. Expected a path, or a URI such as s3://...") from error
+
+    def __truediv__(self, name: str) -> Location:
+        """A file in this folder."""
+        return Location(self.filesystem, f"{self.path}/{name}")
+
+    def beside(self, suffix: str) -> Location:
+        """The neighbour whose name goes on with a suffix."""
+        return Location(self.filesystem, self.path + suffix)
+
+    @property
+    def info(self) -> Any:
+        """Type, size and time, as ``pyarrow.fs.FileInfo``."""
+        return self.filesystem.get_file_info(self.path)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something."""
+        return bool(self.info.type != pa.fs.FileType.NotFound)
+
+    def names(self) -> list[str]:
+        """The names in this folder, sorted; none if it is not there."""
+        selector = pa.fs.FileSelector(self.path, allow_not_found=True)
+        return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
+
+    def read_text(self) -> str:
+        """The text of this file."""
+        with self.filesystem.open_input_stream(self.path) as stream:
+            return str(stream.read().decode())
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        """A stream to a temporary name, which is moved here when all went well."""
+        parent, _, name = self.path.rpartition("/")
+        temporary = f"{parent}/.st-relbert-{uuid.uuid4().hex}-{name}"
+        try:
+            with self.filesystem.open_output_stream(temporary) as stream:
+                yield stream
+            self.filesystem.move(temporary, self.path)
+        except BaseException:
+            with suppress(OSError):
+                self.filesystem.delete_file(temporary)
+            raise
+
+    def write_text(self, text: str) -> None:
+        """Write a text, whole or not at all."""
+        with self.writing() as stream:
+            stream.write(text.encode())
+
+    def make_folder(self) -> None:
+        """Make this folder, and those above it."""
+        self.filesystem.create_dir(self.path, recursive=True)
+
+    def remove_folder(self) -> None:
+        """Remove this folder with all that is in it."""
+        self.filesystem.delete_dir(self.path)
+
+
+def expand(pattern: str) -> list[str]:
+    """The names that a pattern stands for, sorted; a name without ``*`` stands for itself.
+
+    Args:
+        pattern: A path or URI, with ``*`` in its last part only.
+
+    Raises:
+        ValueError: If nothing matches.
+    """
+    bare, mark, query = pattern.partition("?")
+    folder, separator, last = bare.rpartition("/")
+    if "*" not in last:
+        return [pattern]
+    place = Location.of(f"{folder}{mark}{query}" if separator else ".")
+    names = [f"{folder}{separator}{name}{mark}{query}" for name in place.names() if fnmatch(name, last)]
+    if not names:
+        raise ValueError(f"No file matches {pattern!r}.")
+    return names

@@ -1,0 +1,118 @@
+"""The engines give the same rows and vectors, whatever happens to a worker."""
+
+import os
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from st_relbert import RelBERT
+from st_relbert.encoding import Workers, block, encode_files, engines
+
+PAIRS = [(f"word {number}", "x" * (number % 5 + 1)) for number in range(60)]
+
+
+@pytest.fixture
+def model(encoders):
+    return RelBERT(encoders["wordpiece"], template="short")
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 7)
+    for name, rows in (("a", PAIRS[:20]), ("b", PAIRS[20:])):
+        table = pa.table({"head": [head for head, _ in rows], "tail": [tail for _, tail in rows]})
+        pa.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    return str(tmp_path / "*.parquet")
+
+
+def assert_all_there(model, output):
+    table = pa.parquet.read_table(output)
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def ray():
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, log_to_driver=False, logging_level="ERROR")
+    yield ray
+    ray.shutdown()
+
+
+@pytest.mark.slow
+def test_a_pool_of_processes(model, pairs, tmp_path):
+    output = str(tmp_path / "out")
+    assert encode_files(model, pairs, output, engine="processes", workers=Workers(2), show_progress_bar=False) == 60
+    assert_all_there(model, output)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_a_ray_cluster_goes_on_with_what_one_process_began(model, pairs, tmp_path):
+    output = str(tmp_path / "out")
+    encode, calls = model.encode, []
+
+    def encode_or_stop(batch, **kwargs):
+        calls.append(batch)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return encode(batch, **kwargs)
+
+    model.encode = encode_or_stop
+    with pytest.raises(KeyboardInterrupt):
+        encode_files(model, pairs, output, show_progress_bar=False)
+    del model.encode
+    before = {name: os.stat(os.path.join(output, name)).st_mtime_ns for name in os.listdir(output)}
+    assert len(before) == 4  # three blocks, and what they are made from
+    assert encode_files(model, pairs, output, engine="ray", workers=Workers(2), show_progress_bar=False) == 60
+    assert_all_there(model, output)
+    assert (
+        before.items() <= {name: os.stat(os.path.join(output, name)).st_mtime_ns for name in os.listdir(output)}.items()
+    )
+
+
+class SlowEncode(partial):
+    """Gives the test the time to kill a worker; in a worker's own process, where no patch of the test reaches."""
+
+    def __call__(self, pairs):
+        time.sleep(0.5)
+        return super().__call__(pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_a_killed_worker_loses_nothing(model, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "partial", SlowEncode)
+    output, killed = tmp_path / "out", []
+
+    def kill():
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and len([name for name in _names(output) if name[0] == "0"]) < 2:
+            time.sleep(0.05)
+        worker = next(process for process in psutil.process_iter() if "MapWorker" in "".join(process.cmdline()))
+        worker.kill()
+        killed.append(len(_names(output)))
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    assert encode_files(model, pairs, str(output), engine="ray", workers=Workers(2), show_progress_bar=False) == 60
+    thread.join()
+    assert killed and killed[0] < 10  # while there was work left: 9 blocks, and what they are made from
+    assert_all_there(model, str(output))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray")
+def test_more_workers_than_the_cluster_has_room_for(model, pairs, tmp_path):
+    with pytest.raises(ValueError, match="The cluster has 2 CPUs and 0 GPUs, expected 1 and 0 for each of 3 workers"):
+        encode_files(model, pairs, str(tmp_path / "out"), engine="ray", workers=Workers(3), show_progress_bar=False)
+
+
+def _names(folder):
+    return os.listdir(folder) if folder.exists() else []
