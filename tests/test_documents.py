@@ -1,5 +1,6 @@
 """The code of README and docs runs as it stands, one block after the other, beside models in folders of these names."""
 
+import dataclasses
 import json
 import re
 import runpy
@@ -10,6 +11,7 @@ import pytest
 
 from st_relbert import RelBERT
 from st_relbert.cli.main import build_parser
+from st_relbert.training import TrainingSettings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,6 +69,14 @@ def test_the_commands_of_a_page_exist_with_their_options(page):
             build_parser().parse_args(arguments)
         except SystemExit as stop:
             assert stop.code == 0, arguments  # --help
+
+
+def test_the_settings_to_move_to_exist():
+    table = (ROOT / "docs" / "migrate.md").read_text(encoding="utf-8").split("## Training")[1].split("\n## ")[0]
+    cells = [row.split("|")[3] for row in table.splitlines() if row.startswith("| ") and row.count("|") == 4]
+    settings = [match[1] for match in (re.search(r"`([a-z_]+)[=`]", cell) for cell in cells[1:]) if match]
+    assert len(settings) > 20
+    assert set(settings) <= {field.name for field in dataclasses.fields(TrainingSettings)}
 
 
 def test_the_notebook_shows_its_outputs_and_runs(models):
