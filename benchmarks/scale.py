@@ -29,7 +29,7 @@ from st_relbert import RelBERT
 from st_relbert.encoding import Workers, encode_files
 from st_relbert.encoding.block import BLOCK_ROWS
 
-BLOCKS, ROUNDS = 6, 3
+BLOCKS, ROUNDS = 4, 2
 PACKAGES = ("st-relbert", "ray", "sentence-transformers", "torch", "pyarrow")
 WAYS: dict[str, tuple[str, Workers]] = {
     "one process, 2 threads": ("one", Workers()),
