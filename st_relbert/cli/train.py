@@ -42,6 +42,7 @@ _SETTINGS: dict[str, list[tuple[str, type, str]]] = {
         ("relations_per_batch", int, "relations in a batch; 1 is the step of the reference library (32)"),
         ("pairs_per_relation", int, "positive pairs of each relation in a batch (4)"),
         ("negatives_per_relation", int, "further negatives for each relation (1)"),
+        ("size_exponent", float, "weight of relations by size: 1, by their pairs, to 0, each the same (1)"),
         ("mini_batch_size", int, "bound the memory by so many pairs, for batches that do not fit at once"),
         ("bf16", bool, "compute in bfloat16 (faster on recent CPUs and GPUs)"),
         ("activation_checkpointing", bool, "compute activations twice, for large encoders"),

@@ -1,6 +1,7 @@
 """Data, batches and runs for training relation embeddings."""
 
 from st_relbert.training.checkpoint_callback import TrainingInterrupted
+from st_relbert.training.combination import Combination, combine_relations
 from st_relbert.training.presets import preset_names, read_preset
 from st_relbert.training.relation_set import RelationSet, load_relations
 from st_relbert.training.run import TrainingRun
@@ -10,6 +11,7 @@ from st_relbert.training.trainer import RelationTrainer, TrainingDiverged
 from st_relbert.training.validation import validation_questions
 
 __all__ = [
+    "Combination",
     "RelationBatchSampler",
     "RelationSet",
     "RelationTrainer",
@@ -17,6 +19,7 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingRun",
     "TrainingSettings",
+    "combine_relations",
     "load_relations",
     "preset_names",
     "read_preset",

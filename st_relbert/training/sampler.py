@@ -23,6 +23,8 @@ class RelationBatchSampler(DefaultBatchSampler):
     An epoch uses every positive pair: the pairs of each relation are shuffled and cut into even groups of at most
     ``pairs_per_relation``, and every batch takes groups from ``relations_per_batch`` different relations. Where the
     groups do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
+    A relation of a thousand pairs then fills as many batches as a hundred relations of ten; ``size_exponent`` below 1
+    gives the small ones their weight, and an epoch no longer uses every pair.
     In batches of one relation, though, an epoch is what it is in the reference: a step a relation, with up to
     ``pairs_per_relation`` pairs drawn from it.
 
@@ -47,6 +49,8 @@ class RelationBatchSampler(DefaultBatchSampler):
         pairs_per_relation: How many positive pairs of each, at most (a small relation has fewer).
         negatives_per_relation: How many pairs, at most, are added for each as nothing but negatives, from its own.
         augment_negatives: Draw these from the other relations' positives too, as the reference does.
+        size_exponent: Of the g groups of a relation an epoch uses g ** size_exponent, rounded: all with 1, one of each
+            relation with 0, which other one each epoch. Without effect on batches of one relation.
 
     Raises:
         ValueError: If a setting is out of range, no relation has two positives, or a batch would have no negative.
@@ -65,6 +69,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         pairs_per_relation: int = 6,
         negatives_per_relation: int = 0,
         augment_negatives: bool = False,
+        size_exponent: float = 1.0,
     ) -> None:
         super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed)
         for name, value, least in (
@@ -74,6 +79,9 @@ class RelationBatchSampler(DefaultBatchSampler):
         ):
             if value < least:
                 raise ValueError(f"{name} is {value}, expected at least {least}.")
+        if not 0 <= size_exponent <= 1:
+            raise ValueError(f"size_exponent is {size_exponent}, expected a number from 0 to 1.")
+        self.size_exponent = size_exponent
         self.pairs_per_relation = pairs_per_relation
         self.negatives_per_relation = negatives_per_relation
         self.augment_negatives = augment_negatives
@@ -126,8 +134,12 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _steps(self) -> int:
         if self.relations_per_batch == 1:
             return len(self._positives)
-        groups = [math.ceil(len(rows) / self.pairs_per_relation) for rows in self._positives.values()]
+        groups = [self._used(math.ceil(len(rows) / self.pairs_per_relation)) for rows in self._positives.values()]
         return max(max(groups), math.ceil(sum(groups) / self.relations_per_batch))
+
+    def _used(self, groups: int) -> int:
+        """How many of a relation's groups an epoch uses."""
+        return round(math.pow(groups, self.size_exponent))
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches of the epoch, each a list of rows; with several processes, a step's share of each in turn.
@@ -152,7 +164,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         parts = np.array_split(shuffled, math.ceil(len(rows) / self.pairs_per_relation))
         if len(parts) > 1 and len(parts[-1]) == 1:
             parts[-1] = np.append(parts[-1], random.choice(parts[0]))
-        return [part.tolist() for part in parts]
+        return [part.tolist() for part in parts[: self._used(len(parts))]]
 
     def _batch(self, groups: dict[int, list[list[int]]], random: np.random.Generator) -> list[int]:
         labels = list(groups)

@@ -42,6 +42,7 @@ class TrainingSettings:
             the negatives come from the other relations' positives too, and a parent is one more relation.
         pairs_per_relation: See :class:`~st_relbert.training.RelationBatchSampler`.
         negatives_per_relation: See :class:`~st_relbert.training.RelationBatchSampler`.
+        size_exponent: See :class:`~st_relbert.training.RelationBatchSampler`.
         mini_batch_size: Bound the memory by so many pairs with :class:`~st_relbert.losses.CachedInfoNCELoss`, for
             batches that do not fit; None: embed a batch at once.
         choose_by: Evaluate after each epoch, and keep the model of the best: by its ``"accuracy"`` on analogy questions
@@ -83,6 +84,7 @@ class TrainingSettings:
     relations_per_batch: int = 32
     pairs_per_relation: int = 4
     negatives_per_relation: int = 1
+    size_exponent: float = 1.0
     mini_batch_size: int | None = None
     choose_by: Choice = "none"
     validation_data: str | None = None

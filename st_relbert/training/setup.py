@@ -98,6 +98,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
             relations_per_batch=settings.relations_per_batch,
             pairs_per_relation=settings.pairs_per_relation,
             negatives_per_relation=settings.negatives_per_relation,
+            size_exponent=settings.size_exponent,
             augment_negatives=settings.relations_per_batch == 1,
         ),
         seed=settings.seed,

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 
 from st_relbert.evaluation.leakage import folded
+from st_relbert.evaluation.pair_exclusion import PairExclusion
 from st_relbert.pairs import Pair
 from st_relbert.training.relation_set import RelationSet
 from st_relbert.wordnet.candidate import Candidate
@@ -51,12 +52,11 @@ def build_relations(
     vocabulary = Vocabulary(wordnet, min_count)
     sources = (semantic_candidates, lexical_candidates, inflection_candidates)
     candidates = _distinct(chain.from_iterable(source(wordnet, vocabulary) for source in sources))
-    tests = {name: {folded(pair) for pair in pairs} for name, pairs in (exclude or {}).items()}
-    in_any = set[Pair]().union(*tests.values())
-    folds = [folded(candidate.pair) for candidate in candidates]
+    tests = PairExclusion(exclude or {})
+    in_tests = [candidate.pair in tests for candidate in candidates]
     relations: dict[str, list[Candidate]] = {}
-    for candidate, fold in zip(candidates, folds, strict=True):
-        if fold not in in_any:
+    for candidate, in_test in zip(candidates, in_tests, strict=True):
+        if not in_test:
             relations.setdefault(candidate.relation, []).append(candidate)
     kept = {name: relations[name] for name in sorted(relations) if len(relations[name]) >= min_pairs}
     if len(kept) < 2:
@@ -68,8 +68,8 @@ def build_relations(
     return RelationBuild(
         relations=RelationSet.from_records(map(_record, samples, samples.values()), "WordNet"),
         candidates=len(candidates),
-        dropped={name: sum(fold in pairs for fold in folds) for name, pairs in tests.items()},
-        dropped_in_all=sum(fold in in_any for fold in folds),
+        dropped=tests.counts(candidate.pair for candidate in candidates),
+        dropped_in_all=sum(in_tests),
         small_relations=len(relations) - len(kept),
     )
 

@@ -66,6 +66,23 @@ def test_batches_have_the_size_that_was_asked_for():
         assert len(batch) == 5 * (4 + 2)
 
 
+@pytest.mark.parametrize(
+    ("exponent", "expected"),
+    [(1.0, {0: 40, 1: 4, 2: 4, 3: 4}), (0.5, {0: 12, 1: 4, 2: 4, 3: 4}), (0.0, {0: 4, 1: 4, 2: 4, 3: 4})],
+)
+def test_the_size_exponent_weighs_relations(exponent, expected):
+    """Relations of 40, 4, 4 and 4 pairs: 10 groups and 1, 1, 1."""
+    dataset = dataset_of([40, 4, 4, 4])
+    sampler = RelationBatchSampler(dataset, relations_per_batch=4, pairs_per_relation=4, size_exponent=exponent)
+    batches = list(sampler)
+    assert len(batches) == len(sampler) == expected[0] // 4
+    # Where the large relation has a batch of its own, others are drawn again beside it.
+    used = {row for batch in batches for row in batch}
+    assert Counter(dataset[row]["label"] for row in used) == expected
+    sampler.set_epoch(1)
+    assert (exponent == 1.0) == ({row for batch in sampler for row in batch} == used)
+
+
 def test_one_relation_a_step_is_the_references():
     """Reference behaviour: up to 10 positives of one relation, negatives from its own and all other positives."""
     dataset = dataset_of([8, 8, 8], negatives=3)
@@ -166,6 +183,8 @@ def test_the_starter_relations_make_batches():
         ([3, 3], {"relations_per_batch": 0}, "relations_per_batch is 0, expected at least 1"),
         ([3, 3], {"pairs_per_relation": 1}, "pairs_per_relation is 1, expected at least 2"),
         ([3, 3], {"negatives_per_relation": -1}, "negatives_per_relation is -1, expected at least 0"),
+        ([3, 3], {"size_exponent": 1.5}, "size_exponent is 1.5, expected a number from 0 to 1"),
+        ([3, 3], {"size_exponent": float("nan")}, "size_exponent is nan"),
         ([1, 1], {}, "No relation has two positive pairs"),
         ([3, 3], {"relations_per_batch": 1}, "every relation needs negatives"),
         ([3, 3], {"relations_per_batch": 1, "negatives_per_relation": 4}, "2 of 2 relations have no negatives"),
