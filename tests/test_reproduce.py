@@ -2,19 +2,23 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import reproduce
+from harness import training_data
 from harness.summary import as_markdown, read_published, summarise
 from harness.table import Row, read_table, table_names
+from harness.training_data import HELD_OUT, SEMEVAL, TrainingData
 from st_relbert import RelBERT
 from st_relbert.evaluation import SUITE, AnalogyEvaluator, RelationMappingEvaluator, load_questions
 from st_relbert.sources import read_records
-from st_relbert.training import TrainingSettings
+from st_relbert.training import RelationSet, TrainingSettings
 
 PUBLISHED = [name for name in table_names() if name != "minilm"]
+EXPERIMENTS = sorted((Path(reproduce.__file__).parent / "experiments").glob("*.json"))
 SETS = {"analogy": ["starter/held_out_pairs", "starter/held_out_relations"]}
 
 
@@ -40,6 +44,21 @@ def table(encoders, tmp_path):
     return path
 
 
+@pytest.fixture
+def semeval(tmp_path, monkeypatch):
+    """A data folder with the ten relations of SemEval-2012 that experiments hold out, and two more."""
+    folder = tmp_path / "data" / "semeval2012_relational_similarity"
+    folder.mkdir(parents=True)
+    (stem, answer) = load_questions("starter/held_out_pairs")[0]["stem"], ["x", "y"]
+    lines = [
+        json.dumps({"relation_type": name, "positives": [[name, "b"], [name, "c"]], "negatives": [[name, "d"]]})
+        for name in (*HELD_OUT, "11/a")
+    ]
+    lines.append(json.dumps({"relation_type": "11/b", "positives": [stem, answer], "negatives": []}))
+    (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
+    monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path / "data"))
+
+
 def run(table, *arguments):
     return reproduce.main([str(table), "--output", str(table.parent / "results"), "--quiet", *arguments])
 
@@ -49,7 +68,7 @@ def cells(table, name="toy"):
         return {(line["row"], line["set"]): line for line in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize("name", table_names())
+@pytest.mark.parametrize("name", [*table_names(), *map(str, EXPERIMENTS)])
 def test_each_table_can_be_run(name):
     """Its recipes are settings, and its sets are ones that are known."""
     table = read_table(name)
@@ -57,7 +76,7 @@ def test_each_table_can_be_run(name):
     assert set(table.sets) <= set(SUITE)
     for row in table.rows:
         if row.recipe:
-            TrainingSettings(output="model", **row.settings())
+            TrainingSettings(**{"train_data": "made of the row's data", "output": "model", **row.settings()})
     if name in PUBLISHED:
         published = read_published({row.name: row.model for row in table.rows})
         assert {row for row, _, _ in published} == {row.name for row in table.rows}
@@ -159,6 +178,38 @@ def test_a_published_checkpoint_in_the_hubs_layout(golden, data, tmp_path):
     assert made["skipped"] == ["sat"]
 
 
+def test_rows_change_the_recipe_and_data_of_their_table(table, semeval):
+    base = {"recipe": json.loads(table.read_text())["rows"][1]["recipe"], "data": {"sets": ["starter", SEMEVAL]}}
+    rows = [
+        {"name": "base"},
+        {"name": "changed", "recipe": {"max_steps": 1}, "data": {"exclude": ["starter/held_out_pairs"]}},
+        {"name": "held out", "data": {"hold_out": True}},
+    ]
+    table.write_text(json.dumps({"title": "T.", "choosing": True, "sets": SETS, "base": base, "rows": rows}))
+    assert [row.settings()["max_steps"] for row in read_table(str(table)).rows] == [2, 1, 2]
+    assert run(table, "--seeds", "0") == 0
+    runs = {each["row"]: each for each in json.loads((table.parent / "results" / "toy.json").read_text())["runs"]}
+    starter = len(RelationSet.load("starter").names)
+    relations = {name: each["training_data"]["relations"] for name, each in runs.items()}
+    assert relations == {"base": starter + 12, "changed": starter + 12, "held out": starter + 2}
+    assert runs["changed"]["training_data"]["dropped"] == {"starter/held_out_pairs": 1}
+    assert runs["changed"]["training_data"]["sets"] == ["starter", SEMEVAL]
+    figures = {result["dataset"]: result for result in runs["base"]["results"]}
+    assert figures["semeval2012/held_out"]["count"] == 2 * len(HELD_OUT)
+    values = [figures[name]["value"] for name in (*SETS["analogy"], "semeval2012/held_out")]
+    assert figures["mean"]["value"] == pytest.approx(np.mean(values))
+
+
+def test_wordnet_is_made_without_the_excluded_pairs(wordnet_folder, semeval, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_data, "DEBIAN_FOLDER", wordnet_folder)
+    tests = tmp_path / "tests.jsonl"
+    tests.write_text('{"head": "cats", "tail": "cat", "relation": "singular"}\n')
+    combination = TrainingData(("wordnet", SEMEVAL), (str(tests),)).combine()
+    plurals = combination.relations.positives["inflection/plural"]
+    assert ("dog", "dogs") in plurals and ("cat", "cats") not in plurals
+    assert combination.lost_relations == []
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -168,6 +219,7 @@ def test_a_published_checkpoint_in_the_hubs_layout(golden, data, tmp_path):
         ('{"title": "t", "rows": [{"name": "a"}]}', "'a' has neither a model nor a recipe"),
         ('{"title": "t", "rows": [{"name": "a", "modle": "m"}]}', "row 0 has the key 'modle', expected name, model"),
         ('{"title": "t", "rows": [{"name": "a", "model": "m"}, {"name": "a", "model": "n"}]}', "two rows called 'a'"),
+        ('{"title": "t", "rows": [{"name": "a", "recipe": {"x": 1}, "data": {"set": []}}]}', "argument 'set'"),
         ('{"title": "t", "classifier": "svm", "rows": [{"name": "a", "model": "m"}]}', "the classifier 'svm'"),
     ],
 )

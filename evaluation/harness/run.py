@@ -7,17 +7,20 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.neural_network import MLPClassifier
 
 from harness.table import Row, Table
+from harness.training_data import TrainingData, held_out_questions, write
 from st_relbert import RelBERT
-from st_relbert.evaluation import run_suite
+from st_relbert.evaluation import AnalogyEvaluator, Result, run_suite
 from st_relbert.training import TrainingRun
 
 PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "scikit-learn", "numpy")
@@ -32,9 +35,12 @@ def plan(row: Row, table: Table, train: bool) -> dict[str, Any]:
         table: Its table.
         train: Whether to train by the row's recipe even where it names weights.
     """
-    common = {"sets": table.sets, "classifier": table.classifier}
+    common: dict[str, Any] = {"sets": table.sets, "classifier": table.classifier}
+    if table.choosing:
+        common["choosing"] = True
     if row.recipe and (train or not row.model):
-        return {"trained": True, "settings": row.settings(), **common}
+        data = {"data": row.data} if row.data else {}
+        return {"trained": True, "settings": row.settings(), **data, **common}
     return {"trained": False, "model": row.model, "template": row.template, "pooling": row.pooling, **common}
 
 
@@ -55,13 +61,15 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
     planned = plan(row, table, train)
     classifier = MLPClassifier(random_state=seed) if table.classifier == "default" else None
     with tempfile.TemporaryDirectory() as folder:
-        source, training_seconds = row.model, None
+        source, training_seconds, data = row.model, None, None
         if planned["trained"]:
             source = str((models or Path(folder)) / f"{row.name}-{seed}".replace(" ", "-").replace("/", "-"))
-            training_seconds = _train(planned["settings"], source, seed, quiet)
+            settings, data = _with_data(planned["settings"], row.training_data(), Path(folder))
+            training_seconds = _train(settings, source, seed, quiet)
         model = RelBERT(resolve(source or ""), template=row.template, pooling=row.pooling, reduction="sum")
         started = time.monotonic()
         report = run_suite(model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifier)
+        results = [*report.results, *(_choice(model, report.results) if table.choosing else [])]
     if not report.results:
         raise ValueError(f"None of the sets can be had: {next(iter(report.skipped.values()))}")
     return {
@@ -72,12 +80,34 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         "machine": machine(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "training_seconds": training_seconds,
+        "training_data": data,
         "evaluation_seconds": round(time.monotonic() - started, 1),
         "seconds_by_set": report.seconds,
         "pairs": report.pairs,
         "skipped": sorted(report.skipped),
-        "results": [asdict(result) for result in report.results],
+        "results": [asdict(result) for result in results],
     }
+
+
+def _with_data(
+    settings: dict[str, Any], data: TrainingData | None, folder: Path
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The settings with the row's own relation set, and what is in that."""
+    if data is None:
+        return settings, None
+    combination = data.combine()
+    path = folder / "relations.jsonl"
+    write(combination.relations, path)
+    return {**settings, "train_data": str(path)}, {"sets": data.sets, **combination.report()}
+
+
+def _choice(model: RelBERT, results: Sequence[Result]) -> list[Result]:
+    """What settings are chosen by beside the sets of the table: held-out relations, and the mean over all."""
+    evaluator = AnalogyEvaluator(held_out_questions(), name="", write_csv=False)
+    correct = [outcome.correct for outcome in evaluator.outcomes(model)]
+    held_out = Result("analogy", "semeval2012/held_out", "accuracy", float(np.mean(correct)), len(correct))
+    values = [result.value for result in (*results, held_out)]
+    return [held_out, Result("analogy", "mean", "accuracy", float(np.mean(values)), len(values))]
 
 
 def _train(settings: dict[str, Any], output: str, seed: int, quiet: bool) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from harness.training_data import TrainingData
 from st_relbert.evaluation import SUITE
 from st_relbert.training import read_preset
 
@@ -24,6 +25,8 @@ class Row:
         template: Prompt template, for weights that RelBERT has not trained.
         pooling: Pooling, likewise.
         recipe: Training settings, and optionally the ``preset`` that they change.
+        data: What to train on, by the names of :class:`~harness.training_data.TrainingData`, instead of the recipe's
+            ``train_data``.
     """
 
     name: str
@@ -31,9 +34,11 @@ class Row:
     template: str | None = None
     pooling: str | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check that there is something to evaluate."""
+        """Check that there is something to evaluate, and something to train on."""
+        self.training_data()
         if not self.model and not self.recipe:
             raise ValueError(f"The row {self.name!r} has neither a model nor a recipe, expected at least one.")
 
@@ -42,6 +47,10 @@ class Row:
         changes = dict(self.recipe)
         preset = changes.pop("preset", None)
         return {**(read_preset(preset) if preset else {}), **changes}
+
+    def training_data(self) -> TrainingData | None:
+        """What to train on, if the row says so itself."""
+        return TrainingData(**{key: _hashable(value) for key, value in self.data.items()}) if self.data else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +64,8 @@ class Table:
         sets: The names of the sets by task; see :func:`st_relbert.evaluation.run_suite`.
         classifier: ``"grid"``: chosen on validation data, as the papers say; ``"default"``: scikit-learn's
             ``MLPClassifier`` as it is, which the published models' own ``classification.json`` show.
+        choosing: Whether the table is for choosing settings: it also has the accuracy on questions about the relations
+            of SemEval-2012 that were held out, and the mean over all sets.
     """
 
     name: str
@@ -62,6 +73,7 @@ class Table:
     rows: list[Row]
     sets: dict[str, list[str]]
     classifier: str = "grid"
+    choosing: bool = False
 
     def __post_init__(self) -> None:
         """Check what may be misspelled, and that no row hides another."""
@@ -82,7 +94,8 @@ def read_table(name_or_path: str) -> Table:
 
     Args:
         name_or_path: A name of :func:`table_names`, or a JSON file: an object with ``title``, ``rows`` and optionally
-            ``sets`` (default: all sets of the papers) and ``classifier``.
+            ``sets`` (default: all sets of the papers), ``classifier``, ``choosing``, and a ``base``: recipe and data
+            that every row changes.
 
     Raises:
         ValueError: If there is no such table, or its description is malformed.
@@ -92,18 +105,26 @@ def read_table(name_or_path: str) -> Table:
         raise ValueError(f"There is no table {name_or_path!r}. Expected {', '.join(table_names())}, or a JSON file.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [_row(row, f"{path}, row {index}") for index, row in enumerate(content["rows"])]
-        sets = content.get("sets") or {task: list(names) for task, names in SUITE.items()}
         title, classifier = content["title"], content.get("classifier", "grid")
+        base = content.get("base") or {}
+        rows = [_row(row, base, f"{path}, row {index}") for index, row in enumerate(content["rows"])]
+        sets = content.get("sets") or {task: list(names) for task, names in SUITE.items()}
+        choosing = bool(content.get("choosing", False))
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is no table ({type(error).__name__}: {error}), expected an object with title and rows."
         ) from error
-    return Table(name=path.stem, title=title, rows=rows, sets=sets, classifier=classifier)
+    return Table(name=path.stem, title=title, rows=rows, sets=sets, classifier=classifier, choosing=choosing)
 
 
-def _row(content: dict[str, Any], where: str) -> Row:
+def _row(content: dict[str, Any], base: dict[str, Any], where: str) -> Row:
     known = [part.name for part in fields(Row)]
     if unknown := [key for key in content if key not in known]:
         raise ValueError(f"{where} has the key {unknown[0]!r}, expected {', '.join(known)}.")
-    return Row(**content)
+    if "model" in content:
+        return Row(**content)
+    return Row(**content | {part: {**base.get(part, {}), **content.get(part, {})} for part in ("recipe", "data")})
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
