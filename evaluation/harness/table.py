@@ -64,8 +64,8 @@ class Table:
         sets: The names of the sets by task; see :func:`st_relbert.evaluation.run_suite`.
         classifier: ``"grid"``: chosen on validation data, as the papers say; ``"default"``: scikit-learn's
             ``MLPClassifier`` as it is, which the published models' own ``classification.json`` show.
-        choosing: Whether the table is for choosing settings: it also has the accuracy on questions about the relations
-            of SemEval-2012 that were held out, and the mean over all sets.
+        choosing: Whether the table is for choosing settings: it also has what
+            :func:`~harness.choosing.choice_results` gives.
     """
 
     name: str

@@ -7,18 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from st_relbert.evaluation.benchmark_pairs import benchmark_pairs
 from st_relbert.evaluation.pair_exclusion import PairExclusion
+from st_relbert.evaluation.suite_data import load_similarity
 from st_relbert.pairs import Pair
-from st_relbert.training import Combination, RelationSet, combine_relations, validation_questions
+from st_relbert.training import Combination, RelationSet, combine_relations
 from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
 
 SEMEVAL = "relbert/semeval2012_relational_similarity"
 WORDNET = "wordnet"
 # The ten relations that the task of 2012 gave for training.
 HELD_OUT = ("1/a", "2/c", "2/h", "3/a", "3/c", "4/c", "5/d", "5/i", "7/a", "10/a")
+
+WORST_RATING = -30
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,19 @@ class TrainingData:
     Args:
         sets: Relation sets as ``st-relbert train`` takes them, or ``"wordnet"``: what ``data wordnet`` makes.
         exclude: Test sets whose pairs are left out.
+        mismatches: Add negatives of each relation's own words.
+        reverses: Add each pair with head and tail swapped: to the positives where a relation has no negatives, and so
+            holds both ways in all sets used here; else to the negatives.
+        rated_above: Of SemEval-2012 take all pairs rated higher than this for positives, and those below
+            ``WORST_RATING`` for negatives, rather than the 8 best and 8 worst; None: do not.
         hold_out: Leave the relations of :data:`HELD_OUT` out of SemEval-2012, to choose by.
     """
 
     sets: tuple[str, ...]
     exclude: tuple[str, ...] = ()
+    mismatches: bool = False
+    reverses: bool = False
+    rated_above: float | None = None
     hold_out: bool = False
 
     def combine(self) -> Combination:
@@ -41,24 +51,16 @@ class TrainingData:
         Raises:
             ValueError: If a set cannot be had.
         """
-        return combine_relations(map(self._load, self.sets), PairExclusion(_tests(self.exclude)))
+        loaded = [_with_reverses(relations) if self.reverses else relations for relations in map(self._load, self.sets)]
+        return combine_relations(loaded, PairExclusion(_tests(self.exclude)), self.mismatches)
 
     def _load(self, name: str) -> RelationSet:
         if name == WORDNET:
             return _wordnet(self.exclude)
-        relations = RelationSet.load(name, "train")
-        if name == SEMEVAL and self.hold_out:
-            return _part(relations, [relation for relation in relations.names if relation not in HELD_OUT])
-        return relations
-
-
-def held_out_questions() -> list[dict[str, Any]]:
-    """Questions about the relations of SemEval-2012 that experiments do not train on, to choose by.
-
-    Raises:
-        ValueError: If the data set cannot be had.
-    """
-    return validation_questions(_part(RelationSet.load(SEMEVAL, "train"), HELD_OUT))
+        if name != SEMEVAL:
+            return RelationSet.load(name, "train")
+        relations = RelationSet.load(name, "train") if self.rated_above is None else _rated(self.rated_above)
+        return part(relations, [each for each in relations.names if not (self.hold_out and each in HELD_OUT)])
 
 
 def write(relations: RelationSet, path: Path) -> None:
@@ -66,9 +68,28 @@ def write(relations: RelationSet, path: Path) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in relations.records()), encoding="utf-8")
 
 
-def _part(relations: RelationSet, names: Iterable[str]) -> RelationSet:
+def part(relations: RelationSet, names: Iterable[str]) -> RelationSet:
+    """Some relations of a set."""
     positives = {name: relations.positives[name] for name in names}
     return RelationSet(positives, {name: relations.negatives[name] for name in positives})
+
+
+def _rated(above: float) -> RelationSet:
+    positives, negatives = {}, {}
+    for record in load_similarity("semeval2012")["ratings"]:
+        pairs = [((head, tail), rating) for head, tail, rating in record["pairs"]]
+        positives[record["relation_type"]] = [pair for pair, rating in pairs if rating > above]
+        negatives[record["relation_type"]] = [pair for pair, rating in pairs if rating < WORST_RATING]
+    return RelationSet(positives, negatives)
+
+
+def _with_reverses(relations: RelationSet) -> RelationSet:
+    positives, negatives = dict(relations.positives), dict(relations.negatives)
+    for name, pairs in relations.positives.items():
+        swapped = [pair[::-1] for pair in pairs]
+        kind = negatives if negatives[name] else positives
+        kind[name] = list(dict.fromkeys([*kind[name], *(pair for pair in swapped if pair not in pairs)]))
+    return RelationSet(positives, negatives)
 
 
 @cache

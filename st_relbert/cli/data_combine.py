@@ -38,6 +38,11 @@ def add_parser(commands: Any) -> None:
         help="test sets whose pairs are left out: JSON Lines files, hub ids, or folders, of which all sets are taken "
         "that are not called train.jsonl",
     )
+    parser.add_argument(
+        "--mismatches",
+        action="store_true",
+        help="add negatives of each relation's own words: two heads, two tails, a head and another's tail",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what is at the output")
     parser.add_argument("--quiet", action="store_true", help="no progress bars of downloads")
     parser.set_defaults(run=run)
@@ -56,8 +61,8 @@ def run(args: argparse.Namespace) -> None:
 
     check_relation_file(args.output, args.overwrite)
     sets = [RelationSet.load(name) for name in args.sets]
-    combination = combine_relations(sets, PairExclusion(benchmark_pairs(args.exclude)))
-    report = {"sets": args.sets, **combination.report()}
+    combination = combine_relations(sets, PairExclusion(benchmark_pairs(args.exclude)), args.mismatches)
+    report = {"sets": args.sets, "mismatches": args.mismatches, **combination.report()}
     written = write_relation_file(args.output, combination.relations, report)
     sys.stdout.write(f"{summary(combination)}Saved {written}\n")
 

@@ -2,6 +2,7 @@
 
 from st_relbert.training.checkpoint_callback import TrainingInterrupted
 from st_relbert.training.combination import Combination, combine_relations
+from st_relbert.training.mismatches import with_mismatches
 from st_relbert.training.presets import preset_names, read_preset
 from st_relbert.training.relation_set import RelationSet, load_relations
 from st_relbert.training.run import TrainingRun
@@ -24,4 +25,5 @@ __all__ = [
     "preset_names",
     "read_preset",
     "validation_questions",
+    "with_mismatches",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from st_relbert.evaluation.pair_exclusion import PairExclusion
 from st_relbert.pairs import Pair
+from st_relbert.training.mismatches import with_mismatches
 from st_relbert.training.relation_set import RelationSet
 
 
@@ -44,12 +45,16 @@ class Combination:
         }
 
 
-def combine_relations(sets: Iterable[RelationSet], tests: PairExclusion | None = None) -> Combination:
+def combine_relations(
+    sets: Iterable[RelationSet], tests: PairExclusion | None = None, mismatches: bool = False
+) -> Combination:
     """Put relation sets together; pairs of test sets are left out, positives and negatives alike.
 
     Args:
         sets: The sets; relations of the same name are put together.
         tests: The pairs to leave out.
+        mismatches: Add negatives of each relation's own words; see
+            :func:`~st_relbert.training.mismatches.with_mismatches`.
 
     Raises:
         ValueError: If fewer than two relations are left.
@@ -73,8 +78,9 @@ def combine_relations(sets: Iterable[RelationSet], tests: PairExclusion | None =
             f"Without the pairs of the test sets {len(kept)} of {len(everything.names)} relations have positives, "
             "expected at least two. Exclude fewer test sets."
         )
+    relations = RelationSet({name: positives[name] for name in kept}, {name: negatives[name] for name in kept})
     return Combination(
-        relations=RelationSet({name: positives[name] for name in kept}, {name: negatives[name] for name in kept}),
+        relations=with_mismatches(relations, tests) if mismatches else relations,
         pairs=len(pairs),
         dropped=tests.counts(pairs),
         dropped_in_all=sum(pair in tests for pair in pairs),

@@ -40,6 +40,14 @@ def test_without_test_sets_there_is_no_table_of_them(places, capsys):
     assert capsys.readouterr().out.startswith("2 relations, 3 positive")
 
 
+def test_mismatches_become_negatives(places):
+    assert combine(places, "starter", "{mine}", "--output", "{out}", "--exclude", "{tests}", "--mismatches") == 0
+    relations, starter = RelationSet.load(places["out"]), RelationSet.load("starter")
+    name = starter.names[0]
+    assert len(starter.negatives[name]) + 20 < len(relations.negatives[name]) <= len(starter.negatives[name]) + 42
+    assert json.loads(places["out"].with_suffix(".report.json").read_text())["mismatches"] is True
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
