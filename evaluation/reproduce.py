@@ -47,7 +47,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="these rows only")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="seeds of trained rows")
     parser.add_argument("--train", action="store_true", help="train by the recipes of rows that also name weights")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="keep trained models here")
+    parser.add_argument("--models", type=Path, metavar="DIR", help="keep trained models here, and use those that are")
     parser.add_argument("--output", type=Path, default=RESULTS, metavar="DIR", help="where the results go")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     return parser.parse_args(arguments)

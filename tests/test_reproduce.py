@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from harness.training_data import HELD_OUT, SEMEVAL, TrainingData
 from st_relbert import RelBERT
 from st_relbert.evaluation import SUITE, AnalogyEvaluator, RelationMappingEvaluator, load_questions
 from st_relbert.sources import read_records
-from st_relbert.training import RelationSet, TrainingSettings
+from st_relbert.training import RelationSet, TrainingRun, TrainingSettings
 
 PUBLISHED = [name for name in table_names() if name != "minilm"]
 EXPERIMENTS = sorted((Path(reproduce.__file__).parent / "experiments").glob("*.json"))
@@ -141,6 +142,26 @@ def test_runs_that_are_done_are_not_done_again(table, monkeypatch):
     assert rows == ["saved", "trained", "trained"]
 
 
+def test_a_kept_model_is_used_again_if_its_training_was_the_same(table, monkeypatch):
+    models = table.parent / "kept"
+    arguments = ("--rows", "trained", "--seeds", "0", "--models", str(models))
+    assert run(table, *arguments) == 0
+    first = json.loads((table.parent / "results" / "toy.json").read_text())["runs"][0]
+    shutil.rmtree(table.parent / "results")
+    steps = []
+    train = TrainingRun.train
+    monkeypatch.setattr(TrainingRun, "train", lambda self, **rest: steps.append(self.max_steps) or train(self, **rest))
+    assert run(table, *arguments) == 0
+    again = json.loads((table.parent / "results" / "toy.json").read_text())["runs"][0]
+    assert steps == [] and again["results"] == first["results"]
+    assert again["training_seconds"] == first["training_seconds"] > 0
+    content = json.loads(table.read_text())
+    content["rows"][1]["recipe"]["max_steps"] = 1
+    table.write_text(json.dumps(content))
+    assert run(table, *arguments) == 0
+    assert steps == [1]
+
+
 def test_train_trains_rows_that_name_weights_and_models_are_kept(table):
     assert run(table, "--train", "--rows", "saved", "--seeds", "7", "--models", str(table.parent / "kept")) == 0
     assert cells(table, "toy-trained")["saved", "starter/held_out_pairs"]["seeds"] == "7"
@@ -203,8 +224,9 @@ def test_rows_change_the_recipe_and_data_of_their_table(table, semeval):
     assert runs["changed"]["training_data"]["dropped"] == {"starter/held_out_pairs": 1}
     assert runs["changed"]["training_data"]["sets"] == ["starter", SEMEVAL]
     figures = {result["dataset"]: result for result in runs["base"]["results"]}
-    assert figures["semeval2012/held_out"]["count"] == 2 * len(HELD_OUT)
-    assert len(figures) == 5
+    assert len(figures) == 4 and "semeval2012/held_out" not in figures
+    held_out = {result["dataset"]: result for result in runs["held out"]["results"]}
+    assert held_out["semeval2012/held_out"]["count"] == 2 * len(HELD_OUT) and len(held_out) == 5
     values = [result["value"] for name, result in figures.items() if name != "mean"]
     assert figures["mean"]["value"] == pytest.approx(np.mean(values))
 

@@ -17,17 +17,21 @@ from st_relbert.training import RelationSet, validation_questions
 MISMATCHED = "starter/held_out_relations"
 
 
-def choice_results(model: RelBERT, results: Sequence[Result]) -> list[Result]:
+def choice_results(model: RelBERT, results: Sequence[Result], held_out: bool) -> list[Result]:
     """The accuracies on both, and the mean of these and of the accuracies on the sets of a table.
+
+    Args:
+        model: The model.
+        results: The accuracies on the sets of the table.
+        held_out: Whether the relations were held out; if not, there are no questions about them.
 
     Raises:
         ValueError: If SemEval-2012 cannot be had.
     """
-    held_out = validation_questions(part(RelationSet.load(SEMEVAL, "train"), HELD_OUT))
-    more = [
-        _result(model, "semeval2012/held_out", held_out),
-        _result(model, f"{MISMATCHED}, mismatched", mismatched_questions(load_questions(MISMATCHED))),
-    ]
+    more = [_result(model, f"{MISMATCHED}, mismatched", mismatched_questions(load_questions(MISMATCHED)))]
+    if held_out:
+        questions = validation_questions(part(RelationSet.load(SEMEVAL, "train"), HELD_OUT))
+        more.append(_result(model, "semeval2012/held_out", questions))
     values = [result.value for result in (*results, *more)]
     return [*more, Result("analogy", "mean", "accuracy", float(np.mean(values)), len(values))]
 
