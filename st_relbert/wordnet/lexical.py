@@ -1,27 +1,33 @@
-"""Pairs of relations between words: opposites, derivations and what an adjective is of."""
+"""Pairs of relations between words: synonyms, opposites, derivations and what an adjective is of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from st_relbert.wordnet.affixes import negation_of, suffix_of
 from st_relbert.wordnet.candidate import Candidate
-from st_relbert.wordnet.vocabulary import Vocabulary, spelling
-from st_relbert.wordnet.wordnet import ADVERB, Lemma, WordNet, in_order, part_of_speech
+from st_relbert.wordnet.vocabulary import Vocabulary, is_name, spelling
+from st_relbert.wordnet.wordnet import ADVERB, Lemma, Synset, WordNet, in_order, part_of_speech
 
 
 def lexical_candidates(wordnet: WordNet, vocabulary: Vocabulary) -> Iterator[Candidate]:
     """Go through the relations between words, whatever their sense: the other word tells which is meant.
 
+    Of synonyms it is the first sense of both words: otherwise hardly anybody would take them for some.
+
     Yields:
         Pairs of these relations:
 
+        - ``synonym/verb``: (shut, close), symmetric; by part of speech
         - ``antonym/adjective``: (hot, cold), symmetric; by part of speech
         - ``antonym/adjective un-``: (happy, unhappy); by the affix that turns the head into the tail
         - ``verb-noun/-er``: (teach, teacher), ``adjective-adverb/-ly``: (quick, quickly) and others, the tail derived
           from the head; by parts of speech and ending
         - ``pertainym/noun.location``: (French, France), head an adjective; by the lexicographer file of the tail
     """
+    for synset in wordnet.synsets:
+        yield from _synonyms(synset, wordnet, vocabulary)
     lemmas = (lemma for synset in wordnet.synsets for lemma in synset.lemmas())
     for lemma in lemmas:
         if not vocabulary.is_common(spelling(lemma), _part(lemma)):
@@ -30,6 +36,16 @@ def lexical_candidates(wordnet: WordNet, vocabulary: Vocabulary) -> Iterator[Can
             for candidate, other in relations(lemma):
                 if vocabulary.is_common(spelling(other), _part(other)):
                     yield candidate
+
+
+def _synonyms(synset: Synset, wordnet: WordNet, vocabulary: Vocabulary) -> Iterator[Candidate]:
+    if is_name(synset):
+        return
+    part = part_of_speech(synset)
+    common = (lemma for lemma in synset.lemmas() if vocabulary.is_common(spelling(lemma), part))
+    words = [spelling(lemma) for lemma in common if wordnet.is_first_sense(lemma)]
+    for pair in combinations(words, 2):
+        yield Candidate(f"synonym/{part}", pair, symmetric=True)
 
 
 def _antonyms(lemma: Lemma) -> Iterator[tuple[Candidate, Lemma]]:

@@ -52,6 +52,7 @@ def test_the_relations_and_their_direction(wordnet):
         "named part/city": [("Lyon", "France"), ("Paris", "France")],
         "part/noun.artifact": [("wheel", "car")],
         "pertainym/noun.location": [("French", "France")],
+        "synonym/noun": [("animal", "beast"), ("city", "metropolis"), ("domestic dog", "dog")],
         "substance": [("oxygen", "air"), ("oxygen", "rust"), ("oxygen", "water")],
         "verb-noun/-er": [("teach", "teacher")],
     }  # fmt: skip
