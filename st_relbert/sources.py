@@ -68,9 +68,14 @@ def _read_json_lines(path: Path) -> list[dict[str, Any]]:
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
-            raise ValueError(f"{path}, line {number} is not JSON ({error}), expected one object a line.") from error
+            raise ValueError(
+                f"{path}, line {number} is not JSON ({error}), expected JSON Lines: one object a line, such as "
+                '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]]} in a relation set.'
+            ) from error
         if not isinstance(record, dict):
-            raise ValueError(f"{path}, line {number} is a {type(record).__name__}, expected a JSON object.")
+            raise ValueError(
+                f"{path}, line {number} is a {type(record).__name__}, expected JSON Lines: one object a line."
+            )
         records.append(record)
     return records
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from huggingface_hub.errors import LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 
+import st_relbert.model
 from st_relbert import RelBERT
 from st_relbert.modules import PromptTemplate, RelationPooling
 
@@ -251,6 +253,29 @@ def test_an_error_without_a_message_is_named(encoders, monkeypatch):
 def test_a_missing_model_is_a_clear_error(path, message):
     with pytest.raises(ValueError, match=message):
         RelBERT(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("owner/x", ["owner/x"]), ("x", ["x", "sentence-transformers/x"])],
+)
+def test_a_hub_that_cannot_be_reached_is_asked_for_one_file_only(name, asked, monkeypatch):
+    names = []
+
+    def unreachable(repository, filename, **kwargs):
+        names.append(repository)
+        raise LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr(st_relbert.model, "hf_hub_download", unreachable)
+    with monkeypatch.context() as online:
+        online.setattr(st_relbert.model.constants, "HF_HUB_OFFLINE", False)
+        with pytest.raises(ValueError, match=f"There is no folder '{name}' here, and the Hugging Face hub cannot be"):
+            RelBERT(name)
+    assert names == asked
+    # Who says that there is no hub does not wait for it.
+    with pytest.raises(ValueError, match="Cannot load a model"):
+        RelBERT(name)
+    assert names == asked
 
 
 def test_unusable_folders_are_clear_errors(encoders, tmp_path):

@@ -160,6 +160,11 @@ def _label(args: argparse.Namespace) -> None:
     from st_relbert.search import relation_labels
 
     labels = relation_labels(open_index(args), (args.head, args.tail), args.neighbours)
+    if not labels:
+        raise ValueError(
+            f"No other pair in the index {args.index!r} has a relation, so none can vote. Build it from a relation "
+            "set, or from a file with a column relation."
+        )
     if args.json:
         sys.stdout.writelines(json.dumps(label._asdict(), ensure_ascii=False) + "\n" for label in labels)
         return

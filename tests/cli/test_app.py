@@ -78,4 +78,4 @@ def test_errors_are_one_line_and_exit_status_2(idx, encoders, port, capsys):
 def test_without_gradio_the_command_says_what_to_install(idx, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert main(["app", idx]) == 2
-    assert "pip install st-relbert[app]" in capsys.readouterr().err
+    assert "pip install 'st-relbert[app]'" in capsys.readouterr().err

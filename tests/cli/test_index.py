@@ -66,6 +66,15 @@ def test_labels_completion_and_info(idx, saved, capsys, tmp_path):
     assert f"Model: {saved}" in run(capsys, "index", "info", idx)
 
 
+def test_an_index_without_relations_has_no_labels(saved, capsys, tmp_path):
+    (tmp_path / "bare.csv").write_text("head,tail\nTokyo,Japan\n")
+    arguments = ["index", "build", str(tmp_path / "bare.csv"), "--model", saved, "--output", str(tmp_path / "bare")]
+    assert main([*arguments, "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["index", "label", str(tmp_path / "bare"), "Rome", "Italy"]) == 2
+    assert "has a relation, so none can vote" in capsys.readouterr().err
+
+
 def test_adding_exporting_and_deleting(idx, capsys, tmp_path):
     (tmp_path / "more.csv").write_text("head,tail\nTokyo,Japan\nOslo,Norway\n")
     # The row without a label is another one than the row with the label.
@@ -104,7 +113,7 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
 def test_without_lancedb_the_command_says_what_to_install(idx, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "lancedb", None)
     assert main(["index", "info", idx]) == 2
-    assert "pip install st-relbert[search]" in capsys.readouterr().err
+    assert "pip install 'st-relbert[search]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("output", ["vectors.parquet", "vectors"])

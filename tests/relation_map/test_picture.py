@@ -61,5 +61,5 @@ def test_no_global_state_is_touched(make_map, monkeypatch):
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r"pip install st-relbert\[plot\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'st-relbert\[plot\]'"):
         picture.check_matplotlib()

@@ -70,7 +70,7 @@ def test_semeval_has_the_published_sizes(data):
             [*RECORDS, {"relation_type": "x", "positives": [["a", "b"]], "negatives": [["a", " "]]}],
             "the tail of .*row 2, negative 0",
         ),
-        ([*RECORDS, [1]], "line 3 is a list, expected a JSON object"),
+        ([*RECORDS, [1]], "line 3 is a list, expected JSON Lines"),
     ],
 )
 def test_a_malformed_set_is_an_error_that_names_the_row(tmp_path, records, message):
