@@ -5,7 +5,7 @@ INSTALLED = $(VENV)/.installed
 QUICKSTART = $(VENV)/.quickstart
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install quickstart test test-fast test-reference lint docs clean
+.PHONY: install quickstart test test-fast test-lowest test-reference lint docs clean
 
 install: $(INSTALLED)
 
@@ -34,6 +34,15 @@ test-fast: install
 test-reference: install
 	$(BIN)/pytest -m reference
 
+# With the lowest versions of all dependencies, in an environment of its own.
+test-lowest: $(VENV)-lowest/.installed
+	$(VENV)-lowest/bin/pytest -m "not reference and not slow"
+
+$(VENV)-lowest/.installed: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt --editable ".[quickstart,dev]"
+	touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +53,4 @@ docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "st_relbert"
@@ -57,3 +60,19 @@ def test_the_wheel_works_by_itself(wheel, encoders, tmp_path):
 def test_importing_warns_of_nothing():
     done = subprocess.run([sys.executable, "-W", "error", "-c", "import st_relbert"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_lower_bounds_are_the_versions_that_are_tested():
+    """``make test-lowest`` installs these; a bound that nobody ran is a guess."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    users = [name for name in project["optional-dependencies"] if name not in ("dev", "docs")]
+    groups = [project["dependencies"], *(project["optional-dependencies"][name] for name in users)]
+    lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    tested = dict(line.split("==") for line in lines if not line.startswith("#"))
+    bounds = {}
+    for text in (text for group in groups for text in group):
+        requirement = Requirement(text)
+        (bound,) = (each.version for each in requirement.specifier if each.operator in (">=", "=="))
+        bounds[requirement.name] = Version(bound)
+    assert len(bounds) > 15
+    assert bounds == {name: Version(tested[name]) for name in bounds}

@@ -8,7 +8,7 @@ import platform
 import tempfile
 import time
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         "row": row.name,
         "seed": seed,
         "plan": planned,
-        "date": str(datetime.now(tz=timezone.utc).date()),
+        "date": str(datetime.now(tz=UTC).date()),
         "machine": machine(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "training_seconds": trained.seconds if trained else None,

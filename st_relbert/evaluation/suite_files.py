@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def write_suite(folder: Path, report: SuiteReport, model: dict[str, Any]) -> Non
         folder / "suite.json",
         {
             **model,
-            "date": str(datetime.now(tz=timezone.utc).date()),
+            "date": str(datetime.now(tz=UTC).date()),
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             **asdict(report),
         },

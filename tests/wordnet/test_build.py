@@ -66,7 +66,7 @@ def test_negatives_are_the_reversed_pairs_of_relations_that_are_not_symmetric(wo
 
 
 def test_synonyms_are_of_the_first_sense_of_both_words(wordnet):
-    """"Dog" is a chap in its second sense only, and names have no synonyms."""
+    """ "Dog" is a chap in its second sense only, and names have no synonyms."""
     (pairs,) = (
         pairs for name, pairs in build_relations(wordnet, min_pairs=1).relations.positives.items() if "synonym" in name
     )
