@@ -162,6 +162,27 @@ def test_a_kept_model_is_used_again_if_its_training_was_the_same(table, monkeypa
     assert steps == [1]
 
 
+def test_the_weights_of_a_row_are_averaged_over_seeds(table):
+    content = json.loads(table.read_text())
+    content["rows"] = [content["rows"][1], {"name": "average", "average_of": "trained"}]
+    table.write_text(json.dumps(content))
+    models = table.parent / "kept"
+    assert run(table, "--rows", "average", "--models", str(models)) == 0
+    (made,) = json.loads((table.parent / "results" / "toy.json").read_text())["runs"]
+    assert made["seed"] == 0 and made["plan"]["averaged_seeds"] == [0, 1, 2]
+    seconds = [json.loads((models / f"trained-{seed}.json").read_text())["seconds"] for seed in range(3)]
+    assert made["training_seconds"] == pytest.approx(sum(seconds), abs=0.06)
+    name = "0.model.embeddings.word_embeddings.weight"
+    weights = [RelBERT(str(models / f"trained-{seed}")).state_dict()[name].numpy() for seed in range(3)]
+    average = RelBERT(str(models / "average")).state_dict()[name].numpy()
+    assert not np.allclose(weights[0], weights[1])
+    np.testing.assert_allclose(average, np.mean(weights, axis=0), atol=1e-6)
+    content["rows"][1]["average_of"] = "average"
+    table.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="averages 'average', expected a row that is trained: trained"):
+        read_table(str(table))
+
+
 def test_train_trains_rows_that_name_weights_and_models_are_kept(table):
     assert run(table, "--train", "--rows", "saved", "--seeds", "7", "--models", str(table.parent / "kept")) == 0
     assert cells(table, "toy-trained")["saved", "starter/held_out_pairs"]["seeds"] == "7"

@@ -17,10 +17,11 @@ from sklearn.neural_network import MLPClassifier
 
 from harness.choosing import choice_results
 from harness.table import Row, Table
-from harness.training import resolve, train_row
+from harness.training import Trained, average, resolve, train_row
 from st_relbert import RelBERT
 from st_relbert.evaluation import run_suite
 
+AVERAGED_SEEDS = (0, 1, 2)
 PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "scikit-learn", "numpy")
 
 
@@ -35,6 +36,9 @@ def plan(row: Row, table: Table, train: bool) -> dict[str, Any]:
     common: dict[str, Any] = {"sets": table.sets, "classifier": table.classifier}
     if table.choosing:
         common["choosing"] = True
+    if row.average_of:
+        source = plan(table.row(row.average_of), table, train=True)
+        return {**source, "trained": False, "averaged_seeds": list(AVERAGED_SEEDS)}
     if row.recipe and (train or not row.model):
         data = {"data": row.data} if row.data else {}
         return {"trained": True, "settings": row.settings(), **data, **common}
@@ -58,12 +62,12 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
     planned = plan(row, table, train)
     classifier = MLPClassifier(random_state=seed) if table.classifier == "default" else None
     with tempfile.TemporaryDirectory() as folder:
-        trained = train_row(row, seed, models or Path(folder), quiet) if planned["trained"] else None
+        trained = _trained(row, table, planned["trained"], seed, models or Path(folder), quiet)
         source = trained.folder if trained else resolve(row.model or "")
         model = RelBERT(source, template=row.template, pooling=row.pooling, reduction="sum")
         started = time.monotonic()
         report = run_suite(model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifier)
-        held_out = bool(row.data.get("hold_out"))
+        held_out = bool(planned.get("data", {}).get("hold_out"))
         results = [*report.results, *(choice_results(model, report.results, held_out) if table.choosing else [])]
     if not report.results:
         raise ValueError(f"None of the sets can be had: {next(iter(report.skipped.values()))}")
@@ -82,6 +86,13 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         "skipped": sorted(report.skipped),
         "results": [asdict(result) for result in results],
     }
+
+
+def _trained(row: Row, table: Table, train: bool, seed: int, folder: Path, quiet: bool) -> Trained | None:
+    if row.average_of:
+        source = table.row(row.average_of)
+        return average([train_row(source, each, folder, quiet) for each in AVERAGED_SEEDS], folder / "average")
+    return train_row(row, seed, folder, quiet) if train else None
 
 
 def machine() -> str:

@@ -27,6 +27,7 @@ class Row:
         recipe: Training settings, and optionally the ``preset`` that they change.
         data: What to train on, by the names of :class:`~harness.training_data.TrainingData`, instead of the recipe's
             ``train_data``.
+        average_of: Instead of all that: the name of a row that is trained, whose weights are averaged over seeds.
     """
 
     name: str
@@ -35,11 +36,12 @@ class Row:
     pooling: str | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
+    average_of: str | None = None
 
     def __post_init__(self) -> None:
         """Check that there is something to evaluate, and something to train on."""
         self.training_data()
-        if not self.model and not self.recipe:
+        if not self.model and not self.recipe and not self.average_of:
             raise ValueError(f"The row {self.name!r} has neither a model nor a recipe, expected at least one.")
 
     def settings(self) -> dict[str, Any]:
@@ -82,6 +84,17 @@ class Table:
         names = [row.name for row in self.rows]
         if repeated := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"The table {self.name} has two rows called {repeated[0]!r}. Rename one.")
+        trained = [row.name for row in self.rows if row.recipe]
+        for row in self.rows:
+            if row.average_of is not None and row.average_of not in trained:
+                raise ValueError(
+                    f"The row {row.name!r} averages {row.average_of!r}, expected a row that is trained: "
+                    f"{', '.join(trained) or 'there is none'}."
+                )
+
+    def row(self, name: str) -> Row:
+        """The row of a name."""
+        return next(row for row in self.rows if row.name == name)
 
 
 def table_names() -> list[str]:
@@ -121,7 +134,7 @@ def _row(content: dict[str, Any], base: dict[str, Any], where: str) -> Row:
     known = [part.name for part in fields(Row)]
     if unknown := [key for key in content if key not in known]:
         raise ValueError(f"{where} has the key {unknown[0]!r}, expected {', '.join(known)}.")
-    if "model" in content:
+    if "model" in content or "average_of" in content:
         return Row(**content)
     return Row(**content | {part: {**base.get(part, {}), **content.get(part, {})} for part in ("recipe", "data")})
 

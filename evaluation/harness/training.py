@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from harness.table import Row
 from harness.training_data import TrainingData, write
+from st_relbert import RelBERT
 from st_relbert.files import atomic_output
 from st_relbert.training import TrainingRun
 
@@ -51,6 +55,22 @@ def train_row(row: Row, seed: int, folder: Path, quiet: bool) -> Trained:
         content = {"plan": plan, "seconds": trained.seconds, "data": data}
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return trained
+
+
+def average(models: Sequence[Trained], output: Path) -> Trained:
+    """Save a model of the mean weights of some, which began with the same; its seconds are those of all.
+
+    Source: Wortsman et al. (2022), "Model soups": https://arxiv.org/abs/2203.05482
+    """
+    loaded = [RelBERT(model.folder) for model in models]
+    weights = [model.state_dict() for model in loaded]
+    mean = {
+        name: torch.stack([each[name] for each in weights]).mean(dim=0) if value.is_floating_point() else value
+        for name, value in weights[0].items()
+    }
+    loaded[0].load_state_dict(mean)
+    loaded[0].save_pretrained(str(output), create_model_card=False)
+    return Trained(str(output), round(sum(model.seconds for model in models), 1), models[0].data)
 
 
 def resolve(model: str) -> str:
