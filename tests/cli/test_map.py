@@ -54,5 +54,5 @@ def test_errors_are_one_line_and_exit_status_2(relations, encoders, tmp_path, ca
         assert message in line
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["map", model, relations, "--output", output, *BASE]) == 2
-    assert "pip install st-relbert[plot]" in capsys.readouterr().err
+    assert "pip install 'st-relbert[plot]'" in capsys.readouterr().err
     assert not list(tmp_path.glob("map*"))
