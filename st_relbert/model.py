@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from huggingface_hub import constants, hf_hub_download
+from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import fullname
@@ -255,6 +255,9 @@ def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
             )
             return
         except LocalEntryNotFoundError as error:
+            # An adapter has no config.json, and may be in the cache all the same.
+            if try_to_load_from_cache(full_name, "adapter_config.json", cache_dir=kwargs.get("cache_folder")):
+                return
             unreachable = error
         except Exception:  # whatever else is wrong, loading says it better
             return

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.training_data import HELD_OUT, SEMEVAL, part
+from harness.training_data import HELD_OUT, SEMEVAL
 from st_relbert import RelBERT
 from st_relbert.evaluation import AnalogyEvaluator, Result, load_questions
 from st_relbert.pairs import Pair
@@ -30,7 +30,7 @@ def choice_results(model: RelBERT, results: Sequence[Result], held_out: bool) ->
     """
     more = [_result(model, f"{MISMATCHED}, mismatched", mismatched_questions(load_questions(MISMATCHED)))]
     if held_out:
-        questions = validation_questions(part(RelationSet.load(SEMEVAL, "train"), HELD_OUT))
+        questions = validation_questions(RelationSet.load(SEMEVAL, "train").subset(HELD_OUT))
         more.append(_result(model, "semeval2012/held_out", questions))
     values = [result.value for result in (*results, *more)]
     return [*more, Result("analogy", "mean", "accuracy", float(np.mean(values)), len(values))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,18 +59,12 @@ class TrainingData:
         if name != SEMEVAL:
             return RelationSet.load(name, "train")
         relations = RelationSet.load(name, "train") if self.rated_above is None else _rated(self.rated_above)
-        return part(relations, [each for each in relations.names if not (self.hold_out and each in HELD_OUT)])
+        return relations.subset(each for each in relations.names if not (self.hold_out and each in HELD_OUT))
 
 
 def write(relations: RelationSet, path: Path) -> None:
     """Write a relation set in JSON Lines."""
     path.write_text("".join(json.dumps(record) + "\n" for record in relations.records()), encoding="utf-8")
-
-
-def part(relations: RelationSet, names: Iterable[str]) -> RelationSet:
-    """Some relations of a set."""
-    positives = {name: relations.positives[name] for name in names}
-    return RelationSet(positives, {name: relations.negatives[name] for name in positives})
 
 
 def _rated(above: float) -> RelationSet:

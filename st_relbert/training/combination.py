@@ -78,7 +78,7 @@ def combine_relations(
             f"Without the pairs of the test sets {len(kept)} of {len(everything.names)} relations have positives, "
             "expected at least two. Exclude fewer test sets."
         )
-    relations = RelationSet({name: positives[name] for name in kept}, {name: negatives[name] for name in kept})
+    relations = RelationSet(positives, negatives).subset(kept)
     return Combination(
         relations=with_mismatches(relations, tests) if mismatches else relations,
         pairs=len(pairs),

@@ -157,7 +157,7 @@ class RelationSet:
             )
         held_out = set(random.Random(seed).sample(self.names, count))
         kept = [name for name in self.names if name not in held_out]
-        return self._of(kept), self._of([name for name in self.names if name in held_out])
+        return self.subset(kept), self.subset([name for name in self.names if name in held_out])
 
     def known_false_negatives(self) -> int:
         """Count the pairs that stand under several relations, or are both positive and negative of one.
@@ -179,7 +179,9 @@ class RelationSet:
             f"{self.known_false_negatives():,} known false negatives (pairs of several relations; never pushed apart)"
         )
 
-    def _of(self, names: list[str]) -> RelationSet:
+    def subset(self, names: Iterable[str]) -> RelationSet:
+        """The relations of these names, in this order."""
+        names = list(names)
         return RelationSet(
             {name: self.positives[name] for name in names}, {name: self.negatives[name] for name in names}
         )
