@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from st_relbert.evaluation import load_questions
+from st_relbert.data import load_questions
 
 # As in tests/test_reference_library.py: its metadata pins versions of 2022, but the code works with these.
 REFERENCE_REQUIREMENTS = ["transformers==4.57.1", "pandas", "scikit-learn", "datasets", "tqdm"]

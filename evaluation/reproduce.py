@@ -22,7 +22,7 @@ import transformers
 from harness.run import plan, run_row
 from harness.summary import as_markdown, read_published, summarise, write_csv
 from harness.table import Row, Table, read_table, table_names
-from st_relbert.files import atomic_output
+from st_relbert.files.outputs import atomic_output
 
 RESULTS = Path(__file__).parent / "results"
 

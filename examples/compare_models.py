@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 
 from st_relbert import RelBERT
-from st_relbert.evaluation import AnalogyEvaluator, bootstrap_interval, find_leakage, load_questions, mcnemar
-from st_relbert.training import RelationSet
+from st_relbert.data import RelationSet, find_leakage
+from st_relbert.evaluation import AnalogyEvaluator, bootstrap_interval, load_questions, mcnemar
 
 
 def main(arguments: list[str] | None = None) -> None:

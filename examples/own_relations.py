@@ -12,8 +12,9 @@ import json
 from pathlib import Path
 
 from st_relbert import RelBERT
+from st_relbert.data import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
-from st_relbert.training import RelationSet, TrainingRun, validation_questions
+from st_relbert.training import TrainingRun, validation_questions
 
 RELATIONS = {
     "produces": """cow milk, hen egg, bee honey, sheep wool, spider silk, goose down, maple syrup, vine grape,

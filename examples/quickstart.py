@@ -20,8 +20,9 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import semantic_search
 
 from st_relbert import RelBERT
+from st_relbert.data import load_relations
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
-from st_relbert.training import TrainingInterrupted, TrainingRun, load_relations, read_preset
+from st_relbert.training import TrainingInterrupted, TrainingRun, read_preset
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 QUERIES = [("Tokyo", "Japan"), ("hot", "cold"), ("scissors", "cut"), ("legal", "legality")]

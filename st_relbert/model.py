@@ -23,7 +23,7 @@ from st_relbert.checkpoints import (
     saved_module_types,
     write_adapter_relbert_config,
 )
-from st_relbert.half_precision import computes_in_bfloat16
+from st_relbert.environment import computes_in_bfloat16
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Aggregation, Reduction

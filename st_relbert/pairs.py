@@ -1,4 +1,4 @@
-"""What counts as a word pair, and the errors for what does not."""
+"""The labels of pairs in a batch: a relation, or nothing but a negative of one."""
 
 from __future__ import annotations
 
@@ -91,3 +91,26 @@ def _check_word(word: Any, where: str) -> None:
 def _shorten(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def negative_label(relation: int) -> int:
+    """The label of a pair that is nothing but a negative, and belongs to a relation: -1, -2, ...
+
+    It is its own inverse: ``negative_label(negative_label(relation)) == relation``.
+
+    Example:
+        >>> negative_label(0), negative_label(1)
+        (-1, -2)
+    """
+    return -1 - relation
+
+
+def folded(pair: Pair) -> Pair:
+    """A pair without its direction, upper case and superfluous white space.
+
+    >>> folded(("New  York ", "city")) == folded(("City", "new york"))
+    True
+    """
+    # Not lower: of "Straße" and "STRASSE" only casefold makes one word.
+    head, tail = (" ".join(word.casefold().split()) for word in pair)
+    return (head, tail) if head <= tail else (tail, head)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from st_relbert import RelBERT
-from st_relbert.training import RelationSet
+from st_relbert.data import RelationSet
 
 PAIRS = [("Tokyo", "Japan"), ("café", "東京")]
 

@@ -24,15 +24,16 @@ socket.getaddrinfo = socket.socket.connect = refuse
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"explorer", "relation_map", "wordnet"},
+    {"see"},
     {"training", "search"},
     {"evaluation", "encoding"},
     {"losses", "model"},
-    {"checkpoints", "model_card", "model_identity"},
-    {"modules"},
-    {"templates", "sources", "extras", "pair_files", "half_precision"},
-    {"files", "location"},
-    {"pairs", "labels"},
+    {"checkpoints", "model_card", "identity"},
+    {"modules", "wordnet"},
+    {"data"},
+    {"files", "vectors"},
+    {"environment", "templates"},
+    {"pairs"},
 ]
 
 

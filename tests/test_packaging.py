@@ -33,7 +33,7 @@ def test_the_wheel_holds_all_files_of_the_package_and_no_others(wheel):
     }
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == files
-    assert {"st_relbert/py.typed", "st_relbert/presets/fast.json", "st_relbert/relation_map/assets/map.js"} <= names
+    assert {"st_relbert/py.typed", "st_relbert/training/presets/fast.json", "st_relbert/see/assets/map.js"} <= names
 
 
 @pytest.mark.slow

@@ -15,9 +15,10 @@ from harness.summary import as_markdown, read_published, summarise
 from harness.table import Row, read_table, table_names
 from harness.training_data import HELD_OUT, SEMEVAL, TrainingData
 from st_relbert import RelBERT
+from st_relbert.data import RelationSet
+from st_relbert.data.sources import read_records
 from st_relbert.evaluation import SUITE, AnalogyEvaluator, RelationMappingEvaluator, load_questions
-from st_relbert.sources import read_records
-from st_relbert.training import RelationSet, TrainingRun, TrainingSettings
+from st_relbert.training import TrainingRun, TrainingSettings
 
 PUBLISHED = [name for name in table_names() if name != "minilm"]
 EXPERIMENTS = sorted((Path(reproduce.__file__).parent / "experiments").glob("*.json"))

@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.training_data import HELD_OUT, SEMEVAL
 from st_relbert import RelBERT
+from st_relbert.data import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator, Result, load_questions
 from st_relbert.pairs import Pair
-from st_relbert.training import RelationSet, validation_questions
+from st_relbert.training import validation_questions
 
 MISMATCHED = "starter/held_out_relations"
 

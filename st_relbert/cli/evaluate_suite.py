@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> None:
     """
     from st_relbert import RelBERT
     from st_relbert.evaluation import check_model_folder, run_suite, write_results, write_suite
-    from st_relbert.files import atomic_output, check_output
+    from st_relbert.files.outputs import atomic_output, check_output
 
     if args.output:
         check_output(args.output, args.overwrite, folder_of="suite.json")

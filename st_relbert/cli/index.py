@@ -117,7 +117,7 @@ def open_index(args: argparse.Namespace) -> RelationIndex:
 
 def _build(args: argparse.Namespace) -> None:
     from st_relbert import RelBERT
-    from st_relbert.model_identity import ModelIdentity
+    from st_relbert.identity import ModelIdentity
     from st_relbert.search import RelationIndex, open_pair_source
 
     source = open_pair_source(args.pairs, args.columns)
@@ -181,7 +181,7 @@ def _label(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from st_relbert.files import check_output
+    from st_relbert.files.outputs import check_output
     from st_relbert.search import export_word2vec
 
     index = open_index(args)

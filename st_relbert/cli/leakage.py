@@ -12,7 +12,7 @@ from st_relbert.cli.evaluate import set_name
 from st_relbert.cli.results_file import read_results
 
 if TYPE_CHECKING:
-    from st_relbert.evaluation.leakage import LeakageReport
+    from st_relbert.data.leakage import LeakageReport
     from st_relbert.pairs import Pair
 
 _SCORES = {
@@ -57,9 +57,9 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         ValueError: If a relation set, a question set, the results or the output are unusable.
     """
-    from st_relbert.evaluation.leakage import find_leakages
-    from st_relbert.evaluation.questions import load_questions
-    from st_relbert.files import atomic_output, check_output
+    from st_relbert.data import load_questions
+    from st_relbert.data.leakage import find_leakages
+    from st_relbert.files.outputs import atomic_output, check_output
 
     if args.output:
         check_output(args.output, args.overwrite)
@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[bool]]:
     """Which questions of each set a model answered rightly."""
-    from st_relbert.evaluation.questions import as_questions
-    from st_relbert.evaluation.results import digest
+    from st_relbert.data.questions import as_questions
+    from st_relbert.evaluation.base import digest
 
     results = read_results(path)
     for name, questions in sets.items():
@@ -95,7 +95,7 @@ def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, l
 
 def table(reports: Mapping[str, LeakageReport]) -> str:
     """Lay reports out: counts and shares of questions, by set, part of the question and form of the pair."""
-    from st_relbert.evaluation.leakage import FORMS, PARTS, SHARED_ANALOGY, kind_name
+    from st_relbert.data.leakage import FORMS, PARTS, SHARED_ANALOGY, kind_name
 
     width = max(map(len, ["set", *reports]))
     lines = [f"{'set':<{width}}  questions  trained as  {'part':<14}" + "".join(f"{form:>17}" for form in FORMS)]
@@ -127,7 +127,7 @@ def _cell(report: LeakageReport, kind: str) -> str:
 
 def _training_pairs(names: list[str]) -> tuple[dict[str, list[Pair]], dict[str, list[Pair]]]:
     """The positives and negatives of several relation sets by relation."""
-    from st_relbert.training.relation_set import RelationSet
+    from st_relbert.data.relation_set import RelationSet
 
     positives: dict[str, list[Pair]] = {}
     negatives: dict[str, list[Pair]] = {}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from st_relbert import __version__
 from st_relbert.cli import app, compare, complete, data, encode, evaluate, index, leakage, map, train
-from st_relbert.extras import MissingExtraError
+from st_relbert.environment import MissingExtraError
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 

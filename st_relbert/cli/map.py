@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from st_relbert.relation_map import RelationMap
-    from st_relbert.training.relation_set import RelationSet
+    from st_relbert.data.relation_set import RelationSet
+    from st_relbert.see import RelationMap
 
 _LISTED = 10
 
@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> None:
         MissingExtraError: If Matplotlib is not installed.
     """
     from st_relbert import RelBERT
-    from st_relbert.files import check_output
-    from st_relbert.relation_map import RelationMap
-    from st_relbert.relation_map.picture import check_matplotlib
-    from st_relbert.relation_map.projection import check_method
-    from st_relbert.relation_map.relation_map import group_names
+    from st_relbert.files.outputs import check_output
+    from st_relbert.see import RelationMap
+    from st_relbert.see.layout import check_method
+    from st_relbert.see.map import group_names
+    from st_relbert.see.picture import check_matplotlib
 
     paths = _paths(args.output)[: 1 if args.no_png else None]
     for path in paths:
@@ -117,8 +117,8 @@ def _paths(output: str) -> list[Path]:
 
 def _load(names: list[str], max_pairs: int, seed: int) -> tuple[RelationSet, int]:
     """The relations of all sets with some of their pairs, and how many pairs there are in all."""
-    from st_relbert.relation_map import sample_pairs
-    from st_relbert.training.relation_set import RelationSet
+    from st_relbert.data.relation_set import RelationSet
+    from st_relbert.see import sample_pairs
 
     records = [
         {"relation_type": relation, "positives": pairs}
@@ -132,9 +132,9 @@ def _load(names: list[str], max_pairs: int, seed: int) -> tuple[RelationSet, int
 
 
 def _write(relation_map: RelationMap, paths: list[Path]) -> None:
-    from st_relbert.files import atomic_output
-    from st_relbert.relation_map import render_html
-    from st_relbert.relation_map.picture import draw_confusion, draw_map, save_picture
+    from st_relbert.files.outputs import atomic_output
+    from st_relbert.see import render_html
+    from st_relbert.see.picture import draw_confusion, draw_map, save_picture
 
     page, *pictures = paths
     with atomic_output(page) as temporary:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from st_relbert.files import atomic_output, check_output
+from st_relbert.files.outputs import atomic_output, check_output
 
 if TYPE_CHECKING:
-    from st_relbert.training import RelationSet
+    from st_relbert.data import RelationSet
 
 
 def check_relation_file(output: str, overwrite: bool) -> None:

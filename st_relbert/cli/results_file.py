@@ -14,7 +14,7 @@ class SetResult:
 
     Args:
         correct: One entry a question.
-        digest: Of the questions; see :func:`st_relbert.evaluation.results.digest`.
+        digest: Of the questions; see :func:`st_relbert.evaluation.base.digest`.
     """
 
     correct: list[bool]

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
     from sentence_transformers.util.distributed import get_rank
 
     from st_relbert.training import TrainingInterrupted, TrainingRun
-    from st_relbert.training.presets import read_preset
+    from st_relbert.training.settings import read_preset
 
     settings = read_preset(args.preset) if args.preset else {}
     settings |= {name: value for name, value in vars(args).items() if name not in _NO_SETTINGS}

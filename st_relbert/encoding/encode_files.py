@@ -8,16 +8,18 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
+import pyarrow.parquet
 from sentence_transformers import SentenceTransformer
 from tqdm.autonotebook import tqdm
 
-from st_relbert.encoding.block import BLOCK_ROWS, plan_blocks
-from st_relbert.encoding.block_encoder import BlockEncoder
-from st_relbert.encoding.engines import in_processes, in_this_process, on_ray
-from st_relbert.encoding.vector_blocks import VectorBlocks
-from st_relbert.encoding.workers import Workers
-from st_relbert.location import Location, expand
-from st_relbert.model_identity import MODEL_METADATA, ModelIdentity
+from st_relbert.encoding.blocks import (
+    BLOCK_ROWS,
+    VectorBlocks,
+    plan_blocks,
+)
+from st_relbert.encoding.engines import BlockEncoder, Workers, in_processes, in_this_process, on_ray
+from st_relbert.files.location import Location, expand
+from st_relbert.identity import MODEL_METADATA, ModelIdentity
 
 Engine = Literal["one", "processes", "ray"]
 

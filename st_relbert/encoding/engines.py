@@ -4,18 +4,101 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 import torch
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.encoding.block import Block
-from st_relbert.encoding.block_encoder import BlockEncoder
-from st_relbert.encoding.workers import Workers
-from st_relbert.extras import import_extra
+from st_relbert.encoding.blocks import Block, RowReader, VectorBlocks, pairs_of
+from st_relbert.environment import import_extra
+
+
+class BlockEncoder:
+    """Reads, embeds and writes blocks; each worker has one.
+
+    Args:
+        encode: Gives the vectors ``(pairs, d)`` of pairs, float32.
+        columns: The names of the columns of heads and tails.
+        output: Where blocks are written to.
+        schema: The schema of the rows with their vectors, the last column.
+    """
+
+    def __init__(
+        self, encode: Callable[[list[Any]], Any], columns: Sequence[str], output: VectorBlocks, schema: Any
+    ) -> None:
+        self._encode = encode
+        self._columns = columns
+        self._output = output
+        self._schema = schema
+        self._reader = RowReader(columns)
+
+    def __call__(self, block: Block) -> int:
+        """Embed a block, unless it is there: an engine may hand it out again when a worker was lost.
+
+        Returns:
+            The number of its rows.
+        """
+        if not self._output.has(block.number):
+            rows = self._reader.read(block)
+            column = pa.FixedSizeListArray.from_arrays(self._vectors(rows), self._schema.field("vector").type.list_size)
+            self._output.write(block.number, pa.table([*rows.columns, column], schema=self._schema))
+        return block.rows
+
+    def _vectors(self, rows: pa.Table) -> pa.Array:
+        vectors = self._encode(pairs_of(rows, self._columns))
+        return pa.array(vectors.reshape(-1), pa.float32())
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers of an engine.
+
+    Args:
+        count: How many; None: as many as there is room for.
+        cpus: CPUs of each worker, on Ray.
+        gpus: GPUs of each worker, on Ray; 0.5: two workers share one.
+
+    Raises:
+        ValueError: If a number makes no sense.
+    """
+
+    count: int | None = None
+    cpus: float = 1
+    gpus: float = 0
+
+    def __post_init__(self) -> None:
+        if self.count is not None and self.count < 1:
+            raise ValueError(f"The number of workers is {self.count}, expected 1 or more.")
+        if self.cpus <= 0 or self.gpus < 0:
+            raise ValueError(
+                f"A worker has {self.cpus} CPUs and {self.gpus} GPUs, expected more than 0, and 0 or more."
+            )
+
+    def on(self, resources: Mapping[str, float]) -> int:
+        """How many workers a cluster runs.
+
+        Args:
+            resources: What the cluster has, as Ray names it: ``CPU`` and ``GPU``.
+
+        Raises:
+            ValueError: If there is no room for the workers that are asked for.
+        """
+        room = resources.get("CPU", 0) / self.cpus
+        if self.gpus:
+            room = min(room, resources.get("GPU", 0) / self.gpus)
+        if int(room) < (self.count or 1):
+            raise ValueError(
+                f"The cluster has {resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs, expected "
+                f"{self.cpus:g} and {self.gpus:g} for each of {self.count or 1} workers. Ask for fewer workers, or for "
+                "less for each."
+            )
+        return self.count or int(room)
+
 
 MakeEncoder = Callable[[Callable[[list[Any]], Any]], BlockEncoder]
 """Makes a worker's encoder of blocks from the model's ``encode``."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.evaluation.pair_vectors import PairVectors
-from st_relbert.evaluation.questions import AnalogyQuestion, as_questions
-from st_relbert.evaluation.relation_evaluator import RelationEvaluator
+from st_relbert.data.questions import AnalogyQuestion, as_questions
+from st_relbert.evaluation.base import RelationEvaluator
 from st_relbert.pairs import Pair
+from st_relbert.vectors import PairVectors
 
 Questions = Iterable[Mapping[str, Any]]
 Direction = Literal["forward", "reverse", "bidirectional"]

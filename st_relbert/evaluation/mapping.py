@@ -10,10 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from st_relbert.data.questions import MappingProblem
+from st_relbert.evaluation.base import RelationEvaluator
 from st_relbert.evaluation.best_mapping import best_mapping
-from st_relbert.evaluation.mapping_problem import MappingProblem, as_problems
-from st_relbert.evaluation.pair_vectors import PairVectors
-from st_relbert.evaluation.relation_evaluator import RelationEvaluator
+from st_relbert.vectors import PairVectors
+
+# A term of a problem is described by its relations to the others, so there has to be another one.
+
+
+def as_problems(
+    records: Iterable[Mapping[str, Any]], source: str = "relation mapping problems"
+) -> list[MappingProblem]:
+    """Check relation mapping problems in the hub's columns; see :meth:`MappingProblem.of`.
+
+    Raises:
+        ValueError: If there are none, or one is malformed.
+    """
+    problems = [MappingProblem.of(record, f"{source}, row {row}") for row, record in enumerate(records)]
+    if not problems:
+        raise ValueError(f"{source}: no problems, expected at least one.")
+    return problems
+
 
 # What the reference library adds to the denominator of its cosine.
 EPSILON = 1e-4

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.evaluation.analogy import TIE_TOLERANCE
-from st_relbert.evaluation.pair_vectors import PairVectors
-from st_relbert.evaluation.relation_evaluator import RelationEvaluator
-from st_relbert.evaluation.semeval_data import as_similarity_relations
-from st_relbert.evaluation.semeval_scores import SimilarityScore, official_average, score_relations
+from st_relbert.evaluation.base import RelationEvaluator
+from st_relbert.evaluation.semeval import (
+    SimilarityScore,
+    as_similarity_relations,
+    official_average,
+    score_relations,
+)
 from st_relbert.pairs import Pair
+from st_relbert.vectors import PairVectors
 
 Combine = Literal["mean", "max"]
 
@@ -24,7 +28,7 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
 
     The model's number of a pair comes from its cosines to the relation's paradigm pairs, the 3-5 examples that
     annotators were shown. The numbers are scored by the task's own rules
-    (:mod:`st_relbert.evaluation.semeval_scores`). Each distinct pair is embedded once.
+    (:mod:`st_relbert.evaluation.semeval`). Each distinct pair is embedded once.
 
     Points of reference on the task's data: the gold ratings themselves 75.3 % and 1; random numbers 30.4 % and 0 on
     average (the published Random baseline, 31.2 % and 0.018, is one draw). Equal numbers for all pairs, as a collapsed

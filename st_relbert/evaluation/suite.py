@@ -2,30 +2,166 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
+from st_relbert.data.questions import load_questions
+from st_relbert.data.sources import DATA_DIR_VARIABLE, STARTER, read_records
 from st_relbert.evaluation.analogy import AnalogyEvaluator, accuracy_by_prefix
+from st_relbert.evaluation.base import Result, digest
 from st_relbert.evaluation.classification import RelationClassificationEvaluator
-from st_relbert.evaluation.encode_cache import EncodeCache
-from st_relbert.evaluation.intervals import bootstrap_interval
 from st_relbert.evaluation.mapping import RelationMappingEvaluator, shares_right
-from st_relbert.evaluation.results import Result, digest
 from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator
-from st_relbert.evaluation.suite_data import (
-    SUITE,
-    load_analogies,
-    load_classification,
-    load_mapping,
-    load_similarity,
+from st_relbert.evaluation.statistics import bootstrap_interval
+from st_relbert.vectors import EncodeCache
+
+SUITE: dict[str, tuple[str, ...]] = {
+    "analogy": (
+        "sat_full",
+        "sat",
+        "u2",
+        "u4",
+        "google",
+        "bats",
+        "scan",
+        "conceptnet_relational_similarity",
+        "t_rex_relational_similarity",
+        "nell_relational_similarity",
+    ),
+    "classification": ("BLESS", "CogALexV", "EVALution", "K&H+N", "ROOT09"),
+    "mapping": ("relation_mapping",),
+    "similarity": ("semeval2012",),
+}
+"""The sets of the papers, by task, in the order of their tables; and SemEval-2012 Task 2."""
+
+VALIDATION_SETS = tuple(
+    f"{name}/validation"
+    for name in ("conceptnet_relational_similarity", "t_rex_relational_similarity", "nell_relational_similarity")
 )
+"""Analogy questions to choose settings by, not to report."""
+
+_WITHOUT_VALIDATION = ("CogALexV",)
+Records = list[dict[str, Any]]
+
+
+def load_analogies(name: str) -> Records:
+    """The questions of a set of ``relbert/analogy_questions``.
+
+    Args:
+        name: The set (``"u2"``), of which the split ``test`` is read; a set and a split
+            (``"conceptnet_relational_similarity/validation"``); or a shipped set (``"starter/held_out_pairs"``).
+
+    Raises:
+        ValueError: If they are nowhere, or malformed.
+    """
+    data_set, _, split = name.partition("/")
+    if data_set == STARTER:
+        return load_questions(name, "test")
+    return load_questions(f"relbert/analogy_questions/{data_set}", split or "test")
+
+
+def load_classification(name: str) -> dict[str, Records]:
+    """The splits ``train``, ``test`` and, where there is one, ``validation`` of a lexical relation data set.
+
+    Raises:
+        ValueError: If they are nowhere.
+    """
+    splits = {"train": "train", "test": "test"} | ({} if name in _WITHOUT_VALIDATION else {"validation": "val"})
+    source = f"relbert/lexical_relation_classification/{name}"
+    return {key: read_records(source, [split])[0] for key, split in splits.items()}
+
+
+def load_mapping(name: str) -> Records:
+    """The problems of ``relbert/{name}``.
+
+    Raises:
+        ValueError: If they are nowhere.
+    """
+    return read_records(f"relbert/{name}", ["test"])[0]
+
+
+def load_similarity(name: str) -> dict[str, Records]:
+    """The gold ratings and MaxDiff questions of SemEval-2012 Task 2, from ``$ST_RELBERT_DATA``; no hub has them.
+
+    Args:
+        name: The beginning of the two files' names.
+
+    Raises:
+        ValueError: If they are not there.
+    """
+    folder = Path(os.environ.get(DATA_DIR_VARIABLE, "."))
+    records = {}
+    for key, part in (("ratings", "gold_ratings"), ("maxdiff", "maxdiff")):
+        path = folder / f"{name}_{part}.jsonl"
+        if not path.is_file():
+            raise ValueError(f"There is no file {str(path)!r}. Set {DATA_DIR_VARIABLE} to the folder that has it.")
+        records[key] = read_records(path, [])[0]
+    return records
+
+
+_PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "scikit-learn", "numpy")
+
+
+def write_suite(folder: Path, report: SuiteReport, model: dict[str, Any]) -> None:
+    """Write a report.
+
+    ``analogy.forward.json``, ``classification.json`` and ``relation_mapping.json`` are what the reference library's
+    commands write; ``suite.json`` holds everything, with versions and counts. A task without results has no file.
+
+    Args:
+        folder: An existing folder.
+        report: The report.
+        model: What to say about the model: ``model`` (name or path), ``template``, ``aggregation``.
+    """
+    accuracies = {_analogy_key(result.dataset): result.value for result in report.results if result.task == "analogy"}
+    if accuracies:
+        _write(folder / "analogy.forward.json", {"distance_function": "cosine_similarity", **model, **accuracies})
+    classified = {result.dataset for result in report.results if result.task == "classification"}
+    if classified:
+        _write(folder / "classification.json", {_hub_name(name): _classified(report, name) for name in classified})
+    for result in report.results:
+        if result.task == "mapping":
+            _write(folder / f"{result.dataset}.json", {"accuracy": result.value, **report.details[result.dataset]})
+    _write(
+        folder / "suite.json",
+        {
+            **model,
+            "date": str(datetime.now(tz=UTC).date()),
+            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            **asdict(report),
+        },
+    )
+
+
+def _analogy_key(name: str) -> str:
+    return name if name == "sat_full" or "/" in name else f"{name}/test"
+
+
+def _hub_name(name: str) -> str:
+    return f"lexical_relation_classification/{name}"
+
+
+def _classified(report: SuiteReport, name: str) -> dict[str, Any]:
+    details = report.details[name]
+    metrics = {f"test/{metric}": value for metric, value in details["metrics"].items()}
+    return {"classifier_config": details["classifier_config"], **metrics}
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,7 @@ from tokenizers import Encoding
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from st_relbert.modules.prompt_assembler import PromptAssembler
-from st_relbert.modules.prompt_tokenizer import PromptTokenizer
+from st_relbert.modules.prompts import PromptAssembler, PromptTokenizer
 from st_relbert.pairs import Pair, as_pairs
 from st_relbert.templates import DEFAULT_TEMPLATE, MASK, PLACEHOLDERS, Template
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.evaluation.pair_vectors import PairVectors
 from st_relbert.pairs import Pair, as_pair
+from st_relbert.vectors import PairVectors
 
 # Stands for any word where the relation of a word by itself is estimated.
 _ANYTHING = "thing"

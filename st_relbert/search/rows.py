@@ -1,10 +1,12 @@
-"""What a row of an index holds."""
+"""Where the rows of an index come from: files of pairs, or relation sets."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,8 +14,55 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from st_relbert.evaluation.pair_vectors import PairVectors
+from st_relbert.data.sources import read_records, require
+from st_relbert.files.location import Location
+from st_relbert.files.tables import DONE, FORMATS, open_pairs, read_batches
+from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.pairs import Pair, as_pair
+from st_relbert.vectors import PairVectors
+
+Where = str | Mapping[str, Any]
+
+
+def as_sql(where: Where | None, columns: Sequence[str]) -> str | None:
+    """A filter as SQL.
+
+    Args:
+        where: A condition in SQL over the columns (``"relation = 'capital' AND year > 1990"``); or values by column,
+            which rows must have in all of them (``{"relation": "capital"}``): whatever quotes a value holds, it is only
+            compared. None: no filter.
+        columns: The index's columns.
+
+    Raises:
+        ValueError: If a column is unknown, or the condition is empty.
+    """
+    if where is None:
+        return None
+    if isinstance(where, str):
+        if not where.strip():
+            raise ValueError("The filter is empty, expected a condition such as \"relation = 'capital'\", or None.")
+        return where
+    if unknown := [name for name in where if name not in columns]:
+        raise ValueError(f"The filter names the column {unknown[0]!r}, expected {', '.join(columns)}.")
+    if not where:
+        raise ValueError('The filter names no column, expected for instance {"relation": "capital"}, or None.')
+    return " AND ".join(
+        f"{name} IS NULL" if value is None else f"{name} = {literal(value)}" for name, value in where.items()
+    )
+
+
+def literal(value: Any) -> str:
+    """A value as SQL.
+
+    >>> literal("O'Brien"), literal(3), literal(True)
+    ("'O''Brien'", '3', 'true')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
 
 RESERVED = ("row_key", "head", "tail", "relation", "vector")
 TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
@@ -150,3 +199,105 @@ def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -
     except (pa.ArrowException, TypeError) as error:
         raise ValueError(f"The column {field.name!r} is of the type {field.type}: {error}") from error
     return pa.table(data, schema=schema)
+
+
+_RELATION_SET = ("relation_type", "positives")
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """Rows for :meth:`RelationIndex.add`.
+
+    Args:
+        rows: The rows, read as they are asked for.
+        columns: The Arrow types of the columns besides head, tail and relation.
+        total: The number of rows.
+        identity: The model whose vectors the rows have already, if they have.
+    """
+
+    rows: Iterator[Mapping[str, Any]]
+    columns: dict[str, Any]
+    total: int
+    identity: ModelIdentity | None = None
+
+
+def open_pair_source(name_or_path: str, columns: Sequence[str] = ("head", "tail")) -> PairSource:
+    """Open a file of pairs or a relation set.
+
+    Args:
+        name_or_path: A CSV, TSV, JSON Lines or Parquet file with a column for the heads, one for the tails, optionally
+            ``relation`` and further ones. Or what ``st-relbert encode`` wrote, a Parquet file or a folder of them: its
+            vectors are taken as they are. Or a relation set, whose positive pairs are labelled with their relations: a
+            JSON Lines file with ``relation_type`` and ``positives``, a folder with ``train.jsonl``, a data set on the
+            hub, or ``"starter"``.
+        columns: The names of the columns of heads and tails.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    encoded = (Location.of(name_or_path) / DONE).exists
+    if not encoded and os.path.splitext(name_or_path)[1].lower() not in FORMATS:
+        return _relation_set(name_or_path)
+    try:
+        return _file(name_or_path, columns)
+    except ValueError:
+        if not _is_relation_set(name_or_path):
+            raise
+        return _relation_set(name_or_path)
+
+
+def _file(path: str, columns: Sequence[str]) -> PairSource:
+    source = open_pairs(path, columns, vectors=True)
+    taken = (*columns, "relation", "vector")
+    further = {field.name: field.type for field in source.schema if field.name not in taken}
+    rows = (row for batch in read_batches(source, path) for row in _rows(batch, columns))
+    return PairSource(rows, further, source.count_rows(), _identity(source.schema, path))
+
+
+def _rows(batch: Any, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    words = dict(zip(columns, ("head", "tail"), strict=True))
+    rows = ({words.get(name, name): value for name, value in row.items()} for row in _without_vectors(batch))
+    if "vector" not in batch.schema.names:
+        return rows
+    column = batch.column("vector")
+    vectors = column.flatten().to_numpy().reshape(len(column), -1)
+    return ({**row, "vector": vector} for row, vector in zip(rows, vectors, strict=True))
+
+
+def _without_vectors(batch: Any) -> list[dict[str, Any]]:
+    names = [name for name in batch.schema.names if name != "vector"]
+    rows: list[dict[str, Any]] = batch.select(names).to_pylist()
+    return rows
+
+
+def _identity(schema: Any, path: str) -> ModelIdentity | None:
+    """Whose the vectors are, if there are any."""
+    if "vector" not in schema.names:
+        return None
+    metadata = schema.metadata or {}
+    if MODEL_METADATA not in metadata:
+        raise ValueError(
+            f"{path!r} has a column 'vector', but does not name the model that made it, as st-relbert encode does. "
+            "Rename the column, and the pairs are encoded anew."
+        )
+    return ModelIdentity.from_json(metadata[MODEL_METADATA])
+
+
+def _is_relation_set(path: str) -> bool:
+    if not os.path.isfile(path) or not path.lower().endswith(".jsonl"):
+        return False
+    records, _ = read_records(path, [])
+    return bool(records) and all(column in records[0] for column in _RELATION_SET)
+
+
+def _relation_set(name_or_path: str) -> PairSource:
+    records, source = read_records(name_or_path, ["train"])
+    for number, record in enumerate(records):
+        require(record, _RELATION_SET, f"{source}, row {number}")
+    labelled = [
+        (str(record["relation_type"]), as_pair(pair, f"{source}, row {number}, positive {position}"))
+        for number, record in enumerate(records)
+        for position, pair in enumerate(record["positives"])
+    ]
+    rows = ({"head": head, "tail": tail, "relation": relation} for relation, (head, tail) in labelled)
+    return PairSource(rows, {}, len(labelled))

@@ -13,8 +13,7 @@ from datasets import Dataset
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.util.distributed import get_world_size
 
-from st_relbert.labels import negative_label
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, negative_label
 
 
 class RelationBatchSampler(DefaultBatchSampler):
@@ -39,7 +38,7 @@ class RelationBatchSampler(DefaultBatchSampler):
     pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True`` with the loss's ``anchors="first"``.
 
     Args:
-        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.training.load_relations`.
+        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.data.load_relations`.
         batch_size: Ignored, as are the next two: the settings below say what is in a batch. Trainers pass it.
         drop_last: Ignored.
         valid_label_columns: The first of these columns that the dataset has holds the labels; default ``label``.

@@ -1,10 +1,17 @@
-"""The settings of a training run."""
+"""The record of a training run that goes beside the model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
 
+from transformers import TrainerState
+
+from st_relbert import __version__
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.model import RelBERT
 from st_relbert.modules.relation_pooling import Aggregation
 
 Loss = Literal["info_nce", "info_loob", "triplet", "reference_triplet"]
@@ -18,7 +25,7 @@ class TrainingSettings:
 
     Args:
         base_model: The encoder to start from; a hub id or a folder.
-        train_data: The relation set; see :meth:`~st_relbert.training.RelationSet.load`.
+        train_data: The relation set; see :meth:`~st_relbert.data.RelationSet.load`.
         output: The folder for the trained model.
         template: See :class:`~st_relbert.RelBERT`.
         pooling: See :class:`~st_relbert.RelBERT`.
@@ -122,3 +129,122 @@ class TrainingSettings:
         value = getattr(self, name)
         if known and value is not None and value not in known:
             raise ValueError(f"Unknown {name} {value!r}, expected one of {', '.join(map(repr, known))}.")
+
+
+_FOLDER = Path(__file__).parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """The presets that the package ships."""
+    return sorted(path.stem for path in _FOLDER.glob("*.json"))
+
+
+def read_preset(name_or_path: str) -> dict[str, Any]:
+    """Read a preset.
+
+    Args:
+        name_or_path: A name of :func:`preset_names`, or a JSON file of the same make: an object of settings and a
+            ``description``.
+
+    Returns:
+        The settings, by the names of :class:`~st_relbert.training.TrainingSettings`.
+
+    Raises:
+        ValueError: If there is no such preset, or the file holds no settings.
+
+    Example:
+        >>> read_preset("relbert-bert-base-nce-semeval2012")["base_model"]
+        'bert-base-cased'
+    """
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = _FOLDER / f"{name_or_path}.json"
+    if name_or_path not in preset_names() and not Path(name_or_path).is_file():
+        raise ValueError(
+            f"There is no preset {name_or_path!r}. Expected {', '.join(preset_names())}, or a JSON file of settings."
+        )
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"The preset {str(path)!r} is not JSON: {error}.") from error
+    if not isinstance(settings, dict):
+        raise ValueError(f"The preset {str(path)!r} is a {type(settings).__name__}, expected an object of settings.")
+    settings.pop("description", None)
+    known = [field.name for field in fields(TrainingSettings)]
+    if unknown := [name for name in settings if name not in known]:
+        raise ValueError(f"The preset {str(path)!r} has the setting {unknown[0]!r}, expected {', '.join(known)}.")
+    return settings
+
+
+FILE = "finetuning_config.json"
+_REFERENCE_LOSSES = {"info_nce": "nce", "info_loob": "iloob", "triplet": "triplet", "reference_triplet": "triplet"}
+
+
+def finetuning_config(
+    settings: TrainingSettings, model: RelBERT, relations: RelationSet, state: TrainerState
+) -> dict[str, Any]:
+    """Describe a training run.
+
+    Args:
+        settings: Its settings.
+        model: The trained model.
+        relations: What it was trained on.
+        state: The trainer's, at the end.
+
+    Returns:
+        The keys of the reference library's ``finetuning_config.json``, and under ``st_relbert`` all settings, the
+        version, what was in the data, the steps taken and the validation results.
+    """
+    resolved = {name: value for name, value in asdict(settings).items() if name != "output"}
+    validation = [
+        {name: entry[name] for name in ("epoch", "step", "eval_loss", "eval_validation_accuracy") if name in entry}
+        for entry in state.log_history
+        if "eval_loss" in entry or "eval_validation_accuracy" in entry
+    ]
+    return {
+        **_reference_keys(settings, model),
+        "st_relbert": {
+            "version": __version__,
+            **resolved,
+            "relations": str(relations),
+            "steps": state.global_step,
+            "validation": validation,
+            "chosen_step": state.global_step if settings.choose_by == "none" else state.best_global_step,
+        },
+    }
+
+
+def write_finetuning_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write the record into a model's folder."""
+    (folder / FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _reference_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
+    loss_settings: dict[str, Any] = {"mse_margin": settings.margin}
+    if "triplet" not in settings.loss:
+        loss_settings = {
+            "temperature": settings.temperature,
+            "gradient_accumulation": 1,
+            "num_negative": settings.negatives_per_relation,
+            "num_positive": settings.pairs_per_relation,
+        }
+    return {
+        "template": model.template,
+        "model": settings.base_model,
+        "max_length": model.max_seq_length,
+        "epoch": settings.epochs,
+        "batch": settings.mini_batch_size or settings.relations_per_batch,
+        "random_seed": settings.seed,
+        "lr": settings.learning_rate,
+        "lr_warmup": settings.warmup_steps,
+        "aggregation_mode": model.pooling,
+        "data": settings.train_data,
+        "data_name": None,
+        "exclude_relation": None,
+        "split": "train",
+        "split_valid": "validation",
+        "loss_function": _REFERENCE_LOSSES[settings.loss],
+        "classification_loss": settings.classification_head,
+        "loss_function_config": loss_settings,
+        "augment_negative_by_positive": settings.relations_per_batch == 1,
+    }

@@ -2,17 +2,213 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
+import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformerTrainer
 from torch import Tensor, nn
+from tqdm.auto import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import IntervalStrategy
 
-from st_relbert.losses.relation_loss import RelationLoss
+from st_relbert.losses.base import RelationLoss
+
+_SHOWN = {
+    "loss": "loss",
+    "learning_rate": "lr",
+    "eval_loss": "validation_loss",
+    "eval_validation_accuracy": "validation_accuracy",
+}
+
+
+class ProgressBar(TrainerCallback):
+    """A trainer callback: one bar over all steps, with the latest loss, learning rate and validation result."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._figures: dict[str, str] = {}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Show the bar, in the first process."""
+        if state.is_world_process_zero:
+            self._bar = tqdm(total=state.max_steps, initial=state.global_step, desc="Training", dynamic_ncols=True)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Go a step forward."""
+        if self._bar is not None:
+            self._bar.update(state.global_step - self._bar.n)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Show the figures."""
+        if self._bar is not None and logs:
+            self._figures |= {_SHOWN[name]: f"{value:.4g}" for name, value in logs.items() if name in _SHOWN}
+            self._bar.set_postfix(self._figures)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+# Besides the checkpoints, the trainer writes these here.
+_EVALUATION, _LOGS = "eval", "runs"
+
+
+class CheckpointFolder:
+    """The folder ``{output}-checkpoints``, from which an interrupted run is resumed.
+
+    Args:
+        output: Where the trained model is to go.
+    """
+
+    def __init__(self, output: str) -> None:
+        target = Path(output)
+        self.path = target.with_name(f"{target.name}-checkpoints")
+
+    def whole(self) -> list[Path]:
+        """The checkpoints that were written to the end, oldest first."""
+        # The trainer's state is written last.
+        states = self.path.glob("checkpoint-*/trainer_state.json")
+        return sorted((path.parent for path in states), key=lambda folder: int(folder.name.split("-")[1]))
+
+    def prepare(self, resume: bool, overwrite: bool) -> str | None:
+        """Find the checkpoint to resume, or make room for a new run.
+
+        Args:
+            resume: Whether to go on with an interrupted run.
+            overwrite: Whether the checkpoints of an earlier run may be removed.
+
+        Returns:
+            The checkpoint; None for a new run.
+
+        Raises:
+            ValueError: If there is none to resume; if there are some and neither was asked for; if the folder holds
+                something else, which is never removed.
+        """
+        checkpoints = self.whole()
+        if resume:
+            if not checkpoints:
+                raise ValueError(f"Nothing to resume: {str(self.path)!r} has no checkpoint. Leave out --resume.")
+            return str(checkpoints[-1])
+        if not self.path.exists():
+            return None
+        if foreign := [path.name for path in self.path.iterdir() if not _is_ours(path)]:
+            raise ValueError(
+                f"{str(self.path)!r}, where the checkpoints would go, holds {foreign[0]!r}, which is none. "
+                "Choose another output."
+            )
+        if checkpoints and not overwrite:
+            raise ValueError(
+                f"{str(self.path)!r} holds the checkpoints of an interrupted run. "
+                "Go on with --resume, or begin anew with --overwrite."
+            )
+        self.clear()
+        return None
+
+    def clear(self) -> None:
+        """Remove the checkpoints; logs stay."""
+        for path in [*self.path.glob("checkpoint-*"), self.path / _EVALUATION]:
+            shutil.rmtree(path, ignore_errors=True)
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+
+def _is_ours(path: Path) -> bool:
+    return path.name.startswith("checkpoint-") or path.name in (_EVALUATION, _LOGS)
+
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingInterrupted(Exception):
+    """Training was stopped by the user and can be resumed."""
+
+
+class CheckpointCallback(TrainerCallback):
+    """A trainer callback that saves every so many steps, and a context in which Ctrl-C saves and stops.
+
+    The trainer's own setting for the former excludes evaluating at the end of each epoch. A second Ctrl-C stops at
+    once. Outside the main thread, where Python allows no signal handlers, Ctrl-C is left alone.
+
+    Args:
+        save_steps: Steps between checkpoints.
+    """
+
+    def __init__(self, save_steps: int) -> None:
+        self.save_steps = save_steps
+        self.interrupted = False
+        self._previous: Any = None
+
+    def __enter__(self) -> CheckpointCallback:
+        """Take over Ctrl-C."""
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give Ctrl-C back."""
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        logger.warning("Interrupted: saving a checkpoint after this step. Press Ctrl-C again to stop at once.")
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Ask the trainer to save, when it is time, and to stop, if Ctrl-C was pressed."""
+        self.interrupted = _in_any_process(self.interrupted, args)
+        # A checkpoint from between the end of an epoch and its evaluation would be resumed without the latter.
+        evaluation_follows = _ends_epoch(state) and args.eval_strategy == IntervalStrategy.EPOCH
+        if (self.interrupted or state.global_step % self.save_steps == 0) and not evaluation_follows:
+            control.should_save = True
+        if self.interrupted:
+            control.should_training_stop = True
+        return control
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Keep the trainer, which takes an interrupted epoch for one that is over, from evaluating it."""
+        if self.interrupted and not _ends_epoch(state):
+            control.should_evaluate = control.should_save = False
+        return control
+
+
+def _ends_epoch(state: TrainerState) -> bool:
+    return state.epoch is not None and float(state.epoch).is_integer()
+
+
+def _in_any_process(flag: bool, args: TrainingArguments) -> bool:
+    """Whether the flag is set in any process: all have to save after the same step."""
+    if args.world_size == 1:
+        return flag
+    number = torch.tensor(int(flag), device=args.device)
+    torch.distributed.all_reduce(number)
+    return bool(number > 0)
+
 
 _HEAD_FILE = "classification_head.safetensors"
 

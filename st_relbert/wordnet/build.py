@@ -6,10 +6,9 @@ import random
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 
-from st_relbert.evaluation.leakage import folded
-from st_relbert.evaluation.pair_exclusion import PairExclusion
-from st_relbert.pairs import Pair
-from st_relbert.training.relation_set import RelationSet
+from st_relbert.data.combine import PairExclusion
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.pairs import Pair, folded
 from st_relbert.wordnet.candidate import Candidate
 from st_relbert.wordnet.inflections import inflection_candidates
 from st_relbert.wordnet.lexical import lexical_candidates

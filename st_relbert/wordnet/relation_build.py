@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from st_relbert.training.relation_set import RelationSet
+from st_relbert.data.relation_set import RelationSet
 
 
 @dataclass(frozen=True)

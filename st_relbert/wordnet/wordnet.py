@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from st_relbert.extras import import_extra
+from st_relbert.environment import import_extra
 
 DEBIAN_FOLDER = "/usr/share/wordnet"
 """Where Debian's package ``wordnet-base`` puts WordNet 3.0."""

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from st_relbert.cli import main
-from st_relbert.training import RelationSet
+from st_relbert.data import RelationSet
 from tests.wordnet import tiny_wordnet
 
 

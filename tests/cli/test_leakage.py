@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from st_relbert.cli import main
-from st_relbert.evaluation.questions import as_questions
-from st_relbert.evaluation.results import digest
+from st_relbert.evaluation.analogy import as_questions
+from st_relbert.evaluation.base import digest
 
 CAPITALS = {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Rome", "Italy"]], "negatives": []}
 PETS = {"relation_type": "pets", "positives": [["cat", "dog"]], "negatives": [["Paris", "France"]]}

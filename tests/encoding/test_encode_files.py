@@ -6,8 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from st_relbert import RelBERT, pair_files
-from st_relbert.encoding import block, encode_files
+from st_relbert import RelBERT
+from st_relbert.encoding import blocks as block
+from st_relbert.encoding import encode_files
+from st_relbert.files import tables as pair_files
 
 PAIRS = [("Tokyo", "Japan"), ("3.14", "pi"), ("NA", "null"), ("007", "1e5"), ('say "hi"', "a,b"), ("café", "東京")]
 

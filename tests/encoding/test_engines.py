@@ -12,7 +12,8 @@ import pyarrow.parquet
 import pytest
 
 from st_relbert import RelBERT
-from st_relbert.encoding import Workers, block, encode_files, engines
+from st_relbert.encoding import Workers, encode_files, engines
+from st_relbert.encoding import blocks as block
 
 PAIRS = [(f"word {number}", "x" * (number % 5 + 1)) for number in range(60)]
 

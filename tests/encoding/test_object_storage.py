@@ -5,8 +5,9 @@ import pyarrow.parquet
 import pytest
 
 from st_relbert import RelBERT
-from st_relbert.encoding import Workers, block, encode_files
-from st_relbert.location import Location, expand
+from st_relbert.encoding import Workers, encode_files
+from st_relbert.encoding import blocks as block
+from st_relbert.files.location import Location, expand
 
 PAIRS = [(f"word {number}", "x" * (number % 5 + 1)) for number in range(20)]
 

@@ -7,9 +7,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData, constants, rep
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 from st_relbert import RelBERT
-from st_relbert.evaluation.card import write_results
-from st_relbert.evaluation.model_index import as_eval_result
-from st_relbert.evaluation.results import Result
+from st_relbert.evaluation.base import Result
+from st_relbert.evaluation.card import as_eval_result, write_results
 
 RESULTS = [
     Result("mapping", "relation_mapping", "accuracy", 0.852261904, 20, (0.75, 0.93)),

@@ -19,11 +19,10 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from st_relbert import RelBERT
-from st_relbert.evaluation import grid_search
-from st_relbert.evaluation.classification import RelationClassificationEvaluator
-from st_relbert.evaluation.encode_cache import EncodeCache
-from st_relbert.evaluation.grid_search import Candidate, fit_all, search_grid
-from st_relbert.sources import read_records
+from st_relbert.data.sources import read_records
+from st_relbert.evaluation import classification as grid_search
+from st_relbert.evaluation.classification import Candidate, RelationClassificationEvaluator, fit_all, search_grid
+from st_relbert.vectors import EncodeCache
 
 LABELS = ["coord", "hyper", "random"]
 NEAREST = KNeighborsClassifier(n_neighbors=1)

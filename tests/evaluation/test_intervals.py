@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from st_relbert.evaluation.intervals import bootstrap_interval
+from st_relbert.evaluation.statistics import bootstrap_interval
 
 
 def interval_by_loop(outcomes, level, samples, seed):

@@ -8,8 +8,8 @@ import pytest
 from datasets import Dataset
 
 from st_relbert import RelBERT
+from st_relbert.data.sources import read_records
 from st_relbert.evaluation.mapping import RelationMappingEvaluator
-from st_relbert.sources import read_records
 from tests.evaluation.test_analogy import Lookup
 
 ATOM = {

@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 
-from st_relbert.evaluation.semeval_data import as_similarity_relations
+from st_relbert.evaluation.semeval import as_similarity_relations
 from tests.evaluation.test_similarity import FOUR, MAXDIFF, RATINGS
 
 

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from st_relbert.evaluation.semeval_data import as_similarity_relations
-from st_relbert.evaluation.semeval_scores import maxdiff_accuracy, official_average, score_relations
-from st_relbert.sources import read_records
+from st_relbert.data.sources import read_records
+from st_relbert.evaluation.semeval import as_similarity_relations, maxdiff_accuracy, official_average, score_relations
 from tests.evaluation.test_semeval_scores import maxdiff_by_loop
 
 

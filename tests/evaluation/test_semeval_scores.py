@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from st_relbert.evaluation.maxdiff_question import MaxDiffQuestion
-from st_relbert.evaluation.semeval_data import as_similarity_relations
-from st_relbert.evaluation.semeval_scores import (
+from st_relbert.evaluation.semeval import (
+    MaxDiffQuestion,
     SimilarityScore,
+    as_similarity_relations,
     maxdiff_accuracy,
     maxdiff_outcomes,
     official_average,

@@ -3,9 +3,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from st_relbert import RelBERT
-from st_relbert.evaluation.semeval_scores import official_average, score_relations
+from st_relbert.data.sources import read_records
+from st_relbert.evaluation.semeval import official_average, score_relations
 from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator, combine_cosines
-from st_relbert.sources import read_records
 from tests.evaluation.test_analogy import Lookup
 from tests.evaluation.test_semeval_scores import maxdiff_by_loop
 

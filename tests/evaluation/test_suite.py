@@ -6,7 +6,7 @@ import pytest
 from st_relbert import RelBERT
 from st_relbert.cli import main
 from st_relbert.evaluation import SUITE, AnalogyEvaluator, load_questions, run_suite
-from st_relbert.evaluation.encode_cache import EncodeCache
+from st_relbert.vectors import EncodeCache
 
 QUESTIONS = [
     {"stem": ["Tokyo", "Japan"], "choice": [["a", "b"], ["Paris", "France"]], "answer": 1, "prefix": "capital"},

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from st_relbert import RelBERT
+from st_relbert.data import load_relations
 from st_relbert.losses import CachedInfoNCELoss, InfoNCELoss
-from st_relbert.training import RelationBatchSampler, load_relations
+from st_relbert.training import RelationBatchSampler
 
 
 @pytest.fixture(scope="module")

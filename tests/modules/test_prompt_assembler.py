@@ -5,8 +5,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from st_relbert.modules import PromptTemplate
-from st_relbert.modules.prompt_assembler import PromptAssembler
-from st_relbert.modules.prompt_tokenizer import PromptTokenizer
+from st_relbert.modules.prompts import PromptAssembler, PromptTokenizer
 from st_relbert.templates import NAMED_TEMPLATES, PLACEHOLDERS, Template
 from tests import tiny
 

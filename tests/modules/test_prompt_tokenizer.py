@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from st_relbert.modules.prompt_tokenizer import PromptTokenizer
+from st_relbert.modules.prompts import PromptTokenizer
 from st_relbert.templates import Template
 
 SPECIAL = ["[MASK]", "[CLS]", "[SEP]", "[PAD]", "[UNK]", "<mask>", "<s>", "</s>", "<pad>", "<unk>", "<subj>", "<obj>"]

@@ -1,8 +1,7 @@
 import pytest
 
-from st_relbert.modules import word_tokens
-from st_relbert.modules.prompt_tokenizer import PromptTokenizer
-from st_relbert.modules.word_tokens import Place, WordTokens
+from st_relbert.modules import prompts
+from st_relbert.modules.prompts import Place, PromptTokenizer, WordTokens
 from tests import tiny
 
 
@@ -39,7 +38,7 @@ def test_a_word_is_tokenised_once(tokenizer):
 
 
 def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer, monkeypatch):
-    monkeypatch.setattr(word_tokens, "_MOST_WORDS", 100)
+    monkeypatch.setattr(prompts, "_MOST_WORDS", 100)
     tokens = WordTokens(tokenizer, Place("", "", " ", "x"))
     given = tokens.of({"Tokyo"})
     for start in range(0, 1000, 40):

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from st_relbert.data.sources import read_records
 from st_relbert.search import open_pair_source
-from st_relbert.sources import read_records
 
 
 def rows_of(source):

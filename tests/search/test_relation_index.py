@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from st_relbert import RelBERT
 from st_relbert.search import RelationIndex
-from st_relbert.search import pair_store as store_module
+from st_relbert.search import store as store_module
 from tests.search.conftest import PAIRS
 
 
@@ -281,7 +281,7 @@ def test_a_model_that_gives_no_usable_vector(index, model, monkeypatch):
 def test_a_large_index_is_searched_approximately(encoders, tmp_path, monkeypatch):
     """Built by add, reported, and right: here against the exact search, new rows included."""
     model = RelBERT(encoders["bytelevel"], template="short")  # it knows all these words apart
-    for module in ("pair_store", "relation_index"):
+    for module in ("store", "index"):
         monkeypatch.setattr(f"st_relbert.search.{module}.ANN_FROM", 2000)
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([(f"head{i}", f"tail{i * 7 % 1000}") for i in range(1000)])
@@ -306,10 +306,10 @@ def test_a_large_index_is_searched_approximately(encoders, tmp_path, monkeypatch
 def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path, monkeypatch):
     """The few rows that it leaves may be in other parts of the index than those nearest to the query."""
     lancedb_index = pytest.importorskip("lancedb.index")
-    for module in ("pair_store", "relation_index"):
+    for module in ("store", "index"):
         monkeypatch.setattr(f"st_relbert.search.{module}.ANN_FROM", 1500)
     many_parts = lancedb_index.IvfRq(distance_type="cosine", num_partitions=64)
-    monkeypatch.setattr("st_relbert.search.pair_store._ann_config", lambda: many_parts)
+    monkeypatch.setattr("st_relbert.search.store._ann_config", lambda: many_parts)
     index = RelationIndex.create(tmp_path / "idx", model)
     rows = [{"head": f"head{i}", "tail": f"tail{i * 7 % 1000}", "relation": f"r{i % 300}"} for i in range(1500)]
     index.add(rows)

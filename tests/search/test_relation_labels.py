@@ -1,7 +1,7 @@
 import pytest
 
 from st_relbert.search import RelationIndex
-from st_relbert.search.relation_labels import relation_labels
+from st_relbert.search.labels import relation_labels
 
 
 def test_neighbours_vote_by_their_cosines(index):

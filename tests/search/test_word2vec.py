@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_relbert.search import RelationIndex
-from st_relbert.search.word2vec import export_word2vec, key_pair, pair_key
+from st_relbert.search.export import export_word2vec, key_pair, pair_key
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8) | st.text(" _%a", min_size=1, max_size=8)
 

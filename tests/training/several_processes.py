@@ -11,6 +11,7 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from st_relbert import RelBERT
+from st_relbert.data import RelationSet
 from st_relbert.losses import (
     CachedInfoNCELoss,
     ClassificationHead,
@@ -18,7 +19,7 @@ from st_relbert.losses import (
     ReferenceTripletLoss,
     RelationTripletLoss,
 )
-from st_relbert.training import RelationBatchSampler, RelationSet
+from st_relbert.training import RelationBatchSampler
 
 CASES = {
     "info_nce": lambda model, **shared: InfoNCELoss(model, **shared),

@@ -1,6 +1,6 @@
 import pytest
 
-from st_relbert.training.checkpoint_folder import CheckpointFolder
+from st_relbert.training.trainer import CheckpointFolder
 
 
 @pytest.fixture

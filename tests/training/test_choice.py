@@ -8,16 +8,11 @@ import numpy as np
 import pytest
 
 from st_relbert import RelBERT
+from st_relbert.data import RelationSet
+from st_relbert.data.sources import read_records
 from st_relbert.evaluation import AnalogyEvaluator
-from st_relbert.sources import read_records
-from st_relbert.training import (
-    RelationSet,
-    RelationTrainer,
-    TrainingInterrupted,
-    TrainingRun,
-    validation_questions,
-)
-from st_relbert.training.setup import load_data
+from st_relbert.training import RelationTrainer, TrainingInterrupted, TrainingRun, validation_questions
+from st_relbert.training.run import load_data
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from st_relbert import RelBERT
-from st_relbert.training import RelationSet
+from st_relbert.data import RelationSet
 from tests.training import several_processes
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]

@@ -13,8 +13,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from st_relbert import RelBERT
+from st_relbert.data import load_relations
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import TrainingRun, load_relations
+from st_relbert.training import TrainingRun
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from st_relbert.training import RelationBatchSampler, RelationSet, load_relations
+from st_relbert.data import RelationSet, load_relations
+from st_relbert.training import RelationBatchSampler
 
 
 def dataset_of(sizes, negatives=0, shared=0):

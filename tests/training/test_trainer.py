@@ -14,9 +14,10 @@ from sentence_transformers import (
 from torch.utils.data import DataLoader
 
 from st_relbert import RelBERT
+from st_relbert.data import RelationSet, load_relations
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
 from st_relbert.losses import ClassificationHead, InfoNCELoss
-from st_relbert.training import RelationBatchSampler, RelationSet, RelationTrainer, load_relations
+from st_relbert.training import RelationBatchSampler, RelationTrainer
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 

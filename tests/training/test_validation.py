@@ -1,7 +1,8 @@
 import pytest
 
+from st_relbert.data import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
-from st_relbert.training import RelationSet, validation_questions
+from st_relbert.training import validation_questions
 
 
 def relation_set(sizes=(3, 2, 1), negatives=2, shared=None):

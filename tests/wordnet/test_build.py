@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from st_relbert.evaluation.benchmark_pairs import benchmark_pairs
-from st_relbert.evaluation.leakage import folded
-from st_relbert.training import RelationSet
+from st_relbert.data import RelationSet
+from st_relbert.data.leakage import benchmark_pairs, folded
 from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
 
 

@@ -1,0 +1,270 @@
+"""Leakage: which test questions hold pairs that a model was trained on?"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from st_relbert.data.questions import AnalogyQuestion, MappingProblem, as_questions
+from st_relbert.data.sources import read_records
+from st_relbert.pairs import Pair, as_pair, as_pairs, folded
+
+_TRAINING_SPLIT = "train.jsonl"
+
+
+def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pair]]:
+    """The pairs of test sets.
+
+    Args:
+        names: JSON Lines files, or what else :func:`~st_relbert.data.sources.read_records` reads, of which the test
+            split is taken, or else the validation split. Or folders, such as ``$ST_RELBERT_DATA``: all JSON Lines
+            files in them, at any depth, but those called ``train.jsonl``.
+
+    Returns:
+        All pairs of each set: stems and all choices of analogy questions, pairs of lexical relation classification, all
+        ordered pairs of terms of a side of a mapping problem, rated pairs and questions of SemEval-2012 Task 2,
+        positives and negatives of relation sets. The sets are called as in ``names``, files in a folder by their path
+        in it, without the suffix.
+
+    Raises:
+        ValueError: If nothing is there, or a record is malformed or of none of these kinds.
+
+    Example:
+        >>> sorted(benchmark_pairs(["starter/held_out_pairs"]))
+        ['starter/held_out_pairs']
+    """
+    sets: dict[str, set[Pair]] = {}
+    for name in (os.fspath(name) for name in names):
+        files = _files(Path(name)) if os.path.isdir(name) else {name: Path(name)}
+        for key, path in files.items():
+            records, source = read_records(path if path.is_file() else name, ["test", "validation"])
+            pairs = sets.setdefault(key, set())
+            for row, record in enumerate(records):
+                pairs.update(pairs_of_record(record, f"{source}, row {row}"))
+    return sets
+
+
+def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
+    """All pairs of a record of a test set, told by its columns; see :func:`benchmark_pairs`.
+
+    Args:
+        record: The record.
+        where: How to name it in an error.
+
+    Raises:
+        ValueError: If it is malformed, or of an unknown kind.
+
+    Example:
+        >>> pairs_of_record({"head": "cat", "tail": "animal", "relation": "hyper"}, "row 0")
+        [('cat', 'animal')]
+    """
+    if "stem" in record:
+        question = AnalogyQuestion.of(record, where)
+        return [question.stem, *question.choices]
+    if "source" in record:
+        problem = MappingProblem.of(record, where)
+        return [*problem.source_pairs(), *problem.given_pairs()]
+    if "head" in record and "tail" in record:
+        return [as_pair((record["head"], record["tail"]), f"the pair of {where}")]
+    if "positives" in record:
+        return _listed([record["positives"], record.get("negatives") or []], where)
+    if "pairs" in record:
+        # A rating stands behind head and tail.
+        rated = [pair[:2] if isinstance(pair, list | tuple) else pair for pair in _list(record["pairs"], where)]
+        return _listed([rated, record.get("paradigms") or []], where)
+    if "questions" in record:
+        questions = _list(record["questions"], where)
+        return _listed(
+            [question.get("pairs") if isinstance(question, Mapping) else None for question in questions], where
+        )
+    raise ValueError(
+        f"{where} has the columns {', '.join(sorted(record)) or 'of nothing'}, expected those of a test set: stem and "
+        "choice, head and tail, source and target, positives, pairs, or questions."
+    )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    paths = sorted(path for path in folder.rglob("*.jsonl") if path.name != _TRAINING_SPLIT)
+    if not paths:
+        raise ValueError(
+            f"The folder {str(folder)!r} holds no JSON Lines file (.jsonl) other than {_TRAINING_SPLIT}, expected test "
+            "sets. Name their folder, or the files."
+        )
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+
+
+def _listed(lists: Iterable[Any], where: str) -> list[Pair]:
+    return [pair for values in lists for pair in as_pairs(_list(values, where), f"{where}, pair")]
+
+
+def _list(values: Any, where: str) -> Any:
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"{where} has {values!r}, expected a list of [head, tail].")
+    return values
+
+
+Questions: TypeAlias = Iterable[Mapping[str, Any]]
+Relations: TypeAlias = Mapping[str, Collection[Pair]]
+
+PARTS = ("stem", "answer", "stem_or_answer", "choice")
+FORMS = ("exact", "reversed", "folded")
+SHARED_ANALOGY = "shared_analogy"
+
+# The training pairs that matter to the questions as they are, and the relations of each by its folded form.
+_Seen: TypeAlias = tuple[set[Pair], dict[Pair, set[str]]]
+
+
+@dataclass(frozen=True)
+class LeakageReport:
+    """Which questions hold training pairs.
+
+    Args:
+        questions: The number of questions.
+        rows: For each kind the rows (from 0, ascending) of the questions it holds for. The kinds are
+            ``{positive,negative}_{part}_{form}`` and ``shared_analogy``; each is there, with an empty list if nothing
+            was found. The parts of a question are its ``stem``, its right ``answer``, ``stem_or_answer``, and
+            ``choice``: any of the choices, the right one included. The forms are ``exact``: the pair is a training
+            pair; ``reversed``: with head and tail swapped it is; ``folded``: one or the other, whatever upper and lower
+            case and white space. In a ``shared_analogy`` stem and answer are both, in any form, positives of the same
+            training relation.
+    """
+
+    questions: int
+    rows: dict[str, list[int]]
+
+    @property
+    def shared_analogies(self) -> list[int]:
+        """The rows of the questions whose stem and answer are positives of the same training relation."""
+        return self.rows[SHARED_ANALOGY]
+
+    @property
+    def overlapping(self) -> list[int]:
+        """The rows of the questions whose stem or answer is a training pair, positive or negative, in any form."""
+        kinds = [kind_name(label, "stem_or_answer", "folded") for label in ("positive", "negative")]
+        return sorted({row for kind in kinds for row in self.rows[kind]})
+
+    def share(self, kind: str) -> float:
+        """The share of the questions that a kind holds for, between 0 and 1."""
+        return len(self.rows[kind]) / self.questions
+
+    def scores(self, correct: Sequence[bool]) -> dict[str, tuple[int, float | None]]:
+        """Accuracy with and without the questions that hold training pairs.
+
+        Args:
+            correct: Whether each question was answered rightly, in the questions' order.
+
+        Returns:
+            The number of questions and the accuracy on them (None if there are none) over ``all`` of them, over those
+            ``without_overlap`` (see :attr:`overlapping`) and over those ``without_shared_analogies``.
+
+        Raises:
+            ValueError: If there are not as many outcomes as questions.
+        """
+        if len(correct) != self.questions:
+            raise ValueError(f"There are {len(correct)} outcomes of {self.questions} questions, expected one for each.")
+        left_out = {
+            "all": set[int](),
+            "without_overlap": set(self.overlapping),
+            "without_shared_analogies": set(self.shared_analogies),
+        }
+        scores: dict[str, tuple[int, float | None]] = {}
+        for name, rows in left_out.items():
+            kept = [bool(value) for row, value in enumerate(correct) if row not in rows]
+            scores[name] = len(kept), sum(kept) / len(kept) if kept else None
+        return scores
+
+
+def find_leakage(questions: Questions, positives: Relations, negatives: Relations | None = None) -> LeakageReport:
+    """Find the questions that hold training pairs.
+
+    Args:
+        questions: Analogy questions in the hub's columns; see :class:`AnalogyEvaluator`.
+        positives: The training pairs of each relation.
+        negatives: Pairs that training pushed away from each relation; None: there are none.
+
+    Raises:
+        ValueError: If there are no questions or one is malformed.
+
+    Example:
+        >>> question = {"stem": ["Tokyo", "Japan"], "choice": [["Rome", "Italy"], ["a", "b"]], "answer": 0}
+        >>> report = find_leakage([question], {"capital": [("tokyo", "japan"), ("Italy", "Rome")]})
+        >>> report.rows["positive_stem_exact"], report.rows["positive_stem_folded"]
+        ([], [0])
+        >>> report.rows["positive_answer_reversed"], report.shared_analogies
+        ([0], [0])
+    """
+    return find_leakages({"": questions}, positives, negatives)[""]
+
+
+def find_leakages(
+    sets: Mapping[str, Questions], positives: Relations, negatives: Relations | None = None
+) -> dict[str, LeakageReport]:
+    """:func:`find_leakage` for several sets of questions by name, going through the training pairs only once.
+
+    Raises:
+        ValueError: If a set has no questions or one is malformed.
+    """
+    checked = {name: as_questions(records, name or "analogy questions") for name, records in sets.items()}
+    questions = [question for of_set in checked.values() for question in of_set]
+    folds = {pair: folded(pair) for question in questions for pair in (question.stem, *question.choices)}
+    wanted = set(folds.values())
+    seen = {"positive": _seen(positives, wanted), "negative": _seen(negatives or {}, wanted)}
+    forms = {
+        label: {pair: _forms_seen(pair, fold, of_label) for pair, fold in folds.items()}
+        for label, of_label in seen.items()
+    }
+    relations = {pair: seen["positive"][1].get(fold, set()) for pair, fold in folds.items()}
+    return {name: _report(of_set, forms, relations) for name, of_set in checked.items()}
+
+
+def kind_name(label: str, part: str, form: str) -> str:
+    """The name of a kind of leakage in a report.
+
+    Args:
+        label: ``"positive"`` or ``"negative"``.
+        part: One of ``PARTS``.
+        form: One of ``FORMS``.
+    """
+    return f"{label}_{part}_{form}"
+
+
+def _seen(relations: Relations, wanted: set[Pair]) -> _Seen:
+    """Those training pairs that some question holds: memory is bounded by the questions, not by the training set."""
+    exact: set[Pair] = set()
+    relations_of: dict[Pair, set[str]] = defaultdict(set)
+    for relation, pairs in relations.items():
+        for head, tail in pairs:
+            fold = folded((head, tail))
+            if fold in wanted:
+                exact.add((head, tail))
+                relations_of[fold].add(relation)
+    return exact, dict(relations_of)
+
+
+def _forms_seen(pair: Pair, fold: Pair, seen: _Seen) -> set[str]:
+    exact, relations_of = seen
+    found = {"exact": pair in exact, "reversed": pair[::-1] in exact, "folded": fold in relations_of}
+    return {form for form, is_found in found.items() if is_found}
+
+
+def _report(
+    questions: list[AnalogyQuestion],
+    forms: Mapping[str, Mapping[Pair, set[str]]],
+    relations: Mapping[Pair, set[str]],
+) -> LeakageReport:
+    kinds = [kind_name(label, part, form) for label in forms for part in PARTS for form in FORMS]
+    rows: dict[str, list[int]] = {kind: [] for kind in [*kinds, SHARED_ANALOGY]}
+    for row, question in enumerate(questions):
+        right = question.choices[question.answer]
+        pairs_of_parts = ([question.stem], [right], [question.stem, right], question.choices)
+        for label, of_label in forms.items():
+            for part, pairs in zip(PARTS, pairs_of_parts, strict=True):
+                for form in set[str]().union(*(of_label[pair] for pair in pairs)):
+                    rows[kind_name(label, part, form)].append(row)
+        if not relations[question.stem].isdisjoint(relations[right]):
+            rows[SHARED_ANALOGY].append(row)
+    return LeakageReport(len(questions), rows)

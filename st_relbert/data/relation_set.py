@@ -1,0 +1,211 @@
+"""Relation sets: word pairs by relation, as training data."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
+
+from st_relbert.data.sources import read_records, require
+from st_relbert.pairs import Pair, as_pair, negative_label
+
+logger = logging.getLogger(__name__)
+
+FEATURES = Features({"pair": List(Value("string")), "label": Value("int64")})
+
+
+@dataclass(frozen=True)
+class RelationSet:
+    """Word pairs by relation.
+
+    Args:
+        positives: The pairs of each relation, all different.
+        negatives: Pairs that are near but wrong, for each relation; may be empty.
+    """
+
+    positives: dict[str, list[Pair]]
+    negatives: dict[str, list[Pair]]
+
+    @classmethod
+    def load(cls, name_or_path: str | os.PathLike[str], split: str = "train") -> RelationSet:
+        """Load a relation set.
+
+        Args:
+            name_or_path: A JSON Lines file, or a folder with one a split, in the columns of
+                ``relbert/semeval2012_relational_similarity``: ``relation_type``, ``positives`` and ``negatives`` (lists
+                of ``[head, tail]``; ``negatives`` may be empty or left out). Or a data set of that kind on the hub. Or
+                ``"starter"``, the set that the package ships. Records of the same relation are put together.
+            split: ``"train"`` or ``"validation"``.
+
+        Raises:
+            ValueError: If nothing is there, a record is malformed (the error names its row), or there are fewer than
+                two relations.
+        """
+        records, source = read_records(name_or_path, [split])
+        return cls.from_records(records, source)
+
+    @classmethod
+    def from_records(cls, records: Iterable[dict[str, Any]], source: str = "relations") -> RelationSet:
+        """Make a relation set of records with ``relation_type``, ``positives`` and optionally ``negatives``.
+
+        Args:
+            records: The records; see :meth:`load`.
+            source: What to call them in an error.
+        """
+        positives: dict[str, list[Pair]] = {}
+        negatives: dict[str, list[Pair]] = {}
+        for row, record in enumerate(records):
+            where = f"{source}, row {row}"
+            require(record, ["relation_type", "positives"], where)
+            relation = str(record["relation_type"])
+            pairs = _read_pairs(record["positives"], f"{where}, positive")
+            if not pairs:
+                raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
+            positives.setdefault(relation, []).extend(pairs)
+            negatives.setdefault(relation, []).extend(_read_pairs(record.get("negatives") or [], f"{where}, negative"))
+        if len(positives) < 2:
+            raise ValueError(
+                f"{source} has {len(positives)} relations ({', '.join(positives) or 'none'}), expected at least two: "
+                "the pairs of one are the negatives of the other."
+            )
+        relations = cls(_without_copies(positives), _without_copies(negatives))
+        copies = _count(positives) + _count(negatives) - _count(relations.positives) - _count(relations.negatives)
+        if copies:
+            logger.info("%s: left out %d exact copies of pairs within a relation.", source, copies)
+        return relations
+
+    @property
+    def names(self) -> list[str]:
+        """The relations, in order of appearance: the label of a pair is an index into this list."""
+        return list(self.positives)
+
+    @property
+    def parent_names(self) -> list[str]:
+        """The parent of each relation: what is before the slash in ``parent/child``, or else its own name."""
+        return [name.split("/")[0] for name in self.positives]
+
+    @property
+    def parents(self) -> list[int] | None:
+        """The parent of each relation, by index; None, if the set has no hierarchy.
+
+        It has one if some relation's name is written ``parent/child`` and there are at least two parents.
+        """
+        index = {name: number for number, name in enumerate(dict.fromkeys(self.parent_names))}
+        if len(index) < 2 or not any("/" in name for name in self.positives):
+            return None
+        return [index[name] for name in self.parent_names]
+
+    def dataset(self) -> Dataset:
+        """The set as training data.
+
+        Returns:
+            A dataset of the columns ``pair``, ``[head, tail]``, and ``label``: the index of the relation, or -1 - r
+            for a pair that is nothing but a negative of the relation r. Each relation's negatives follow its positives.
+        """
+        rows: dict[str, list[Any]] = {"pair": [], "label": []}
+        for index, relation in enumerate(self.positives):
+            of_relation = ((self.positives[relation], index), (self.negatives[relation], negative_label(index)))
+            for pairs, label in of_relation:
+                rows["pair"] += [list(pair) for pair in pairs]
+                rows["label"] += [label] * len(pairs)
+        return Dataset.from_dict(rows, features=FEATURES)
+
+    def records(self) -> list[dict[str, Any]]:
+        """The set as records, one a relation; :meth:`from_records` is the way back."""
+        return [
+            {
+                "relation_type": name,
+                "positives": list(map(list, self.positives[name])),
+                "negatives": list(map(list, self.negatives[name])),
+            }
+            for name in self.positives
+        ]
+
+    def with_parents(self) -> RelationSet:
+        """Add each parent as a relation of its own, with the pairs of its relations, as the reference library does."""
+        positives, negatives = dict(self.positives), dict(self.negatives)
+        for name, parent in zip(self.names, self.parent_names, strict=True):
+            # A slash at the end tells the parent from a relation of the same name.
+            positives[f"{parent}/"] = list(dict.fromkeys([*positives.get(f"{parent}/", []), *self.positives[name]]))
+            negatives[f"{parent}/"] = []
+        return RelationSet(positives, negatives)
+
+    def hold_out(self, share: float, seed: int) -> tuple[RelationSet, RelationSet]:
+        """Split whole relations off.
+
+        Args:
+            share: The share of relations that go into the second set, between 0 and 1; two at least.
+            seed: Decides which.
+
+        Raises:
+            ValueError: If the share is out of range, or one of the two sets would have fewer than two relations.
+        """
+        if not 0 < share < 1:
+            raise ValueError(f"The share of relations to hold out is {share!r}, expected a number between 0 and 1.")
+        count = max(2, round(share * len(self.positives)))
+        if len(self.positives) - count < 2:
+            raise ValueError(
+                f"Cannot hold {count} of {len(self.positives)} relations out: both parts need at least two. "
+                "Use a smaller share, or a larger relation set."
+            )
+        held_out = set(random.Random(seed).sample(self.names, count))
+        kept = [name for name in self.names if name not in held_out]
+        return self.subset(kept), self.subset([name for name in self.names if name in held_out])
+
+    def known_false_negatives(self) -> int:
+        """Count the pairs that stand under several relations, or are both positive and negative of one.
+
+        Training never pushes such a pair away from a relation it stands under.
+        """
+        relations_of = Counter(pair for pairs in self.positives.values() for pair in pairs)
+        contradictory = {
+            pair for name, pairs in self.negatives.items() for pair in set(pairs) & set(self.positives[name])
+        }
+        return len({pair for pair, count in relations_of.items() if count > 1} | contradictory)
+
+    def __str__(self) -> str:
+        """What is in the set, in a line."""
+        single = sum(len(pairs) == 1 for pairs in self.positives.values())
+        return (
+            f"{len(self.positives):,} relations, {_count(self.positives):,} positive and {_count(self.negatives):,} "
+            f"negative pairs; {single:,} relations of one pair (they are only pushed away from); "
+            f"{self.known_false_negatives():,} known false negatives (pairs of several relations; never pushed apart)"
+        )
+
+    def subset(self, names: Iterable[str]) -> RelationSet:
+        """The relations of these names, in this order."""
+        names = list(names)
+        return RelationSet(
+            {name: self.positives[name] for name in names}, {name: self.negatives[name] for name in names}
+        )
+
+
+def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -> Dataset:
+    """Load a relation set as training data: :meth:`RelationSet.load` and :meth:`RelationSet.dataset` in one.
+
+    Example:
+        >>> relations = load_relations("starter", "train")
+        >>> relations.column_names
+        ['pair', 'label']
+    """
+    return RelationSet.load(name_or_path, split).dataset()
+
+
+def _read_pairs(values: Any, where: str) -> list[Pair]:
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"{where}s are {values!r}, expected a list of [head, tail].")
+    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values)]
+
+
+def _without_copies(pairs: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
+    return {name: list(dict.fromkeys(values)) for name, values in pairs.items()}
+
+
+def _count(pairs: dict[str, list[Pair]]) -> int:
+    return sum(map(len, pairs.values()))

@@ -1,0 +1,228 @@
+"""The blocks that files are embedded in: rows in, a file of vectors out, whole or not there."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from st_relbert.environment import import_extra
+from st_relbert.files.location import Location
+from st_relbert.files.tables import DONE, open_pairs, read_batches
+from st_relbert.pairs import as_pairs
+
+BLOCK_ROWS = 8_192  # what an interruption costs each worker at most
+
+
+class Block(NamedTuple):
+    """Some rows of a file that follow each other.
+
+    Args:
+        number: The block's place among all blocks of all files.
+        path: The file.
+        start: Its first row.
+        rows: The number of rows.
+    """
+
+    number: int
+    path: str
+    start: int
+    rows: int
+
+
+def plan_blocks(paths: Sequence[str], columns: Sequence[str]) -> tuple[list[Block], Any]:
+    """Check all rows, and divide them into blocks.
+
+    Args:
+        paths: Files of pairs; see :func:`st_relbert.files.tables.open_pairs`.
+        columns: The names of the columns of heads and tails.
+
+    Returns:
+        The blocks, at least one, and the schema that all files have.
+
+    Raises:
+        ValueError: If a file cannot be read, lacks a column or has others than the first, or a row is no pair.
+    """
+    blocks: list[Block] = []
+    schema: Any = None
+    for path in paths:
+        source = open_pairs(path, columns)
+        if schema is None:
+            schema = source.schema
+        elif not source.schema.equals(schema):
+            raise ValueError(
+                f"{path!r} has the columns {_described(source.schema)}, expected those of {paths[0]!r}: "
+                f"{_described(schema)}."
+            )
+        rows = _check(source, path, columns)
+        blocks += [
+            Block(len(blocks) + nth, path, start, min(BLOCK_ROWS, rows - start))
+            for nth, start in enumerate(range(0, rows, BLOCK_ROWS))
+        ]
+    return blocks or [Block(0, paths[0], 0, 0)], schema
+
+
+def pairs_of(batch: Any, columns: Sequence[str]) -> list[Any]:
+    """The pairs of a table or record batch."""
+    return list(zip(*(batch.column(name).to_pylist() for name in columns), strict=True))
+
+
+def _check(source: Any, path: str, columns: Sequence[str]) -> int:
+    """The number of pairs; an error if one is none."""
+    count = 0
+    for batch in read_batches(source, path, columns):
+        count += len(as_pairs(pairs_of(batch, columns), f"{path}, row", first=count))
+    return count
+
+
+def _described(schema: Any) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)
+
+
+class RowReader:
+    """Reads blocks of rows. Blocks in their order cost one pass over each file, whatever is left out between them.
+
+    Args:
+        columns: The names of the columns of heads and tails.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._path: str | None = None
+        self._batches: Iterator[Any] = iter(())
+        self._rest: Any = None  # of the batch that was read last
+        self._next = 0  # the first row of the file that was not given out yet
+
+    def read(self, block: Block) -> pa.Table:
+        """The rows of a block.
+
+        Raises:
+            ValueError: If the file cannot be read, or has fewer rows.
+        """
+        source = open_pairs(block.path, self._columns)
+        if block.path != self._path or block.start < self._next:
+            self._path, self._next, self._rest = block.path, 0, None
+            self._batches = read_batches(source, block.path)
+        parts = []
+        while (missing := block.start + block.rows - self._next) > 0:
+            batch = self._rest or next(self._batches, None)
+            if batch is None:
+                raise ValueError(f"{block.path!r} has lost rows since it was checked: it ends at row {self._next}.")
+            skipped = max(0, block.start - self._next)
+            parts.append(batch.slice(skipped, max(0, missing - skipped)))
+            self._rest = batch.slice(missing) if missing < len(batch) else None
+            self._next += min(len(batch), missing)
+        return pa.Table.from_batches(parts, source.schema)
+
+
+_MADE_FROM = "_made_from.json"  # readers of a folder of Parquet files pass over names that begin like this
+
+
+class VectorBlocks:
+    """The blocks of an output that are done: Parquet files, each whole or not there.
+
+    Args:
+        output: A path or URI. ``*.parquet``: the blocks become one file; ``*.lance``: a Lance table; without a suffix
+            they stay as they are, a folder of Parquet files, with ``_SUCCESS`` in it when all are done. Until then,
+            blocks of the first two are kept in ``{output}.partial``.
+    """
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        self.place = Location.of(output)
+        self.kind = posixpath.splitext(self.place.path)[1]
+        """``".parquet"``, ``".lance"``, or none for a folder."""
+        self.folder = self.place.beside(".partial") if self.kind in (".parquet", ".lance") else self.place
+
+    def check(self, overwrite: bool) -> None:
+        """Refuse an output that is there already.
+
+        Raises:
+            ValueError: If it is done and may not be replaced, is a folder of something else, or a file of another kind.
+        """
+        if self.kind in (".parquet", ".lance"):
+            if self.place.exists and not overwrite:
+                raise ValueError(f"{self.output!r} exists already. Choose another output, or replace it (--overwrite).")
+            return
+        if self.kind:
+            raise ValueError(
+                f"The output is {self.output!r}, expected NAME.parquet, NAME.lance or a folder, which has no suffix."
+            )
+        names = self.folder.names()
+        if DONE in names:
+            raise ValueError(f"{self.output!r} is done already. Choose another output, or delete the folder.")
+        if names and _MADE_FROM not in names:
+            raise ValueError(f"{self.output!r} is a folder of other files. Choose another output.")
+
+    def begin(self, made_from: Mapping[str, Any]) -> set[int]:
+        """Begin, or go on.
+
+        Args:
+            made_from: What the vectors depend on, as JSON has it.
+
+        Returns:
+            The blocks that are done.
+
+        Raises:
+            ValueError: If there are blocks that were made from something else.
+        """
+        self.folder.make_folder()
+        manifest = self.folder / _MADE_FROM
+        if not manifest.exists:
+            manifest.write_text(json.dumps(made_from))
+        then = json.loads(manifest.read_text())
+        changed = [name for name, value in made_from.items() if then.get(name) != value]
+        if changed:
+            name = changed[0]
+            raise ValueError(
+                f"{self.folder.path!r} holds a part of the same output made with other {name} ({then.get(name)}, now "
+                f"{made_from[name]}). Go on with those, choose another output, or delete the folder."
+            )
+        return {int(posixpath.splitext(name)[0]) for name in self._files()}
+
+    def has(self, number: int) -> bool:
+        """Whether a block is done."""
+        return (self.folder / _name(number)).exists
+
+    def write(self, number: int, table: pa.Table) -> None:
+        """Write a block."""
+        with (self.folder / _name(number)).writing() as stream:
+            pa.parquet.write_table(table, stream)
+
+    def finish(self, schema: Any) -> None:
+        """Make the output of the blocks.
+
+        Args:
+            schema: The schema of the rows.
+        """
+        if self.kind == ".parquet":
+            with self.place.writing() as stream, pa.parquet.ParquetWriter(stream, schema) as writer:
+                for table in self._tables():
+                    writer.write_table(table)
+        elif self.kind == ".lance":
+            folder, _, name = self.output.rpartition("/")
+            batches = pa.RecordBatchReader.from_batches(
+                schema, (b for table in self._tables() for b in table.to_batches())
+            )
+            database = import_extra("lancedb", "search").connect(folder or ".")
+            database.create_table(name.removesuffix(".lance"), batches, mode="overwrite")
+        else:
+            (self.folder / DONE).write_text("")
+            return
+        self.folder.remove_folder()
+
+    def _files(self) -> list[str]:
+        return [name for name in self.folder.names() if name.endswith(".parquet") and name[0] not in "._"]
+
+    def _tables(self) -> Iterator[pa.Table]:
+        for name in self._files():
+            place = self.folder / name
+            yield pa.parquet.read_table(place.path, filesystem=place.filesystem)
+
+
+def _name(number: int) -> str:
+    return f"{number:08}.parquet"

@@ -1,0 +1,338 @@
+"""The official scores of SemEval-2012 Task 2, for the numbers of any system.
+
+A system gives every pair of a relation a number: how well the pair illustrates the relation. Only the order of the
+numbers of a relation counts. They may be infinite (a PMI of words never seen together), but not nan.
+
+Source: Jurgens, Mohammad, Turney and Holyoak (2012), "SemEval-2012 Task 2: Measuring Degrees of Relational
+Similarity".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata  # type: ignore[import-untyped]
+
+from st_relbert.data.sources import require
+from st_relbert.pairs import Pair, as_pair, as_pairs
+
+CHOICES = 4
+
+
+@dataclass(frozen=True)
+class MaxDiffQuestion:
+    """Four pairs and, for each of them, the votes as least and as most illustrative."""
+
+    pairs: list[Pair]
+    least: list[int]
+    most: list[int]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any], where: str) -> MaxDiffQuestion:
+        """Check a record.
+
+        Args:
+            record: ``pairs`` (four pairs), ``least`` and ``most`` (four numbers of votes each).
+            where: How to name the record in an error.
+
+        Raises:
+            ValueError: If a column is missing, there are not four pairs, or not four numbers of votes.
+        """
+        if not isinstance(record, Mapping):
+            raise ValueError(f"{where} is {record!r}, expected an object with the columns pairs, least, most.")
+        require(dict(record), ["pairs", "least", "most"], where)
+        pairs = record["pairs"]
+        if not isinstance(pairs, list | tuple | np.ndarray) or len(pairs) != CHOICES:
+            raise ValueError(f"{where} has the pairs {pairs!r}, expected a list of {CHOICES} pairs.")
+        return cls(
+            as_pairs(pairs, f"{where}, pair"),
+            _votes(record["least"], f"{where}, least"),
+            _votes(record["most"], f"{where}, most"),
+        )
+
+
+def _votes(values: Any, where: str) -> list[int]:
+    if not isinstance(values, list | tuple | np.ndarray) or len(values) != CHOICES:
+        raise ValueError(f"{where} is {values!r}, expected a list of {CHOICES} numbers of votes, one for each pair.")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+            raise ValueError(f"{where} holds {value!r}, expected numbers of votes: 0, 1, 2, ...")
+    return [int(value) for value in values]
+
+
+Rows = dict[str, tuple[Mapping[str, Any], str]]
+
+
+def as_similarity_relations(
+    ratings: Iterable[Mapping[str, Any]], maxdiff: Iterable[Mapping[str, Any]], split: str | None = "testing"
+) -> list[SimilarityRelation]:
+    """Check the records of ratings and of questions and join them by relation.
+
+    Pairs are matched as they are spelled: upper case counts. (In the task's data every pair of a question is rated
+    under the very same spelling. A pair without a rating is kept: it counts in its questions only.)
+
+    Args:
+        ratings: A record a relation: ``relation_type``, ``split``, ``paradigms`` (pairs), ``pairs`` (``[head, tail,
+            rating]`` each).
+        maxdiff: A record a relation: ``relation_type``, ``split``, ``questions``, each with ``pairs`` (four pairs),
+            ``least`` and ``most`` (votes for each of the four).
+        split: The split to take; None: all relations.
+
+    Returns:
+        The relations of the split, in the order of ``ratings``.
+
+    Raises:
+        ValueError: If something is malformed (the error names the row), a relation occurs twice or lacks its ratings
+            or its questions, or the split has no relation.
+    """
+    rated = _rows(ratings, "ratings", ["paradigms", "pairs"], split)
+    asked = _rows(maxdiff, "maxdiff", ["questions"], split)
+    for relation, (_, where) in asked.items():
+        if relation not in rated:
+            raise ValueError(f"{where} is of the relation {relation!r}, which has no ratings{_in(split)}.")
+    for relation, (_, where) in rated.items():
+        if relation not in asked:
+            raise ValueError(f"{where} is of the relation {relation!r}, which has no questions{_in(split)}.")
+    return [
+        SimilarityRelation.of(record, asked[relation][0], where, asked[relation][1])
+        for relation, (record, where) in rated.items()
+    ]
+
+
+def _rows(records: Iterable[Mapping[str, Any]], source: str, columns: list[str], split: str | None) -> Rows:
+    """The records of a split by relation, each with how to name it in an error."""
+    rows: Rows = {}
+    wheres: dict[str, str] = {}
+    splits = set()
+    for index, record in enumerate(records):
+        where = f"{source}, row {index}"
+        require(dict(record), ["relation_type", "split", *columns], where)
+        relation = record["relation_type"]
+        if not isinstance(relation, str):
+            raise ValueError(f"{where} has the relation_type {relation!r}, expected a string such as '1/a'.")
+        if relation in wheres:
+            raise ValueError(f"{where} is of the relation {relation!r}, as is {wheres[relation]}, expected it once.")
+        wheres[relation] = where
+        splits.add(str(record["split"]))
+        if split is None or record["split"] == split:
+            rows[relation] = record, f"{where} ({relation})"
+    if not rows:
+        found = ", ".join(map(repr, sorted(splits))) or "nothing"
+        raise ValueError(f"{source} has no relation{_in(split)}, expected at least one (splits found: {found}).")
+    return rows
+
+
+def _in(split: str | None) -> str:
+    return "" if split is None else f" in the split {split!r}"
+
+
+Numbers = Mapping[Pair, float]
+
+
+class SimilarityScore(NamedTuple):
+    """The two official scores, of a relation or averaged over relations."""
+
+    maxdiff_accuracy: float
+    spearman: float
+
+
+def maxdiff_outcomes(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> NDArray[np.bool_]:
+    """Which guesses are right.
+
+    The *least* guess is the pair with the lowest number, the *most* guess the one with the highest; of equal numbers
+    the first in the order of the four. A guess is right if no pair got more votes for that side than the guessed one,
+    so each of several tied winners is right.
+
+    Args:
+        questions: The questions of a relation.
+        numbers: The system's number of each pair of the questions.
+
+    Returns:
+        ``(questions, 2)``: whether the *least* and the *most* guess is right.
+
+    Raises:
+        ValueError: If a pair has no number or nan, or there are no questions.
+    """
+    if not questions:
+        raise ValueError("There are no questions, expected at least one.")
+    values = np.array([_values(question.pairs, numbers) for question in questions])
+    guesses = np.stack([values.argmin(axis=1), values.argmax(axis=1)], axis=1)
+    votes = np.array([[question.least, question.most] for question in questions])
+    guessed = np.take_along_axis(votes, guesses[:, :, np.newaxis], axis=2)[:, :, 0]
+    right: NDArray[np.bool_] = guessed == votes.max(axis=2)
+    return right
+
+
+def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> float:
+    """MaxDiff accuracy of a relation: the share of right guesses, both sides of a question counting.
+
+    Args:
+        questions: The questions of a relation.
+        numbers: The system's number of each pair of the questions.
+
+    Raises:
+        ValueError: If a pair has no number or nan, or there are no questions.
+
+    Example:
+        >>> pairs = [("a", "b"), ("c", "d"), ("e", "f"), ("g", "h")]
+        >>> question = MaxDiffQuestion(pairs, least=[3, 2, 0, 0], most=[0, 0, 2, 2])
+        >>> maxdiff_accuracy([question], dict(zip(pairs, [0.2, 0.1, 0.8, 0.9])))
+        0.5
+    """
+    return float(maxdiff_outcomes(questions, numbers).mean())
+
+
+def spearman(ratings: Numbers, numbers: Numbers) -> float:
+    """Spearman's rank correlation with the gold ratings of a relation; equal values share their average rank.
+
+    Args:
+        ratings: The gold rating of each pair.
+        numbers: The system's number of each rated pair; others are not looked at.
+
+    Returns:
+        From -1 to 1; 0 if all numbers of the system are equal.
+
+    Raises:
+        ValueError: If a pair has no number or nan, or there are no two different ratings.
+
+    Example:
+        >>> ratings = {("a", "b"): 50.0, ("c", "d"): -10.0, ("e", "f"): 0.0}
+        >>> spearman(ratings, {("a", "b"): 0.9, ("c", "d"): 0.1, ("e", "f"): 0.2})
+        1.0
+    """
+    gold = _centred_ranks(_values(list(ratings), ratings, "rating"))
+    system = _centred_ranks(_values(list(ratings), numbers))
+    if not gold.any():
+        raise ValueError(f"The {len(ratings)} ratings do not differ, expected at least two different ones.")
+    if not system.any():
+        return 0.0
+    return float(gold @ system / math.sqrt((gold @ gold) * (system @ system)))
+
+
+def score_relations(
+    relations: Iterable[SimilarityRelation], numbers: Mapping[str, Numbers]
+) -> dict[str, SimilarityScore]:
+    """The scores of each relation.
+
+    Args:
+        relations: The relations, from :func:`~st_relbert.evaluation.semeval.as_similarity_relations`.
+        numbers: By ``relation_type``, the system's number of each pair.
+
+    Returns:
+        By ``relation_type``.
+
+    Raises:
+        ValueError: If a relation has no numbers, or a pair of it has none or nan.
+    """
+    scores = {}
+    for relation in relations:
+        name = relation.relation_type
+        if name not in numbers:
+            raise ValueError(f"The relation {name!r} has no numbers, expected one for each of its pairs.")
+        try:
+            scores[name] = SimilarityScore(
+                maxdiff_accuracy(relation.questions, numbers[name]), spearman(relation.ratings, numbers[name])
+            )
+        except ValueError as error:
+            raise ValueError(f"Relation {name!r}: {error}") from error
+    return scores
+
+
+def official_average(scores: Mapping[str, SimilarityScore]) -> SimilarityScore:
+    """The averages over relations, each weighing the same however many questions and pairs it has.
+
+    Raises:
+        ValueError: If there are no relations.
+    """
+    if not scores:
+        raise ValueError("There are no scores of relations to average, expected at least one.")
+    accuracy, correlation = np.mean(list(scores.values()), axis=0)
+    return SimilarityScore(float(accuracy), float(correlation))
+
+
+def _values(pairs: Sequence[Pair], numbers: Numbers, what: str = "number") -> list[float]:
+    values = []
+    for pair in pairs:
+        value = numbers.get(pair)
+        if value is None or math.isnan(value):
+            raise ValueError(f"The pair {pair!r} has the {what} {value!r}, expected a number for each pair.")
+        values.append(float(value))
+    return values
+
+
+def _centred_ranks(values: Sequence[float]) -> NDArray[np.floating[Any]]:
+    # The mean of the ranks 1..n, shared or not, is (n + 1) / 2: exact in floating point, as are half ranks.
+    ranks: NDArray[np.floating[Any]] = rankdata(values) - (len(values) + 1) / 2
+    return ranks
+
+
+@dataclass(frozen=True)
+class SimilarityRelation:
+    """What a system is told about a relation (the paradigms) and what it is scored by (ratings, questions)."""
+
+    relation_type: str
+    paradigms: list[Pair]
+    ratings: dict[Pair, float]
+    questions: list[MaxDiffQuestion]
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The pairs a system has to give a number: the rated ones, then those that only questions hold."""
+        asked = (pair for question in self.questions for pair in question.pairs)
+        return list(dict.fromkeys([*self.ratings, *asked]))
+
+    @classmethod
+    def of(
+        cls, ratings: Mapping[str, Any], maxdiff: Mapping[str, Any], where: str, where_maxdiff: str
+    ) -> SimilarityRelation:
+        """Check the two records of a relation.
+
+        Args:
+            ratings: ``relation_type``, ``paradigms`` (pairs), ``pairs`` (``[head, tail, rating]`` each).
+            maxdiff: ``questions``; see :meth:`MaxDiffQuestion.of`.
+            where: How to name the record of ratings in an error.
+            where_maxdiff: How to name the record of questions in an error.
+
+        Raises:
+            ValueError: If there are no paradigms or no questions, something is malformed, a pair is rated twice, or
+                there are no two different ratings (nothing can be correlated with them).
+        """
+        paradigms = as_pairs(_items(ratings["paradigms"], f"{where}, paradigms", "pairs"), f"{where}, paradigm")
+        rated = _ratings(_items(ratings["pairs"], f"{where}, pairs", "[head, tail, rating]"), where)
+        questions = [
+            MaxDiffQuestion.of(record, f"{where_maxdiff}, question {index}")
+            for index, record in enumerate(_items(maxdiff["questions"], f"{where_maxdiff}, questions", "questions"))
+        ]
+        return cls(ratings["relation_type"], paradigms, rated, questions)
+
+
+def _items(values: Any, where: str, expected: str) -> list[Any]:
+    if not isinstance(values, list | tuple | np.ndarray) or len(values) == 0:
+        raise ValueError(f"{where}: {values!r}, expected a list of at least one of {expected}.")
+    return list(values)
+
+
+def _ratings(values: list[Any], where: str) -> dict[Pair, float]:
+    ratings: dict[Pair, float] = {}
+    for index, value in enumerate(values):
+        here = f"{where}, rated pair {index}"
+        if not isinstance(value, list | tuple | np.ndarray) or len(value) != 3:
+            raise ValueError(f"{here} is {value!r}, expected [head, tail, rating].")
+        pair, rating = as_pair(list(value[:2]), here), value[2]
+        if isinstance(rating, bool) or not isinstance(rating, Real) or not math.isfinite(rating):
+            raise ValueError(f"{here}, {pair!r}, has the rating {rating!r}, expected a finite number.")
+        if pair in ratings:
+            raise ValueError(f"{here} is {pair!r}, which is rated before, expected each pair of a relation once.")
+        ratings[pair] = float(rating)
+    if len(set(ratings.values())) < 2:
+        raise ValueError(
+            f"{where} rates {len(ratings)} pairs, all {next(iter(ratings.values()))}, expected at least two different "
+            "ratings: nothing correlates with equal ones."
+        )
+    return ratings

@@ -1,0 +1,228 @@
+"""The triplet loss as the reference library computes it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import torch
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+from torch.nn import functional
+from typing_extensions import Unpack
+
+from st_relbert.losses.base import AnchorLoss, ClassificationHead, RelationBatch, RelationLoss, SharedSettings
+from st_relbert.pairs import negative_label
+
+
+class RelationTripletLoss(AnchorLoss):
+    """Wants pairs of the same relation nearer to each other than to other pairs, by a margin.
+
+    With d the Euclidean distance, over all pairs i and j of the same relation and all negatives n of the batch, the
+    relation's own and the pairs of the others::
+
+        max(0, d_ij - d_in + margin)
+
+    The reference library has the margin's sign the other way round and compares whole batches;
+    :class:`ReferenceTripletLoss` is its formula.
+
+    Args:
+        model: The model to train.
+        margin: By how much negatives are to be farther away than positives.
+        reduction: See :class:`~st_relbert.losses.base.AnchorLoss`, as for all that follow.
+        anchors: ``"all"`` relations, or the ``"first"``.
+        **shared: ``parents``, ``parent_weight``, ``siblings_as_negatives``, ``classification_head``,
+            ``gather_across_devices``.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Inputs:
+        As for :class:`InfoNCELoss`.
+
+    Relations:
+        - :class:`sentence_transformers.losses.BatchAllTripletLoss` takes its negatives from other labels only, and
+          knows neither a hierarchy nor pairs that stand under several labels.
+
+    References:
+        - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2:
+          https://aclanthology.org/2021.emnlp-main.712
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        margin: float = 1.0,
+        reduction: Literal["mean", "sum"] = "mean",
+        anchors: Literal["all", "first"] = "all",
+        **shared: Unpack[SharedSettings],
+    ) -> None:
+        super().__init__(model, reduction, anchors, **shared)
+        if not margin >= 0:
+            raise ValueError(f"The margin is {margin!r}, expected a number from 0 up.")
+        self.margin = margin
+
+    def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+        """Sum the terms of some anchors; see :class:`RelationTripletLoss`."""
+        # The faster ways through a matrix product lose the small distances.
+        distances = torch.cdist(
+            batch.embeddings[rows], batch.embeddings, compute_mode="donot_use_mm_for_euclid_dist"
+        )  # (A, B)
+        itself = rows[:, None] == torch.arange(len(batch.labels), device=rows.device)
+        anchor, positive = (positives & ~itself).nonzero(as_tuple=True)  # (T,), T the number of pairs i, j
+        terms = torch.relu(distances[anchor, positive][:, None] - distances[anchor] + self.margin)  # (T, B)
+        return terms[negatives[anchor]].sum()
+
+    def number_of_terms(self, positives: Tensor, negatives: Tensor) -> Tensor:
+        """Count the terms: each anchor has one with every other pair of its relation and every negative."""
+        return ((positives.sum(dim=1) - 1) * negatives.sum(dim=1)).sum()
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """The settings, for the model card."""
+        return {"margin": self.margin, **super().get_config_dict()}
+
+
+class ReferenceTripletLoss(RelationLoss):
+    """The triplet loss of the reference library, to train as it does; :class:`RelationTripletLoss` is the better one.
+
+    A triplet a relation: an anchor a and a positive p of the relation, and one of its own negatives n. With d the
+    Euclidean distance and A, P all anchors and positives of the batch as one long vector each, it sums over triplets::
+
+        max(0, d(a, p) - d(a, n) - margin) + max(0, d(p, a) - d(p, n) - margin)
+        max(0, d(A, P) - d(A, (p, p, ..., p)) - margin) + max(0, d(P, A) - d(P, (a, a, ..., a)) - margin)
+
+    Two things differ from the usual loss: the margin is subtracted, so that triplets count only where the positive is
+    farther away by more than the margin; and an in-batch negative is compared with all anchors at once. With the
+    parents of the relations the first line is added once more with, for p, a pair of a relation of the same parent
+    and, for n, one of another parent.
+
+    Args:
+        model: The model to train.
+        margin: See above.
+        parents: The parent of each relation; see :class:`RelationTripletLoss`.
+        classification_head: A head that is trained along; its mean binary cross-entropy over all (a, p) and (a, n) is
+            added, once more for the parents.
+        gather_across_devices: See :class:`RelationTripletLoss`.
+
+    Inputs:
+        As for :class:`InfoNCELoss`; batches of two pairs a relation and one of its own negatives
+        (``pairs_per_relation=2, negatives_per_relation=1``). Relations that lack one of the three are left out.
+
+    References:
+        - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2, and the
+          code of the ``relbert`` library.
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        margin: float = 1.0,
+        parents: Sequence[int] | None = None,
+        classification_head: ClassificationHead | None = None,
+        gather_across_devices: bool = True,
+    ) -> None:
+        super().__init__(model, parents, classification_head, gather_across_devices)
+        self.margin = margin
+
+    def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
+        """Compute the loss, in one part."""
+        rows = triplet_rows(labels)  # (3, R)
+        if rows.shape[1] == 0:
+            return
+        anchor, positive, negative = embeddings[rows]
+        parents = None
+        if self.parents is not None:
+            parents = parent_rows(rows[0], torch.tensor(self.parents, device=labels.device)[labels[rows[0]]])
+        if parents is None:
+            yield self.compute_loss_from_triplets(anchor, positive, negative)
+        else:
+            yield self.compute_loss_from_triplets(anchor, positive, negative, *embeddings[parents])
+
+    def compute_loss_from_triplets(
+        self,
+        anchor: Tensor,
+        positive: Tensor,
+        negative: Tensor,
+        positive_parent: Tensor | None = None,
+        negative_parent: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the loss of embedded triplets, a relation each.
+
+        Args:
+            anchor: ``(R, d)``, as all that follow.
+            positive: Another pair of the relation.
+            negative: One of the relation's negatives.
+            positive_parent: A pair of a relation of the same parent.
+            negative_parent: A pair of a relation of another parent.
+
+        Returns:
+            A scalar.
+        """
+        loss = self._both_ways(anchor, positive, negative)
+        for near, far in ((anchor, positive), (positive, anchor)):
+            # As one vector each, the batch has one distance for the positives and one for each in-batch negative.
+            together = torch.linalg.vector_norm(near - far)
+            apart = torch.linalg.vector_norm(near[None, :, :] - far[:, None, :], dim=(1, 2))  # (R,)
+            loss = loss + self._hinge(together - apart)
+        if positive_parent is not None and negative_parent is not None:
+            loss = loss + self._both_ways(anchor, positive_parent, negative_parent)
+        return loss
+
+    def _both_ways(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        together = torch.linalg.vector_norm(anchor - positive, dim=1)
+        loss = self._hinge(together - torch.linalg.vector_norm(anchor - negative, dim=1))
+        loss = loss + self._hinge(together - torch.linalg.vector_norm(positive - negative, dim=1))
+        if self.classification_head is not None:
+            logits = self.classification_head(anchor, torch.stack([positive, negative]))  # (2, R)
+            targets = torch.stack([torch.ones_like(logits[0]), torch.zeros_like(logits[1])])
+            loss = loss + functional.binary_cross_entropy_with_logits(logits, targets)
+        return loss
+
+    def _hinge(self, difference: Tensor) -> Tensor:
+        return torch.relu(difference - self.margin).sum()
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """The settings, for the model card."""
+        return {"margin": self.margin, **super().get_config_dict()}
+
+
+def triplet_rows(labels: Tensor) -> Tensor:
+    """Pick a triplet for each relation: its first two pairs, and the first of its own negatives.
+
+    Args:
+        labels: ``(B,)``.
+
+    Returns:
+        The rows of the anchors, positives and negatives, ``(3, R)``, in the order of the anchors.
+    """
+    of_label: dict[int, list[int]] = defaultdict(list)
+    for row, label in enumerate(labels.tolist()):
+        of_label[label].append(row)
+    triplets = [
+        (*rows[:2], of_label[negative_label(label)][0])
+        for label, rows in list(of_label.items())
+        if label >= 0 and len(rows) >= 2 and negative_label(label) in of_label
+    ]
+    return torch.tensor(triplets, dtype=torch.long, device=labels.device).reshape(-1, 3).T
+
+
+def parent_rows(anchors: Tensor, parents: Tensor) -> Tensor | None:
+    """Pick the pairs for the parents' terms: the next anchor of the same parent, and the next one of another.
+
+    Args:
+        anchors: ``(R,)``, rows, one a relation.
+        parents: ``(R,)``, the parents of these relations.
+
+    Returns:
+        Rows, ``(2, R)``; a relation without sibling is its own. None, if there is but one parent.
+    """
+    if len(parents.unique()) < 2:
+        return None
+    count = len(parents)
+    following = (torch.arange(count)[:, None] + torch.arange(1, count + 1)[None, :]).to(
+        parents.device
+    ) % count  # (R, R)
+    same = parents[following] == parents[:, None]
+    first = torch.stack([same.int().argmax(dim=1), (~same).int().argmax(dim=1)])  # (2, R)
+    return anchors[following.gather(1, first.T).T]

@@ -1,0 +1,292 @@
+"""Token ids of prompts, put together from those of the template and those of each word."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence, Set
+from typing import Any, NamedTuple
+
+from tokenizers import Encoding, Tokenizer
+from transformers import PreTrainedTokenizerBase
+
+from st_relbert.pairs import Pair
+from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
+
+_MOST_WORDS = 100_000  # some 30 MB
+
+
+class Place(NamedTuple):
+    """What surrounds a word up to the nearest text on the other side of a blank."""
+
+    left: str  # the text on the other side, "" at the start of the prompt
+    before: str  # the blanks, and what touches the word
+    after: str
+    right: str
+
+
+class WordTokens:
+    """Tokenises words as they stand in one kind of place, and remembers up to 100,000 of them.
+
+    Args:
+        tokenizer: The tokenizer of prompts.
+        place: What surrounds the words.
+    """
+
+    def __init__(self, tokenizer: PromptTokenizer, place: Place) -> None:
+        self._tokenizer = tokenizer
+        self._place = place
+        left, alone, both = tokenizer.pieces([place.left, "x", f"x {place.right}"])
+        self._first, self._last = len(left), len(both) - len(alone) if place.right else 0
+        self._known: dict[str, list[int]] = {}
+
+    def of(self, words: Set[str]) -> dict[str, list[int]]:
+        """The tokens of some words, with those of what touches them.
+
+        Args:
+            words: The words.
+
+        Returns:
+            The token ids of these words, and possibly of others.
+
+        Raises:
+            ValueError: If a word holds U+FDD0.
+        """
+        known = self._known
+        missing = {word for word in words if word not in known}
+        if missing and len(known) + len(missing) > _MOST_WORDS:
+            # A new one: another thread may still read the old one.
+            self._known = known = {}
+            missing = set(words)
+        if missing:
+            known.update(zip(missing, self._tokenize(list(missing)), strict=True))
+        return known
+
+    def _tokenize(self, words: list[str]) -> list[list[int]]:
+        for word in words:
+            self._tokenizer.check_word(word)
+        left, before, after, right = self._place
+        tokens = self._tokenizer.pieces([f"{left}{before}{word}{after}{right}" for word in words])
+        return [ids[self._first : len(ids) - self._last] for ids in tokens]
+
+
+# A Unicode noncharacter: valid in a string, never part of text that is meant for interchange.
+_GUARD = "\ufdd0"
+
+
+class PromptTokenizer:
+    """Turns prompts into token ids, and never a word into a special token.
+
+    A plain tokenizer reads ``("[MASK]", "token")`` as a pair whose head *is* the mask token. Refusing to split special
+    tokens at all does not help: the template's own mask has to stay one, and a unigram vocabulary holds the special
+    tokens as ordinary pieces. So this is a private copy of the tokenizer, the same in every id and rule but for one:
+    its special tokens are renamed to strings that no word may contain.
+
+    Args:
+        tokenizer: A fast tokenizer; it is not changed.
+
+    Raises:
+        ValueError: If the tokenizer is not a fast one (backed by the ``tokenizers`` library).
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            raise ValueError(
+                f"{type(tokenizer).__name__} is not a fast tokenizer, expected one backed by the tokenizers library. "
+                "Convert it to a tokenizer.json first."
+            )
+        state = json.loads(backend.to_str())
+        special = {token["content"] for token in state["added_tokens"] if token["special"]}
+        special.update(tokenizer.all_special_tokens)
+        # Longest first, so that a token that contains another is not taken for it.
+        tokens = sorted(special, key=len, reverse=True)
+        self._names = {token: f"{_GUARD}{index}{_GUARD}" for index, token in enumerate(tokens)}
+        self.mask: str = self._names.get(tokenizer.mask_token, "")
+        self._backend = Tokenizer.from_str(json.dumps(_rename(state, self._names)))
+        self._backend.no_truncation()
+        self._backend.no_padding()
+
+    def mark(self, text: str) -> str:
+        """Write a text so that the special tokens in it are read as such: for templates, never for words."""
+        for token, name in self._names.items():
+            text = text.replace(token, name)
+        return text
+
+    def __call__(self, prompts: list[str]) -> list[Encoding]:
+        """Tokenise prompts, the tokenizer's own start and end tokens included.
+
+        Args:
+            prompts: Texts in which :attr:`mask` stands for the mask token.
+
+        Returns:
+            The encoding of each prompt, neither cut nor padded.
+        """
+        return self._backend.encode_batch(prompts)
+
+    def pieces(self, texts: list[str]) -> list[list[int]]:
+        """The token ids of parts of prompts, without the tokenizer's own start and end tokens."""
+        return [encoding.ids for encoding in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    @property
+    def splits_at_blanks(self) -> bool:
+        """Whether no token can reach over a blank, whatever the vocabulary."""
+        splitter = self._backend.pre_tokenizer
+        return splitter is not None and len(splitter.pre_tokenize_str("a b c")) >= 3
+
+    @staticmethod
+    def is_marked(text: str) -> bool:
+        """Whether a text holds a special token that is read as such."""
+        return _GUARD in text
+
+    @staticmethod
+    def check_word(word: str) -> None:
+        """Refuse the one character that the renamed special tokens are made of.
+
+        Raises:
+            ValueError: If ``word`` contains U+FDD0.
+        """
+        if _GUARD in word:
+            raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
+
+
+def _rename(state: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Rename tokens wherever a serialised tokenizer looks one up by its text; ids and order stay."""
+    for token in state["added_tokens"]:
+        if token["content"] in names:
+            # Matched before normalisation, which could change the new name (special tokens are left alone by it too).
+            token.update(content=names[token["content"]], normalized=False)
+    model = state["model"]
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {names.get(token, token): index for token, index in model["vocab"].items()}
+    else:  # unigram: a list of [piece, score], the position being the id
+        model["vocab"] = [[names.get(token, token), score] for token, score in model["vocab"]]
+    if model.get("unk_token") in names:
+        model["unk_token"] = names[model["unk_token"]]
+    return state
+
+
+_SLOT = re.compile(f"{SUBJECT}|{OBJECT}")
+# Stands for any word: tokens on either side of a blank do not depend on each other.
+_FILLER = "x"
+# Words that cross the border of their place in one tokenizer or another: punctuation that merges with what follows,
+# blanks at an edge, marks that combine with what precedes, characters that a normaliser drops or turns into several.
+_PROBES = (
+    *("Tokyo", "New York", "mother-in-law", "a", "1", "12", "a1", "1a", "_", "Ġ", "##a", "<mask>", "[MASK]", "</s>"),
+    *(" a", "a ", "  a  ", "\ta\n", "\u00a0a\u00a0", "▁a", "a▁", "\u200da", "a\u200d", "\u0600", "a\u0600"),
+    *("'s", "a'", "'", "!", "a!", "!a", ".", "a.", ",", ":", "-a", "a-", "/", "<", "=", "(", ")", "…", "½", "ﬁ", "İ"),
+    *("é", "e\u0301", "\u0301a", "a\u0301", "\u0338", "東京", "東 京", "שלום", "🙂", "🙂a", "a🙂"),
+)
+
+
+class _Slot(NamedTuple):
+    """A place of a word in the template."""
+
+    word: int  # 0: the head, 1: the tail
+    tokens: WordTokens
+
+
+class PromptAssembler:
+    """Writes words into a template whose own tokens were found once.
+
+    Most tokenizers cut text at blanks before they look anything up, so that the tokens of the text between two blanks
+    depend on that text alone. The template is therefore tokenised once, and a word once for each kind of place it
+    stands in, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is tried
+    out on words that would show if it did not; see :meth:`of`.
+
+    Args:
+        tokenizer: The tokenizer of prompts.
+        text: The template, with the mask and its other special tokens marked.
+        end: What to tokenise a word with that ends the prompt: ``"x"``, as if text followed, or ``""``.
+    """
+
+    def __init__(self, tokenizer: PromptTokenizer, text: str, end: str) -> None:
+        whole = tokenizer([_fill(text)])[0]
+        start = whole.special_tokens_mask.index(0)
+        tokens: dict[Place, WordTokens] = {}
+        self._slots: list[_Slot] = []
+        self._constants: list[list[int]] = []
+        done = 0  # tokens up to the end of the slot before
+        for chunk in re.finditer(r"\S+", text):
+            slot = _SLOT.search(chunk[0])
+            if slot is None:
+                continue
+            place = _place(tokenizer, text, chunk.start() + slot.start(), chunk.start() + slot.end(), end)
+            words = tokens.setdefault(place, WordTokens(tokenizer, place))
+            begin = start + len(tokenizer.pieces([_fill(text[: chunk.start()]).rstrip()])[0])
+            self._constants.append(whole.ids[done:begin])
+            self._slots.append(_Slot(int(slot[0] == OBJECT), words))
+            done = begin + len(words.of({_FILLER})[_FILLER])
+        self._constants.append(whole.ids[done:])
+
+    @classmethod
+    def of(cls, tokenizer: PromptTokenizer, template: Template) -> PromptAssembler | None:
+        """An assembler whose token ids are those of whole prompts, or None where words and template mix.
+
+        Args:
+            tokenizer: The tokenizer of prompts.
+            template: The template, its special tokens marked.
+        """
+        text = template.text.replace(MASK, tokenizer.mask)
+        if not tokenizer.splits_at_blanks or any(len(_SLOT.findall(chunk)) > 1 for chunk in text.split()):
+            return None
+        pairs = [(head, tail) for shift in (0, 1, 7) for head, tail in zip(_PROBES, _shifted(shift), strict=True)]
+        whole = [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
+        # As if text followed first: then the end is a place as most others are, and words are tokenised once for both.
+        for end in (_FILLER, ""):
+            assembler = cls(tokenizer, text, end)
+            if assembler(pairs) == whole:
+                return assembler
+        return None
+
+    def __call__(self, pairs: Sequence[Pair]) -> list[list[int]]:
+        """The token ids of the prompts of some pairs, neither cut nor padded.
+
+        Raises:
+            ValueError: If a word holds U+FDD0.
+        """
+        words = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
+        first, *rest = self._constants
+        slots = [
+            (slot.word, slot.tokens.of(words[slot.word]), after) for slot, after in zip(self._slots, rest, strict=True)
+        ]
+        prompts = []
+        for pair in pairs:
+            prompt = first.copy()
+            for word, tokens, after in slots:
+                prompt += tokens[pair[word]]
+                prompt += after
+            prompts.append(prompt)
+        return prompts
+
+    def length(self, pair: Pair) -> int:
+        """The number of tokens of a pair's prompt."""
+        words = sum(len(slot.tokens.of({pair[slot.word]})[pair[slot.word]]) for slot in self._slots)
+        return words + sum(map(len, self._constants))
+
+
+def _place(tokenizer: PromptTokenizer, text: str, start: int, stop: int, end: str) -> Place:
+    """What surrounds a slot; any text beyond the blanks will do there, but for a special token, which may eat them."""
+    before, after = text[:start], text[stop:] or f" {end}".rstrip()
+    touching_before, touching_after = re.split(r"\s", before)[-1], re.split(r"\s", after)[0]
+    left, right = before[: len(before) - len(touching_before)], after[len(touching_after) :]
+    return Place(
+        left=_neighbour(tokenizer, "".join(left.split()[-1:])),
+        before=left[len(left.rstrip()) :] + touching_before,
+        after=touching_after + right[: len(right) - len(right.lstrip())],
+        right=_neighbour(tokenizer, "".join(right.split()[:1])),
+    )
+
+
+def _neighbour(tokenizer: PromptTokenizer, chunk: str) -> str:
+    if not chunk or (tokenizer.is_marked(chunk) and not _SLOT.search(chunk)):
+        return chunk
+    return _FILLER
+
+
+def _shifted(count: int) -> tuple[str, ...]:
+    return _PROBES[count:] + _PROBES[:count]
+
+
+def _fill(text: str) -> str:
+    return _SLOT.sub(_FILLER, text)

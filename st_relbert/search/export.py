@@ -1,0 +1,96 @@
+"""Vectors of pairs in the format of word2vec, which gensim and others read."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import unquote
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from st_relbert.files.outputs import atomic_output
+from st_relbert.pairs import Pair
+from st_relbert.search.index import RelationIndex
+
+_SEPARATOR = "__"
+
+
+def pair_key(pair: Pair) -> str:
+    """A pair as one token, from which :func:`key_pair` gives it back: no blanks, and ``__`` only between the words.
+
+    Blanks are written as ``_``, as in the files of the reference library. What that would make ambiguous (``_`` and
+    ``%`` in a word, blanks at its ends or side by side, other white space, what is not printable) is percent-encoded.
+
+    >>> pair_key(("New York", "United States"))
+    'New_York__United_States'
+    >>> pair_key(("a__b", "50%"))
+    'a%5F%5Fb__50%25'
+    """
+    return _SEPARATOR.join(map(_escape, pair))
+
+
+def key_pair(key: str) -> Pair:
+    """The pair of a token.
+
+    >>> key_pair("New_York__United_States")
+    ('New York', 'United States')
+    """
+    head, separator, tail = key.partition(_SEPARATOR)
+    if not (head and separator and tail) or _SEPARATOR in tail:
+        raise ValueError(f"{key!r} is no key of a pair, expected head__tail.")
+    return unquote(head.replace("_", " ")), unquote(tail.replace("_", " "))
+
+
+def _escape(word: str) -> str:
+    plain = "".join(
+        char if char == " " or (char.isprintable() and char not in "%_") else _percent(char) for char in word
+    )
+    # "_" at a word's end or beside another would read as a part of the separator.
+    return re.sub("^ +| +$|(?<= ) ", lambda blanks: "%20" * len(blanks[0]), plain).replace(" ", "_")
+
+
+def _percent(char: str) -> str:
+    # Not urllib's quote, which never encodes "_".
+    return "".join(f"%{byte:02X}" for byte in char.encode())
+
+
+def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], show_progress_bar: bool = False) -> int:
+    """Write the vectors of an index, one line a pair, with :func:`pair_key` for its name.
+
+    ``gensim.models.KeyedVectors.load_word2vec_format(path)`` reads the file. A pair with several labels is written
+    once.
+
+    Args:
+        index: The index.
+        path: The text file.
+        show_progress_bar: Show the number of pairs done.
+
+    Returns:
+        The number of pairs.
+
+    Raises:
+        ValueError: If the index is empty.
+    """
+    if not len(index):
+        raise ValueError(f"The index {str(index.path)!r} is empty, so there is nothing to export.")
+    seen: set[str] = set()
+    with atomic_output(path) as temporary:
+        body = temporary.with_suffix(".body")
+        with (
+            body.open("w", encoding="utf-8") as file,
+            tqdm(total=len(index), disable=not show_progress_bar) as progress,
+        ):
+            for row in index.rows(vectors=True):
+                progress.update()
+                key = pair_key((row["head"], row["tail"]))
+                if key in seen:
+                    continue
+                seen.add(key)
+                numbers = " ".join(f"{value:.7g}" for value in np.asarray(row["vector"]))
+                file.write(f"{key} {numbers}\n")
+        # The number of pairs is the first line, and known last.
+        with temporary.open("w", encoding="utf-8") as file, body.open(encoding="utf-8") as lines:
+            file.write(f"{len(seen)} {index.identity.dimension}\n")
+            file.writelines(lines)
+    return len(seen)

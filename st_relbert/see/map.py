@@ -1,0 +1,144 @@
+"""A map of the relation space of a model: all that is shown of it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sentence_transformers import SentenceTransformer
+
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.pairs import Pair
+from st_relbert.see.layout import Cluster, Confusion, Points, check_method, confusion, find_clusters, project
+from st_relbert.vectors import PairVectors
+
+
+def sample_pairs(pairs: Mapping[str, list[Pair]], count: int, seed: int = 0) -> dict[str, list[Pair]]:
+    """Draw pairs, as equally from each relation as their numbers allow.
+
+    Args:
+        pairs: The pairs of each relation.
+        count: How many to draw in all; if there are no more, all are kept.
+        seed: Decides which.
+
+    Returns:
+        The drawn pairs of each relation, in their order. What small relations leave over goes to larger ones.
+
+    Raises:
+        ValueError: If ``count`` is less than the number of relations.
+
+    >>> drawn = sample_pairs({"few": [("a", "b")], "many": [("c", str(n)) for n in range(9)]}, 4)
+    >>> {name: len(of_relation) for name, of_relation in drawn.items()}
+    {'few': 1, 'many': 3}
+    """
+    if count < len(pairs):
+        raise ValueError(
+            f"The number of pairs is limited to {count}, but there are {len(pairs)} relations, expected at least a "
+            "pair of each. Set a higher limit, or give fewer relations."
+        )
+    rng = random.Random(seed)
+    drawn: dict[str, list[Pair]] = {}
+    # The smallest first: what it leaves over is shared by those to come.
+    for place, name in enumerate(sorted(pairs, key=lambda name: len(pairs[name]))):
+        left = count - sum(map(len, drawn.values()))
+        quota = min(len(pairs[name]), left // (len(pairs) - place))
+        rows = sorted(rng.sample(range(len(pairs[name])), quota))
+        drawn[name] = [pairs[name][row] for row in rows]
+    return {name: drawn[name] for name in pairs}
+
+
+COLOURS_BY = ("relation", "parent")
+
+
+@dataclass(frozen=True)
+class RelationMap:
+    """Pairs in the plane, and what their vectors say of the relations.
+
+    Args:
+        pairs: The n pairs; a pair of several relations appears with each.
+        relations: The relation of each.
+        groups: What each is coloured by: its relation, or its relation's parent.
+        points: ``(n, 2)``: where each stands.
+        clusters: Pairs whose vectors lie close together.
+        confusion: How far the relations can be told apart.
+        title: What the map is of.
+    """
+
+    pairs: list[Pair]
+    relations: list[str]
+    groups: list[str]
+    points: Points
+    clusters: list[Cluster]
+    confusion: Confusion
+    title: str
+
+    @classmethod
+    def build(
+        cls,
+        model: SentenceTransformer,
+        relations: RelationSet,
+        colour: str | None = None,
+        method: str = "tsne",
+        seed: int = 0,
+        title: str = "",
+        batch_size: int = 64,
+        show_progress_bar: bool = False,
+    ) -> RelationMap:
+        """Map the positive pairs of a relation set.
+
+        Args:
+            model: A SentenceTransformer that takes pairs.
+            relations: The relation set; its negatives are not used.
+            colour: ``"relation"`` or ``"parent"``; None: by parent if the set has a hierarchy.
+            method: See :func:`~st_relbert.see.project`.
+            seed: Decides all that is random.
+            title: What the map is of.
+            batch_size: Pairs encoded at a time.
+            show_progress_bar: Show the progress of encoding.
+
+        Raises:
+            ValueError: If there is no hierarchy to colour by, the method is unknown or not installed, or the model
+                gives a pair a vector that is zero or not finite.
+        """
+        check_method(method)
+        group_of = group_names(relations, colour)
+        rows = [(pair, name) for name, pairs in relations.positives.items() for pair in pairs]
+        pairs, names = [pair for pair, _ in rows], [name for _, name in rows]
+        unit = PairVectors.encode(model, pairs, batch_size, show_progress_bar).unit(pairs)
+        return cls(
+            pairs=pairs,
+            relations=names,
+            groups=[group_of[name] for name in names],
+            points=project(unit, method, seed),
+            clusters=find_clusters(unit, names, seed),
+            confusion=confusion(unit, names),
+            title=title,
+        )
+
+    @property
+    def group_sizes(self) -> dict[str, int]:
+        """The number of pairs of each group, in order of appearance: its place is the index of its mark."""
+        return dict(Counter(self.groups))
+
+
+def group_names(relations: RelationSet, colour: str | None) -> dict[str, str]:
+    """What the pairs of each relation are coloured by.
+
+    Args:
+        relations: The relation set.
+        colour: See :meth:`RelationMap.build`.
+
+    Raises:
+        ValueError: If there is no hierarchy to colour by.
+    """
+    if colour not in (None, *COLOURS_BY):
+        raise ValueError(f"Unknown colour {colour!r}, expected one of {', '.join(COLOURS_BY)}.")
+    if colour == "parent" and relations.parents is None:
+        raise ValueError(
+            "Cannot colour by parent: no relation is named parent/child, or all have the same parent (for instance "
+            f"{relations.names[0]!r}). Colour by relation."
+        )
+    by_parent = colour != "relation" and relations.parents is not None
+    return dict(zip(relations.names, relations.parent_names if by_parent else relations.names, strict=True))

@@ -1,0 +1,164 @@
+import json
+
+import pytest
+
+from st_relbert.data import RelationSet, load_relations
+
+RECORDS = [
+    {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Paris", "France"]], "negatives": [["a", "b"]]},
+    {"relation_type": "part", "positives": [["finger", "hand"], ["wheel", "car"], ["wheel", "car"]], "negatives": []},
+]
+
+
+def write(path, records):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return str(path)
+
+
+def test_pairs_get_the_label_of_their_relation(tmp_path):
+    dataset = load_relations(write(tmp_path / "relations.jsonl", RECORDS))
+    assert dataset.column_names == ["pair", "label"]
+    assert [(tuple(row["pair"]), row["label"]) for row in dataset] == [
+        (("Tokyo", "Japan"), 0),
+        (("Paris", "France"), 0),
+        (("a", "b"), -1),  # a negative of relation 0
+        (("finger", "hand"), 1),
+        (("wheel", "car"), 1),  # once: a repeat would be pulled towards itself
+    ]
+
+
+def test_records_of_one_relation_are_put_together(tmp_path):
+    more = {"relation_type": "capital", "positives": [["Rome", "Italy"]]}
+    dataset = load_relations(write(tmp_path / "relations.jsonl", [*RECORDS, more]))
+    assert [row["pair"][0] for row in dataset if row["label"] == 0] == ["Tokyo", "Paris", "Rome"]
+
+
+def test_a_folder_holds_a_file_a_split(tmp_path):
+    write(tmp_path / "train.jsonl", RECORDS)
+    assert len(load_relations(tmp_path)) == 5
+    with pytest.raises(ValueError, match=r"holds train\.jsonl, expected validation\.jsonl"):
+        load_relations(tmp_path, "validation")
+
+
+def test_the_data_folder_stands_in_for_the_hub(tmp_path, monkeypatch):
+    write(tmp_path / "my_relations" / "train.jsonl", RECORDS)
+    monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path))
+    assert len(load_relations("owner/my_relations")) == len(load_relations("my_relations")) == 5
+
+
+def test_semeval_has_the_published_sizes(data):
+    for split, size in (("train", 632), ("validation", 158)):
+        dataset = load_relations(data / "semeval2012_relational_similarity", split)
+        labels = dataset["label"]
+        assert sum(label >= 0 for label in labels) == sum(label < 0 for label in labels) == size
+        assert len({label for label in labels if label >= 0}) == 79
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([], "has 0 relations .none., expected at least two"),
+        (RECORDS[:1], "has 1 relations .capital., expected at least two"),
+        ([*RECORDS, {"relation_type": "x"}], "row 2 has no 'positives' .it has: relation_type."),
+        ([*RECORDS, {"positives": [["a", "b"]]}], "row 2 has no 'relation_type'"),
+        ([*RECORDS, {"relation_type": "x", "positives": []}], "row 2: the relation 'x' has no positives"),
+        ([*RECORDS, {"relation_type": "x", "positives": "ab"}], "row 2, positives are 'ab', expected a list"),
+        ([*RECORDS, {"relation_type": "x", "positives": [["a", "b"], ["c"]]}], "row 2, positive 1 is"),
+        ([*RECORDS, {"relation_type": "x", "positives": [["a", None]]}], "the tail of .*row 2, positive 0 is None"),
+        (
+            [*RECORDS, {"relation_type": "x", "positives": [["a", "b"]], "negatives": [["a", " "]]}],
+            "the tail of .*row 2, negative 0",
+        ),
+        ([*RECORDS, [1]], "line 3 is a list, expected JSON Lines"),
+    ],
+)
+def test_a_malformed_set_is_an_error_that_names_the_row(tmp_path, records, message):
+    with pytest.raises(ValueError, match=message):
+        load_relations(write(tmp_path / "relations.jsonl", records))
+
+
+def test_broken_lines_are_named(tmp_path):
+    (tmp_path / "relations.jsonl").write_text('{"relation_type": "x"\n')
+    with pytest.raises(ValueError, match="line 1 is not JSON"):
+        load_relations(tmp_path / "relations.jsonl")
+    (tmp_path / "relations.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="as UTF-8 text"):
+        load_relations(tmp_path / "relations.jsonl")
+
+
+def test_what_is_nowhere_is_an_error():
+    with pytest.raises(ValueError, match="Cannot load 'no/such-set': it is no file or folder here"):
+        load_relations("no/such-set")
+
+
+def test_negatives_are_labelled_with_their_relation():
+    more = {"relation_type": "x", "positives": [["c", "d"]], "negatives": [["e", "f"]]}
+    dataset = RelationSet.from_records([*RECORDS, more]).dataset()
+    assert [row["label"] for row in dataset] == [0, 0, -1, 1, 1, 2, -3]
+
+
+def set_of(names, pairs=2):
+    return RelationSet.from_records(
+        {"relation_type": name, "positives": [[f"{name}{row}", "t"] for row in range(pairs)]} for name in names
+    )
+
+
+def test_the_hierarchy_is_read_off_the_names():
+    assert set_of(["a/x", "b/y", "a/z", "c"]).parents == [0, 1, 0, 2]
+    assert set_of(["a", "b"]).parents is None
+    assert set_of(["a/x", "a/y"]).parents is None  # one parent has nothing to be told from
+    assert len(set(RelationSet.load("starter").parents)) == 13
+
+
+def test_parents_are_relations_of_all_their_pairs():
+    """Reference behaviour: one more relation for each parent."""
+    relations = set_of(["a/x", "b/y", "a/z", "a"]).with_parents()
+    assert relations.names == ["a/x", "b/y", "a/z", "a", "a/", "b/"]
+    assert [head for head, _ in relations.positives["a/"]] == ["a/x0", "a/x1", "a/z0", "a/z1", "a0", "a1"]
+    assert relations.negatives["a/"] == [] and len(relations.positives["b/"]) == 2
+
+
+def test_semeval_has_ten_parents(data):
+    relations = RelationSet.load(data / "semeval2012_relational_similarity")
+    assert len(set(relations.parents)) == 10
+    assert len(relations.with_parents().names) == 79 + 10
+
+
+def test_relations_are_held_out_whole():
+    relations = set_of([str(number) for number in range(20)])
+    train, held_out = relations.hold_out(0.25, seed=1)
+    assert len(train.names) == 15 and len(held_out.names) == 5
+    assert {**train.positives, **held_out.positives} == relations.positives
+    assert relations.hold_out(0.25, seed=1)[1].names == held_out.names != relations.hold_out(0.25, seed=2)[1].names
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [(0, "is 0, expected a number between 0 and 1"), (1.5, "is 1.5"), (0.9, "Cannot hold 4 of 4 relations out")],
+)
+def test_shares_that_leave_too_little_are_refused(share, message):
+    with pytest.raises(ValueError, match=message):
+        set_of("abcd").hold_out(share, seed=0)
+
+
+def test_known_false_negatives_and_copies_are_reported(caplog):
+    records = [
+        {
+            "relation_type": "x",
+            "positives": [["a", "b"], ["a", "b"], ["c", "d"]],
+            "negatives": [["c", "d"], ["e", "f"]],
+        },
+        {"relation_type": "y", "positives": [["a", "b"]], "negatives": [["c", "d"]]},
+    ]
+    with caplog.at_level("INFO", logger="st_relbert"):
+        relations = RelationSet.from_records(records, "mine")
+    assert "mine: left out 1 exact copies" in caplog.text
+    assert relations.known_false_negatives() == 2  # (a, b) in two relations; (c, d) on both sides of one
+    assert str(relations).startswith("2 relations, 3 positive and 3 negative pairs; 1 relations of one pair")
+    assert "2 known false negatives" in str(relations)
+
+
+def test_records_are_the_way_back():
+    relations = RelationSet.load("starter")
+    assert RelationSet.from_records(relations.records()) == relations

@@ -1,0 +1,51 @@
+import pickle
+
+import pytest
+
+from st_relbert.files.location import Location, expand
+
+
+def test_paths_and_uris_of_one_file_are_one(tmp_path):
+    (tmp_path / "x.txt").write_text("text")
+    for name in (str(tmp_path / "x.txt"), f"file://{tmp_path}/x.txt"):
+        place = pickle.loads(pickle.dumps(Location.of(name)))
+        assert place.exists and place.read_text() == "text"
+    assert not (Location.of(str(tmp_path)) / "y.txt").exists
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    place = Location.of(str(tmp_path / "x.txt"))
+    place.write_text("old")
+    with pytest.raises(KeyboardInterrupt), place.writing() as stream:
+        stream.write(b"new")
+        raise KeyboardInterrupt
+    assert place.read_text() == "old"
+    assert Location.of(str(tmp_path)).names() == ["x.txt"]
+    place.write_text("new")
+    assert place.read_text() == "new"
+
+
+def test_folders(tmp_path):
+    folder = Location.of(str(tmp_path / "a" / "b"))
+    assert folder.names() == []
+    folder.make_folder()
+    (folder / "x").write_text("")
+    assert folder.names() == ["x"] and folder.beside(".c").path.endswith("/b.c")
+    folder.remove_folder()
+    assert not folder.exists
+
+
+def test_patterns(tmp_path, monkeypatch):
+    for name in ("b.csv", "a.csv", "a.txt"):
+        (tmp_path / name).write_text("")
+    assert expand(f"{tmp_path}/*.csv") == [f"{tmp_path}/a.csv", f"{tmp_path}/b.csv"]
+    assert expand(f"file://{tmp_path}/a.*") == [f"file://{tmp_path}/a.csv", f"file://{tmp_path}/a.txt"]
+    monkeypatch.chdir(tmp_path)
+    assert expand("*.txt") == ["a.txt"] and expand("no.csv") == ["no.csv"]
+    with pytest.raises(ValueError, match="No file matches"):
+        expand(f"{tmp_path}/*.parquet")
+
+
+def test_an_unknown_kind_of_uri():
+    with pytest.raises(ValueError, match=r"Cannot use 'ftp://x/y': .*Expected a path, or a URI"):
+        Location.of("ftp://x/y")

@@ -1,0 +1,179 @@
+import json
+import re
+import shutil
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from html import escape
+
+import pytest
+
+from st_relbert import RelBERT
+from st_relbert.search import RelationIndex
+from tests.see.conftest import PAIRS, TAG, TEMPLATE
+
+pytest.importorskip("gradio", reason="needs pip install st-relbert[app]")
+
+from st_relbert.see.app import build_page, listen, make_server
+from st_relbert.see.views import Explorer
+
+
+@contextmanager
+def served(index):
+    with listen("127.0.0.1", 0) as listener:
+        server = make_server(build_page(Explorer(index)))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def address(index):
+    with served(index) as address:
+        yield address
+
+
+def get(url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as response:
+        return response.headers, response.read().decode()
+
+
+def ask(address, *inputs):
+    """The three answers, as Gradio's own client gets them."""
+    event = json.loads(get(f"{address}/gradio_api/call/ask", {"data": inputs})[1])["event_id"]
+    _, stream = get(f"{address}/gradio_api/call/ask/{event}")
+    assert "event: complete" in stream, stream
+    return json.loads(stream.split("data: ")[-1])
+
+
+def text(html):
+    return " ".join(re.sub("<[^>]*>", " ", html.replace("<wbr>", "")).split())
+
+
+def test_a_question_has_three_answers(address):
+    similar, completion, guess = map(text, ask(address, "Berlin", "Germany", "Paris", "", False))
+    assert similar.startswith("Similar pairs related as Berlin is to Germany pair relation cosine ")
+    assert all(f"{head} : {tail}" in similar for head, tail in PAIRS["capital"])
+    assert completion.startswith("Completion Berlin is to Germany as Paris is to … word cosine ")
+    assert guess.startswith("Relation guess how Berlin is related to Germany relation example votes ")
+    assert sum(map(int, re.findall(r"(\d+)%", guess))) in (99, 100, 101)
+    only, *_ = map(text, ask(address, "Tokyo", "Germany", "", "capital", True))
+    assert "Paris : France" in only and "Madrid" not in only and "Japan" not in only
+
+
+def test_words_are_text_whatever_they_hold(address):
+    answers = ask(address, TAG, '<script>alert("x")</script>', TEMPLATE, "", False)
+    assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/" in answers[0] and escape(TEMPLATE) in answers[1]
+    tags = {tag for html in answers for tag in re.findall(r"</?(\w+)", html)}
+    assert tags == {"section", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "span", "wbr"}
+    assert "&lt;i&gt;sign&lt;/<wbr>i&gt;" in answers[2] and "&lt;b&gt;R&amp;D&lt;/<wbr>b&gt;" in answers[1]
+    _, page = get(address)
+    config = json.loads(re.search(r"window.gradio_config = (.*?);</script>", page)[1])
+    (header, *_) = [part["props"]["value"] for part in config["components"] if part["type"] == "html"]
+    assert "&lt;u&gt;idx&lt;/<wbr>u&gt; (pairs: 6, words: 12, relations: 2)" in header
+
+
+def test_what_is_missing_or_wrong_is_one_line(address):
+    for answer in map(text, ask(address, "", "Japan", "", "", False)):
+        assert answer.endswith("Type two words, for instance Tokyo and Japan.")
+    similar, completion, _ = map(text, ask(address, "\u200b", "Japan", "", "", False))
+    assert similar.endswith("expected a word with at least one visible character.")
+    assert completion.endswith("Type a third word to see what completes it.")
+
+
+def test_an_empty_index_is_a_page_too(encoders, tmp_path):
+    with served(RelationIndex.create(tmp_path / "idx", RelBERT(encoders["wordpiece"], template="short"))) as address:
+        assert "pairs: 0, words: 0, relations: 0" in get(address)[1]
+        for answer in map(text, ask(address, "Tokyo", "Japan", "Paris", "", False)):
+            assert "The index holds no pair." in answer
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_is_kept(address):
+    headers, page = get(address)
+    assert headers["Content-Security-Policy"] == "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+    loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"([^\"]*)\"", page)
+    assert loaded and all(url.startswith(("./", "/")) and not url.startswith("//") for url in loaded)
+    config = json.loads(get(f"{address}/config")[1])
+    assert config["analytics_enabled"] is False and config["footer_links"] == [] and not config.get("run_history")
+    for path in ("docs", "redoc", "monitoring", "gradio_api/runs"):
+        with pytest.raises(urllib.error.HTTPError, match="40[34]"):
+            get(f"{address}/{path}")
+
+
+def test_a_port_that_cannot_be_had():
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+        port = listener.getsockname()[1]
+        with pytest.raises(ValueError, match=f"Port {port} of 127.0.0.1 is taken, .* --port {port + 1}"):
+            listen("127.0.0.1", port)
+    for host, port in [("127.0.0.1", 70000), ("192.0.2.1", 0), ("no such host", 0)]:
+        with pytest.raises(ValueError, match=f"Cannot listen at '{host}', port {port} .* such as 127.0.0.1"):
+            listen(host, port)
+
+
+def test_the_page_is_for_this_machine_only(address):
+    """Other addresses, here another one of the same machine, are not listened at."""
+    port = int(address.rpartition(":")[2])
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.2", port), timeout=5)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("needs the program chromium")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1400, 900)])
+def test_the_page_in_a_browser(address, browser, width, height):
+    page = browser.new_page(viewport={"width": width, "height": height})
+    requested, errors = [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector("td")
+    assert page.locator("h2").all_inner_texts() == ["Similar pairs", "Completion", "Relation guess"]
+    # The first example is filled in, and its words are text: nothing in them is HTML or a template.
+    assert page.get_by_label("Head").input_value() == TAG and page.get_by_label("Tail").input_value() == TEMPLATE
+    assert f"{TAG} is to {TEMPLATE} as x_y is to …" in page.locator("p").all_inner_texts()
+
+    page.get_by_label("Head").fill("Berlin")
+    page.get_by_label("Tail").fill("W" * 60)
+    page.get_by_label("Word to complete").fill(TEMPLATE)
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_selector(f"text=Berlin is to {'W' * 60} as")
+    assert f"Berlin is to {'W' * 60} as {TEMPLATE} is to …" in page.locator("p").all_inner_texts()
+    assert all(table.locator("tbody tr").count() for table in page.locator(".explorer-answer table").all())
+    page.get_by_text("Which similar pairs").click()
+    page.get_by_label("other than typed").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    rights = "[...document.querySelectorAll('td, p, input')].map(each => each.getBoundingClientRect().right)"
+    assert 0 < max(page.evaluate(rights)) <= width
+
+    page.get_by_role("button", name="Tokyo : Japan").click()
+    page.wait_for_selector("text=Tokyo is to Japan as Paris is to")
+    page.get_by_label("Head").fill("")
+    page.get_by_label("Head").press("Enter")
+    page.wait_for_selector("text=Type two words")
+    assert not errors and requested and all(url.startswith((address, "data:", "blob:")) for url in requested)
+    page.close()
