@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
-from unittest.mock import patch
 
-from st_relbert.cli.main import build_parser
+import typer
+
+from st_relbert.cli.main import app
 
 PAGE = "reference/cli.md"
 
@@ -17,15 +18,22 @@ def on_page_markdown(markdown: str, page: Any, **kwargs: Any) -> str:
     """Add the help of each command to its page."""
     if page.file.src_uri != PAGE:
         return markdown
-    with patch.dict(os.environ, {"COLUMNS": "82"}):
-        helps = [f"## {parser.prog}\n\n```text\n{parser.format_help()}```\n" for parser in _commands(build_parser())]
-    return "\n".join([markdown, *helps])
+    sections = [f"## st-relbert {' '.join(words)}\n\n```text\n{_help(words)}\n```\n" for words in commands()]
+    return "\n".join([markdown, *sections])
 
 
-def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parsers of all commands, those of an action (``index build``) after their command's."""
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for command in action.choices.values():
-                yield command
-                yield from _commands(command)
+def commands() -> Iterator[list[str]]:
+    """The words of every command, those of a group (``index build``) after each other."""
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        if inner := getattr(command, "commands", None):
+            yield from ([name, action] for action in inner)
+        else:
+            yield [name]
+
+
+def _help(words: list[str]) -> str:
+    # In a process of its own: its width is read from the environment when rich is imported.
+    environment = {"COLUMNS": "82", "TERM": "dumb", "PATH": ""}
+    command = [sys.executable, "-m", "st_relbert", *words, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())

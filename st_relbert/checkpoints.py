@@ -24,8 +24,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from sentence_transformers.util import load_file_path
 
 from st_relbert.modules import PromptTemplate, RelationPooling
-from st_relbert.modules.relation_pooling import Aggregation
-from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
+from st_relbert.templates import MASK, OBJECT, SUBJECT, Aggregation, Template
 
 REFERENCE_MAX_LENGTH = 64
 """The length at which the reference library cuts prompts unless told otherwise."""

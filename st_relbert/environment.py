@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 class MissingExtraError(ImportError):
@@ -40,6 +41,8 @@ def computes_in_bfloat16(device: torch.device) -> bool:
         device: A device of any kind; True only for processors with such instructions (AVX-512 BF16, AMX, Arm's BF16)
             and for CUDA devices with such units (Ampere and later).
     """
+    import torch  # only here: the command line imports this module
+
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

@@ -26,9 +26,9 @@ from st_relbert.checkpoints import (
 from st_relbert.environment import computes_in_bfloat16
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
-from st_relbert.modules.relation_pooling import Aggregation, Reduction
+from st_relbert.modules.relation_pooling import Reduction
 from st_relbert.pairs import as_pair, as_pairs, is_flat_pair
-from st_relbert.templates import DEFAULT_TEMPLATE
+from st_relbert.templates import DEFAULT_TEMPLATE, Aggregation
 
 
 class RelBERT(SentenceTransformer):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from st_relbert.pairs import Pair
 
@@ -27,6 +28,9 @@ NAMED_TEMPLATES: dict[str, str] = {
 """The five templates of the RelBERT papers and a short one that costs half the tokens."""
 
 DEFAULT_TEMPLATE = "a"
+
+Aggregation = Literal["average_no_mask", "average", "mask"]
+"""Which tokens of a prompt are pooled into the vector of the relation."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def test_the_wheel_works_by_itself(wheel, encoders, tmp_path):
     assert subprocess.run(command, capture_output=True).returncode == 0
     code = (
         "import sys, st_relbert; from st_relbert import RelBERT;"
-        "from st_relbert.training import RelationSet, read_preset;"
+        "from st_relbert.data import RelationSet; from st_relbert.training import read_preset;"
         "assert st_relbert.__file__.startswith(sys.argv[1]), st_relbert.__file__;"
         "assert len(RelationSet.load('starter').positives) and read_preset('fast');"
         "print(RelBERT(sys.argv[2]).encode([('Tokyo', 'Japan')]).shape)"

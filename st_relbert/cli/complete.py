@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from st_relbert.cli.index import open_index, table
+import typer
 
-
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "complete",
-        help="complete an analogy: Tokyo is to Japan as Paris is to which word?",
-        description="The words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). Each candidate is "
-        "encoded as a pair with WORD.",
-    )
-    parser.add_argument("index", help="an index, whose words are the candidates")
-    parser.add_argument("head", help="for instance Tokyo")
-    parser.add_argument("tail", help="for instance Japan")
-    parser.add_argument("word", help="for instance Paris")
-    parser.add_argument("-k", type=int, default=10, help="how many (10)")
-    parser.add_argument("--vocabulary", metavar="FILE", help="other candidates: a text file with a word a line")
-    parser.add_argument(
-        "--shortlist", type=int, metavar="N", help="encode only the N candidates that an estimate finds likely"
-    )
-    parser.add_argument("--model", help="the model that made the index, if it is somewhere else now")
-    parser.add_argument("--batch-size", type=int, default=64, help="pairs embedded at a time (64)")
-    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.set_defaults(run=run)
+from st_relbert.cli import options
+from st_relbert.cli.index import open_index
+from st_relbert.cli.output import show
 
 
-def run(args: argparse.Namespace) -> None:
-    """Run the command.
+def run(
+    index: Annotated[str, typer.Argument(help="an index, whose words are the candidates")],
+    head: Annotated[str, typer.Argument(help="for instance Tokyo")],
+    tail: Annotated[str, typer.Argument(help="for instance Japan")],
+    word: Annotated[str, typer.Argument(help="for instance Paris")],
+    k: Annotated[int, typer.Option("-k", help="how many")] = 10,
+    vocabulary: Annotated[
+        str | None, typer.Option(metavar="FILE", help="other candidates: a text file with a word a line")
+    ] = None,
+    shortlist: Annotated[
+        int | None, typer.Option(metavar="N", help="encode only the N candidates that an estimate finds likely")
+    ] = None,
+    model: options.IndexModel = None,
+    batch_size: options.BatchSize = 64,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Complete an analogy: Tokyo is to Japan as Paris is to which word?
 
-    Raises:
-        ValueError: If the index, the vocabulary or a word is unusable.
+    Finds the words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). Each candidate is encoded as a
+    pair with WORD.
     """
     from st_relbert.search import AnalogyCompleter
 
-    index = open_index(args)
-    words = _read_words(args.vocabulary) if args.vocabulary else index.words()
-    if args.k < 1:
-        raise ValueError(f"-k is {args.k}, expected a number of words from 1 up.")
-    complete = AnalogyCompleter(index.model, words, args.shortlist, args.batch_size, show_progress_bar=not args.quiet)
-    found = complete((args.head, args.tail), args.word, args.k)
-    if args.json:
-        sys.stdout.writelines(json.dumps(each._asdict(), ensure_ascii=False) + "\n" for each in found)
-    else:
-        sys.stdout.write(table([{"score": f"{each.score:.3f}", "word": each.word} for each in found]))
+    if k < 1:
+        raise ValueError(f"-k is {k}, expected a number of words from 1 up.")
+    opened = open_index(index, model)
+    words = _read_words(vocabulary) if vocabulary else opened.words()
+    complete = AnalogyCompleter(opened.model, words, shortlist, batch_size, show_progress_bar=not quiet)
+    found = complete((head, tail), word, k)
+    show(
+        [each._asdict() if as_json else {"score": f"{each.score:.3f}", "word": each.word} for each in found],
+        as_json,
+    )
 
 
 def _read_words(path: str) -> list[str]:

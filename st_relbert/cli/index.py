@@ -2,104 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from st_relbert.cli import options
+from st_relbert.cli.output import say, show
 
 if TYPE_CHECKING:
     from st_relbert.search import Hit, RelationIndex
 
+app = typer.Typer(
+    help="An index of word pairs on disk, searched by their relation; needs pip install st-relbert\\[search]."
+)
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "index",
-        help="build an index of pairs, and search it",
-        description="An index of word pairs on disk, searched by their relation; needs pip install st-relbert[search].",
-    )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _add_build(actions)
-    _add_search(actions)
-    label = _add_action(
-        actions, "label", "which relation do two words stand in, by the labels of similar pairs", _label
-    )
-    label.add_argument("head")
-    label.add_argument("tail")
-    label.add_argument("--neighbours", type=int, default=20, help="how many pairs vote (20)")
-    _add_json(label)
-    export = _add_action(actions, "export", "write the vectors in the format of word2vec, for gensim", _export)
-    export.add_argument("--output", required=True, help="text file to write; pairs are named head__tail")
-    export.add_argument("--overwrite", action="store_true", help="replace what is at the output")
-    export.add_argument("--quiet", action="store_true", default=False, help="no progress bar")
-    delete = _add_action(actions, "delete", "delete rows", _delete)
-    delete.add_argument("--where", required=True, help="which, in SQL: \"relation = 'capital'\"")
-    _add_json(_add_action(actions, "info", "what an index holds, and which model made it", _info))
+Pairs = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSON Lines or Parquet file with a head and a tail, and optionally a relation and further "
+        "columns; or what st-relbert encode wrote, whose vectors are taken as they are; or a relation set: JSON "
+        'Lines file, folder, hub id, or "starter" (shipped)'
+    ),
+]
+Where = Annotated[str | None, typer.Option(help="only rows that meet this, in SQL: \"relation = 'capital'\"")]
 
 
-def _add_build(actions: Any) -> None:
-    for name, text, run in (
-        ("build", "make an index of a file of pairs or a relation set", _build),
-        ("add", "add pairs to an index, or go on with a build that was interrupted", _add),
-    ):
-        action: argparse.ArgumentParser = actions.add_parser(name, help=text, description=f"{text.capitalize()}.")
-        if name == "add":
-            action.add_argument("index", help="the index")
-        action.add_argument(
-            "pairs",
-            help="CSV, TSV, JSON Lines or Parquet file with a head and a tail, and optionally a relation and further "
-            "columns; or what st-relbert encode wrote, whose vectors are taken as they are; or a relation set: JSON "
-            'Lines file, folder, hub id, or "starter" (shipped)',
-        )
-        action.add_argument(
-            "--model", required=name == "build", help="a saved model or a published checkpoint: hub id or folder"
-        )
-        action.add_argument(
-            "--columns", nargs=2, default=["head", "tail"], metavar=("HEAD", "TAIL"), help="names of the two columns"
-        )
-        action.add_argument("--batch-size", type=int, default=64, help="pairs embedded at a time (64)")
-        action.add_argument("--quiet", action="store_true", help="no progress bar")
-        if name == "build":
-            action.add_argument("--template", help="prompt template, for an encoder that RelBERT has not trained")
-            action.add_argument("--pooling", help="pooling, for an encoder that RelBERT has not trained")
-            action.add_argument("--output", required=True, help="folder for the index")
-            action.add_argument(
-                "--fast",
-                action="store_true",
-                help="bfloat16 where the processor computes in it: faster, almost as exact",
-            )
-            action.add_argument("--overwrite", action="store_true", help="replace an index that is there")
-        action.set_defaults(run=run)
-
-
-def _add_search(actions: Any) -> None:
-    search = _add_action(actions, "search", "find the pairs whose relation is most like that of a pair", _search)
-    search.add_argument(
-        "words", nargs="*", metavar="WORD", help="head and tail; of several examples one after the other"
-    )
-    search.add_argument("--relation", help="instead of words: what is like the pairs with this label")
-    search.add_argument("-k", type=int, default=10, help="how many (10)")
-    search.add_argument("--where", help="only rows that meet this, in SQL: \"relation = 'capital'\"")
-    search.add_argument("--exclude-words", action="store_true", help="no pair that shares a word with the query")
-    search.add_argument("--exact", action="store_true", help="compare with all rows, also of a large index")
-    _add_json(search)
-
-
-def _add_action(actions: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
-    action: argparse.ArgumentParser = actions.add_parser(name, help=text, description=f"{text.capitalize()}.")
-    action.add_argument("index", help="the index")
-    action.add_argument("--model", help="the model that made the index, if it is somewhere else now")
-    action.set_defaults(run=run, quiet=True)  # a bar for loading the model would only be in the way of an answer
-    return action
-
-
-def _add_json(action: argparse.ArgumentParser) -> None:
-    action.add_argument("--json", action="store_true", help="JSON instead of a table")
-
-
-def open_index(args: argparse.Namespace) -> RelationIndex:
-    """The index that the arguments name.
+def open_index(path: str, model: str | None) -> RelationIndex:
+    """Open an index, with its own model or with that model from another place.
 
     Raises:
         ValueError: If there is none, or the model is not its own.
@@ -108,66 +38,109 @@ def open_index(args: argparse.Namespace) -> RelationIndex:
     from st_relbert import RelBERT
     from st_relbert.search import RelationIndex
 
-    index = RelationIndex.open(args.index)
-    if args.model is None:
+    index = RelationIndex.open(path)
+    if model is None:
         return index
     made_by: Any = index.identity
-    return RelationIndex.open(args.index, RelBERT(args.model, template=made_by.template, pooling=made_by.pooling))
+    return RelationIndex.open(path, RelBERT(model, template=made_by.template, pooling=made_by.pooling))
 
 
-def _build(args: argparse.Namespace) -> None:
+@app.command()
+def build(
+    pairs: Pairs,
+    model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
+    output: Annotated[str, typer.Option(help="folder for the index")],
+    columns: options.Columns = ("head", "tail"),
+    template: options.Template = None,
+    pooling: options.Pooling = None,
+    fast: options.Fast = False,
+    batch_size: options.BatchSize = 64,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make an index of a file of pairs or a relation set."""
     from st_relbert import RelBERT
     from st_relbert.identity import ModelIdentity
     from st_relbert.search import RelationIndex, open_pair_source
 
-    source = open_pair_source(args.pairs, args.columns)
-    model: Any = RelBERT(args.model, template=args.template, pooling=args.pooling, fast=args.fast)
+    source = open_pair_source(pairs, columns)
+    loaded = RelBERT(model, template=template, pooling=pooling, fast=fast)  # type: ignore[arg-type]  # it checks them
     if source.identity is not None:
-        source.identity.require_same(ModelIdentity.of(model))
-    index = RelationIndex.create(args.output, model, source.columns, args.overwrite)
-    index.add(source.rows, args.batch_size, show_progress_bar=not args.quiet, total=source.total)
-    _print_state(index)
+        source.identity.require_same(ModelIdentity.of(loaded))
+    index = RelationIndex.create(output, loaded, source.columns, overwrite)
+    index.add(source.rows, batch_size, show_progress_bar=not quiet, total=source.total)
+    _say_state(index)
 
 
-def _add(args: argparse.Namespace) -> None:
+@app.command()
+def add(
+    index: options.Index,
+    pairs: Pairs,
+    model: options.IndexModel = None,
+    columns: options.Columns = ("head", "tail"),
+    batch_size: options.BatchSize = 64,
+    quiet: options.Quiet = False,
+) -> None:
+    """Add pairs to an index, or go on with a build that was interrupted."""
     from st_relbert.search import open_pair_source
 
-    source = open_pair_source(args.pairs, args.columns)
-    index = open_index(args)
+    source = open_pair_source(pairs, columns)
+    opened = open_index(index, model)
     if source.identity is not None:
-        index.identity.require_same(source.identity)
-    added = index.add(source.rows, args.batch_size, show_progress_bar=not args.quiet, total=source.total)
-    sys.stdout.write(f"Added {added:,} rows; the others were there already.\n")
-    _print_state(index)
+        opened.identity.require_same(source.identity)
+    added = opened.add(source.rows, batch_size, show_progress_bar=not quiet, total=source.total)
+    say(f"Added {added:,} rows; the others were there already.")
+    _say_state(opened)
 
 
-def _search(args: argparse.Namespace) -> None:
-    index = open_index(args)
-    if bool(args.relation) == bool(args.words) or len(args.words) % 2:
-        raise ValueError(f"{len(args.words)} words were given, expected head and tail of each pair, or --relation.")
-    if args.relation:
-        hits = index.search_relation(args.relation, args.k, args.where)
+@app.command()
+def search(
+    index: options.Index,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORD...", help="head and tail; of several examples one after the other"),
+    ] = None,
+    relation: Annotated[str | None, typer.Option(help="instead of words: like the pairs with this label")] = None,
+    k: Annotated[int, typer.Option("-k", help="how many")] = 10,
+    where: Where = None,
+    exclude_words: Annotated[
+        bool, typer.Option("--exclude-words", help="no pair that shares a word with the query")
+    ] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="compare with all rows, also of a large index")] = False,
+    model: options.IndexModel = None,
+    as_json: options.Json = False,
+) -> None:
+    """Find the pairs whose relation is most like that of a pair."""
+    words = words or []
+    if bool(relation) == bool(words) or len(words) % 2:
+        raise ValueError(f"{len(words)} words were given, expected head and tail of each pair, or --relation.")
+    opened = open_index(index, model)
+    if relation:
+        hits = opened.search_relation(relation, k, where)
     else:
-        pairs = list(zip(args.words[::2], args.words[1::2], strict=True))
-        hits = index.search(pairs, args.k, args.where, "words" if args.exclude_words else "pair", args.exact)
-    if args.json:
-        sys.stdout.writelines(json.dumps(_flat(hit), ensure_ascii=False, default=str) + "\n" for hit in hits)
-    else:
-        sys.stdout.write(table([{"score": f"{hit.score:.3f}", **_flat(hit, score=False)} for hit in hits]))
+        pairs = list(zip(words[::2], words[1::2], strict=True))
+        hits = opened.search(pairs, k, where, "words" if exclude_words else "pair", exact)
+    show([_flat(hit) if as_json else {"score": f"{hit.score:.3f}", **_flat(hit, score=False)} for hit in hits], as_json)
 
 
-def _label(args: argparse.Namespace) -> None:
+@app.command()
+def label(
+    index: options.Index,
+    head: str,
+    tail: str,
+    neighbours: Annotated[int, typer.Option(help="how many pairs vote")] = 20,
+    model: options.IndexModel = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say which relation two words stand in, by the labels of similar pairs."""
     from st_relbert.search import relation_labels
 
-    labels = relation_labels(open_index(args), (args.head, args.tail), args.neighbours)
+    labels = relation_labels(open_index(index, model), (head, tail), neighbours)
     if not labels:
         raise ValueError(
-            f"No other pair in the index {args.index!r} has a relation, so none can vote. Build it from a relation "
-            "set, or from a file with a column relation."
+            f"No other pair in the index {index!r} has a relation, so none can vote. Build it from a relation set, or "
+            "from a file with a column relation."
         )
-    if args.json:
-        sys.stdout.writelines(json.dumps(label._asdict(), ensure_ascii=False) + "\n" for label in labels)
-        return
     rows = [
         {
             "share": f"{label.score:.1%}",
@@ -177,50 +150,55 @@ def _label(args: argparse.Namespace) -> None:
         }
         for label in labels
     ]
-    sys.stdout.write(table(rows))
+    show([label._asdict() for label in labels] if as_json else rows, as_json)
 
 
-def _export(args: argparse.Namespace) -> None:
+@app.command()
+def export(
+    index: options.Index,
+    output: Annotated[str, typer.Option(help="text file to write; pairs are named head__tail")],
+    model: options.IndexModel = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the vectors in the format of word2vec, for gensim."""
     from st_relbert.files.outputs import check_output
     from st_relbert.search import export_word2vec
 
-    index = open_index(args)
-    check_output(args.output, args.overwrite)
-    count = export_word2vec(index, args.output, show_progress_bar=not args.quiet)
-    sys.stdout.write(f"Saved {count:,} vectors to {args.output}\n")
+    opened = open_index(index, model)
+    check_output(output, overwrite)
+    count = export_word2vec(opened, output, show_progress_bar=not quiet)
+    say(f"Saved {count:,} vectors to {output}")
 
 
-def _delete(args: argparse.Namespace) -> None:
-    sys.stdout.write(f"Deleted {open_index(args).delete(args.where):,} rows.\n")
+@app.command()
+def delete(
+    index: options.Index,
+    where: Annotated[str, typer.Option(help="which, in SQL: \"relation = 'capital'\"")],
+    model: options.IndexModel = None,
+) -> None:
+    """Delete rows."""
+    say(f"Deleted {open_index(index, model).delete(where):,} rows.")
 
 
-def _info(args: argparse.Namespace) -> None:
-    index = open_index(args)
-    if args.json:
-        content = {**index.state._asdict(), "columns": index.columns, "model": asdict(index.identity)}
-        sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+@app.command()
+def info(index: options.Index, model: options.IndexModel = None, as_json: options.Json = False) -> None:
+    """Say what an index holds, and which model made it."""
+    opened = open_index(index, model)
+    made_by = opened.identity
+    if as_json:
+        show([{**opened.state._asdict(), "columns": opened.columns, "model": asdict(made_by)}], as_json)
         return
-    _print_state(index)
-    made_by = index.identity
-    sys.stdout.write(f"Columns: {', '.join(index.columns)}\nModel: {made_by.name}\nTemplate: {made_by.template}\n")
+    _say_state(opened)
+    say(f"Columns: {', '.join(opened.columns)}\nModel: {made_by.name}\nTemplate: {made_by.template}")
 
 
-def _print_state(index: RelationIndex) -> None:
+def _say_state(index: RelationIndex) -> None:
     state = index.state
     how = "exact" if state.exact else f"approximate ({state.unindexed:,} rows compared one by one)"
-    sys.stdout.write(f"{index.path}: {state.rows:,} rows, {state.size / 2**20:,.1f} MiB, search is {how}.\n")
+    say(f"{index.path}: {state.rows:,} rows, {state.size / 2**20:,.1f} MiB, search is {how}.")
 
 
 def _flat(hit: Hit, score: bool = True) -> dict[str, Any]:
     row = {"head": hit.head, "tail": hit.tail, "relation": hit.relation, **hit.columns}
     return {**row, "score": round(hit.score, 6)} if score else row
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """Lay rows out in columns; a line that says so if there are none."""
-    if not rows:
-        return "Nothing found.\n"
-    cells = [list(rows[0]), *([("" if value is None else str(value)) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
-    return "\n".join(lines) + "\n"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from st_relbert.cli.evaluate import set_name
-from st_relbert.cli.results_file import read_results
+import typer
+
+from st_relbert.cli import options
+from st_relbert.cli.compare import read_results
+from st_relbert.cli.evaluate import load_sets
+from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
     from st_relbert.data.leakage import LeakageReport
@@ -22,61 +24,62 @@ _SCORES = {
 }
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "leakage",
-        help="find the training pairs in analogy questions",
-        description="Count the questions whose stem, right answer or any choice is a training pair: as it is, with "
-        "head and tail swapped, and folded (one or the other, whatever upper and lower case and white space). In a "
-        "shared analogy stem and right answer are both positives of the same training relation.",
-    )
-    parser.add_argument(
-        "--train",
-        required=True,
-        nargs="+",
-        metavar="SET",
-        help='relation sets, as `train` takes them: JSON Lines files, folders, hub ids, or "starter" (shipped); '
-        "relations of the same name are put together",
-    )
-    parser.add_argument(
-        "--test", required=True, nargs="+", metavar="SET", help="question sets, as `evaluate --analogies` takes them"
-    )
-    parser.add_argument(
-        "--results", metavar="PATH", help="what `evaluate --output` wrote: give its scores without the leaked questions"
-    )
-    parser.add_argument("--output", metavar="FILE", help="write counts and rows of the questions to this JSON file")
-    parser.add_argument("--overwrite", action="store_true", help="replace what is at the output")
-    parser.add_argument("--quiet", action="store_true", help="no progress bars of downloads")
-    parser.set_defaults(run=run)
+def run(
+    train: Annotated[
+        list[str],
+        typer.Option(metavar="SET...", help=f"{options.SETS_HELP}; relations of the same name are put together"),
+    ],
+    test: Annotated[
+        list[str], typer.Option(metavar="SET...", help="question sets, as evaluate --analogies takes them")
+    ],
+    results: Annotated[
+        str | None,
+        typer.Option(help="what evaluate --output wrote: give its scores without the leaked questions"),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="write counts and rows of the questions to this JSON file")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find the training pairs in analogy questions.
 
-
-def run(args: argparse.Namespace) -> None:
-    """Run the command.
-
-    Raises:
-        ValueError: If a relation set, a question set, the results or the output are unusable.
+    Counts the questions whose stem, right answer or any choice is a training pair: as it is, with head and tail
+    swapped, and folded (one or the other, whatever upper and lower case and white space). In a shared analogy stem and
+    right answer are both positives of the same training relation.
     """
-    from st_relbert.data import load_questions
     from st_relbert.data.leakage import find_leakages
     from st_relbert.files.outputs import atomic_output, check_output
 
-    if args.output:
-        check_output(args.output, args.overwrite)
-    names = [set_name(path) for path in args.test]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"Two test sets are called {repeated[0]!r}. Give them in commands of their own.")
-    sets = {name: load_questions(path) for name, path in zip(names, args.test, strict=True)}
-    correct = _correct(args.results, sets) if args.results else {}
-    reports = find_leakages(sets, *_training_pairs(args.train))
+    if output:
+        check_output(output, overwrite)
+    sets = load_sets(test)
+    correct = _correct(results, sets) if results else {}
+    reports = find_leakages(sets, *_training_pairs(train))
     scores = {name: reports[name].scores(of_set) for name, of_set in correct.items()}
-    sys.stdout.write(table(reports))
-    if scores:
-        sys.stdout.write("\n" + score_table(scores))
-    if args.output:
-        results = [_as_json(name, report, scores.get(name)) for name, report in reports.items()]
-        with atomic_output(args.output) as temporary:
-            temporary.write_text(json.dumps({"train": args.train, "results": results}) + "\n", encoding="utf-8")
+    found = [_as_json(name, report, scores.get(name)) for name, report in reports.items()]
+    if as_json:
+        show(found, as_json)
+    else:
+        show([row for name, report in reports.items() for row in _rows(name, report)])
+        if scores:
+            say("")
+            show(
+                [
+                    {
+                        "set": name,
+                        "questions": n,
+                        "accuracy": percent(x) if x is not None else "none",
+                        "": _SCORES[kind],
+                    }
+                    for name, of_set in scores.items()
+                    for kind, (n, x) in of_set.items()
+                ]
+            )
+    if output:
+        with atomic_output(output) as temporary:
+            temporary.write_text(json.dumps({"train": train, "results": found}) + "\n", encoding="utf-8")
 
 
 def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[bool]]:
@@ -93,36 +96,21 @@ def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, l
     return {name: results[name].correct for name in sets}
 
 
-def table(reports: Mapping[str, LeakageReport]) -> str:
-    """Lay reports out: counts and shares of questions, by set, part of the question and form of the pair."""
+def _rows(name: str, report: LeakageReport) -> Iterator[dict[str, Any]]:
+    """A row for each label and part of the question, a column for each form of the pair."""
     from st_relbert.data.leakage import FORMS, PARTS, SHARED_ANALOGY, kind_name
 
-    width = max(map(len, ["set", *reports]))
-    lines = [f"{'set':<{width}}  questions  trained as  {'part':<14}" + "".join(f"{form:>17}" for form in FORMS)]
-    for name, report in reports.items():
-        start = f"{name:<{width}}  {report.questions:>9,}"
-        for label in ("positive", "negative"):
-            for part in PARTS:
-                cells = "".join(_cell(report, kind_name(label, part, form)) for form in FORMS)
-                lines.append(f"{start}  {label:<10}  {part.replace('_', ' '):<14}{cells}")
-        # Counted in any form, which is what "folded" means.
-        lines.append(f"{start}  {'positive':<10}  {'shared analogy':<14}{'':34}{_cell(report, SHARED_ANALOGY)}")
-    return "\n".join(lines) + "\n"
+    def cell(kind: str) -> str:
+        return f"{len(report.rows[kind]):,} ({percent(report.share(kind))})"
 
-
-def score_table(scores: Mapping[str, Mapping[str, tuple[int, float | None]]]) -> str:
-    """Lay scores out, three lines a set; see :meth:`LeakageReport.scores`."""
-    width = max(map(len, ["set", *scores]))
-    lines = [f"{'set':<{width}}  questions  accuracy"]
-    for name, of_set in scores.items():
-        for kind, (count, accuracy) in of_set.items():
-            shown = "none" if accuracy is None else f"{accuracy:.1%}"
-            lines.append(f"{name:<{width}}  {count:>9,}  {shown:>8}  {_SCORES[kind]}")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(report: LeakageReport, kind: str) -> str:
-    return f"{len(report.rows[kind]):>8,} {f'({report.share(kind):.1%})':>8}"
+    for label in ("positive", "negative"):
+        for part in PARTS:
+            cells = {form: cell(kind_name(label, part, form)) for form in FORMS}
+            start = {"set": name, "questions": report.questions, "trained as": label, "part": part.replace("_", " ")}
+            yield {**start, **cells}
+    # Counted in any form, which is what "folded" means.
+    start = {"set": name, "questions": report.questions, "trained as": "positive", "part": "shared analogy"}
+    yield {**start, **dict.fromkeys(FORMS, ""), "folded": cell(SHARED_ANALOGY)}
 
 
 def _training_pairs(names: list[str]) -> tuple[dict[str, list[Pair]], dict[str, list[Pair]]]:

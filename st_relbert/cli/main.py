@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from st_relbert import __version__
-from st_relbert.cli import app, compare, complete, data, encode, evaluate, index, leakage, map, train
+from st_relbert.cli import app as explorer
+from st_relbert.cli import compare, complete, data, encode, evaluate, index, leakage, map, train
+from st_relbert.cli.output import Interrupted, say
 from st_relbert.environment import MissingExtraError
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
+# Options that take all words up to the next option.
+_LISTS = ("--analogies", "--exclude", "--tasks", "--test", "--train")
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog="st-relbert", description="Relation embeddings of word pairs.")
-    parser.add_argument("--version", action="version", version=f"st-relbert {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (train, evaluate, compare, leakage, data, encode, index, complete, app, map):
-        command.add_parser(commands)
-    return parser
+app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="rich")
+app.command("train")(train.run)
+app.command("evaluate")(evaluate.run)
+app.command("compare")(compare.run)
+app.command("leakage")(leakage.run)
+app.add_typer(data.app, name="data")
+app.command("encode")(encode.run)
+app.add_typer(index.app, name="index")
+app.command("complete")(complete.run)
+app.command("app")(explorer.run)
+app.command("map")(map.run)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"st-relbert {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="print the whole of an error, not one line")] = False,
+) -> None:
+    """Relation embeddings of word pairs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,21 +57,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0; 2 for bad input, with one line that says what is wrong; 130 after Ctrl-C.
     """
-    args = build_parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    if args.quiet:
+    if "--quiet" in given:
         # Read when transformers is imported, which is why it is not a call to its function for this.
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     try:
-        args.run(args)
+        # None unless typer ended the command itself, for --help, or after Ctrl-C.
+        status: int | None = app(repeat_options(given), prog_name="st-relbert", standalone_mode=False)
+    except typer.TyperException as error:
+        return _fail(given, f"{error.format_message()} (--help says more)", 2)
+    except Interrupted as interrupt:
+        return _fail(given, str(interrupt), INTERRUPTED)
     except (ValueError, OSError, MissingExtraError) as error:
-        return _fail(args.command, str(error), 2)
-    except KeyboardInterrupt as interrupt:
-        return _fail(args.command, str(interrupt) or "Interrupted.", INTERRUPTED)
-    return 0
+        if "--traceback" in given:
+            raise
+        return _fail(given, str(error), 2)
+    return _fail(given, "Interrupted.", INTERRUPTED) if status == INTERRUPTED else status or 0
 
 
-def _fail(command: str, message: str, status: int) -> int:
-    line = " ".join(message.split())
-    sys.stderr.write(f"st-relbert {command}: {line}\n")
+def repeat_options(arguments: Sequence[str]) -> list[str]:
+    """Spell an option with several values the way the parser takes it.
+
+    >>> repeat_options(["leakage", "--train", "a", "b", "--test", "c"])
+    ['leakage', '--train', 'a', '--train', 'b', '--test', 'c']
+    """
+    spelled: list[str] = []
+    option, fresh = "", False
+    for argument in arguments:
+        if argument.startswith("-"):
+            option, fresh = (argument, True) if argument in _LISTS else ("", False)
+        elif option and not fresh:
+            spelled.append(option)
+        else:
+            fresh = False
+        spelled.append(argument)
+    return spelled
+
+
+def _fail(arguments: Sequence[str], message: str, status: int) -> int:
+    command = next((argument for argument in arguments if not argument.startswith("-")), "")
+    sys.stderr.write(f"{f'st-relbert {command}'.rstrip()}: {' '.join(message.split())}\n")
     return status

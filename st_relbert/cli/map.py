@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from st_relbert.cli import options
+from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
     from st_relbert.data.relation_set import RelationSet
@@ -14,48 +17,33 @@ if TYPE_CHECKING:
 _LISTED = 10
 
 
-def add_parser(commands: Any) -> None:
-    """Add the command to the parser."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "map",
-        help="see the relation space of a model",
-        description="Draw the pairs of relation sets in the plane, so that pairs that the model takes to be related in "
-        "the same way are near each other: a page that opens offline, and pictures of the map and of the confusion of "
-        "relations. Clusters and confused relations are listed.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("model", help="a saved model, a published checkpoint or an encoder: hub id or folder")
-    parser.add_argument(
-        "relations",
-        nargs="+",
-        metavar="SET",
-        help='relation sets, as `train` takes them: JSON Lines files, folders, hub ids, or "starter" (shipped); '
-        "relations of the same name are put together",
-    )
-    parser.add_argument(
-        "--output", required=True, metavar="FILE.html", help="page to write; FILE.png and FILE.confusion.png go beside"
-    )
-    parser.add_argument("--no-png", action="store_true", help="write the page alone")
-    parser.add_argument(
-        "--colour", choices=["relation", "parent"], help="what to colour by; by default the parent, if there is one"
-    )
-    parser.add_argument("--method", choices=["tsne", "umap"], default="tsne", help="umap: pip install umap-learn")
-    parser.add_argument("--max-pairs", type=int, default=5000, metavar="N", help="draw N pairs, of all relations alike")
-    parser.add_argument("--seed", type=int, default=0, help="decides which pairs are drawn, and the layout")
-    parser.add_argument("--template", help="prompt template, for an encoder that RelBERT has not trained")
-    parser.add_argument("--pooling", help="pooling, for an encoder that RelBERT has not trained")
-    parser.add_argument("--batch-size", type=int, default=64, help="pairs embedded at a time")
-    parser.add_argument("--overwrite", action="store_true", help="replace what is at the output")
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
-    parser.set_defaults(run=run)
+def run(
+    model: options.Model,
+    relations: Annotated[
+        list[str],
+        typer.Argument(metavar="SET...", help=f"{options.SETS_HELP}; relations of the same name are put together"),
+    ],
+    output: Annotated[
+        str, typer.Option(metavar="FILE.html", help="page to write; FILE.png and FILE.confusion.png go beside it")
+    ],
+    no_png: Annotated[bool, typer.Option("--no-png", help="write the page alone")] = False,
+    colour: Annotated[
+        Literal["relation", "parent"] | None,
+        typer.Option(help="what to colour by; default: the parent, if there is one"),
+    ] = None,
+    method: Annotated[Literal["tsne", "umap"], typer.Option(help="umap: pip install umap-learn")] = "tsne",
+    max_pairs: Annotated[int, typer.Option(metavar="N", help="draw N pairs, of all relations alike")] = 5000,
+    seed: Annotated[int, typer.Option(help="decides which pairs are drawn, and the layout")] = 0,
+    template: options.Template = None,
+    pooling: options.Pooling = None,
+    batch_size: options.BatchSize = 64,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw the relation space of a model.
 
-
-def run(args: argparse.Namespace) -> None:
-    """Run the command.
-
-    Raises:
-        ValueError: If the model, a relation set or the output are unusable, or UMAP is not installed.
-        MissingExtraError: If Matplotlib is not installed.
+    Pairs that the model takes to be related in the same way are near each other. Writes a page that opens offline, and
+    pictures of the map and of the confusion of relations; lists clusters and confused relations.
     """
     from st_relbert import RelBERT
     from st_relbert.files.outputs import check_output
@@ -64,48 +52,55 @@ def run(args: argparse.Namespace) -> None:
     from st_relbert.see.map import group_names
     from st_relbert.see.picture import check_matplotlib
 
-    paths = _paths(args.output)[: 1 if args.no_png else None]
+    paths = _paths(output)[: 1 if no_png else None]
     for path in paths:
-        check_output(path, args.overwrite)
-    if not args.no_png:
+        check_output(path, overwrite)
+    if not no_png:
         check_matplotlib()
-    check_method(args.method)
-    relations, total = _load(args.relations, args.max_pairs, args.seed)
-    group_names(relations, args.colour)
+    check_method(method)
+    drawn, total = _load(relations, max_pairs, seed)
+    group_names(drawn, colour)
     relation_map = RelationMap.build(
-        RelBERT(args.model, template=args.template, pooling=args.pooling),
-        relations,
-        colour=args.colour,
-        method=args.method,
-        seed=args.seed,
-        title=f"{Path(args.model).name}: pairs of {', '.join(Path(name).name for name in args.relations)}",
-        batch_size=args.batch_size,
-        show_progress_bar=not args.quiet,
+        RelBERT(model, template=template, pooling=pooling),  # type: ignore[arg-type]  # it checks them
+        drawn,
+        colour=colour,
+        method=method,
+        seed=seed,
+        title=f"{Path(model).name}: pairs of {', '.join(Path(name).name for name in relations)}",
+        batch_size=batch_size,
+        show_progress_bar=not quiet,
     )
     _write(relation_map, paths)
-    sys.stdout.write(report(relation_map))
+    _show(relation_map)
     if len(relation_map.pairs) < total:
-        sys.stdout.write(f"Drew {len(relation_map.pairs):,} of {total:,} pairs (--max-pairs, seed {args.seed}).\n")
-    sys.stdout.write(f"Saved {', '.join(map(str, paths))}\n")
+        say(f"Drew {len(relation_map.pairs):,} of {total:,} pairs (--max-pairs, seed {seed}).")
+    say(f"Saved {', '.join(map(str, paths))}")
 
 
-def report(relation_map: RelationMap) -> str:
-    """Lay out the largest clusters and the most confused relations."""
+def _show(relation_map: RelationMap) -> None:
+    """Print the largest clusters and the most confused relations."""
     clusters, confusion = relation_map.clusters, relation_map.confusion
     inside = sum(len(cluster.rows) for cluster in clusters)
-    lines = [
+    say(
         f"{len(relation_map.pairs):,} pairs of {len(confusion.names):,} relations; {inside:,} pairs in "
         f"{len(clusters):,} clusters{f', the largest {_LISTED}' if len(clusters) > _LISTED else ''}"
-    ]
+    )
     if clusters:
-        width = max(len(cluster.relation) for cluster in clusters[:_LISTED])
-        lines.append(f"pairs  {'most are':<{width}}  of them  nearest to the centre")
-    for cluster in clusters[:_LISTED]:
-        pairs = ", ".join(" : ".join(relation_map.pairs[row]) for row in cluster.rows[:3])
-        lines.append(f"{len(cluster.rows):>5,}  {cluster.relation:<{width}}  {cluster.purity:>7.0%}  {pairs}")
-    lines.append(f"\nNearest to the prototype of their own relation: {confusion.accuracy:.1%} of pairs. Most confused:")
-    lines += [f"{share:>5.0%} of {true} with {nearest}" for true, nearest, share in confusion.most_confused(5)]
-    return "\n".join(lines) + "\n\n"
+        show(
+            [
+                {
+                    "pairs": len(cluster.rows),
+                    "most are": cluster.relation,
+                    "of them": f"{cluster.purity:.0%}",
+                    "nearest to the centre": ", ".join(" : ".join(relation_map.pairs[row]) for row in cluster.rows[:3]),
+                }
+                for cluster in clusters[:_LISTED]
+            ]
+        )
+    say(f"\nNearest to the prototype of their own relation: {percent(confusion.accuracy)} of pairs. Most confused:")
+    for true, nearest, share in confusion.most_confused(5):
+        say(f"{share:>5.0%} of {true} with {nearest}")
+    say("")
 
 
 def _paths(output: str) -> list[Path]:

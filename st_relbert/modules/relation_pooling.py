@@ -9,9 +9,8 @@ from sentence_transformers.base.model import BaseModel
 from sentence_transformers.base.modules import Module
 from torch import Tensor
 
-from st_relbert.templates import MASK
+from st_relbert.templates import MASK, Aggregation
 
-Aggregation = Literal["average_no_mask", "average", "mask"]
 Reduction = Literal["mean", "sum"]
 
 AGGREGATIONS: tuple[str, ...] = get_args(Aggregation)

@@ -1,9 +1,26 @@
-"""Data, batches and runs for training relation embeddings."""
+"""Batches and runs for training relation embeddings."""
 
-from st_relbert.training.run import TrainingRun, validation_questions
-from st_relbert.training.sampler import RelationBatchSampler
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
 from st_relbert.training.settings import TrainingSettings, preset_names, read_preset
-from st_relbert.training.trainer import RelationTrainer, TrainingDiverged, TrainingInterrupted
+
+if TYPE_CHECKING:
+    from st_relbert.training.run import TrainingRun, validation_questions
+    from st_relbert.training.sampler import RelationBatchSampler
+    from st_relbert.training.trainer import RelationTrainer, TrainingDiverged, TrainingInterrupted
+
+# On first use: the options of the command line come from the settings, and --help must not wait for torch.
+_MODULES = {
+    "RelationBatchSampler": "sampler",
+    "RelationTrainer": "trainer",
+    "TrainingDiverged": "trainer",
+    "TrainingInterrupted": "trainer",
+    "TrainingRun": "run",
+    "validation_questions": "run",
+}
 
 __all__ = [
     "RelationBatchSampler",
@@ -16,3 +33,9 @@ __all__ = [
     "read_preset",
     "validation_questions",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"st_relbert.training.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,8 +27,9 @@ from st_relbert.losses.base import RelationLoss
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.pairs import Pair
+from st_relbert.training.record import finetuning_config, write_finetuning_config
 from st_relbert.training.sampler import RelationBatchSampler
-from st_relbert.training.settings import TrainingSettings, finetuning_config, write_finetuning_config
+from st_relbert.training.settings import TrainingSettings
 from st_relbert.training.trainer import (
     CheckpointCallback,
     CheckpointFolder,

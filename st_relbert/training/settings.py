@@ -1,107 +1,82 @@
-"""The record of a training run that goes beside the model."""
+"""The settings of a training run, and the presets: settings in files."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
-from transformers import TrainerState
-
-from st_relbert import __version__
-from st_relbert.data.relation_set import RelationSet
-from st_relbert.model import RelBERT
-from st_relbert.modules.relation_pooling import Aggregation
+from st_relbert.templates import NAMED_TEMPLATES, Aggregation
 
 Loss = Literal["info_nce", "info_loob", "triplet", "reference_triplet"]
 Schedule = Literal["linear", "constant"]
 Choice = Literal["none", "accuracy", "loss"]
+
+_TEMPLATES = ", ".join(sorted(NAMED_TEMPLATES))
+
+
+def _setting(topic: str, text: str, default: Any = MISSING) -> Any:
+    return field(default=default, metadata={"topic": topic, "help": text})
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """The settings of a training run.
 
-    Args:
-        base_model: The encoder to start from; a hub id or a folder.
-        train_data: The relation set; see :meth:`~st_relbert.data.RelationSet.load`.
-        output: The folder for the trained model.
-        template: See :class:`~st_relbert.RelBERT`.
-        pooling: See :class:`~st_relbert.RelBERT`.
-        max_length: The number of tokens that prompts are cut at; None: the encoder's own limit.
-        loss: ``"info_nce"``, ``"info_loob"``: :class:`~st_relbert.losses.InfoNCELoss`; ``"triplet"``:
-            :class:`~st_relbert.losses.RelationTripletLoss`; ``"reference_triplet"``:
-            :class:`~st_relbert.losses.ReferenceTripletLoss`.
-        temperature: Of the first two losses.
-        margin: Of the last two.
-        reduction: ``"mean"`` or ``"sum"`` over a loss's terms. The reference's triplet loss is a sum in any case.
-        classification_head: Train a :class:`~st_relbert.losses.ClassificationHead` along.
-        parent_weight: The weight of the parents' terms, for relation sets with a hierarchy; 0: none.
-        siblings_as_negatives: Whether pairs of relations with the same parent push each other away.
-        epochs: Passes over the relation set.
-        max_steps: Stop after so many steps, whatever ``epochs`` says; -1: do not.
-        learning_rate: The peak of the learning rate.
-        schedule: What follows the warm-up: ``"linear"``, a straight line down to zero, or ``"constant"``.
-        warmup_steps: Steps over which the learning rate rises to its peak.
-        max_grad_norm: Scale gradients down to this norm; 0: do not.
-        relations_per_batch: See :class:`~st_relbert.training.RelationBatchSampler`. With 1, a step is the reference's:
-            the negatives come from the other relations' positives too, and a parent is one more relation.
-        pairs_per_relation: See :class:`~st_relbert.training.RelationBatchSampler`.
-        negatives_per_relation: See :class:`~st_relbert.training.RelationBatchSampler`.
-        size_exponent: See :class:`~st_relbert.training.RelationBatchSampler`.
-        mini_batch_size: Bound the memory by so many pairs with :class:`~st_relbert.losses.CachedInfoNCELoss`, for
-            batches that do not fit; None: embed a batch at once.
-        choose_by: Evaluate after each epoch, and keep the model of the best: by its ``"accuracy"`` on analogy questions
-            made of the validation relations (:func:`~st_relbert.training.validation_questions`), or by its ``"loss"``
-            on them. ``"none"``: keep the last.
-        validation_data: The validation relations; None: the split ``validation`` of the training data.
-        held_out_relations: Hold this share of the training relations out and validate on them instead.
-        patience: Stop when the validation has not improved for so many epochs; None: do not.
-        seed: Seed of the batches, of dropout, of held-out relations and of validation questions.
-        bf16: Compute in bfloat16 where that is safe; faster on recent CPUs and GPUs.
-        activation_checkpointing: Keep fewer activations and compute them again; slower, for large encoders.
-        save_steps: Steps between checkpoints, from which an interrupted run is resumed.
-        report_to: Where to log: ``"none"``, ``"tensorboard"`` (into the folder ``{output}-checkpoints/runs``),
-            ``"trackio"`` or another integration of the trainer.
+    Each field carries its explanation and its topic as metadata: the options of `st-relbert train`, the check of
+    presets and the page of settings are made from them.
 
     Raises:
         ValueError: If a setting has a value that it does not know, or two do not go together.
+
+    Example:
+        >>> settings = TrainingSettings(base_model="bert-base-cased", train_data="starter", output="relbert-nce")
+        >>> settings.temperature
+        0.05
     """
 
-    base_model: str
-    train_data: str
-    output: str
-    template: str | None = None
-    pooling: Aggregation | None = None
-    max_length: int | None = None
-    loss: Loss = "info_nce"
-    temperature: float = 0.05
-    margin: float = 1.0
-    reduction: Literal["mean", "sum"] = "mean"
-    classification_head: bool = False
-    parent_weight: float = 0.0
-    siblings_as_negatives: bool = True
-    epochs: float = 10
-    max_steps: int = -1
-    learning_rate: float = 5e-5
-    schedule: Schedule = "linear"
-    warmup_steps: int = 10
-    max_grad_norm: float = 1.0
-    relations_per_batch: int = 32
-    pairs_per_relation: int = 4
-    negatives_per_relation: int = 1
-    size_exponent: float = 1.0
-    mini_batch_size: int | None = None
-    choose_by: Choice = "none"
-    validation_data: str | None = None
-    held_out_relations: float = 0.0
-    patience: int | None = None
-    seed: int = 0
-    bf16: bool = False
-    activation_checkpointing: bool = False
-    save_steps: int = 100
-    report_to: str = "none"
+    base_model: str = _setting("model and data", "encoder to start from: hub id or folder")
+    train_data: str = _setting("model and data", 'relation set: file, folder, hub id, or "starter" (shipped)')
+    output: str = _setting("output", "folder for the trained model")
+    template: str | None = _setting(
+        "model and data",
+        f"prompt template: {_TEMPLATES}, or a text with <subj>, <obj>, <mask>; default: the model's own",
+        None,
+    )
+    pooling: Aggregation | None = _setting("model and data", "average_no_mask, average or mask", None)
+    max_length: int | None = _setting("model and data", "tokens that prompts are cut at; default: all", None)
+    loss: Loss = _setting("objective", "what is minimised", "info_nce")
+    temperature: float = _setting("objective", "temperature of info_nce and info_loob", 0.05)
+    margin: float = _setting("objective", "margin of the triplet losses", 1.0)
+    reduction: Literal["mean", "sum"] = _setting("objective", "mean or sum over the terms of the loss", "mean")
+    classification_head: bool = _setting("objective", "train a three-way classification head along", False)
+    parent_weight: float = _setting("objective", "weight of the terms of parents (of names parent/child)", 0.0)
+    siblings_as_negatives: bool = _setting("objective", "push relations of the same parent apart", True)
+    epochs: float = _setting("optimisation", "passes over the relation set", 10)
+    max_steps: int = _setting("optimisation", "stop after this many steps, whatever the epochs; -1: do not", -1)
+    learning_rate: float = _setting("optimisation", "peak of the learning rate", 5e-5)
+    schedule: Schedule = _setting("optimisation", "after the warm-up: linear (down to zero) or constant", "linear")
+    warmup_steps: int = _setting("optimisation", "steps up to the peak", 10)
+    max_grad_norm: float = _setting("optimisation", "scale gradients down to this norm; 0: do not", 1.0)
+    relations_per_batch: int = _setting("batches", "relations in a batch; 1 is the step of the relbert library", 32)
+    pairs_per_relation: int = _setting("batches", "positive pairs of each relation in a batch", 4)
+    negatives_per_relation: int = _setting("batches", "further negatives for each relation", 1)
+    size_exponent: float = _setting("batches", "1: relations weigh by their pairs; 0: all the same", 1.0)
+    mini_batch_size: int | None = _setting("batches", "pairs embedded at once; bounds the memory", None)
+    choose_by: Choice = _setting(
+        "choice of the checkpoint",
+        "keep the best epoch by accuracy or loss",
+        "none",
+    )
+    validation_data: str | None = _setting("choice of the checkpoint", "relations to validate on", None)
+    held_out_relations: float = _setting("choice of the checkpoint", "validate on this share of the relations", 0.0)
+    patience: int | None = _setting("choice of the checkpoint", "stop after this many epochs without progress", None)
+    seed: int = _setting("optimisation", "seed of batches, dropout and validation", 0)
+    bf16: bool = _setting("batches", "compute in bfloat16 (faster on recent CPUs and GPUs)", False)
+    activation_checkpointing: bool = _setting("batches", "compute activations twice, to save memory", False)
+    save_steps: int = _setting("checkpoints and logs", "steps between checkpoints to resume from", 100)
+    report_to: str = _setting("checkpoints and logs", "log to tensorboard, trackio or another integration", "none")
 
     def __post_init__(self) -> None:
         """Check what no part that the settings are handed to would check."""
@@ -174,77 +149,3 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     if unknown := [name for name in settings if name not in known]:
         raise ValueError(f"The preset {str(path)!r} has the setting {unknown[0]!r}, expected {', '.join(known)}.")
     return settings
-
-
-FILE = "finetuning_config.json"
-_REFERENCE_LOSSES = {"info_nce": "nce", "info_loob": "iloob", "triplet": "triplet", "reference_triplet": "triplet"}
-
-
-def finetuning_config(
-    settings: TrainingSettings, model: RelBERT, relations: RelationSet, state: TrainerState
-) -> dict[str, Any]:
-    """Describe a training run.
-
-    Args:
-        settings: Its settings.
-        model: The trained model.
-        relations: What it was trained on.
-        state: The trainer's, at the end.
-
-    Returns:
-        The keys of the reference library's ``finetuning_config.json``, and under ``st_relbert`` all settings, the
-        version, what was in the data, the steps taken and the validation results.
-    """
-    resolved = {name: value for name, value in asdict(settings).items() if name != "output"}
-    validation = [
-        {name: entry[name] for name in ("epoch", "step", "eval_loss", "eval_validation_accuracy") if name in entry}
-        for entry in state.log_history
-        if "eval_loss" in entry or "eval_validation_accuracy" in entry
-    ]
-    return {
-        **_reference_keys(settings, model),
-        "st_relbert": {
-            "version": __version__,
-            **resolved,
-            "relations": str(relations),
-            "steps": state.global_step,
-            "validation": validation,
-            "chosen_step": state.global_step if settings.choose_by == "none" else state.best_global_step,
-        },
-    }
-
-
-def write_finetuning_config(folder: Path, config: dict[str, Any]) -> None:
-    """Write the record into a model's folder."""
-    (folder / FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _reference_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
-    loss_settings: dict[str, Any] = {"mse_margin": settings.margin}
-    if "triplet" not in settings.loss:
-        loss_settings = {
-            "temperature": settings.temperature,
-            "gradient_accumulation": 1,
-            "num_negative": settings.negatives_per_relation,
-            "num_positive": settings.pairs_per_relation,
-        }
-    return {
-        "template": model.template,
-        "model": settings.base_model,
-        "max_length": model.max_seq_length,
-        "epoch": settings.epochs,
-        "batch": settings.mini_batch_size or settings.relations_per_batch,
-        "random_seed": settings.seed,
-        "lr": settings.learning_rate,
-        "lr_warmup": settings.warmup_steps,
-        "aggregation_mode": model.pooling,
-        "data": settings.train_data,
-        "data_name": None,
-        "exclude_relation": None,
-        "split": "train",
-        "split_valid": "validation",
-        "loss_function": _REFERENCE_LOSSES[settings.loss],
-        "classification_loss": settings.classification_head,
-        "loss_function_config": loss_settings,
-        "augment_negative_by_positive": settings.relations_per_batch == 1,
-    }

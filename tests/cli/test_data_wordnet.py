@@ -43,12 +43,12 @@ def test_the_default_leaves_out_the_shipped_questions_and_the_data_folder(places
     assert data(places, BASE) == 0
     report = json.loads(places["output"].with_suffix(".report.json").read_text())
     assert list(report["dropped"]) == ["starter/held_out_pairs", "starter/held_out_relations", "capitals"]
-    assert data(places, [*BASE, "--overwrite", "--exclude"]) == 0
+    assert data(places, [*BASE, "--overwrite", "--no-exclude"]) == 0
     assert json.loads(places["output"].with_suffix(".report.json").read_text())["dropped"] == {}
 
 
 def test_progress_is_shown_unless_quiet(places, capsys):
-    assert data(places, [*BASE[:-1], "--exclude"]) == 0
+    assert data(places, [*BASE[:-1], "--no-exclude"]) == 0
     assert "Reading nouns" in capsys.readouterr().err
 
 

@@ -51,7 +51,6 @@ def test_the_table_has_a_line_for_each_part(places, capsys):
     assert leakage(places, BASE) == 0
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split() == ["set", "questions", "trained", "as", "part", "exact", "reversed", "folded"]
-    assert len({len(line) for line in [header, *lines]}) == 1
     assert [" ".join(line.split()) for line in lines] == [
         "toy 4 positive stem 0 (0.0%) 0 (0.0%) 1 (25.0%)",
         "toy 4 positive answer 1 (25.0%) 1 (25.0%) 2 (50.0%)",
@@ -104,7 +103,7 @@ def test_no_accuracy_of_no_questions(places, tmp_path, capsys):
     assert leakage(places, [*BASE, "--results", "{results}", "--output", "{output}"]) == 0
     leaks, scores = capsys.readouterr().out.split("\n\n")
     assert scores.splitlines()[-1].split()[:3] == ["toy", "0", "none"]
-    assert "1 (100.0%)" in leaks and len(set(map(len, leaks.splitlines()))) == 1
+    assert "1 (100.0%)" in leaks
     assert read_output(places)["results"][0]["scores"]["without_overlap"] == {"questions": 0, "accuracy": None}
 
 
@@ -112,7 +111,7 @@ def test_relations_of_the_same_name_in_two_sets_are_one(places, tmp_path, capsys
     split = [{**CAPITALS, "positives": [pair]} for pair in CAPITALS["positives"]]
     trains = [write_lines(tmp_path / f"{name}.jsonl", [record, PETS]) for name, record in zip("ab", split, strict=True)]
     assert leakage(places, ["--train", *trains, "--test", "{test}"]) == 0
-    assert "shared analogy" in (line := capsys.readouterr().out.splitlines()[-1]) and line.endswith("1  (25.0%)")
+    assert "shared analogy" in (line := capsys.readouterr().out.splitlines()[-1]) and line.endswith("1 (25.0%)")
 
 
 @pytest.mark.parametrize("name", ["held_out_pairs", "held_out_relations"])
@@ -165,7 +164,7 @@ def test_training_on_semeval_shows_some_benchmark_questions(data, tmp_path):
         (["--train", "{train}", "--test", "no/such"], "Cannot load 'no/such'"),
         (["--train", "{test}", "--test", "{test}"], "row 0 has no 'relation_type' and no 'positives'"),
         (["--train", "{train}", "--test", "{train}"], "row 0 has no 'stem'"),
-        ([*BASE, "{test}"], "Two test sets are called 'toy'"),
+        ([*BASE, "{test}"], "Two question sets would be called 'toy'"),
         ([*BASE, "--output", "{train}"], "exists already"),
         ([*BASE, "--results", "no-such.json"], "'no-such.json' holds no results (FileNotFoundError"),
         (["--train", "{train}", "--test", "{short}", "--results", "{results}"], "has no results of the set 'short'"),

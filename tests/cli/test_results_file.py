@@ -4,7 +4,7 @@ import pytest
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
-from st_relbert.cli.results_file import SetResult, read_results
+from st_relbert.cli.compare import SetResult, read_results
 
 GOOD = {"set": "u2", "correct": [True, False], "digest": "d"}
 

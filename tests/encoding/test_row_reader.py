@@ -37,7 +37,7 @@ def test_blocks_in_order_are_read_in_one_pass(files, monkeypatch):
     opened = []
     read_batches = pair_files.read_batches
     monkeypatch.setattr(
-        "st_relbert.encoding.encode_files.read_batches", lambda *args: opened.append(args[1]) or read_batches(*args)
+        "st_relbert.encoding.blocks.read_batches", lambda *args: opened.append(args[1]) or read_batches(*args)
     )
     reader = RowReader(("head", "tail"))
     for start in (0, 5, 15, 20):  # one is left out, as another worker has it

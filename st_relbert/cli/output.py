@@ -1,0 +1,69 @@
+"""What commands print: tables for people, JSON Lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_WIDE = 10_000  # a file or a pipe has no edge to wrap at
+
+
+class Interrupted(Exception):
+    """Ctrl-C ended the command; the message says how to go on."""
+
+
+def say(line: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{line}\n")
+
+
+def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequence[str] | None = None) -> None:
+    """Print rows as a table, or as JSON Lines.
+
+    Args:
+        rows: The rows, all with the same keys.
+        as_json: JSON Lines, with all keys and the values as they are.
+        columns: The keys that the table shows, in this order; None: those of the first row.
+    """
+    if as_json:
+        sys.stdout.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        return
+    if not rows:
+        say("Nothing found.")
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, padding=(0, 2, 0, 0))
+    names = list(columns or rows[0])
+    for name in names:
+        numbers = all(isinstance(row[name], int | float) or _is_figure(row[name]) for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in names))
+    console = Console(file=sys.stdout, markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    with console.capture() as capture:
+        console.print(table)
+    sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def percent(value: float) -> str:
+    """A share as people read it.
+
+    >>> percent(0.4235)
+    '42.4%'
+    """
+    return f"{value:.1%}"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, str) and value.rstrip(" %")[-1:].isdigit() and value[:1] in "-0123456789"

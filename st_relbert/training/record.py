@@ -1,0 +1,88 @@
+"""The record of a training run that goes beside the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerState
+
+from st_relbert import __version__
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.model import RelBERT
+from st_relbert.training.settings import TrainingSettings
+
+FILE = "finetuning_config.json"
+_REFERENCE_LOSSES = {"info_nce": "nce", "info_loob": "iloob", "triplet": "triplet", "reference_triplet": "triplet"}
+
+
+def finetuning_config(
+    settings: TrainingSettings, model: RelBERT, relations: RelationSet, state: TrainerState
+) -> dict[str, Any]:
+    """Describe a training run.
+
+    Args:
+        settings: Its settings.
+        model: The trained model.
+        relations: What it was trained on.
+        state: The trainer's, at the end.
+
+    Returns:
+        The keys of the reference library's ``finetuning_config.json``, and under ``st_relbert`` all settings, the
+        version, what was in the data, the steps taken and the validation results.
+    """
+    resolved = {name: value for name, value in asdict(settings).items() if name != "output"}
+    validation = [
+        {name: entry[name] for name in ("epoch", "step", "eval_loss", "eval_validation_accuracy") if name in entry}
+        for entry in state.log_history
+        if "eval_loss" in entry or "eval_validation_accuracy" in entry
+    ]
+    return {
+        **_reference_keys(settings, model),
+        "st_relbert": {
+            "version": __version__,
+            **resolved,
+            "relations": str(relations),
+            "steps": state.global_step,
+            "validation": validation,
+            "chosen_step": state.global_step if settings.choose_by == "none" else state.best_global_step,
+        },
+    }
+
+
+def write_finetuning_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write the record into a model's folder."""
+    (folder / FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _reference_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
+    loss_settings: dict[str, Any] = {"mse_margin": settings.margin}
+    if "triplet" not in settings.loss:
+        loss_settings = {
+            "temperature": settings.temperature,
+            "gradient_accumulation": 1,
+            "num_negative": settings.negatives_per_relation,
+            "num_positive": settings.pairs_per_relation,
+        }
+    return {
+        "template": model.template,
+        "model": settings.base_model,
+        "max_length": model.max_seq_length,
+        "epoch": settings.epochs,
+        "batch": settings.mini_batch_size or settings.relations_per_batch,
+        "random_seed": settings.seed,
+        "lr": settings.learning_rate,
+        "lr_warmup": settings.warmup_steps,
+        "aggregation_mode": model.pooling,
+        "data": settings.train_data,
+        "data_name": None,
+        "exclude_relation": None,
+        "split": "train",
+        "split_valid": "validation",
+        "loss_function": _REFERENCE_LOSSES[settings.loss],
+        "classification_loss": settings.classification_head,
+        "loss_function_config": loss_settings,
+        "augment_negative_by_positive": settings.relations_per_batch == 1,
+    }
