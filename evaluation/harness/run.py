@@ -60,7 +60,7 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         ValueError: If the weights or the training data cannot be had, or none of the sets.
     """
     planned = plan(row, table, train)
-    classifier = MLPClassifier(random_state=seed) if table.classifier == "default" else None
+    classifier = MLPClassifier(random_state=seed) if table.classifier == "default" else "mlp"
     with tempfile.TemporaryDirectory() as folder:
         trained = _trained(row, table, planned["trained"], seed, models or Path(folder), quiet)
         source = trained.folder if trained else resolve(row.model or "")
@@ -92,7 +92,7 @@ def _trained(row: Row, table: Table, train: bool, seed: int, folder: Path, quiet
     if row.average_of:
         source = table.row(row.average_of)
         return average([train_row(source, each, folder, quiet) for each in AVERAGED_SEEDS], folder / "average")
-    return train_row(row, seed, folder, quiet) if train else None
+    return train_row(row, seed, folder, quiet) if train else "mlp"
 
 
 def machine() -> str:
