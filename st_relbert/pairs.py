@@ -1,7 +1,8 @@
-"""The labels of pairs in a batch: a relation, or nothing but a negative of one."""
+"""What a pair of words is: checked, folded for comparison, and labelled with its relation in a batch."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ Pair: TypeAlias = tuple[str, str]
 
 
 def is_flat_pair(value: Any) -> bool:
-    """Whether ``value`` is one pair itself, rather than a batch of pairs.
+    """Whether `value` is one pair itself, rather than a batch of pairs.
 
     >>> is_flat_pair(("Tokyo", "Japan")), is_flat_pair([("Tokyo", "Japan")])
     (True, False)
@@ -27,13 +28,13 @@ def as_pair(value: Any, where: str) -> Pair:
 
     Args:
         value: A tuple, list or array of two words.
-        where: How to name the pair in an error, for instance ``"pair 3"``.
+        where: How to name the pair in an error, for instance `"pair 3"`.
 
     Returns:
         The pair as a tuple of two strings, the words unchanged.
 
     Raises:
-        ValueError: If ``value`` is not two words that each hold something visible.
+        ValueError: If `value` is not two words that each hold something visible.
     """
     if isinstance(value, str):
         raise ValueError(
@@ -51,7 +52,7 @@ def as_pair(value: Any, where: str) -> Pair:
 
 
 def as_pairs(values: Iterable[Any], where: str = "pair", first: int = 0) -> list[Pair]:
-    """Check a batch of pairs; see :func:`as_pair`.
+    """Check a batch of pairs; see `as_pair`.
 
     Args:
         values: The pairs.
@@ -96,7 +97,7 @@ def _shorten(value: Any) -> str:
 def negative_label(relation: int) -> int:
     """The label of a pair that is nothing but a negative, and belongs to a relation: -1, -2, ...
 
-    It is its own inverse: ``negative_label(negative_label(relation)) == relation``.
+    It is its own inverse: `negative_label(negative_label(relation)) == relation`.
 
     Example:
         >>> negative_label(0), negative_label(1)
@@ -105,12 +106,26 @@ def negative_label(relation: int) -> int:
     return -1 - relation
 
 
-def folded(pair: Pair) -> Pair:
-    """A pair without its direction, upper case and superfluous white space.
+def folded_word(word: str) -> str:
+    """A word as it is compared: without case, and without what is only another way to write it.
 
-    >>> folded(("New  York ", "city")) == folded(("City", "new york"))
+    Upper and lower case, underscores and any white space between words, composed and decomposed accents are the same.
+
+    >>> folded_word("New_York") == folded_word(" new  york ")
+    True
+    >>> folded_word("Caf\u00e9") == folded_word("CAFE\u0301")
     True
     """
-    # Not lower: of "Straße" and "STRASSE" only casefold makes one word.
-    head, tail = (" ".join(word.casefold().split()) for word in pair)
+    # Unicode's canonical caseless match. Casefold rather than lower: only that makes one word of "Straße" and "STRASSE".
+    folds = unicodedata.normalize("NFD", unicodedata.normalize("NFD", word).casefold())
+    return " ".join(folds.replace("_", " ").split())
+
+
+def folded(pair: Pair) -> Pair:
+    """A pair as it is compared: its words folded (see `folded_word`), and without its direction.
+
+    >>> folded(("New_York ", "city")) == folded(("City", "new york"))
+    True
+    """
+    head, tail = folded_word(pair[0]), folded_word(pair[1])
     return (head, tail) if head <= tail else (tail, head)

@@ -7,7 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import Dataset, Features, List, Value
@@ -22,15 +22,32 @@ FEATURES = Features({"pair": List(Value("string")), "label": Value("int64")})
 
 @dataclass(frozen=True)
 class RelationSet:
-    """Word pairs by relation.
+    """Word pairs by relation: what models are trained on.
 
     Args:
         positives: The pairs of each relation, all different.
-        negatives: Pairs that are near but wrong, for each relation; may be empty.
+        negatives: Pairs that are near but wrong, for each relation. A relation that is left out has none.
+
+    Raises:
+        ValueError: If there are negatives of a relation that has no positives.
+
+    Example:
+        >>> relations = RelationSet({"capital": [("Tokyo", "Japan")], "young": [("puppy", "dog")]})
+        >>> relations.dataset()["label"][:]
+        [0, 1]
     """
 
     positives: dict[str, list[Pair]]
-    negatives: dict[str, list[Pair]]
+    negatives: dict[str, list[Pair]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Give each relation its negatives, if only an empty list."""
+        if unknown := [name for name in self.negatives if name not in self.positives]:
+            raise ValueError(
+                f"There are negatives of the relation {unknown[0]!r}, which has no positives, expected one of the "
+                f"relations {', '.join(self.positives) or '(none)'}."
+            )
+        object.__setattr__(self, "negatives", {name: self.negatives.get(name, []) for name in self.positives})
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], split: str = "train") -> RelationSet:
