@@ -116,7 +116,7 @@ def folded_word(word: str) -> str:
     >>> folded_word("Caf\u00e9") == folded_word("CAFE\u0301")
     True
     """
-    # Unicode's canonical caseless match. Casefold rather than lower: only that makes one word of "Straße" and "STRASSE".
+    # Unicode's canonical caseless match. Casefold, not lower: only that makes one word of "Straße" and "STRASSE".
     folds = unicodedata.normalize("NFD", unicodedata.normalize("NFD", word).casefold())
     return " ".join(folds.replace("_", " ").split())
 

@@ -1,10 +1,12 @@
+import unicodedata
+
 import numpy as np
 import pytest
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_relbert.pairs import as_pair, as_pairs, is_flat_pair
+from st_relbert.pairs import as_pair, as_pairs, folded, folded_word, is_flat_pair
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,22 @@ def test_a_flat_pair_is_no_batch():
     assert not is_flat_pair([["a", "b"], ["c", "d"]])
     assert not is_flat_pair("ab")
     assert not is_flat_pair(["a", "b", "c"])
+
+
+@given(st.text(), st.sampled_from(["NFC", "NFD"]))
+def test_a_fold_is_the_same_for_each_way_to_write_a_word(word, form):
+    fold = folded_word(word)
+    assert folded_word(fold) == fold
+    for other in (unicodedata.normalize(form, word), word.casefold(), f" {word}\t", word.replace(" ", "_")):
+        assert folded_word(other) == fold
+
+
+@given(st.text(), st.text())
+def test_a_folded_pair_has_no_direction(head, tail):
+    assert folded((head, tail)) == folded((tail, head))
+
+
+def test_other_words_have_other_folds():
+    assert (
+        len({folded_word(word) for word in ("resume", "résumé", "ice cream", "icecream", "ice-cream", "m2", "m²")}) == 7
+    )

@@ -15,7 +15,6 @@ from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
     from st_relbert.data.leakage import LeakageReport
-    from st_relbert.pairs import Pair
 
 _SCORES = {
     "all": "all questions",
@@ -46,9 +45,10 @@ def run(
     """Find the training pairs in analogy questions.
 
     Counts the questions whose stem, right answer or any choice is a training pair: as it is, with head and tail
-    swapped, and folded (one or the other, whatever upper and lower case and white space). In a shared analogy stem and
-    right answer are both positives of the same training relation.
+    swapped, and folded (one or the other, whatever case, underscores, white space and composed accents). In a shared
+    analogy stem and right answer are both positives of the same training relation.
     """
+    from st_relbert.data import RelationSet
     from st_relbert.data.leakage import find_leakages
     from st_relbert.files.outputs import atomic_output, check_output
 
@@ -56,7 +56,8 @@ def run(
         check_output(output, overwrite)
     sets = load_sets(test)
     correct = _correct(results, sets) if results else {}
-    reports = find_leakages(sets, *_training_pairs(train))
+    trained = RelationSet.merge(map(RelationSet.load, train))
+    reports = find_leakages(sets, trained.positives, trained.negatives)
     scores = {name: reports[name].scores(of_set) for name, of_set in correct.items()}
     found = [_as_json(name, report, scores.get(name)) for name, report in reports.items()]
     if as_json:
@@ -111,20 +112,6 @@ def _rows(name: str, report: LeakageReport) -> Iterator[dict[str, Any]]:
     # Counted in any form, which is what "folded" means.
     start = {"set": name, "questions": report.questions, "trained as": "positive", "part": "shared analogy"}
     yield {**start, **dict.fromkeys(FORMS, ""), "folded": cell(SHARED_ANALOGY)}
-
-
-def _training_pairs(names: list[str]) -> tuple[dict[str, list[Pair]], dict[str, list[Pair]]]:
-    """The positives and negatives of several relation sets by relation."""
-    from st_relbert.data.relation_set import RelationSet
-
-    positives: dict[str, list[Pair]] = {}
-    negatives: dict[str, list[Pair]] = {}
-    for relations in map(RelationSet.load, names):
-        for merged, of_set in ((positives, relations.positives), (negatives, relations.negatives)):
-            for relation, pairs in of_set.items():
-                # Two splits of one data set share their relations: rather an analogy too many than one missed.
-                merged.setdefault(relation, []).extend(pairs)
-    return positives, negatives
 
 
 def _as_json(name: str, report: LeakageReport, scores: Mapping[str, tuple[int, float | None]] | None) -> dict[str, Any]:

@@ -115,15 +115,10 @@ def _load(names: list[str], max_pairs: int, seed: int) -> tuple[RelationSet, int
     from st_relbert.data.relation_set import RelationSet
     from st_relbert.see import sample_pairs
 
-    records = [
-        {"relation_type": relation, "positives": pairs}
-        for relations in map(RelationSet.load, names)
-        for relation, pairs in relations.positives.items()
-    ]
-    relations = RelationSet.from_records(records)
+    relations = RelationSet.merge(map(RelationSet.load, names))
     total = sum(map(len, relations.positives.values()))
     drawn = sample_pairs(relations.positives, max_pairs, seed)
-    return RelationSet(drawn, {relation: [] for relation in drawn}), total
+    return RelationSet(drawn), total
 
 
 def _write(relation_map: RelationMap, paths: list[Path]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from st_relbert.data.relation_set import RelationSet
-from st_relbert.pairs import Pair, folded
+from st_relbert.pairs import Pair, folded, folded_word
 
 
 class PairExclusion:
@@ -64,7 +63,9 @@ def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, 
         made = (
             pair
             for pair in _joined(pairs, rng)
-            if pair[0] != pair[1] and pair not in known and (tests is None or pair not in tests)
+            if folded_word(pair[0]) != folded_word(pair[1])
+            and pair not in known
+            and (tests is None or pair not in tests)
         )
         negatives[name] = list(dict.fromkeys([*relations.negatives.get(name, []), *made]))
     return RelationSet(relations.positives, negatives)
@@ -138,7 +139,7 @@ def combine_relations(
         ([('Tokyo', 'Japan')], {'questions': 1})
     """
     tests = tests or PairExclusion({})
-    everything = RelationSet.from_records(chain.from_iterable(relations.records() for relations in sets))
+    everything = RelationSet.merge(sets)
     pairs = [
         pair for kind in (everything.positives, everything.negatives) for of_name in kind.values() for pair in of_name
     ]

@@ -15,6 +15,10 @@ from st_relbert.data.sources import read_records, require
 from st_relbert.pairs import Pair, as_pair, as_pairs
 
 FEWEST_TERMS = 2
+QUESTION_EXAMPLE = '{"stem": ["Tokyo", "Japan"], "choice": [["cat", "dog"], ["Rome", "Italy"]], "answer": 1}'
+_MAPPING_EXAMPLE = (
+    '{"source": ["sun", "planet"], "target": ["nucleus", "electron"], "target_random": ["electron", "nucleus"]}'
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class AnalogyQuestion:
         Raises:
             ValueError: If a column is missing, something is not a pair, or ``answer`` is no index.
         """
-        require(dict(record), ["stem", "choice", "answer"], where)
+        require(dict(record), ["stem", "choice", "answer"], where, QUESTION_EXAMPLE)
         if not isinstance(record["choice"], Sequence | np.ndarray):
             raise ValueError(f"{where} has the choice {record['choice']!r}, expected a list of pairs.")
         choices = as_pairs(record["choice"], f"{where}, choice")
@@ -76,7 +80,7 @@ def load_questions(name_or_path: str | os.PathLike[str], split: str | None = Non
     Raises:
         ValueError: If nothing is there or a record is malformed.
     """
-    records, source = read_records(name_or_path, [split] if split else ["test", "validation"])
+    records, source = read_records(name_or_path, [split] if split else ["test", "validation"], QUESTION_EXAMPLE)
     as_questions(records, source)
     return records
 
@@ -102,7 +106,7 @@ class MappingProblem:
                 do not fit together.
         """
         columns = ["source", "target", "target_random"]
-        require(dict(record), columns, where)
+        require(dict(record), columns, where, _MAPPING_EXAMPLE)
         source, target, given = (_terms(record[column], f"{where}, {column}") for column in columns)
         if len(source) != len(target):
             raise ValueError(

@@ -17,6 +17,8 @@ from st_relbert.pairs import Pair, as_pair, negative_label
 
 logger = logging.getLogger(__name__)
 
+RELATION_EXAMPLE = '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]], "negatives": [["Lyon", "France"]]}'
+_PAIR_COLUMNS = {"head", "tail", "relation"}
 FEATURES = Features({"pair": List(Value("string")), "label": Value("int64")})
 
 
@@ -64,7 +66,7 @@ class RelationSet:
             ValueError: If nothing is there, a record is malformed (the error names its row), or there are fewer than
                 two relations.
         """
-        records, source = read_records(name_or_path, [split])
+        records, source = read_records(name_or_path, [split], RELATION_EXAMPLE)
         return cls.from_records(records, source)
 
     @classmethod
@@ -79,23 +81,38 @@ class RelationSet:
         negatives: dict[str, list[Pair]] = {}
         for row, record in enumerate(records):
             where = f"{source}, row {row}"
-            require(record, ["relation_type", "positives"], where)
-            relation = str(record["relation_type"])
-            pairs = _read_pairs(record["positives"], f"{where}, positive")
-            if not pairs:
+            relation, of_positives, of_negatives = _read_record(record, where)
+            if not of_positives:
                 raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
-            positives.setdefault(relation, []).extend(pairs)
-            negatives.setdefault(relation, []).extend(_read_pairs(record.get("negatives") or [], f"{where}, negative"))
+            positives.setdefault(relation, []).extend(of_positives)
+            negatives.setdefault(relation, []).extend(of_negatives)
         if len(positives) < 2:
             raise ValueError(
                 f"{source} has {len(positives)} relations ({', '.join(positives) or 'none'}), expected at least two: "
                 "the pairs of one are the negatives of the other."
             )
-        relations = cls(_without_copies(positives), _without_copies(negatives))
+        relations = cls.merge([cls(positives, negatives)])
         copies = _count(positives) + _count(negatives) - _count(relations.positives) - _count(relations.negatives)
         if copies:
             logger.info("%s: left out %d exact copies of pairs within a relation.", source, copies)
         return relations
+
+    @classmethod
+    def merge(cls, sets: Iterable[RelationSet]) -> RelationSet:
+        """Put relation sets together: relations of the same name become one, with each pair once.
+
+        Example:
+            >>> one = RelationSet({"capital": [("Tokyo", "Japan")]})
+            >>> RelationSet.merge([one, RelationSet({"capital": [("Rome", "Italy")]})]).positives
+            {'capital': [('Tokyo', 'Japan'), ('Rome', 'Italy')]}
+        """
+        positives: dict[str, dict[Pair, None]] = {}
+        negatives: dict[str, dict[Pair, None]] = {}
+        for relations in sets:
+            for merged, of_set in ((positives, relations.positives), (negatives, relations.negatives)):
+                for name, pairs in of_set.items():
+                    merged.setdefault(name, {}).update(dict.fromkeys(pairs))
+        return cls(*({name: list(pairs) for name, pairs in merged.items()} for merged in (positives, negatives)))
 
     @property
     def names(self) -> list[str]:
@@ -214,14 +231,23 @@ def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -
     return RelationSet.load(name_or_path, split).dataset()
 
 
+def _read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], list[Pair]]:
+    """The relation, the positives and the negatives of a record, which holds a relation or a single pair of one."""
+    if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
+        require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
+        return str(record["relation"]), [as_pair((record["head"], record["tail"]), f"the pair of {where}")], []
+    require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
+    return (
+        str(record["relation_type"]),
+        _read_pairs(record["positives"], f"{where}, positive"),
+        _read_pairs(record.get("negatives") or [], f"{where}, negative"),
+    )
+
+
 def _read_pairs(values: Any, where: str) -> list[Pair]:
     if not isinstance(values, list | tuple):
         raise ValueError(f"{where}s are {values!r}, expected a list of [head, tail].")
     return [as_pair(value, f"{where} {index}") for index, value in enumerate(values)]
-
-
-def _without_copies(pairs: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
-    return {name: list(dict.fromkeys(values)) for name, values in pairs.items()}
 
 
 def _count(pairs: dict[str, list[Pair]]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,33 @@ STARTER = "starter"
 _SHIPPED = Path(__file__).parent
 DATA_DIR_VARIABLE = "ST_RELBERT_DATA"
 
+# What no data set on the hub is called, but a mistyped file is.
+_FILE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".parquet",
+                  ".gz", ".bz2", ".zst", ".zip")  # fmt: skip
+_NOT_READ = (".xlsx", ".xls", ".ods", ".zip")
 
-def read_records(name_or_path: str | os.PathLike[str], splits: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
+
+@dataclass
+class _Hub:
+    """What this process has found out about the hub: each look-up of a hub that is not there takes half a minute."""
+
+    reachable: bool = True
+
+
+_HUB = _Hub()
+
+
+def read_records(
+    name_or_path: str | os.PathLike[str], splits: Sequence[str], example: str = ""
+) -> tuple[list[dict[str, Any]], str]:
     """Read the records of a data set, from the first place that has it.
 
     Args:
-        name_or_path: A JSON Lines file; a folder with one such file a split (``train.jsonl``); ``"starter/..."`` for
-            the data that the package ships; or a data set on the Hugging Face hub as ``owner/name`` or
-            ``owner/name/config``, of which a copy in the folder ``$ST_RELBERT_DATA`` is preferred.
+        name_or_path: A JSON Lines file; a folder with one such file a split (`train.jsonl`); `"starter/..."` for the
+            data that the package ships; or a data set on the Hugging Face hub as `owner/name` or `owner/name/config`,
+            of which a copy in the folder `$ST_RELBERT_DATA` is preferred.
         splits: The names of splits to look for, the first found is read. A file is read whatever its name.
+        example: A record as it should be, for errors.
 
     Returns:
         The records, and what to call their source in an error.
@@ -30,16 +49,30 @@ def read_records(name_or_path: str | os.PathLike[str], splits: Sequence[str]) ->
     """
     name = os.fspath(name_or_path)
     if os.path.isfile(name):
-        return _read_json_lines(Path(name)), name
+        return read_file(name, example), name
     for folder in _folders(name):
         for split in splits:
             path = folder / f"{split}.jsonl"
             if path.is_file():
-                return _read_json_lines(path), str(path)
+                return read_file(path, example), str(path)
     if os.path.isdir(name):
         found = ", ".join(sorted(os.listdir(name))) or "nothing"
         raise ValueError(f"The folder {name!r} holds {found}, expected {' or '.join(f'{s}.jsonl' for s in splits)}.")
+    if name.lower().endswith(_FILE_SUFFIXES):
+        raise ValueError(f"There is no file {name!r}.")
     return _read_hub(name, splits)
+
+
+def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str, Any]]:
+    """Read the records of a file; see `read_records`.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    path = Path(path)
+    if path.suffix.lower() in _NOT_READ:
+        raise ValueError(f"{str(path)!r} is not read, expected JSON Lines, CSV or TSV. Export it as CSV.")
+    return _read_json_lines(path, example)
 
 
 def _folders(name: str) -> list[Path]:
@@ -55,8 +88,9 @@ def _folders(name: str) -> list[Path]:
     return folders
 
 
-def _read_json_lines(path: Path) -> list[dict[str, Any]]:
+def _read_json_lines(path: Path, example: str) -> list[dict[str, Any]]:
     records = []
+    expected = f"expected JSON Lines: one object a line{example and f', such as {example}'}."
     try:
         # Not splitlines: it also breaks at U+2028 and others, which may stand inside a JSON string.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -67,15 +101,12 @@ def _read_json_lines(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number} is not JSON ({error}), expected JSON Lines: one object a line, such as "
-                '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]]} in a relation set.'
-            ) from error
+        except RecursionError:
+            raise ValueError(f"{path}, line {number} is nested too deeply, {expected}") from None
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number} is not JSON ({error}), {expected}") from error
         if not isinstance(record, dict):
-            raise ValueError(
-                f"{path}, line {number} is a {type(record).__name__}, expected JSON Lines: one object a line."
-            )
+            raise ValueError(f"{path}, line {number} is a {type(record).__name__}, {expected}")
         records.append(record)
     return records
 
@@ -83,6 +114,10 @@ def _read_json_lines(path: Path) -> list[dict[str, Any]]:
 def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
     from datasets import get_dataset_split_names, load_dataset  # only here: it takes its time to import
 
+    if not _HUB.reachable:
+        raise ValueError(
+            f"Cannot load {name!r}: it is no file or folder here, and the Hugging Face hub cannot be reached."
+        )
     owner_and_name, config = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:]) or None
     try:
         available = get_dataset_split_names(owner_and_name, config)
@@ -91,14 +126,21 @@ def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], s
             raise ValueError(f"it has the splits {', '.join(available)}, expected {' or '.join(splits)}")
         records = list(load_dataset(owner_and_name, config, split=split))
     except Exception as error:  # the hub's client raises errors of a dozen kinds
+        _HUB.reachable = not isinstance(error, ConnectionError)
         raise ValueError(
             f"Cannot load {name!r}: it is no file or folder here, and as a data set on the Hugging Face hub: {error}."
         ) from error
     return records, f"{name} ({split})"
 
 
-def require(record: dict[str, Any], columns: Sequence[str], where: str) -> None:
+def require(record: dict[str, Any], columns: Sequence[str], where: str, example: str = "") -> None:
     """Check that a record has some columns.
+
+    Args:
+        record: The record.
+        columns: The columns, which may not be null either.
+        where: How to name the record in an error.
+        example: A record as it should be, for the error.
 
     Raises:
         ValueError: If one is missing.
@@ -107,5 +149,5 @@ def require(record: dict[str, Any], columns: Sequence[str], where: str) -> None:
     if missing:
         raise ValueError(
             f"{where} has no {' and no '.join(map(repr, missing))} (it has: {', '.join(sorted(record)) or 'nothing'}), "
-            f"expected the columns {', '.join(columns)}."
+            f"expected the columns {', '.join(columns)}{example and f', as in {example}'}."
         )

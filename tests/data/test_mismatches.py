@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from st_relbert.data import RelationSet, with_mismatches
 from st_relbert.data.combine import PairExclusion
-from st_relbert.pairs import folded
+from st_relbert.pairs import folded, folded_word
 
 WORDS = st.sampled_from("abcdefgh")
 RELATIONS = st.dictionaries(
@@ -44,3 +44,9 @@ def test_the_seed_decides_and_the_other_relations_do_not():
 
 def test_a_relation_of_one_pair_gets_none():
     assert with_mismatches(RelationSet({"r": [("a", "b")]}, {})).negatives == {"r": []}
+
+
+def test_two_spellings_of_a_word_are_no_mismatch():
+    pairs = [("ice_cream", "cold"), ("Ice cream", "Cold"), ("caf\u00e9", "hot"), ("cafe\u0301", "Hot")]
+    (negatives,) = with_mismatches(RelationSet({"r": pairs})).negatives.values()
+    assert negatives and all(folded_word(head) != folded_word(tail) for head, tail in negatives)

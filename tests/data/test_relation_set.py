@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from st_relbert.data import RelationSet, load_relations
 
@@ -162,3 +164,40 @@ def test_known_false_negatives_and_copies_are_reported(caplog):
 def test_records_are_the_way_back():
     relations = RelationSet.load("starter")
     assert RelationSet.from_records(relations.records()) == relations
+
+
+def test_negatives_may_be_left_out():
+    relations = RelationSet({"x": [("a", "b")], "y": [("c", "d")]}, {"y": [("e", "f")]})
+    assert relations.negatives == {"x": [], "y": [("e", "f")]}
+    assert relations.dataset()["label"][:] == [0, 1, -2]
+    assert [record["negatives"] for record in relations.records()] == [[], [["e", "f"]]]
+    assert relations.subset(["x"]).with_parents().negatives == {"x": [], "x/": []}
+    assert relations.known_false_negatives() == 0 and "1 negative" in str(relations)
+    with pytest.raises(ValueError, match="negatives of the relation 'z', which has no positives"):
+        RelationSet({"x": [("a", "b")]}, {"z": []})
+
+
+PAIRS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("def")), max_size=3, unique=True)
+SETS = st.lists(st.dictionaries(st.sampled_from("xyz"), st.tuples(PAIRS, PAIRS), max_size=3), max_size=4)
+
+
+@given(SETS)
+def test_merging_keeps_each_pair_once_in_order(sets):
+    merged = RelationSet.merge(
+        RelationSet({name: positives for name, (positives, _) in of_set.items()},
+                    {name: negatives for name, (_, negatives) in of_set.items()})
+        for of_set in sets
+    )  # fmt: skip
+    assert merged.names == list(dict.fromkeys(name for of_set in sets for name in of_set))
+    for place, side in enumerate((merged.positives, merged.negatives)):
+        for name, pairs in side.items():
+            assert pairs == list(dict.fromkeys(pair for of_set in sets for pair in of_set.get(name, ([], []))[place]))
+
+
+def test_rows_of_head_tail_and_relation_are_a_relation_set(tmp_path):
+    rows = [{"head": "Tokyo", "tail": "Japan", "relation": "capital"}, {"head": "a", "tail": "b", "relation": "x"},
+            {"head": "Rome", "tail": "Italy", "relation": "capital"}]  # fmt: skip
+    relations = RelationSet.load(write(tmp_path / "rows.jsonl", rows))
+    assert relations.positives == {"capital": [("Tokyo", "Japan"), ("Rome", "Italy")], "x": [("a", "b")]}
+    with pytest.raises(ValueError, match=r"row 3 has no 'relation'.*as in .\"relation_type\": \"capital\""):
+        RelationSet.load(write(tmp_path / "rows.jsonl", [*rows, {"head": "a", "tail": "b", "relation": None}]))

@@ -1,6 +1,14 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from st_relbert.data import sources
+from st_relbert.data import load_questions, load_relations, sources
+
+
+@pytest.fixture(autouse=True)
+def reachable(monkeypatch):
+    """Whatever other tests have found out about the hub."""
+    monkeypatch.setattr(sources, "_HUB", sources._Hub())
 
 
 def test_a_hub_data_set_is_read_by_config_and_first_split_found(monkeypatch):
@@ -46,3 +54,62 @@ def test_files_of_other_systems_are_read(tmp_path):
 def test_line_separators_inside_a_word_do_not_break_the_line(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"a": "b\u2028c\x85d"}\n', encoding="utf-8")
     assert sources.read_records(tmp_path / "x.jsonl", ["test"])[0] == [{"a": "b\u2028c\x85d"}]
+
+
+@pytest.mark.parametrize("name", ["relatoins.csv", "my/pairs.CSV", "owner/name.jsonl", "a.xlsx", "a.tsv.gz"])
+def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(name, monkeypatch):
+    monkeypatch.setattr("datasets.get_dataset_split_names", lambda *_: pytest.fail("the hub was asked"))
+    with pytest.raises(ValueError, match=f"There is no file '{name}'"):
+        sources.read_records(name, ["train"])
+
+
+def test_a_spreadsheet_is_to_be_exported(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match="Export it as CSV"):
+        sources.read_records(tmp_path / "a.xlsx", ["train"])
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch):
+    calls = []
+
+    def unreachable(name, config):
+        calls.append(name)
+        raise ConnectionError("Couldn't reach it")
+
+    monkeypatch.setattr("datasets.get_dataset_split_names", unreachable)
+    with pytest.raises(ValueError, match="Cannot load 'a/b'.*Couldn't reach it"):
+        sources.read_records("a/b", ["train"])
+    with pytest.raises(ValueError, match="Cannot load 'c/d': .* the Hugging Face hub cannot be reached"):
+        sources.read_records("c/d", ["train"])
+    assert calls == ["a/b"]
+
+
+def test_a_set_that_the_hub_does_not_have_says_nothing_of_others(monkeypatch):
+    monkeypatch.setattr("datasets.get_dataset_split_names", lambda name, config: ["test"])
+    monkeypatch.setattr("datasets.load_dataset", lambda name, config, split: [{"a": 1}])
+    with pytest.raises(ValueError, match="it has the splits test"):
+        sources.read_records("a/b", ["train"])
+    assert sources.read_records("a/c", ["test"])[0] == [{"a": 1}]
+
+
+@pytest.mark.parametrize("load", [load_relations, load_questions])
+def test_an_error_shows_a_record_of_the_right_kind(tmp_path, load):
+    path = tmp_path / "x.jsonl"
+    shown = "relation_type" if load is load_relations else "stem"
+    for text in ("not JSON", "[1]", '{"a": 1}', "[" * 100_000, '{"a": ' * 5_000 + "1" + "}" * 5_000, "9" * 5_000):
+        path.write_text(f"{text}\n")
+        with pytest.raises(ValueError, match=f'(line 1|row 0) .*{{"{shown}": ') as error:
+            load(path)
+        assert "\n" not in str(error.value)
+
+
+@given(st.text(max_size=20) | st.binary(max_size=20))
+def test_whatever_is_in_a_file_it_is_records_or_one_line(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "x.jsonl"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    try:
+        records, _ = sources.read_records(path, ["train"])
+    except ValueError as error:
+        assert "x.jsonl" in str(error)
+    else:
+        assert all(isinstance(record, dict) for record in records)
