@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 MODEL_HELP = "a saved model, a published checkpoint or an encoder: hub id or folder"
-SETS_HELP = 'relation sets: JSON Lines files, folders, hub ids, or "starter" (shipped)'
+SETS_HELP = "relation sets: JSON Lines files, folders, hub ids, or those shipped: relations, starter"
 
 Model = Annotated[str, typer.Argument(help=MODEL_HELP)]
 Index = Annotated[str, typer.Argument(help="the index")]

@@ -26,9 +26,8 @@ def run(output: str, preset: str | None, resume: bool, overwrite: bool, quiet: b
 
     settings = read_preset(preset) if preset else {}
     settings |= {name: value for name, value in given.items() if value is not None} | {"output": output}
-    for name in ("base_model", "train_data"):
-        if name not in settings:
-            raise ValueError(f"--{name.replace('_', '-')} is needed: neither an option nor the preset gives it.")
+    if "base_model" not in settings:
+        raise ValueError("--base-model is needed: neither an option nor the preset gives it.")
     if not quiet:
         logging.getLogger("st_relbert.training").setLevel(logging.INFO)
     try:

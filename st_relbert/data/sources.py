@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from st_relbert.data.shipped import SHIPPED, shipped_records
+
 STARTER = "starter"
 _SHIPPED = Path(__file__).parent
 DATA_DIR_VARIABLE = "ST_RELBERT_DATA"
@@ -35,9 +37,10 @@ def read_records(
     """Read the records of a data set, from the first place that has it.
 
     Args:
-        name_or_path: A JSON Lines file; a folder with one such file a split (`train.jsonl`); `"starter/..."` for the
-            data that the package ships; or a data set on the Hugging Face hub as `owner/name` or `owner/name/config`,
-            of which a copy in the folder `$ST_RELBERT_DATA` is preferred.
+        name_or_path: A JSON Lines file; a folder with one such file a split (`train.jsonl`); `"relations"`,
+            `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package ships; or a data
+            set on the Hugging Face hub as `owner/name` or `owner/name/config`, of which a copy in the folder
+            `$ST_RELBERT_DATA` is preferred.
         splits: The names of splits to look for, the first found is read. A file is read whatever its name.
         example: A record as it should be, for errors.
 
@@ -60,6 +63,8 @@ def read_records(
         raise ValueError(f"The folder {name!r} holds {found}, expected {' or '.join(f'{s}.jsonl' for s in splits)}.")
     if name.lower().endswith(_FILE_SUFFIXES):
         raise ValueError(f"There is no file {name!r}.")
+    if name.split("/")[0] == SHIPPED:
+        return shipped_records(name, splits), name
     return _read_hub(name, splits)
 
 

@@ -37,7 +37,9 @@ class TrainingSettings:
     """
 
     base_model: str = _setting("model and data", "encoder to start from: hub id or folder")
-    train_data: str = _setting("model and data", 'relation set: file, folder, hub id, or "starter" (shipped)')
+    train_data: str = _setting(
+        "model and data", "relation set: file, folder, hub id, starter or relations", "relations"
+    )
     output: str = _setting("output", "folder for the trained model")
     template: str | None = _setting(
         "model and data",

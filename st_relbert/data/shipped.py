@@ -1,0 +1,245 @@
+"""The relations that the package ships: text files, one a domain, read into relation sets and held-out questions.
+
+A file in `relations/` is a list of relations. Each has a name, a sentence with a slot for the head and one for the
+tail, a parent (a group of relations), optionally a direction (`symmetric`, or `inverse of` another relation), and its
+pairs, those with educated words apart. See `relations/README.md`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from st_relbert.pairs import Pair, folded
+
+SHIPPED = "relations"
+FOLDER = Path(__file__).parent / "relations"
+
+# Training sees no pair of these parents; of the other relations one in twenty is held out, and of the rest one pair in
+# ten. A hash of the words decides, so that a pair that is added moves no other.
+HELD_OUT_PARENTS = ("organisations and products", "science")
+_RELATIONS_PER_HELD_OUT = 20
+_PAIRS_PER_HELD_OUT = 10
+
+_OPTIONAL = "pairs, educated, direction, repeats"
+
+QUESTION_SETS = {"held_out_pairs": 2, "held_out_relations": 10, "held_out_parents": 15, "educated": 4}
+"""The sets of analogy questions, and how many questions they ask of a relation at most."""
+
+
+@dataclass(frozen=True)
+class ShippedRelation:
+    """A relation with its pairs.
+
+    Args:
+        name: What it is called, unique in the set.
+        sentence: What it means, with the slots `{head}` and `{tail}`.
+        parent: The group of relations that it belongs to.
+        direction: Empty, `"symmetric"`, or `"inverse of NAME"`.
+        everyday: Its pairs of everyday words.
+        educated: Its pairs with a word that not every adult knows.
+    """
+
+    name: str
+    sentence: str
+    parent: str
+    direction: str
+    everyday: tuple[Pair, ...]
+    educated: tuple[Pair, ...]
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All its pairs."""
+        return self.everyday + self.educated
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the reversed pairs stand in the relation too."""
+        return self.direction == "symmetric"
+
+    @property
+    def held_out(self) -> bool:
+        """Whether training sees none of it."""
+        return self.parent in HELD_OUT_PARENTS or _one_in(_RELATIONS_PER_HELD_OUT, self.name)
+
+    def record(self, pairs: Iterable[Pair]) -> dict[str, Any]:
+        """A relation set's record of some of the pairs; its negatives are the reversed ones."""
+        pairs = list(pairs)
+        negatives = [] if self.symmetric else [(tail, head) for head, tail in pairs]
+        return {"relation_type": f"{self.parent}/{self.name}", "positives": pairs, "negatives": negatives}
+
+
+def parse_relations(text: str, where: str) -> list[ShippedRelation]:
+    """Parse a file of relations.
+
+    Args:
+        text: The content, YAML.
+        where: How to name it in an error.
+
+    Raises:
+        ValueError: If it is not YAML, a relation lacks a field or has an unknown one, its sentence lacks a slot, or a
+            line is not a pair.
+
+    Example:
+        >>> text = '''
+        ... - name: sound of an animal
+        ...   sentence: "{tail} is the sound that a {head} makes"
+        ...   parent: attribute
+        ...   pairs: |
+        ...     horse : neigh
+        ... '''
+        >>> parse_relations(text, "animals.yaml")[0].pairs
+        (('horse', 'neigh'),)
+    """
+    try:
+        records = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{where} is not YAML: {error}") from error
+    if not isinstance(records, list):
+        raise ValueError(f"{where} is a {type(records).__name__}, expected a list of relations.")
+    return [_relation(record, f"{where}, relation {number}") for number, record in enumerate(records, start=1)]
+
+
+@cache
+def shipped_relations() -> tuple[ShippedRelation, ...]:
+    """All relations that the package ships, by file and in the order of each file."""
+    files = sorted(FOLDER.glob("*.yaml"))
+    return tuple(
+        relation for file in files for relation in parse_relations(file.read_text(encoding="utf-8"), file.name)
+    )
+
+
+def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:
+    """The records of a part of the shipped relations.
+
+    Args:
+        name: `"relations"`, or `"relations/"` and one of `QUESTION_SETS`.
+        splits: For the relations: `"train"` (without what is held out), `"validation"` (what is held out) or `"all"`;
+            the first that is known counts. Questions are all of the split `"test"`.
+
+    Raises:
+        ValueError: If there is no such part or split.
+    """
+    _, _, part = name.partition("/")
+    if part:
+        if part not in QUESTION_SETS:
+            raise ValueError(f"There are no shipped questions {name!r}, expected {SHIPPED}/ and {_one_of()}.")
+        return _questions(part)
+    for split in splits:
+        if split in ("train", "validation", "all"):
+            kept = [(relation, _pairs_of(relation, split)) for relation in shipped_relations()]
+            return [relation.record(pairs) for relation, pairs in kept if pairs]
+    raise ValueError(
+        f"{name!r} has the splits train, validation and all. Questions on it are {SHIPPED}/ and {_one_of()}."
+    )
+
+
+def _relation(record: Any, where: str) -> ShippedRelation:
+    needed = {"name", "sentence", "parent"}
+    if not isinstance(record, dict) or not needed <= set(record) <= needed | set(_OPTIONAL.split(", ")):
+        found = ", ".join(map(str, record)) if isinstance(record, dict) else repr(record)
+        raise ValueError(
+            f"{where} has {found}, expected name, sentence, parent, pairs and optionally direction, educated."
+        )
+    where = f"{where} ({record['name']})"
+    if any(record["sentence"].count(slot) != 1 for slot in ("{head}", "{tail}")):
+        raise ValueError(f"{where} has the sentence {record['sentence']!r}, expected {{head}} and {{tail}} once each.")
+    everyday, educated = (_read_pairs(record.get(field) or "", where) for field in ("pairs", "educated"))
+    if not everyday and not educated:
+        raise ValueError(f"{where} has no pairs, expected lines of head : tail under pairs or educated.")
+    return ShippedRelation(
+        record["name"], record["sentence"], record["parent"], record.get("direction") or "", everyday, educated
+    )
+
+
+def _read_pairs(text: str, where: str) -> tuple[Pair, ...]:
+    pairs = []
+    for line in filter(str.strip, text.splitlines()):
+        head, separator, tail = (part.strip() for part in line.partition(" : "))
+        if not (head and separator and tail) or " : " in tail:
+            raise ValueError(f"{where} has the line {line!r}, expected head : tail.")
+        pairs.append((head, tail))
+    return tuple(pairs)
+
+
+def _pairs_of(relation: ShippedRelation, split: str) -> list[Pair]:
+    if split == "all":
+        return list(relation.pairs)
+    wanted = split == "validation"
+    return [pair for pair in relation.pairs if (relation.held_out or _held_out(pair)) == wanted]
+
+
+def _held_out(pair: Pair) -> bool:
+    return _one_in(_PAIRS_PER_HELD_OUT, "\t".join(folded(pair)))
+
+
+def _one_in(count: int, text: str) -> bool:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") % count == 0
+
+
+def _one_of() -> str:
+    return " or ".join(QUESTION_SETS)
+
+
+@cache
+def _trained() -> frozenset[Pair]:
+    return frozenset(folded(pair) for relation in shipped_relations() for pair in _pairs_of(relation, "train"))
+
+
+def _questions(part: str) -> list[dict[str, Any]]:
+    """Analogy questions on pairs that training does not see: five choices, two of them hard to tell from the answer."""
+    rng = random.Random(part)
+    unseen = {relation: _unseen(relation, part) for relation in shipped_relations()}
+    unseen = {relation: pairs for relation, pairs in unseen.items() if len(pairs) > 1}
+    everything = [(relation, pair) for relation, pairs in unseen.items() for pair in pairs]
+    by_word: dict[str, list[Pair]] = {}
+    for _, pair in everything:
+        for word in pair:
+            by_word.setdefault(word, []).append(pair)
+    questions = []
+    for relation, pairs in unseen.items():
+        for index, stem in enumerate(pairs[: QUESTION_SETS[part]]):
+            answer = pairs[(index + 1) % len(pairs)]
+            hard = _hard_choices(relation, answer, pairs, by_word, rng)
+            others = [pair for other, pair in rng.sample(everything, 20) if other is not relation]
+            wrong = list(dict.fromkeys(pair for pair in [*hard, *others] if not _right(relation, stem, pair)))[:4]
+            choice = [answer, *wrong]
+            rng.shuffle(choice)
+            questions.append({"stem": stem, "answer": choice.index(answer), "choice": choice, "prefix": relation.name})
+    return questions
+
+
+def _unseen(relation: ShippedRelation, part: str) -> list[Pair]:
+    """The pairs of a relation that the questions of a part may hold."""
+    by_parent = relation.parent in HELD_OUT_PARENTS
+    belongs = {
+        "held_out_pairs": not relation.held_out,
+        "held_out_relations": relation.held_out and not by_parent,
+        "held_out_parents": by_parent,
+        "educated": True,
+    }[part]
+    pairs = (relation.educated if part == "educated" else relation.pairs) if belongs else ()
+    return [pair for pair in pairs if (relation.held_out or _held_out(pair)) and folded(pair) not in _trained()]
+
+
+def _hard_choices(
+    relation: ShippedRelation, answer: Pair, pairs: list[Pair], by_word: dict[str, list[Pair]], rng: random.Random
+) -> list[Pair]:
+    """The answer reversed, or its head with the tail of another pair; and a pair of another relation with its words."""
+    shared = [pair for word in answer for pair in by_word[word] if pair not in relation.pairs]
+    mismatched = [(answer[0], tail) for _, tail in pairs if tail not in answer]
+    rng.shuffle(mismatched)
+    first = mismatched if relation.symmetric else [answer[::-1]]
+    return [*first[:1], *(rng.sample(shared, 1) if shared else mismatched[1:2])]
+
+
+def _right(relation: ShippedRelation, stem: Pair, pair: Pair) -> bool:
+    """Whether a choice would be right too."""
+    return pair == stem or pair in relation.pairs or (relation.symmetric and pair[::-1] in relation.pairs)
