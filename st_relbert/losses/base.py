@@ -1,104 +1,25 @@
-"""Losses that are a sum over anchors, each with its positives and negatives."""
+"""What losses over labelled pairs have in common: they embed a batch, and most are a sum over its anchors."""
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 import torch
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.util import all_gather, all_gather_with_grad
-from sentence_transformers.util.distributed import get_world_size
+from sentence_transformers.util.distributed import get_rank, get_world_size
 from torch import Tensor, nn
 from torch.nn import functional
 
+from st_relbert.losses.batch import RelationBatch, gather_rows, prompt_tokens
 
-def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
-    """Concatenate the rows of all processes, whose numbers may differ.
-
-    Args:
-        tensor: ``(b, n)`` or ``(b,)``; b and n may be different in every process. Columns that are missing in some
-            are filled with zeros.
-        with_grad: Let gradients flow back to the processes that the rows are from.
-
-    Returns:
-        ``(B, n)`` or ``(B,)``, the same in every process.
-    """
-    columns = tensor if tensor.ndim == 2 else tensor[:, None]
-    shapes = all_gather(torch.tensor([columns.shape], device=tensor.device))  # (processes, 2)
-    rows, width = shapes.max(dim=0).values.tolist()
-    padded = functional.pad(columns, (0, width - columns.shape[1], 0, rows - columns.shape[0]))
-    gathered = all_gather_with_grad(padded) if with_grad else all_gather(padded)
-    kept = torch.arange(rows, device=tensor.device)[None, :] < shapes[:, :1]  # (processes, rows)
-    gathered = gathered[kept.flatten()]
-    return gathered if tensor.ndim == 2 else gathered[:, 0]
-
-
-@dataclass(frozen=True)
-class RelationBatch:
-    """The embedded pairs of a batch.
-
-    Args:
-        embeddings: ``(B, d)``.
-        labels: ``(B,)`` integers: the relation of each pair; below 0 for a pair that is a negative only.
-        pair_ids: ``(B,)`` integers from 0, equal for equal pairs.
-        families: ``(B,)`` integers: pairs of the same family are never negatives of one another. Usually the labels;
-            the parents, where siblings are to be left alone.
-    """
-
-    embeddings: Tensor
-    labels: Tensor
-    pair_ids: Tensor
-    families: Tensor
-
-    def anchors(self, first_only: bool = False) -> Tensor:
-        """Find the pairs that anchor terms of a loss.
-
-        A relation with a single pair has nothing to pull together, unless it is the only one.
-
-        Args:
-            first_only: Only the pairs of the first pair's relation.
-
-        Returns:
-            Their rows, ``(A,)``.
-        """
-        related = self.labels >= 0
-        if first_only:
-            related = related & (self.labels == self.labels[0])
-        _, index, counts = self.labels.unique(return_inverse=True, return_counts=True)
-        if len(self.labels[related].unique()) > 1:
-            related = related & (counts[index] >= 2)
-        return related.nonzero().squeeze(1)
-
-    def positives(self, rows: Tensor) -> Tensor:
-        """Which pairs ``(B,)`` stand in the relation of each anchor ``(A,)``, itself included: ``(A, B)`` booleans."""
-        return self.labels[rows][:, None] == self.labels[None, :]
-
-    def negatives(self, rows: Tensor) -> Tensor:
-        """Which pairs ``(B,)`` are pushed away from each anchor ``(A,)``: ``(A, B)`` booleans.
-
-        A pair that stands anywhere in the batch, in whatever row, as one of the anchor's family is none.
-        """
-        families, index = self.families.unique(return_inverse=True)
-        holds = torch.zeros(len(families), int(self.pair_ids.max()) + 1, dtype=torch.bool, device=self.labels.device)
-        holds[index, self.pair_ids] = True
-        return ~holds[index[rows]][:, self.pair_ids]
-
-    def of_parents(self, parents: Tensor) -> RelationBatch:
-        """The same pairs under the parents of their relations, without the pairs that are negatives only.
-
-        Args:
-            parents: ``(R,)``, the parent of each relation.
-        """
-        related = self.labels >= 0
-        labels = parents[self.labels[related]]
-        return RelationBatch(self.embeddings[related], labels, self.pair_ids[related], families=labels)
+logger = logging.getLogger(__name__)
 
 
 class ClassificationHead(nn.Module):
-    """Tells pairs of the same relation from others, by ``linear([a; b; |a - b|])``.
+    """Tells pairs of the same relation from others, by `linear([a; b; |a - b|])`.
 
     Its weights are trained along with the model and thrown away afterwards.
 
@@ -119,11 +40,11 @@ class ClassificationHead(nn.Module):
         """Score pairs as being of the same relation.
 
         Args:
-            anchors: ``(..., d)``, to be broadcast against the others.
-            others: ``(..., d)``.
+            anchors: `(..., d)`, to be broadcast against the others.
+            others: `(..., d)`.
 
         Returns:
-            Logits, ``(...)``.
+            Logits, `(...)`.
         """
         anchors, others = torch.broadcast_tensors(anchors.to(self.linear.weight.dtype), others)
         features = torch.cat([anchors, others, (anchors - others).abs()], dim=-1)
@@ -144,22 +65,26 @@ CITATION = """
 
 
 class RelationLoss(nn.Module):
-    """A loss over batches of labelled pairs: sees to embedding them and to several processes.
+    """A loss over batches of labelled pairs: the base class of all losses here.
+
+    It embeds a batch, and gathers those of several processes. A subclass gives the formula, in `parts`; if it stands
+    in `st_relbert.losses.LOSSES`, `st-relbert train` knows it by name.
 
     Args:
         model: The model to train.
-        parents: The parent of each relation, by index (:attr:`st_relbert.data.RelationSet.parents`). Parents are
-            further relations then: pairs of their relations are pulled together and away from the other parents'
-            pairs. The embeddings are those of the relations; nothing is embedded twice.
+        parents: The parent of each relation, by index (`RelationSet.parents`). Parents are further relations then:
+            pairs of their relations are pulled together and away from the other parents' pairs. The embeddings are
+            those of the relations; nothing is embedded twice.
         classification_head: A head that is trained along, and whose loss is added.
         gather_across_devices: With several processes, compare the pairs of all. The default differs from that of
-            sentence-transformers' losses because :class:`st_relbert.training.RelationBatchSampler` deals one batch
-            out among the processes. Every process then computes the whole loss.
+            sentence-transformers' losses because `RelationBatchSampler` deals one batch out among the processes. Every
+            process then computes the whole loss.
     """
 
     def __init__(
         self,
         model: SentenceTransformer,
+        *,
         parents: Sequence[int] | None = None,
         classification_head: ClassificationHead | None = None,
         gather_across_devices: bool = True,
@@ -169,22 +94,84 @@ class RelationLoss(nn.Module):
         self.parents = None if parents is None else list(parents)
         self.classification_head = classification_head
         self.gather_across_devices = gather_across_devices
+        self._warned = False
+
+    @classmethod
+    def from_settings(cls, model: SentenceTransformer, settings: Any, parents: Sequence[int] | None) -> RelationLoss:
+        """Build the loss of a training run.
+
+        Args:
+            model: The model to train.
+            settings: The run's `TrainingSettings`.
+            parents: The parent of each relation of the training data, by index; None without a hierarchy.
+        """
+        # In steps of one relation the parents are relations of the data.
+        hierarchy = settings.relations_per_batch > 1 and (settings.parent_weight or not settings.siblings_as_negatives)
+        head = None
+        if settings.classification_head:
+            # Its first weights are part of what the seed decides, and the same in every process.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                head = ClassificationHead(model.get_embedding_dimension() or 0)
+        arguments = cls.arguments(settings)
+        return cls(model, parents=parents if hierarchy else None, classification_head=head, **arguments)
+
+    @classmethod
+    def arguments(cls, settings: Any) -> dict[str, Any]:
+        """The arguments of the class that come from the settings of a training run, beside those of `RelationLoss`."""
+        return {}
+
+    @classmethod
+    def check_settings(cls, settings: Any) -> None:
+        """Refuse the settings of a training run that the loss knows nothing of.
+
+        Raises:
+            ValueError: If there are some.
+        """
+        if settings.mini_batch_size is not None:
+            raise ValueError(
+                f"mini_batch_size is {settings.mini_batch_size}, and the loss {settings.loss} embeds a batch at once. "
+                "Leave it out, or take the loss info_nce or info_loob."
+            )
+
+    @classmethod
+    def relbert_config(cls, settings: Any) -> dict[str, Any]:
+        """What a `finetuning_config.json` of the relbert library says of the loss: its name there and its settings."""
+        return {"loss_function": settings.loss, "loss_function_config": {}}
 
     @abstractmethod
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
-        """Compute the loss in parts, scalars, of so many anchors each; the loss is their sum."""
+        """Compute the loss in parts, scalars, of so many anchors each; the loss is their sum.
+
+        A subclass calls `warn_of_no_terms` for a batch that nothing can be learned from.
+        """
+
+    def warn_of_no_terms(self, batch_size: int) -> None:
+        """Say, once, that a batch has nothing to learn from, and what to do.
+
+        Args:
+            batch_size: The number of pairs in the batch.
+        """
+        if not self._warned and get_rank() == 0:
+            self._warned = True
+            logger.warning(
+                "Nothing can be learned from a batch of %d pairs: it holds no two pairs of a relation with a negative "
+                "beside them. Pass batch_sampler=RelationBatchSampler in the training arguments; order the rows of a "
+                "stream by st_relbert.training.group_relations.",
+                batch_size,
+            )
 
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor) -> Tensor:
         """Embed a batch and compute its loss.
 
         Args:
             sentence_features: One element: the preprocessed column of pairs.
-            labels: ``(B,)``; see :meth:`compute_loss_from_embeddings`.
+            labels: `(B,)`; see `compute_loss_from_embeddings`.
 
         Raises:
-            ValueError: If there is more than one column of inputs.
+            ValueError: If there is more than one column of inputs, or no labels.
         """
-        features = one_column(sentence_features)
+        features = one_column(sentence_features, labels)
         tokens = prompt_tokens(features)
         embeddings = self.model(features)["sentence_embedding"]  # (B, d)
         return self.compute_loss_from_embeddings(*self.gathered(embeddings, labels, tokens))
@@ -203,10 +190,10 @@ class RelationLoss(nn.Module):
         """Compute the loss of embedded pairs.
 
         Args:
-            embeddings: ``(B, d)``.
-            labels: ``(B,)`` integers: the relation of each pair; below 0 for a pair that is a negative only
-                (-1 - r for one that belongs to the relation r).
-            pair_ids: ``(B,)`` integers from 0, equal for equal pairs. None: all pairs are different.
+            embeddings: `(B, d)`.
+            labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is a negative only (-1 - r for
+                one that belongs to the relation r).
+            pair_ids: `(B,)` integers from 0, equal for equal pairs. None: all pairs are different.
 
         Returns:
             A scalar; zero if no relation has an anchor.
@@ -226,27 +213,32 @@ class RelationLoss(nn.Module):
         return CITATION
 
 
-def one_column(sentence_features: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def one_column(sentence_features: Iterable[dict[str, Any]], labels: Tensor | None) -> dict[str, Any]:
     """The features of the only input column.
 
     Raises:
-        ValueError: If there are more.
+        ValueError: If there are more, or no labels.
     """
     columns = list(sentence_features)
     if len(columns) != 1:
-        raise ValueError(f"Got {len(columns)} input columns, expected one column of pairs beside the label.")
+        raise ValueError(
+            f"Got {len(columns)} input columns, expected one column of pairs beside the label. Choose it with "
+            "dataset.select_columns."
+        )
+    if labels is None or labels.is_floating_point():
+        found = "none" if labels is None else f"numbers such as {labels[0].item()}"
+        raise ValueError(
+            f"The loss needs the relation of each pair, as a whole number, got {found}. Give the dataset an integer "
+            "column 'label', as st_relbert.data.load_relations does."
+        )
     return columns[0]
 
 
-def prompt_tokens(features: dict[str, Any]) -> Tensor:
-    """The tokens of each prompt, ``(B, T)``; from 1, and 0 where there is none: so widths can be compared."""
-    tokens: Tensor = (features["input_ids"] + 1) * features["attention_mask"]
-    return tokens
-
-
 class SharedSettings(TypedDict, total=False):
-    """The settings of :class:`AnchorLoss` that its subclasses hand on."""
+    """The arguments of `AnchorLoss` that its subclasses hand on."""
 
+    reduction: Literal["mean", "sum"]
+    anchors: Literal["all", "first"]
     parents: Sequence[int] | None
     parent_weight: float
     siblings_as_negatives: bool
@@ -255,20 +247,22 @@ class SharedSettings(TypedDict, total=False):
 
 
 class AnchorLoss(RelationLoss):
-    """A loss that is a sum over anchors; see :class:`InfoNCELoss` and :class:`RelationTripletLoss`.
+    """A loss that is a sum over anchors, such as `InfoNCELoss` and `RelationTripletLoss`.
+
+    A subclass gives the terms of an anchor, in `sum_of_terms`, and their number, in `number_of_terms`.
 
     Args:
         model: The model to train.
-        reduction: ``"mean"`` over the terms, which keeps the learning rate independent of the batch's make-up, or
-            ``"sum"``, the reference's value.
-        anchors: ``"all"``, or ``"first"``: only the relation of the batch's first pair is pulled together, all other
-            pairs are negatives. This is the reference's step.
-        parents: See :class:`~st_relbert.losses.base.RelationLoss`.
+        reduction: `"mean"` over the terms, which keeps the learning rate independent of the batch's make-up, or
+            `"sum"`, the value of the relbert library.
+        anchors: `"all"`, or `"first"`: only the relation of the batch's first pair is pulled together, all other pairs
+            are negatives. This is the step of the relbert library.
+        parents: See `RelationLoss`.
         parent_weight: The weight of the parents' terms.
         siblings_as_negatives: Whether pairs of relations with the same parent push each other away.
-        classification_head: See :class:`~st_relbert.losses.base.RelationLoss`; its loss is, for each anchor,
-            the mean binary cross-entropy over its positives and negatives.
-        gather_across_devices: See :class:`~st_relbert.losses.base.RelationLoss`.
+        classification_head: See `RelationLoss`; its loss is, for each anchor, the mean binary cross-entropy over its
+            positives and negatives.
+        gather_across_devices: See `RelationLoss`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -277,6 +271,7 @@ class AnchorLoss(RelationLoss):
     def __init__(
         self,
         model: SentenceTransformer,
+        *,
         reduction: Literal["mean", "sum"] = "mean",
         anchors: Literal["all", "first"] = "all",
         parents: Sequence[int] | None = None,
@@ -285,7 +280,12 @@ class AnchorLoss(RelationLoss):
         classification_head: ClassificationHead | None = None,
         gather_across_devices: bool = True,
     ) -> None:
-        super().__init__(model, parents, classification_head, gather_across_devices)
+        super().__init__(
+            model,
+            parents=parents,
+            classification_head=classification_head,
+            gather_across_devices=gather_across_devices,
+        )
         if reduction not in ("mean", "sum"):
             raise ValueError(f"Unknown reduction {reduction!r}, expected 'mean' or 'sum'.")
         if anchors not in ("all", "first"):
@@ -299,9 +299,19 @@ class AnchorLoss(RelationLoss):
         self.parent_weight = parent_weight
         self.siblings_as_negatives = siblings_as_negatives
 
+    @classmethod
+    def arguments(cls, settings: Any) -> dict[str, Any]:
+        """The arguments that come from the settings of a training run."""
+        return {
+            "reduction": settings.reduction,
+            "anchors": "first" if settings.relations_per_batch == 1 else "all",
+            "parent_weight": settings.parent_weight,
+            "siblings_as_negatives": settings.siblings_as_negatives,
+        }
+
     @abstractmethod
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Sum the terms of some anchors: rows ``(A,)``, their positives and negatives ``(A, B)``; a scalar."""
+        """Sum the terms of some anchors: rows `(A,)`, their positives and negatives `(A, B)`; a scalar."""
 
     @abstractmethod
     def number_of_terms(self, positives: Tensor, negatives: Tensor) -> Tensor:
@@ -309,16 +319,17 @@ class AnchorLoss(RelationLoss):
 
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
         """Compute the loss in parts, of so many anchors each; the loss is their sum."""
-        for batch, weight in self._levels(embeddings, labels, pair_ids):
+        for level, (batch, weight) in enumerate(self._levels(embeddings, labels, pair_ids)):
             rows = batch.anchors(first_only=self.anchors == "first")
-            if len(rows) == 0:
-                continue
-            terms: Tensor | int = 1
-            anchors = 1
-            if self.reduction == "mean":
-                terms = self.number_of_terms(batch.positives(rows), batch.negatives(rows)).clamp(min=1)
-                anchors = len(rows)
-            for some in rows.split(anchors_at_a_time):
+            negatives = batch.negatives(rows)
+            number = self.number_of_terms(batch.positives(rows), negatives)
+            # Without negatives InfoNCE has terms, but next to no gradient.
+            if level == 0 and (number == 0 or not negatives.any()):
+                self.warn_of_no_terms(len(labels))
+            terms: Tensor | int = number.clamp(min=1) if self.reduction == "mean" else 1
+            anchors = len(rows) if self.reduction == "mean" else 1
+            # An empty tensor would be split into one part, which is empty.
+            for some in rows.split(anchors_at_a_time) if len(rows) else ():
                 positives, negatives = batch.positives(some), batch.negatives(some)
                 loss = self.sum_of_terms(batch, some, positives, negatives) / terms
                 if self.classification_head is not None:
@@ -347,7 +358,7 @@ class AnchorLoss(RelationLoss):
 
 
 def _cross_entropy(logits: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-    """The sum over the anchors of the mean over their positives and negatives; all ``(A, B)``."""
+    """The sum over the anchors of the mean over their positives and negatives; all `(A, B)`."""
     losses = functional.binary_cross_entropy_with_logits(logits, positives.to(logits.dtype), reduction="none")
     compared = positives | negatives
     return (losses.where(compared, losses.new_zeros(())).sum(dim=1) / compared.sum(dim=1)).sum()

@@ -1,10 +1,10 @@
-"""InfoNCE over batches that do not fit into memory at once."""
+"""InfoNCE, over batches that fit into memory at once and over those that do not."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -13,52 +13,48 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import Unpack
 
-from st_relbert.losses.base import AnchorLoss, RelationBatch, SharedSettings, one_column, prompt_tokens
+from st_relbert.losses.base import AnchorLoss, RelationLoss, SharedSettings, one_column
+from st_relbert.losses.batch import RelationBatch, prompt_tokens
 
-# Added to the denominator by the reference library.
+# Added to the denominator by the relbert library.
 _LOG_EPSILON = math.log(1e-5)
 
 
 class InfoNCELoss(AnchorLoss):
     """Pulls pairs of the same relation together and pushes pairs of other relations away.
 
-    For the pairs P of a relation and all other pairs N of the batch, with s the cosine and t the temperature::
+    For the pairs P of a relation and all other pairs N of the batch, with s the cosine and t the temperature:
 
         sum over i, j in P of  -log( e^(s_ij/t) / (e^(s_ij/t) + sum over n in N of e^(s_in/t) + 1e-5) )
 
     The term i = j is included: it pushes negatives away from i. Every relation with two or more pairs in the batch
     contributes (as does the only relation of a batch, whatever its size), so one batch makes as many steps of the
-    reference, which takes one relation a step, as it holds relations. A pair that is in the batch under two relations
-    is no negative for either.
+    relbert library, which takes one relation a step, as it holds relations. A pair that is in the batch under two
+    relations is no negative for either.
 
     Args:
         model: The model to train.
         temperature: t. Smaller values put more weight on the hardest negatives.
-        reduction: See :class:`~st_relbert.losses.base.AnchorLoss`, as for all that follow but one.
         info_loob: Leave e^(s_ij/t) out of the denominator (the InfoLOOB variant).
-        anchors: ``"all"`` relations, or the ``"first"``.
-        **shared: ``parents``, ``parent_weight``, ``siblings_as_negatives``, ``classification_head``,
-            ``gather_across_devices``.
+        **shared: `reduction`, `anchors`, `parents`, `parent_weight`, `siblings_as_negatives`, `classification_head`,
+            `gather_across_devices`; see `AnchorLoss`.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Requirements:
-        1. A dataset with a column of pairs and a column ``label``; :func:`st_relbert.data.load_relations`.
-        2. Batches that hold at least two pairs of a relation and one negative;
-           :class:`st_relbert.training.RelationBatchSampler`.
+        1. A dataset with a column of pairs and a column `label`; see `st_relbert.data.load_relations`.
+        2. Batches that hold at least two pairs of a relation and one negative, as those of `RelationBatchSampler`.
 
     Inputs:
-        +-------+------------------------------------------------------------+
-        | pair  | label                                                      |
-        +=======+============================================================+
-        | pairs | index of the relation; below 0 for a pair that is nothing  |
-        |       | but a negative                                             |
-        +-------+------------------------------------------------------------+
+
+        | pairs                  | label                                                                     |
+        |------------------------|---------------------------------------------------------------------------|
+        | `["Tokyo", "Japan"]`   | index of the relation; below 0 for a pair that is nothing but a negative  |
 
     Relations:
-        - :class:`CachedInfoNCELoss` gives the same for batches that do not fit into memory at once.
-        - :class:`sentence_transformers.losses.MultipleNegativesRankingLoss` takes one positive an anchor.
+        - `CachedInfoNCELoss` gives the same for batches that do not fit into memory at once.
+        - `sentence_transformers.losses.MultipleNegativesRankingLoss` takes one positive an anchor.
 
     References:
         - Ushio et al. (2025), "RelBERT: Embedding Relations with Language Models", section 3.3:
@@ -68,20 +64,49 @@ class InfoNCELoss(AnchorLoss):
     def __init__(
         self,
         model: SentenceTransformer,
+        *,
         temperature: float = 0.05,
-        reduction: Literal["mean", "sum"] = "mean",
         info_loob: bool = False,
-        anchors: Literal["all", "first"] = "all",
         **shared: Unpack[SharedSettings],
     ) -> None:
-        super().__init__(model, reduction, anchors, **shared)
+        super().__init__(model, **shared)
         if not temperature > 0:
             raise ValueError(f"The temperature is {temperature!r}, expected a number above 0.")
         self.temperature = temperature
         self.info_loob = info_loob
 
+    @classmethod
+    def from_settings(cls, model: SentenceTransformer, settings: Any, parents: Sequence[int] | None) -> RelationLoss:
+        """Build the loss of a training run; the cached one, if it bounds the mini-batch."""
+        if cls is InfoNCELoss and settings.mini_batch_size is not None:
+            return CachedInfoNCELoss.from_settings(model, settings, parents)
+        return super().from_settings(model, settings, parents)
+
+    @classmethod
+    def arguments(cls, settings: Any) -> dict[str, Any]:
+        """The arguments that come from the settings of a training run."""
+        info_loob = settings.loss == "info_loob"
+        return {"temperature": settings.temperature, "info_loob": info_loob, **super().arguments(settings)}
+
+    @classmethod
+    def check_settings(cls, settings: Any) -> None:
+        """Take all settings: a bounded mini-batch too."""
+
+    @classmethod
+    def relbert_config(cls, settings: Any) -> dict[str, Any]:
+        """What a `finetuning_config.json` of the relbert library says of the loss."""
+        return {
+            "loss_function": "iloob" if settings.loss == "info_loob" else "nce",
+            "loss_function_config": {
+                "temperature": settings.temperature,
+                "gradient_accumulation": 1,
+                "num_negative": settings.negatives_per_relation,
+                "num_positive": settings.pairs_per_relation,
+            },
+        }
+
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Sum the terms of some anchors; see :class:`InfoNCELoss`."""
+        """Sum the terms of some anchors; see `InfoNCELoss`."""
         unit = functional.normalize(batch.embeddings, dim=1)
         scores = unit[rows] @ unit.T / self.temperature  # (A, B)
         floor = scores.new_full((len(rows), 1), _LOG_EPSILON)
@@ -101,7 +126,7 @@ class InfoNCELoss(AnchorLoss):
 
 
 class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
-    """:class:`InfoNCELoss` whose memory is bounded by a mini-batch, not by the batch.
+    """`InfoNCELoss` whose memory is bounded by a mini-batch, not by the batch.
 
     The same loss and gradients, by sentence-transformers' gradient caching: the batch is embedded a mini-batch at a
     time without gradients, the loss is differentiated up to the embeddings, and the mini-batches are embedded again to
@@ -109,13 +134,11 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
 
     Args:
         model: The model to train.
-        temperature: See :class:`InfoNCELoss`, as for all but ``mini_batch_size``.
-        reduction: ``"mean"`` or ``"sum"``.
-        info_loob: The InfoLOOB variant.
-        anchors: ``"all"`` relations, or the ``"first"``.
+        temperature: See `InfoNCELoss`.
+        info_loob: See `InfoNCELoss`.
         mini_batch_size: Pairs embedded at a time, and anchors compared at a time. Memory grows with it, speed up to a
             point too.
-        **shared: See :class:`InfoNCELoss`.
+        **shared: See `InfoNCELoss`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -128,21 +151,25 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     def __init__(
         self,
         model: SentenceTransformer,
+        *,
         temperature: float = 0.05,
-        reduction: Literal["mean", "sum"] = "mean",
         info_loob: bool = False,
-        anchors: Literal["all", "first"] = "all",
         mini_batch_size: int = 64,
         **shared: Unpack[SharedSettings],
     ) -> None:
-        super().__init__(model, temperature, reduction, info_loob, anchors, **shared)
+        super().__init__(model, temperature=temperature, info_loob=info_loob, **shared)
         if mini_batch_size < 1:
             raise ValueError(f"The mini_batch_size is {mini_batch_size}, expected at least 1.")
         self.mini_batch_size = mini_batch_size
 
+    @classmethod
+    def arguments(cls, settings: Any) -> dict[str, Any]:
+        """The arguments that come from the settings of a training run."""
+        return {"mini_batch_size": settings.mini_batch_size, **super().arguments(settings)}
+
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor) -> Tensor:
-        """Embed a batch and compute its loss; see :meth:`InfoNCELoss.forward`."""
-        features = one_column(sentence_features)
+        """Embed a batch and compute its loss; see `InfoNCELoss.forward`."""
+        features = one_column(sentence_features, labels)
         return self.forward_cached([features], torch.cat([labels[:, None], prompt_tokens(features)], dim=1))
 
     def calculate_loss(
@@ -151,8 +178,8 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
         """Compute the loss from the embeddings of all mini-batches, a mini-batch of anchors at a time.
 
         Args:
-            reps: One list, for the one column, of the mini-batches' embeddings ``(mini_batch_size, d)``.
-            labels: ``(B, 1 + T)``: the label of each pair, and the tokens of its prompt.
+            reps: One list, for the one column, of the mini-batches' embeddings `(mini_batch_size, d)`.
+            labels: `(B, 1 + T)`: the label of each pair, and the tokens of its prompt.
             with_backward: Differentiate too, up to the embeddings, and return the value alone.
         """
         if labels is None:

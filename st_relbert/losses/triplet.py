@@ -1,10 +1,10 @@
-"""The triplet loss as the reference library computes it."""
+"""The triplet loss, as it is meant and as the relbert library computes it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from sentence_transformers import SentenceTransformer
@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import Unpack
 
-from st_relbert.losses.base import AnchorLoss, ClassificationHead, RelationBatch, RelationLoss, SharedSettings
+from st_relbert.losses.base import AnchorLoss, ClassificationHead, RelationLoss, SharedSettings
+from st_relbert.losses.batch import RelationBatch
 from st_relbert.pairs import negative_label
 
 
@@ -20,51 +21,52 @@ class RelationTripletLoss(AnchorLoss):
     """Wants pairs of the same relation nearer to each other than to other pairs, by a margin.
 
     With d the Euclidean distance, over all pairs i and j of the same relation and all negatives n of the batch, the
-    relation's own and the pairs of the others::
+    relation's own and the pairs of the others:
 
         max(0, d_ij - d_in + margin)
 
-    The reference library has the margin's sign the other way round and compares whole batches;
-    :class:`ReferenceTripletLoss` is its formula.
+    The relbert library has the margin's sign the other way round and compares whole batches; `RelBERTTripletLoss` is
+    its formula.
 
     Args:
         model: The model to train.
         margin: By how much negatives are to be farther away than positives.
-        reduction: See :class:`~st_relbert.losses.base.AnchorLoss`, as for all that follow.
-        anchors: ``"all"`` relations, or the ``"first"``.
-        **shared: ``parents``, ``parent_weight``, ``siblings_as_negatives``, ``classification_head``,
-            ``gather_across_devices``.
+        **shared: `reduction`, `anchors`, `parents`, `parent_weight`, `siblings_as_negatives`, `classification_head`,
+            `gather_across_devices`; see `AnchorLoss`.
 
     Raises:
         ValueError: If an argument is out of range.
 
     Inputs:
-        As for :class:`InfoNCELoss`.
+        As for `InfoNCELoss`.
 
     Relations:
-        - :class:`sentence_transformers.losses.BatchAllTripletLoss` takes its negatives from other labels only, and
-          knows neither a hierarchy nor pairs that stand under several labels.
+        - `sentence_transformers.losses.BatchAllTripletLoss` takes its negatives from other labels only, and knows
+          neither a hierarchy nor pairs that stand under several labels.
 
     References:
         - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2:
           https://aclanthology.org/2021.emnlp-main.712
     """
 
-    def __init__(
-        self,
-        model: SentenceTransformer,
-        margin: float = 1.0,
-        reduction: Literal["mean", "sum"] = "mean",
-        anchors: Literal["all", "first"] = "all",
-        **shared: Unpack[SharedSettings],
-    ) -> None:
-        super().__init__(model, reduction, anchors, **shared)
+    def __init__(self, model: SentenceTransformer, *, margin: float = 1.0, **shared: Unpack[SharedSettings]) -> None:
+        super().__init__(model, **shared)
         if not margin >= 0:
             raise ValueError(f"The margin is {margin!r}, expected a number from 0 up.")
         self.margin = margin
 
+    @classmethod
+    def arguments(cls, settings: Any) -> dict[str, Any]:
+        """The arguments that come from the settings of a training run."""
+        return {"margin": settings.margin, **super().arguments(settings)}
+
+    @classmethod
+    def relbert_config(cls, settings: Any) -> dict[str, Any]:
+        """What a `finetuning_config.json` of the relbert library says of the loss."""
+        return {"loss_function": "triplet", "loss_function_config": {"mse_margin": settings.margin}}
+
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Sum the terms of some anchors; see :class:`RelationTripletLoss`."""
+        """Sum the terms of some anchors; see `RelationTripletLoss`."""
         # The faster ways through a matrix product lose the small distances.
         distances = torch.cdist(
             batch.embeddings[rows], batch.embeddings, compute_mode="donot_use_mm_for_euclid_dist"
@@ -83,11 +85,11 @@ class RelationTripletLoss(AnchorLoss):
         return {"margin": self.margin, **super().get_config_dict()}
 
 
-class ReferenceTripletLoss(RelationLoss):
-    """The triplet loss of the reference library, to train as it does; :class:`RelationTripletLoss` is the better one.
+class RelBERTTripletLoss(RelationLoss):
+    """The triplet loss of the relbert library, to train as it does; `RelationTripletLoss` is the better one.
 
     A triplet a relation: an anchor a and a positive p of the relation, and one of its own negatives n. With d the
-    Euclidean distance and A, P all anchors and positives of the batch as one long vector each, it sums over triplets::
+    Euclidean distance and A, P all anchors and positives of the batch as one long vector each, it sums over triplets:
 
         max(0, d(a, p) - d(a, n) - margin) + max(0, d(p, a) - d(p, n) - margin)
         max(0, d(A, P) - d(A, (p, p, ..., p)) - margin) + max(0, d(P, A) - d(P, (a, a, ..., a)) - margin)
@@ -100,44 +102,66 @@ class ReferenceTripletLoss(RelationLoss):
     Args:
         model: The model to train.
         margin: See above.
-        parents: The parent of each relation; see :class:`RelationTripletLoss`.
+        parents: The parent of each relation; see `RelationLoss`.
         classification_head: A head that is trained along; its mean binary cross-entropy over all (a, p) and (a, n) is
             added, once more for the parents.
-        gather_across_devices: See :class:`RelationTripletLoss`.
+        gather_across_devices: See `RelationLoss`.
 
     Inputs:
-        As for :class:`InfoNCELoss`; batches of two pairs a relation and one of its own negatives
-        (``pairs_per_relation=2, negatives_per_relation=1``). Relations that lack one of the three are left out.
+        As for `InfoNCELoss`; batches of two pairs a relation and one of its own negatives (`pairs_per_relation=2,
+        negatives_per_relation=1`). Relations that lack one of the three are left out.
 
     References:
         - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2, and the
-          code of the ``relbert`` library.
+          code of the relbert library.
     """
 
     def __init__(
         self,
         model: SentenceTransformer,
+        *,
         margin: float = 1.0,
         parents: Sequence[int] | None = None,
         classification_head: ClassificationHead | None = None,
         gather_across_devices: bool = True,
     ) -> None:
-        super().__init__(model, parents, classification_head, gather_across_devices)
+        super().__init__(
+            model,
+            parents=parents,
+            classification_head=classification_head,
+            gather_across_devices=gather_across_devices,
+        )
         self.margin = margin
+
+    @classmethod
+    def arguments(cls, settings: Any) -> dict[str, Any]:
+        """The arguments that come from the settings of a training run."""
+        return {"margin": settings.margin}
+
+    @classmethod
+    def check_settings(cls, settings: Any) -> None:
+        """Refuse a weight between 0 and 1: the parents' terms are there or not."""
+        super().check_settings(settings)
+        if settings.parent_weight not in (0, 1):
+            raise ValueError(f"The parent_weight is {settings.parent_weight}, expected 0 or 1 for {settings.loss}.")
+
+    @classmethod
+    def relbert_config(cls, settings: Any) -> dict[str, Any]:
+        """What a `finetuning_config.json` of the relbert library says of the loss."""
+        return RelationTripletLoss.relbert_config(settings)
 
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
         """Compute the loss, in one part."""
         rows = triplet_rows(labels)  # (3, R)
         if rows.shape[1] == 0:
+            self.warn_of_no_terms(len(labels))
             return
         anchor, positive, negative = embeddings[rows]
-        parents = None
+        further: Tensor | tuple[()] = ()
         if self.parents is not None:
-            parents = parent_rows(rows[0], torch.tensor(self.parents, device=labels.device)[labels[rows[0]]])
-        if parents is None:
-            yield self.compute_loss_from_triplets(anchor, positive, negative)
-        else:
-            yield self.compute_loss_from_triplets(anchor, positive, negative, *embeddings[parents])
+            parents = torch.tensor(self.parents, device=labels.device)[labels[rows[0]]]
+            further = embeddings[parent_rows(rows[0], parents)]
+        yield self.compute_loss_from_triplets(anchor, positive, negative, *further)
 
     def compute_loss_from_triplets(
         self,
@@ -150,7 +174,7 @@ class ReferenceTripletLoss(RelationLoss):
         """Compute the loss of embedded triplets, a relation each.
 
         Args:
-            anchor: ``(R, d)``, as all that follow.
+            anchor: `(R, d)`, as all that follow.
             positive: Another pair of the relation.
             negative: One of the relation's negatives.
             positive_parent: A pair of a relation of the same parent.
@@ -191,10 +215,10 @@ def triplet_rows(labels: Tensor) -> Tensor:
     """Pick a triplet for each relation: its first two pairs, and the first of its own negatives.
 
     Args:
-        labels: ``(B,)``.
+        labels: `(B,)`.
 
     Returns:
-        The rows of the anchors, positives and negatives, ``(3, R)``, in the order of the anchors.
+        The rows of the anchors, positives and negatives, `(3, R)`, in the order of the anchors.
     """
     of_label: dict[int, list[int]] = defaultdict(list)
     for row, label in enumerate(labels.tolist()):
@@ -207,22 +231,21 @@ def triplet_rows(labels: Tensor) -> Tensor:
     return torch.tensor(triplets, dtype=torch.long, device=labels.device).reshape(-1, 3).T
 
 
-def parent_rows(anchors: Tensor, parents: Tensor) -> Tensor | None:
+def parent_rows(anchors: Tensor, parents: Tensor) -> Tensor:
     """Pick the pairs for the parents' terms: the next anchor of the same parent, and the next one of another.
 
     Args:
-        anchors: ``(R,)``, rows, one a relation.
-        parents: ``(R,)``, the parents of these relations.
+        anchors: `(R,)`, rows, one a relation.
+        parents: `(R,)`, the parents of these relations.
 
     Returns:
-        Rows, ``(2, R)``; a relation without sibling is its own. None, if there is but one parent.
+        Rows, `(2, R)`; a relation without sibling is its own. `(0, R)`, if there is but one parent.
     """
     if len(parents.unique()) < 2:
-        return None
+        return anchors.new_empty((0, len(anchors)))
     count = len(parents)
-    following = (torch.arange(count)[:, None] + torch.arange(1, count + 1)[None, :]).to(
-        parents.device
-    ) % count  # (R, R)
+    steps = torch.arange(count, device=parents.device)
+    following = (steps[:, None] + steps[None, :] + 1) % count  # (R, R)
     same = parents[following] == parents[:, None]
     first = torch.stack([same.int().argmax(dim=1), (~same).int().argmax(dim=1)])  # (2, R)
     return anchors[following.gather(1, first.T).T]

@@ -1,0 +1,99 @@
+"""A batch of embedded pairs: gathered from all processes, and who is whose positive and negative."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from sentence_transformers.util import all_gather, all_gather_with_grad
+from torch import Tensor
+from torch.nn import functional
+
+
+def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
+    """Concatenate the rows of all processes, whose numbers may differ.
+
+    Args:
+        tensor: `(b, n)` or `(b,)`; b and n may be different in every process. Columns that are missing in some
+            are filled with zeros.
+        with_grad: Let gradients flow back to the processes that the rows are from.
+
+    Returns:
+        `(B, n)` or `(B,)`, the same in every process.
+    """
+    columns = tensor if tensor.ndim == 2 else tensor[:, None]
+    shapes = all_gather(torch.tensor([columns.shape], device=tensor.device))  # (processes, 2)
+    rows, width = shapes.max(dim=0).values.tolist()
+    padded = functional.pad(columns, (0, width - columns.shape[1], 0, rows - columns.shape[0]))
+    gathered = all_gather_with_grad(padded) if with_grad else all_gather(padded)
+    kept = torch.arange(rows, device=tensor.device)[None, :] < shapes[:, :1]  # (processes, rows)
+    gathered = gathered[kept.flatten()]
+    return gathered if tensor.ndim == 2 else gathered[:, 0]
+
+
+@dataclass(frozen=True)
+class RelationBatch:
+    """The embedded pairs of a batch.
+
+    Args:
+        embeddings: `(B, d)`.
+        labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is a negative only.
+        pair_ids: `(B,)` integers from 0, equal for equal pairs.
+        families: `(B,)` integers: pairs of the same family are never negatives of one another. Usually the labels;
+            the parents, where siblings are to be left alone.
+    """
+
+    embeddings: Tensor
+    labels: Tensor
+    pair_ids: Tensor
+    families: Tensor
+
+    def anchors(self, first_only: bool = False) -> Tensor:
+        """Find the pairs that anchor terms of a loss.
+
+        A relation with a single pair has nothing to pull together, unless it is the only one.
+
+        Args:
+            first_only: Only the pairs of the first pair's relation.
+
+        Returns:
+            Their rows, `(A,)`.
+        """
+        related = self.labels >= 0
+        if first_only:
+            related = related & (self.labels == self.labels[0])
+        _, index, counts = self.labels.unique(return_inverse=True, return_counts=True)
+        if len(self.labels[related].unique()) > 1:
+            related = related & (counts[index] >= 2)
+        return related.nonzero().squeeze(1)
+
+    def positives(self, rows: Tensor) -> Tensor:
+        """Which pairs `(B,)` stand in the relation of each anchor `(A,)`, itself included: `(A, B)` booleans."""
+        return self.labels[rows][:, None] == self.labels[None, :]
+
+    def negatives(self, rows: Tensor) -> Tensor:
+        """Which pairs `(B,)` are pushed away from each anchor `(A,)`: `(A, B)` booleans.
+
+        A pair that stands anywhere in the batch, in whatever row, as one of the anchor's family is none.
+        """
+        families, index = self.families.unique(return_inverse=True)
+        holds = torch.zeros(len(families), int(self.pair_ids.max()) + 1, dtype=torch.bool, device=self.labels.device)
+        holds[index, self.pair_ids] = True
+        return ~holds[index[rows]][:, self.pair_ids]
+
+    def of_parents(self, parents: Tensor) -> RelationBatch:
+        """The same pairs under the parents of their relations, without the pairs that are negatives only.
+
+        Args:
+            parents: `(R,)`, the parent of each relation.
+        """
+        related = self.labels >= 0
+        labels = parents[self.labels[related]]
+        return RelationBatch(self.embeddings[related], labels, self.pair_ids[related], families=labels)
+
+
+def prompt_tokens(features: dict[str, Any]) -> Tensor:
+    """The tokens of each prompt, `(B, T)`; from 1, and 0 where there is none: so widths can be compared."""
+    tokens: Tensor = (features["input_ids"] + 1) * features["attention_mask"]
+    return tokens
