@@ -42,10 +42,8 @@ def run(output: str, preset: str | None, resume: bool, overwrite: bool, quiet: b
 
 def _option(field: Field[Any], kind: Any) -> inspect.Parameter:
     """The option of a setting; what is not given stays None, so that the preset or the default decides."""
-    literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
     text = field.metadata["help"]
-    if literals:
-        text = f"{text}: {', '.join(get_args(literals[0]))}" if field.name == "loss" else text
+    if any(get_origin(part) is Literal for part in (kind, *get_args(kind))):
         kind = str  # the settings check the value, and name what they expect
     if field.default not in (MISSING, None, -1):
         default = {True: "yes", False: "no"}.get(field.default) if isinstance(field.default, bool) else field.default

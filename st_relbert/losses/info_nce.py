@@ -64,8 +64,8 @@ class InfoNCELoss(AnchorLoss):
     def __init__(
         self,
         model: SentenceTransformer,
-        *,
         temperature: float = 0.05,
+        *,
         info_loob: bool = False,
         **shared: Unpack[SharedSettings],
     ) -> None:
@@ -151,13 +151,13 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     def __init__(
         self,
         model: SentenceTransformer,
-        *,
         temperature: float = 0.05,
+        *,
         info_loob: bool = False,
         mini_batch_size: int = 64,
         **shared: Unpack[SharedSettings],
     ) -> None:
-        super().__init__(model, temperature=temperature, info_loob=info_loob, **shared)
+        super().__init__(model, temperature, info_loob=info_loob, **shared)
         if mini_batch_size < 1:
             raise ValueError(f"The mini_batch_size is {mini_batch_size}, expected at least 1.")
         self.mini_batch_size = mini_batch_size

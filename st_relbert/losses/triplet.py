@@ -49,7 +49,7 @@ class RelationTripletLoss(AnchorLoss):
           https://aclanthology.org/2021.emnlp-main.712
     """
 
-    def __init__(self, model: SentenceTransformer, *, margin: float = 1.0, **shared: Unpack[SharedSettings]) -> None:
+    def __init__(self, model: SentenceTransformer, margin: float = 1.0, **shared: Unpack[SharedSettings]) -> None:
         super().__init__(model, **shared)
         if not margin >= 0:
             raise ValueError(f"The margin is {margin!r}, expected a number from 0 up.")
@@ -119,8 +119,8 @@ class RelBERTTripletLoss(RelationLoss):
     def __init__(
         self,
         model: SentenceTransformer,
-        *,
         margin: float = 1.0,
+        *,
         parents: Sequence[int] | None = None,
         classification_head: ClassificationHead | None = None,
         gather_across_devices: bool = True,

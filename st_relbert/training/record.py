@@ -11,11 +11,11 @@ from transformers import TrainerState
 
 from st_relbert import __version__
 from st_relbert.data.relation_set import RelationSet
+from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.training.settings import TrainingSettings
 
 FILE = "finetuning_config.json"
-_REFERENCE_LOSSES = {"info_nce": "nce", "info_loob": "iloob", "triplet": "triplet", "reference_triplet": "triplet"}
 
 
 def finetuning_config(
@@ -30,7 +30,7 @@ def finetuning_config(
         state: The trainer's, at the end.
 
     Returns:
-        The keys of the reference library's ``finetuning_config.json``, and under ``st_relbert`` all settings, the
+        The keys of the relbert library's ``finetuning_config.json``, and under ``st_relbert`` all settings, the
         version, what was in the data, the steps taken and the validation results.
     """
     resolved = {name: value for name, value in asdict(settings).items() if name != "output"}
@@ -40,7 +40,7 @@ def finetuning_config(
         if "eval_loss" in entry or "eval_validation_accuracy" in entry
     ]
     return {
-        **_reference_keys(settings, model),
+        **_relbert_keys(settings, model),
         "st_relbert": {
             "version": __version__,
             **resolved,
@@ -57,15 +57,7 @@ def write_finetuning_config(folder: Path, config: dict[str, Any]) -> None:
     (folder / FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _reference_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
-    loss_settings: dict[str, Any] = {"mse_margin": settings.margin}
-    if "triplet" not in settings.loss:
-        loss_settings = {
-            "temperature": settings.temperature,
-            "gradient_accumulation": 1,
-            "num_negative": settings.negatives_per_relation,
-            "num_positive": settings.pairs_per_relation,
-        }
+def _relbert_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
     return {
         "template": model.template,
         "model": settings.base_model,
@@ -81,8 +73,7 @@ def _reference_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any
         "exclude_relation": None,
         "split": "train",
         "split_valid": "validation",
-        "loss_function": _REFERENCE_LOSSES[settings.loss],
         "classification_loss": settings.classification_head,
-        "loss_function_config": loss_settings,
+        **loss_class(settings.loss).relbert_config(settings),
         "augment_negative_by_positive": settings.relations_per_batch == 1,
     }

@@ -9,21 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from sentence_transformers import SentenceTransformerTrainingArguments
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.outputs import atomic_output, check_output
-from st_relbert.losses import (
-    CachedInfoNCELoss,
-    ClassificationHead,
-    InfoNCELoss,
-    ReferenceTripletLoss,
-    RelationTripletLoss,
-)
-from st_relbert.losses.base import RelationLoss
+from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.pairs import Pair
@@ -111,35 +103,6 @@ def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | No
             "validation_data, or hold relations out by held_out_relations."
         )
     return relations, RelationSet.load(settings.validation_data or settings.train_data, "validation")
-
-
-def build_loss(settings: TrainingSettings, model: RelBERT, relations: RelationSet) -> RelationLoss:
-    """The loss.
-
-    Raises:
-        ValueError: If a setting is out of range.
-    """
-    common: dict[str, Any] = {"parents": None}
-    # In steps of one relation the parents are relations of the data.
-    if settings.relations_per_batch > 1 and (settings.parent_weight or not settings.siblings_as_negatives):
-        common["parents"] = relations.parents
-    if settings.classification_head:
-        # Its first weights are part of what the seed decides, and the same in every process.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            common["classification_head"] = ClassificationHead(model.get_embedding_dimension() or 0)
-    if settings.loss == "reference_triplet":
-        return ReferenceTripletLoss(model, settings.margin, **common)
-    common["reduction"] = settings.reduction
-    common["anchors"] = "first" if settings.relations_per_batch == 1 else "all"
-    common["parent_weight"] = settings.parent_weight
-    common["siblings_as_negatives"] = settings.siblings_as_negatives
-    if settings.loss == "triplet":
-        return RelationTripletLoss(model, settings.margin, **common)
-    common["info_loob"] = settings.loss == "info_loob"
-    if settings.mini_batch_size is None:
-        return InfoNCELoss(model, settings.temperature, **common)
-    return CachedInfoNCELoss(model, settings.temperature, mini_batch_size=settings.mini_batch_size, **common)
 
 
 def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> SentenceTransformerTrainingArguments:
@@ -239,7 +202,7 @@ class TrainingRun(TrainingSettings):
             model=model,
             args=arguments,
             train_dataset=taught.dataset(),
-            loss=build_loss(self, model, relations),
+            loss=loss_class(self.loss).from_settings(model, self, relations.parents),
             relation_names=taught.names,
             callbacks=self._callbacks(show_progress_bar),
             **build_validation(self, validation),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from st_relbert.losses import LOSSES, loss_class
 from st_relbert.templates import NAMED_TEMPLATES, Aggregation
 
-Loss = Literal["info_nce", "info_loob", "triplet", "reference_triplet"]
 Schedule = Literal["linear", "constant"]
 Choice = Literal["none", "accuracy", "loss"]
+
+# As models of version 0.1 have it in their records.
+_OLD_SPELLINGS = {"reference_triplet": "relbert_triplet"}
 
 _TEMPLATES = ", ".join(sorted(NAMED_TEMPLATES))
 
@@ -48,7 +51,7 @@ class TrainingSettings:
     )
     pooling: Aggregation | None = _setting("model and data", "average_no_mask, average or mask", None)
     max_length: int | None = _setting("model and data", "tokens that prompts are cut at; default: all", None)
-    loss: Loss = _setting("objective", "what is minimised", "info_nce")
+    loss: str = _setting("objective", f"what is minimised: {', '.join(LOSSES)}", "info_nce")
     temperature: float = _setting("objective", "temperature of info_nce and info_loob", 0.05)
     margin: float = _setting("objective", "margin of the triplet losses", 1.0)
     reduction: Literal["mean", "sum"] = _setting("objective", "mean or sum over the terms of the loss", "mean")
@@ -83,15 +86,14 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         """Check what no part that the settings are handed to would check."""
         for name, hint in get_type_hints(type(self)).items():
-            self._check_known(name, hint)
-        whole = self.loss == "reference_triplet" or self.relations_per_batch == 1
-        if whole and self.parent_weight not in (0, 1):
+            self._check(name, hint)
+        object.__setattr__(self, "loss", _OLD_SPELLINGS.get(self.loss, self.loss))
+        loss_class(self.loss).check_settings(self)
+        if self.relations_per_batch == 1 and self.parent_weight not in (0, 1):
             raise ValueError(
-                f"The parent_weight is {self.parent_weight}, expected 0 or 1 for reference_triplet, and for steps of "
-                "one relation."
+                f"The parent_weight is {self.parent_weight}, expected 0 or 1 for steps of one relation, in which a "
+                "parent is one more relation."
             )
-        if self.mini_batch_size is not None and "triplet" in self.loss:
-            raise ValueError(f"mini_batch_size is for the losses info_nce and info_loob, not for {self.loss}.")
         if self.choose_by == "none":
             for name in ("validation_data", "held_out_relations", "patience"):
                 if getattr(self, name):
@@ -99,13 +101,23 @@ class TrainingSettings:
         if self.validation_data and self.held_out_relations:
             raise ValueError("validation_data and held_out_relations exclude each other; leave one out.")
 
-    def _check_known(self, name: str, hint: object) -> None:
-        # Literal[...], or a union of it and None
-        literals = [part for part in (hint, *get_args(hint)) if getattr(part, "__origin__", None) is Literal]
-        known = [value for part in literals for value in get_args(part)]
+    def _check(self, name: str, hint: Any) -> None:
+        """Refuse a value that the field's type does not allow."""
         value = getattr(self, name)
-        if known and value is not None and value not in known:
-            raise ValueError(f"Unknown {name} {value!r}, expected one of {', '.join(map(repr, known))}.")
+        kinds = [hint] if get_origin(hint) is Literal or isinstance(hint, type) else get_args(hint)  # or a union
+        if any(value in get_args(kind) if get_origin(kind) is Literal else _is(value, kind) for kind in kinds):
+            return
+        choices = [repr(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
+        if choices:
+            raise ValueError(f"Unknown {name} {value!r}, expected one of {', '.join(choices)}.")
+        expected = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise ValueError(f"The setting {name} is {value!r}, expected {expected}.")
+
+
+def _is(value: Any, kind: type) -> bool:
+    # A whole number is a float too, and a truth value is no number.
+    kinds = (int, float) if kind is float else kind
+    return isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
 
 
 _FOLDER = Path(__file__).parent / "presets"
@@ -120,11 +132,11 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     """Read a preset.
 
     Args:
-        name_or_path: A name of :func:`preset_names`, or a JSON file of the same make: an object of settings and a
-            ``description``.
+        name_or_path: A name of `preset_names`, or a JSON file of the same make: an object of settings and a
+            `description`.
 
     Returns:
-        The settings, by the names of :class:`~st_relbert.training.TrainingSettings`.
+        The settings, by the names of `TrainingSettings`.
 
     Raises:
         ValueError: If there is no such preset, or the file holds no settings.
@@ -142,7 +154,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
         )
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: nested a thousand deep
         raise ValueError(f"The preset {str(path)!r} is not JSON: {error}.") from error
     if not isinstance(settings, dict):
         raise ValueError(f"The preset {str(path)!r} is a {type(settings).__name__}, expected an object of settings.")

@@ -16,8 +16,8 @@ from st_relbert.losses import (
     CachedInfoNCELoss,
     ClassificationHead,
     InfoNCELoss,
-    ReferenceTripletLoss,
     RelationTripletLoss,
+    RelBERTTripletLoss,
 )
 from st_relbert.training import RelationBatchSampler
 
@@ -28,7 +28,7 @@ CASES = {
     "head": lambda model, **shared: InfoNCELoss(model, classification_head=head(), **shared),
     "cached": lambda model, **shared: CachedInfoNCELoss(model, mini_batch_size=5, **shared),
     "triplet": lambda model, **shared: RelationTripletLoss(model, **shared),
-    "reference_triplet": lambda model, **shared: ReferenceTripletLoss(model, margin=0.01, **shared),
+    "relbert_triplet": lambda model, **shared: RelBERTTripletLoss(model, margin=0.01, **shared),
 }
 
 

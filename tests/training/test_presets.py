@@ -46,6 +46,7 @@ def test_a_file_is_a_preset_too(tmp_path):
     ("content", "message"),
     [
         ("{", "mine.json' is not JSON"),
+        ("[" * 100_000, "mine.json' is not JSON"),
         ("[1]", "is a list, expected an object of settings"),
         ('{"epoch": 3}', "has the setting 'epoch', expected base_model, train_data"),
     ],

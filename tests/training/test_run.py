@@ -94,7 +94,7 @@ def test_the_references_step_runs(run):
 OBJECTIVES = [
     ({"loss": "info_loob"}, '"info_loob": true'),
     ({"loss": "triplet", "margin": 0.5}, "RelationTripletLoss"),
-    ({"loss": "reference_triplet", "pairs_per_relation": 2, "margin": 0.01, "parent_weight": 1}, "ReferenceTriplet"),
+    ({"loss": "relbert_triplet", "pairs_per_relation": 2, "margin": 0.01, "parent_weight": 1}, "RelBERTTripletLoss"),
     ({"classification_head": True}, '"classification_head": true'),
     ({"parent_weight": 0.5, "siblings_as_negatives": False}, '"parent_weight": 0.5'),
     ({"relations_per_batch": 1, "negatives_per_relation": 40, "parent_weight": 1}, '"anchors": "first"'),

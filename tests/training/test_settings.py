@@ -20,9 +20,18 @@ def settings(**values):
         ({"choose_by": "f1"}, "Unknown choose_by 'f1', expected one of 'none', 'accuracy', 'loss'"),
         ({"pooling": "max"}, "Unknown pooling 'max'"),
         ({"reduction": "max"}, "Unknown reduction 'max'"),
-        ({"relations_per_batch": 1, "parent_weight": 0.5}, "parent_weight is 0.5, expected 0 or 1 for"),
-        ({"loss": "reference_triplet", "parent_weight": 2}, "expected 0 or 1 for reference_triplet"),
-        ({"loss": "triplet", "mini_batch_size": 8}, "mini_batch_size is for .*, not for triplet"),
+        ({"relations_per_batch": 1, "parent_weight": 0.5}, "parent_weight is 0.5, expected 0 or 1 for steps"),
+        ({"loss": "relbert_triplet", "parent_weight": 2}, "expected 0 or 1 for relbert_triplet"),
+        (
+            {"loss": "triplet", "mini_batch_size": 8},
+            "mini_batch_size is 8, and the loss triplet embeds a batch at once",
+        ),
+        ({"learning_rate": "1e-4"}, "setting learning_rate is '1e-4', expected float"),
+        ({"loss": ["triplet"]}, "setting loss is .'triplet'., expected str"),
+        ({"epochs": True}, "setting epochs is True, expected float"),
+        ({"seed": 1.5}, "setting seed is 1.5, expected int"),
+        ({"max_length": "long"}, "setting max_length is 'long', expected int or none"),
+        ({"bf16": None}, "setting bf16 is None, expected bool"),
         ({"patience": 2}, "patience needs choose_by"),
         ({"held_out_relations": 0.2}, "held_out_relations needs choose_by"),
         ({"choose_by": "loss", "held_out_relations": 0.2, "validation_data": "v"}, "exclude each other"),
@@ -31,6 +40,10 @@ def settings(**values):
 def test_settings_that_make_no_sense_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         settings(**values)
+
+
+def test_the_old_spelling_of_a_loss_is_read():
+    assert settings(loss="reference_triplet") == settings(loss="relbert_triplet")
 
 
 def test_defaults_make_sense():

@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from st_relbert.losses import ReferenceTripletLoss
+from st_relbert.losses import RelBERTTripletLoss
 from tests.losses.heads import head_of
 
 
@@ -18,7 +18,7 @@ def test_value_and_gradient_are_the_references(golden, index):
     names = [name for name in ("anchor", "positive", "negative", "positive_parent", "negative_parent") if name in case]
     triplets = [torch.tensor(case[name], dtype=dtype) for name in names]
     anchor = triplets[0].requires_grad_()
-    loss_fn = ReferenceTripletLoss(None, case["margin"], classification_head=head_of(case))
+    loss_fn = RelBERTTripletLoss(None, case["margin"], classification_head=head_of(case))
     loss = loss_fn.compute_loss_from_triplets(*triplets)
     loss.backward()
     single = dtype == torch.float32
@@ -31,7 +31,7 @@ def test_a_batch_gives_a_triplet_a_relation():
     torch.manual_seed(0)
     labels = torch.tensor([4, 4, 4, 1, 1, 2, 2, 3, -5, -2, -2, -4])  # 2 has no negative, 3 a single pair
     embeddings = torch.randn(len(labels), 4, dtype=torch.float64)
-    loss_fn = ReferenceTripletLoss(None, margin=0.1)
+    loss_fn = RelBERTTripletLoss(None, margin=0.1)
     actual = loss_fn.compute_loss_from_embeddings(embeddings, labels)
     expected = loss_fn.compute_loss_from_triplets(embeddings[[0, 3]], embeddings[[1, 4]], embeddings[[8, 9]])
     torch.testing.assert_close(actual, expected)
@@ -43,11 +43,11 @@ def test_a_batch_gives_the_parents_terms_too():
     labels = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3, -1, -2, -3, -4])
     parents = [7, 5, 7, 7]
     embeddings = torch.randn(len(labels), 4, dtype=torch.float64)
-    actual = ReferenceTripletLoss(None, margin=0.1, parents=parents).compute_loss_from_embeddings(embeddings, labels)
+    actual = RelBERTTripletLoss(None, margin=0.1, parents=parents).compute_loss_from_embeddings(embeddings, labels)
     anchor, positive, negative = embeddings[0:8:2], embeddings[1:8:2], embeddings[8:]
     # The next relation of the same parent, and of another; a relation without sibling is its own.
     positive_parent, negative_parent = anchor[[2, 1, 3, 0]], anchor[[1, 2, 1, 1]]
-    expected = ReferenceTripletLoss(None, margin=0.1).compute_loss_from_triplets(
+    expected = RelBERTTripletLoss(None, margin=0.1).compute_loss_from_triplets(
         anchor, positive, negative, positive_parent, negative_parent
     )
     torch.testing.assert_close(actual, expected)
@@ -58,7 +58,7 @@ def test_with_one_parent_in_the_batch_there_are_no_parents_terms():
     labels = torch.tensor([0, 0, 1, 1, -1, -2])
     embeddings = torch.randn(len(labels), 4)
     values = [
-        ReferenceTripletLoss(None, parents=parents).compute_loss_from_embeddings(embeddings, labels)
+        RelBERTTripletLoss(None, parents=parents).compute_loss_from_embeddings(embeddings, labels)
         for parents in (None, [0, 0, 1])
     ]
     assert values[0] == values[1]
@@ -66,6 +66,6 @@ def test_with_one_parent_in_the_batch_there_are_no_parents_terms():
 
 def test_a_batch_without_triplet_gives_zero_with_a_gradient():
     embeddings = torch.randn(3, 4, requires_grad=True)
-    loss = ReferenceTripletLoss(None).compute_loss_from_embeddings(embeddings, torch.tensor([0, 0, -2]))
+    loss = RelBERTTripletLoss(None).compute_loss_from_embeddings(embeddings, torch.tensor([0, 0, -2]))
     loss.backward()
     assert loss.item() == 0 and (embeddings.grad == 0).all()
