@@ -35,7 +35,7 @@ def run(
     opened = open_index(index, model)
     import_extra("gradio", "app")  # before the words are encoded, which takes a while
     with listen(host, port) as listener:
-        server = make_server(build_page(Explorer(opened, show_progress_bar=not quiet)))
+        server = make_server(build_page(Explorer(opened, show_progress_bar=not quiet)), host)
         shown = f"[{host}]" if ":" in host else host
         say(f"{opened.path} is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it)")
         sys.stdout.flush()

@@ -1,14 +1,16 @@
-"""Serving the explorer's page."""
+"""The explorer: a web page over an index, made with Gradio, and a server for it that keeps to this machine."""
 
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 from st_relbert.environment import import_extra
-from st_relbert.see.views import Explorer, Question, View
+from st_relbert.see.views import AnswerTable, Explorer, ExplorerQuery
 
 # Gradio prefixes each selector, and takes the commas of :is(a, b) for those between selectors.
 CSS = """
@@ -28,7 +30,7 @@ CSS = """
 """
 
 
-def answer(title: str, view: View) -> str:
+def answer(title: str, view: AnswerTable) -> str:
     """A view as HTML.
 
     Args:
@@ -80,10 +82,10 @@ def build_page(explorer: Explorer) -> Any:
         MissingExtraError: If Gradio is not installed.
     """
     gr = import_extra("gradio", "app")
-    first = explorer.examples[0] if explorer.examples else Question("", "")
+    first = explorer.examples[0] if explorer.examples else ExplorerQuery("", "")
 
     def ask(head: str, tail: str, word: str, relation: str, other_words: bool) -> tuple[str, ...]:
-        return _answers(explorer, Question(head, tail, word, relation, other_words))
+        return _answers(explorer, ExplorerQuery(head, tail, word, relation, other_words))
 
     index = explorer.index
     with gr.Blocks(title="Relation explorer", analytics_enabled=False) as page:
@@ -114,7 +116,7 @@ def build_page(explorer: Explorer) -> Any:
     return page
 
 
-def _answers(explorer: Explorer, question: Question) -> tuple[str, ...]:
+def _answers(explorer: Explorer, question: ExplorerQuery) -> tuple[str, ...]:
     views = (explorer.neighbours(question), explorer.completions(question), explorer.labels(question))
     return tuple(answer(title, view) for title, view in zip(TITLES, views, strict=True))
 
@@ -124,8 +126,67 @@ def _relation_choice(gr: Any, relations: list[str]) -> Any:
     return gr.Dropdown(choices, value="", label="Relation", visible=bool(relations))
 
 
-# Browsers load nothing from elsewhere. Gradio runs scripts that stand in the page, and makes some at run time.
-_ONLY_FROM_HERE = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+# Browsers load nothing from elsewhere, and show the page in no other page's frame. Gradio runs scripts that stand in
+# the page, and makes some at run time.
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+# What Gradio serves beyond the page: uploads of files of any size, and descriptions of its routes.
+_CLOSED = frozenset({"upload", "upload_progress", "openapi.json", "docs", "redoc"})
+
+
+class OwnPageOnly:
+    """Lets through what the page itself asks for, as ASGI middleware.
+
+    A page of another origin cannot read this one through a name of its own that leads here (DNS rebinding), nor send
+    requests to it.
+
+    Args:
+        app: The application behind it.
+        names: The host names that the server goes by; None: any.
+    """
+
+    def __init__(self, app: Any, names: frozenset[str] | None) -> None:
+        self.app = app
+        self.names = names
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand a request on, or refuse it."""
+        from starlette.responses import PlainTextResponse
+
+        if scope["type"] == "http":
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            status = self._refusal(scope["path"], headers.get("host", ""), headers.get("origin"))
+            if status:
+                await PlainTextResponse("Not for this page.", status)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _refusal(self, path: str, host: str, origin: str | None) -> int:
+        """The status of the refusal, or 0."""
+        if not _CLOSED.isdisjoint(path.split("/")):
+            return 404
+        if self.names is not None and _host_name(f"//{host}") not in self.names:
+            return 403
+        return 403 if origin is not None and urlsplit(origin).netloc != host else 0
+
+
+def _host_name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # for instance a bracket that is not closed
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -152,13 +213,15 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def make_server(page: Any) -> Any:
+def make_server(page: Any, host: str = "127.0.0.1") -> Any:
     """A server for a page: a ``uvicorn.Server``, of which ``run(sockets=[listen(host, port)])`` serves until Ctrl-C.
 
-    It makes no connections, and tells browsers to load nothing from other machines.
+    It makes no connections, takes no uploads, answers requests of its own page only, and tells browsers to load nothing
+    from other machines.
 
     Args:
-        page: See :func:`st_relbert.see.app.build_page`.
+        page: What `build_page` made.
+        host: The address that it listens at. At a loopback address it goes by the names of this machine only.
 
     Raises:
         MissingExtraError: If Gradio is not installed.
@@ -179,6 +242,9 @@ def make_server(page: Any) -> Any:
     )
     # Browsers keep a connection open, which is cut a second after Ctrl-C.
     settings = uvicorn.Config(
-        app, log_config=None, timeout_graceful_shutdown=1, headers=[("Content-Security-Policy", _ONLY_FROM_HERE)]
+        OwnPageOnly(app, _LOOPBACK | {host} if _is_loopback(host) else None),
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        headers=[("Content-Security-Policy", _POLICY), ("X-Frame-Options", "DENY")],
     )
     return uvicorn.Server(settings)

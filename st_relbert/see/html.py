@@ -9,7 +9,7 @@ from typing import Any
 
 from st_relbert.see.layout import short_names
 from st_relbert.see.map import RelationMap
-from st_relbert.see.picture import SHAPES, densest_place, mark
+from st_relbert.see.picture import SHAPES, densest_place, marker_of
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -56,8 +56,8 @@ def page_data(relation_map: RelationMap) -> dict[str, Any]:
                 "name": group,
                 "short": short[group],
                 "size": size,
-                "colour": mark(index).colour,
-                "shape": mark(index).shape,
+                "colour": marker_of(index).colour,
+                "shape": marker_of(index).shape,
                 "anchor": densest_place(relation_map.points[by_group[group]]),
             }
             for index, (group, size) in enumerate(groups.items())

@@ -1,4 +1,4 @@
-"""Relations as the mean of their pairs, and which of these means a pair is nearest to."""
+"""Vectors of relations laid out: points in the plane, clusters, and the relations that are confused."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Polygon: TypeAlias = list[tuple[float, float]]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#D98E00", "#3FA0DB", "#000000")
 
 
-class Mark(NamedTuple):
+class Marker(NamedTuple):
     """How the points of a group are drawn.
 
     Args:
@@ -37,13 +37,13 @@ class Mark(NamedTuple):
     shape: int
 
 
-def mark(group: int) -> Mark:
+def marker_of(group: int) -> Marker:
     """The mark of the group of this index: both colour and shape differ from the next one's, and 63 are different.
 
-    >>> mark(0), mark(7)
-    (Mark(colour='#0072B2', shape=0), Mark(colour='#0072B2', shape=7))
+    >>> marker_of(0), marker_of(7)
+    (Marker(colour='#0072B2', shape=0), Marker(colour='#0072B2', shape=7))
     """
-    return Mark(COLOURS[group % len(COLOURS)], group % len(SHAPES))
+    return Marker(COLOURS[group % len(COLOURS)], group % len(SHAPES))
 
 
 def _regular(corners: int, turn: float = 0.0, radius: float = 1.0) -> Polygon:
@@ -223,7 +223,7 @@ def draw_map(relation_map: RelationMap) -> Figure:
 def _scatter(axes: Axes, points: Any, index: int, label: str) -> None:
     from matplotlib.path import Path
 
-    colour, shape = mark(index)
+    colour, shape = marker_of(index)
     outline = SHAPES[shape]
     marker = Path([*outline, outline[0]], closed=True)
     # matplotlib scales an outline to its largest coordinate; this scales it back.
@@ -263,7 +263,7 @@ def _label_groups(figure: Figure, axes: Axes, relation_map: RelationMap, short: 
 
 
 def _edge(index: int) -> str:
-    return mark(index).colour
+    return marker_of(index).colour
 
 
 def draw_confusion(relation_map: RelationMap) -> Figure:

@@ -18,7 +18,7 @@ EXAMPLES = 4
 _LOG = logging.getLogger(__name__)
 
 
-class Question(NamedTuple):
+class ExplorerQuery(NamedTuple):
     """What was typed; blanks around it do not count.
 
     Args:
@@ -37,7 +37,7 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True)
-class View:
+class AnswerTable:
     """A table, or one line that says why there is none.
 
     Args:
@@ -79,68 +79,68 @@ class Explorer:
             self._completer(self.examples[0][:2], self.examples[0].head, k=1)
             self._completer.show_progress_bar = False
 
-    def neighbours(self, question: Question) -> View:
+    def neighbours(self, question: ExplorerQuery) -> AnswerTable:
         """The pairs whose relation is most like that of the typed pair."""
 
-        def answer(asked: Question) -> View:
+        def answer(asked: ExplorerQuery) -> AnswerTable:
             where = {"relation": asked.relation} if asked.relation else None
             hits = self.index.search(asked[:2], NEIGHBOURS, where, "words" if asked.other_words else "pair")
             rows = tuple((" : ".join(hit.pair), hit.relation or "", f"{hit.score:.2f}") for hit in hits)
             caption = f"related as {asked.head} is to {asked.tail}"
-            return View(caption, ("pair", "relation", "cosine"), rows)
+            return AnswerTable(caption, ("pair", "relation", "cosine"), rows)
 
         return self._view(question, answer)
 
-    def completions(self, question: Question) -> View:
+    def completions(self, question: ExplorerQuery) -> AnswerTable:
         """The words that stand to the third word as the tail does to the head."""
 
-        def answer(asked: Question) -> View:
+        def answer(asked: ExplorerQuery) -> AnswerTable:
             if self._completer is None or not asked.word:
-                return View(message="Type a third word to see what completes it.")
+                return AnswerTable(message="Type a third word to see what completes it.")
             rows = tuple(
                 (found.word, f"{found.score:.2f}") for found in self._completer(asked[:2], asked.word, COMPLETIONS)
             )
-            return View(f"{asked.head} is to {asked.tail} as {asked.word} is to …", ("word", "cosine"), rows)
+            return AnswerTable(f"{asked.head} is to {asked.tail} as {asked.word} is to …", ("word", "cosine"), rows)
 
         return self._view(question, answer)
 
-    def labels(self, question: Question) -> View:
+    def labels(self, question: ExplorerQuery) -> AnswerTable:
         """The relation of the typed pair, by the labels of its neighbours."""
 
-        def answer(asked: Question) -> View:
+        def answer(asked: ExplorerQuery) -> AnswerTable:
             if not self.relations:
-                return View(message="No pair of the index has a label, so there is no relation to guess.")
+                return AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
             rows = tuple(
                 (label.relation, " : ".join(label.example), f"{label.score:.0%}")
                 for label in relation_labels(self.index, asked[:2])[:LABELS]
             )
-            return View(f"how {asked.head} is related to {asked.tail}", ("relation", "example", "votes"), rows)
+            return AnswerTable(f"how {asked.head} is related to {asked.tail}", ("relation", "example", "votes"), rows)
 
         return self._view(question, answer)
 
-    def _view(self, question: Question, answer: Callable[[Question], View]) -> View:
+    def _view(self, question: ExplorerQuery, answer: Callable[[ExplorerQuery], AnswerTable]) -> AnswerTable:
         """An answer, or what is missing or wrong in one line."""
         asked = question._replace(head=question.head.strip(), tail=question.tail.strip(), word=question.word.strip())
         if self._completer is None:
-            return View(message="The index holds no pair. Add some with st-relbert index add, and start again.")
+            return AnswerTable(message="The index holds no pair. Add some with st-relbert index add, and start again.")
         if not asked.head or not asked.tail:
-            return View(message="Type two words, for instance Tokyo and Japan.")
+            return AnswerTable(message="Type two words, for instance Tokyo and Japan.")
         try:
             view = answer(asked)
         except ValueError as error:
-            return View(message=_line(error))
+            return AnswerTable(message=_line(error))
         except (OSError, RuntimeError) as error:
             _LOG.exception("No answer to %s", asked)
-            return View(message=_line(error))
-        return view if view.rows or view.message else View(view.caption, message="Nothing found.")
+            return AnswerTable(message=_line(error))
+        return view if view.rows or view.message else AnswerTable(view.caption, message="Nothing found.")
 
 
-def _examples(index: RelationIndex, relations: list[str]) -> list[Question]:
+def _examples(index: RelationIndex, relations: list[str]) -> list[ExplorerQuery]:
     """Questions that the index can answer: a pair, and the head of another one with the same label."""
     step = max(len(relations) // EXAMPLES, 1)
     found = [list(islice(index.rows({"relation": name}), 2)) for name in relations[::step][:EXAMPLES]]
     rows = found or [[row] for row in islice(index.rows(), EXAMPLES)]
-    return [Question(row["head"], row["tail"], *(other["head"] for other in others)) for row, *others in rows]
+    return [ExplorerQuery(row["head"], row["tail"], *(other["head"] for other in others)) for row, *others in rows]
 
 
 def _line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from tests.see.conftest import PAIRS, TAG, TEMPLATE
 
 pytest.importorskip("gradio", reason="needs pip install st-relbert[app]")
 
-from st_relbert.see.app import build_page, listen, make_server
+from st_relbert.see.app import OwnPageOnly, build_page, listen, make_server
 from st_relbert.see.views import Explorer
 
 
@@ -102,14 +102,56 @@ def test_an_empty_index_is_a_page_too(encoders, tmp_path):
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_is_kept(address):
     headers, page = get(address)
-    assert headers["Content-Security-Policy"] == "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert policy[0] == "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+    assert "frame-ancestors 'none'" in policy and headers["X-Frame-Options"] == "DENY"
     loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"([^\"]*)\"", page)
     assert loaded and all(url.startswith(("./", "/")) and not url.startswith("//") for url in loaded)
     config = json.loads(get(f"{address}/config")[1])
     assert config["analytics_enabled"] is False and config["footer_links"] == [] and not config.get("run_history")
-    for path in ("docs", "redoc", "monitoring", "gradio_api/runs"):
+    for path in ("docs", "redoc", "openapi.json", "gradio_api/openapi.json", "monitoring", "gradio_api/runs"):
         with pytest.raises(urllib.error.HTTPError, match="40[34]"):
             get(f"{address}/{path}")
+
+
+def status(url, method="GET", body=None, **headers):
+    request = urllib.request.Request(url, body, headers, method=method)
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_other_pages_get_no_answer(address):
+    """Not under a name of their own that leads here, nor from their origin; and nobody uploads anything."""
+    port = address.rpartition(":")[2]
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}", "localhost"):
+        assert status(f"{address}/config", Host=host) == 200, host
+    for host in (
+        f"evil.example:{port}",
+        "evil.example",
+        f"127.0.0.1.evil.example:{port}",
+        f"[::1:{port}",
+        "",
+        "@localhost.x",
+    ):
+        assert status(f"{address}/config", Host=host) == 403, host
+    call, body = f"{address}/gradio_api/call/ask", json.dumps({"data": ["a", "b", "", "", False]}).encode()
+    typed = {"Content-Type": "application/json"}
+    assert status(call, "POST", body, Origin=address, **typed) == 200
+    for origin in ("https://evil.example", "null", f"http://127.0.0.1:{int(port) + 1}", "http://localhost"):
+        assert status(call, "POST", body, Origin=origin, **typed) == 403, origin
+    for path in ("gradio_api/upload", "upload", "gradio_api/upload?upload_id=x", "gradio_api/upload_progress"):
+        assert status(f"{address}/{path}", "POST", b"x" * 1000) == 404, path
+
+
+def test_a_server_for_other_machines_goes_by_any_name_but_answers_its_own_page_only():
+    guarded = OwnPageOnly(None, None)
+    assert (
+        guarded._refusal("/", "lab.example:80", None) == guarded._refusal("/", "lab.example", "http://lab.example") == 0
+    )
+    assert guarded._refusal("/", "lab.example", "http://evil.example") == 403
 
 
 def test_a_port_that_cannot_be_had():

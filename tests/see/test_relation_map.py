@@ -4,7 +4,7 @@ import pytest
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
 from st_relbert.see import RelationMap, sample_pairs
-from st_relbert.see.picture import SHAPES, mark
+from st_relbert.see.picture import SHAPES, marker_of
 
 RECORDS = [
     {"relation_type": f"{parent}/{child}", "positives": [[f"{child}{n}", f"{parent}{n}"] for n in range(4)]}
@@ -62,5 +62,5 @@ def test_samples_are_balanced_and_in_order():
 
 def test_63_groups_have_different_marks():
     """Colour alone would tell seven apart."""
-    assert len({mark(group) for group in range(63)}) == 63
+    assert len({marker_of(group) for group in range(63)}) == 63
     assert all(abs(coordinate) <= 1.2 for shape in SHAPES for corner in shape for coordinate in corner)

@@ -4,7 +4,7 @@ import pytest
 
 from st_relbert.search import AnalogyCompleter, RelationIndex, relation_labels
 from st_relbert.see import views as views_module
-from st_relbert.see.views import Explorer, Question, View
+from st_relbert.see.views import AnswerTable, Explorer, ExplorerQuery
 from tests.see.conftest import TAG, TEMPLATE
 
 
@@ -22,7 +22,7 @@ def column(view, name):
 
 
 def test_neighbours_are_those_of_the_index(explorer, index):
-    view = explorer.neighbours(Question("Berlin", "Germany"))
+    view = explorer.neighbours(ExplorerQuery("Berlin", "Germany"))
     hits = index.search(("Berlin", "Germany"))
     assert column(view, "pair") == [f"{hit.head} : {hit.tail}" for hit in hits] and len(hits) == 6
     assert column(view, "cosine") == [f"{hit.score:.2f}" for hit in hits]
@@ -31,20 +31,20 @@ def test_neighbours_are_those_of_the_index(explorer, index):
 
 
 def test_neighbours_can_be_of_one_relation_and_of_other_words(explorer):
-    question = Question("tokyo", "Japan", relation="capital")
+    question = ExplorerQuery("tokyo", "Japan", relation="capital")
     assert len(explorer.neighbours(question).rows) == 3
     others = explorer.neighbours(question._replace(other_words=True))
     assert sorted(column(others, "pair")) == ["Paris : France", "Rome : Italy"]
-    assert explorer.neighbours(question._replace(relation="no' such")) == View(
+    assert explorer.neighbours(question._replace(relation="no' such")) == AnswerTable(
         "related as tokyo is to Japan", message="Nothing found."
     )
 
 
 def test_completions_are_those_of_the_completer(explorer, index):
-    view = explorer.completions(Question("Tokyo", "Japan", "Paris"))
+    view = explorer.completions(ExplorerQuery("Tokyo", "Japan", "Paris"))
     expected = AnalogyCompleter(index.model, index.words())(("Tokyo", "Japan"), "Paris", k=8)
     assert view.rows == tuple((found.word, f"{found.score:.2f}") for found in expected) and len(view.rows) == 8
-    assert explorer.completions(Question("Tokyo", "Japan", " ")).message == (
+    assert explorer.completions(ExplorerQuery("Tokyo", "Japan", " ")).message == (
         "Type a third word to see what completes it."
     )
 
@@ -58,12 +58,12 @@ def test_a_large_vocabulary_is_completed_by_a_shortlist(index, model, monkeypatc
     monkeypatch.setattr(
         type(model), "encode", lambda self, pairs, **kw: encoded.extend(pairs) or plain(self, pairs, **kw)
     )
-    view = explorer.completions(Question("Tokyo", "Japan", "Paris"))
+    view = explorer.completions(ExplorerQuery("Tokyo", "Japan", "Paris"))
     assert len(view.rows) == 3 and 3 < len(set(encoded)) <= 7 and explorer.word_count == 12
 
 
 def test_labels_are_those_of_the_neighbours(explorer, index):
-    view = explorer.labels(Question("Berlin", "Germany"))
+    view = explorer.labels(ExplorerQuery("Berlin", "Germany"))
     labels = relation_labels(index, ("Berlin", "Germany"))
     assert column(view, "relation") == [label.relation for label in labels] and len(labels) == 2
     assert column(view, "votes") == [f"{label.score:.0%}" for label in labels]
@@ -71,26 +71,26 @@ def test_labels_are_those_of_the_neighbours(explorer, index):
 
 
 def test_blanks_around_words_do_not_count(explorer):
-    plain = Question("Tokyo", "Japan", "Paris")
-    assert answers(explorer, Question(" Tokyo", "Japan\n", "\tParis ")) == answers(explorer, plain)
+    plain = ExplorerQuery("Tokyo", "Japan", "Paris")
+    assert answers(explorer, ExplorerQuery(" Tokyo", "Japan\n", "\tParis ")) == answers(explorer, plain)
 
 
 def test_examples_are_of_the_index(explorer):
     assert explorer.relations == ["<i>sign</i>", "capital"]
-    assert explorer.examples == [Question(TAG, TEMPLATE, "x_y"), Question("Tokyo", "Japan", "Paris")]
+    assert explorer.examples == [ExplorerQuery(TAG, TEMPLATE, "x_y"), ExplorerQuery("Tokyo", "Japan", "Paris")]
     assert all(view.rows for example in explorer.examples for view in answers(explorer, example))
 
 
 @pytest.mark.parametrize("question", [("", ""), ("Tokyo", " "), ("", "Japan", "Paris")])
 def test_a_pair_that_is_not_complete(explorer, question):
-    views = answers(explorer, Question(*question))
-    assert views == [View(message="Type two words, for instance Tokyo and Japan.")] * 3
+    views = answers(explorer, ExplorerQuery(*question))
+    assert views == [AnswerTable(message="Type two words, for instance Tokyo and Japan.")] * 3
 
 
 def test_words_that_are_none_are_one_line(explorer):
-    for view in answers(explorer, Question("\u200b", "Japan", "Paris")):
+    for view in answers(explorer, ExplorerQuery("\u200b", "Japan", "Paris")):
         assert "expected a word with at least one visible character" in view.message and not view.rows
-    for view in answers(explorer, Question("word " * 500, "Japan", "Paris")):
+    for view in answers(explorer, ExplorerQuery("word " * 500, "Japan", "Paris")):
         assert view.message and "\n" not in view.message and len(view.message) <= 300 and not view.rows
 
 
@@ -98,10 +98,10 @@ def test_an_index_without_labels(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([("Tokyo", "Japan"), ("Paris", "France")])
     explorer = Explorer(index)
-    assert explorer.examples == [Question("Tokyo", "Japan"), Question("Paris", "France")]
-    neighbours, completions, labels = answers(explorer, Question("Tokyo", "Japan", "Paris"))
+    assert explorer.examples == [ExplorerQuery("Tokyo", "Japan"), ExplorerQuery("Paris", "France")]
+    neighbours, completions, labels = answers(explorer, ExplorerQuery("Tokyo", "Japan", "Paris"))
     assert neighbours.rows[0][:2] == ("Paris : France", "") and completions.rows[0][0] == "France"
-    assert labels == View(message="No pair of the index has a label, so there is no relation to guess.")
+    assert labels == AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
 
 
 def test_an_empty_index(model, tmp_path):
@@ -109,7 +109,7 @@ def test_an_empty_index(model, tmp_path):
     RelationIndex.create(tmp_path / "idx", model)
     explorer = Explorer(RelationIndex.open(tmp_path / "idx"))
     assert explorer.examples == [] and explorer.relations == []
-    assert {view.message for view in answers(explorer, Question("Tokyo", "Japan", "Paris"))} == {
+    assert {view.message for view in answers(explorer, ExplorerQuery("Tokyo", "Japan", "Paris"))} == {
         "The index holds no pair. Add some with st-relbert index add, and start again."
     }
 
@@ -118,8 +118,8 @@ def test_an_index_of_one_pair_has_nothing_else(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([{"head": "Tokyo", "tail": "Japan", "relation": "capital"}])
     explorer = Explorer(index)
-    assert explorer.examples == [Question("Tokyo", "Japan")]
-    views = answers(explorer, Question("Tokyo", "Japan", "Japan"))
+    assert explorer.examples == [ExplorerQuery("Tokyo", "Japan")]
+    views = answers(explorer, ExplorerQuery("Tokyo", "Japan", "Japan"))
     assert [view.message for view in views] == ["Nothing found."] * 3
 
 
@@ -129,7 +129,7 @@ def test_other_failures_are_one_line_and_logged(explorer, monkeypatch, caplog):
 
     monkeypatch.setattr(RelationIndex, "search", search)
     with caplog.at_level(logging.ERROR):
-        assert explorer.neighbours(Question("Tokyo", "Japan")) == View(message="disk is gone")
+        assert explorer.neighbours(ExplorerQuery("Tokyo", "Japan")) == AnswerTable(message="disk is gone")
     assert "Tokyo" in caplog.text and "OSError" in caplog.text
 
 
