@@ -54,7 +54,7 @@ class InfoNCELoss(AnchorLoss):
 
     Relations:
         - `CachedInfoNCELoss` gives the same for batches that do not fit into memory at once.
-        - `sentence_transformers.losses.MultipleNegativesRankingLoss` takes one positive an anchor.
+        - sentence-transformers' `MultipleNegativesRankingLoss` takes one positive an anchor.
 
     References:
         - Ushio et al. (2025), "RelBERT: Embedding Relations with Language Models", section 3.3:

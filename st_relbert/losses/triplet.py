@@ -41,8 +41,8 @@ class RelationTripletLoss(AnchorLoss):
         As for `InfoNCELoss`.
 
     Relations:
-        - `sentence_transformers.losses.BatchAllTripletLoss` takes its negatives from other labels only, and knows
-          neither a hierarchy nor pairs that stand under several labels.
+        - sentence-transformers' `BatchAllTripletLoss` takes its negatives from other labels only, and knows neither a
+          hierarchy nor pairs that stand under several labels.
 
     References:
         - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2:

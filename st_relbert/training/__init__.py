@@ -9,7 +9,7 @@ from st_relbert.training.settings import TrainingSettings, preset_names, read_pr
 
 if TYPE_CHECKING:
     from st_relbert.training.run import TrainingRun, validation_questions
-    from st_relbert.training.sampler import RelationBatchSampler
+    from st_relbert.training.sampler import RelationBatchSampler, group_relations
     from st_relbert.training.trainer import RelationTrainer, TrainingDiverged, TrainingInterrupted
 
 # On first use: the options of the command line come from the settings, and --help must not wait for torch.
@@ -19,6 +19,7 @@ _MODULES = {
     "TrainingDiverged": "trainer",
     "TrainingInterrupted": "trainer",
     "TrainingRun": "run",
+    "group_relations": "sampler",
     "validation_questions": "run",
 }
 
@@ -29,6 +30,7 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingRun",
     "TrainingSettings",
+    "group_relations",
     "preset_names",
     "read_preset",
     "validation_questions",

@@ -5,54 +5,70 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
+from numpy.typing import NDArray
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.util.distributed import get_world_size
 
-from st_relbert.pairs import Pair, negative_label
+from st_relbert.pairs import as_pairs, negative_label
+
+Rows = NDArray[np.int64]
 
 
 class RelationBatchSampler(DefaultBatchSampler):
-    """Batches of several relations with several pairs each.
+    """Batches of several relations with several pairs each, as the losses of this package need them.
 
     An epoch uses every positive pair: the pairs of each relation are shuffled and cut into even groups of at most
-    ``pairs_per_relation``, and every batch takes groups from ``relations_per_batch`` different relations. Where the
-    groups do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
-    A relation of a thousand pairs then fills as many batches as a hundred relations of ten; ``size_exponent`` below 1
+    `pairs_per_relation`, and every batch takes groups from `relations_per_batch` different relations. Where the groups
+    do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
+    A relation of a thousand pairs then fills as many batches as a hundred relations of ten; `size_exponent` below 1
     gives the small ones their weight, and an epoch no longer uses every pair.
-    In batches of one relation, though, an epoch is what it is in the reference: a step a relation, with up to
-    ``pairs_per_relation`` pairs drawn from it.
-
-    Pass it to the trainer with its settings filled in::
-
-        SentenceTransformerTrainingArguments(..., batch_sampler=partial(RelationBatchSampler, relations_per_batch=16))
+    In batches of one relation, though, an epoch is what it is in the relbert library: a step a relation, with up to
+    `pairs_per_relation` pairs drawn from it.
 
     With several processes a batch is dealt out among them: the settings are those of the whole batch, and training is
     the same whatever their number (the losses of this package compare the pairs of all).
 
-    The reference's step (one relation, up to 10 positives and 400 negatives) is ``relations_per_batch=1,
-    pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True`` with the loss's ``anchors="first"``.
+    The step of the relbert library (one relation, up to 10 positives and 400 negatives) is `relations_per_batch=1,
+    pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True` with the loss's `anchors="first"`.
 
     Args:
-        dataset: The columns ``pair`` and ``label`` of :func:`st_relbert.data.load_relations`.
+        dataset: A column of pairs, `[head, tail]`, and one of labels, as `st_relbert.data.load_relations` gives it. The
+            column of pairs may have any name.
         batch_size: Ignored, as are the next two: the settings below say what is in a batch. Trainers pass it.
         drop_last: Ignored.
-        valid_label_columns: The first of these columns that the dataset has holds the labels; default ``label``.
-        generator: Ignored: the batches depend on ``seed`` and the epoch alone.
+        valid_label_columns: The first of these columns that the dataset has holds the labels; default `label`.
+        generator: Ignored: the batches depend on `seed` and the epoch alone.
         seed: Together with the epoch, which the trainer sets, it decides the batches.
         relations_per_batch: How many relations anchor a batch (all, where there are fewer).
         pairs_per_relation: How many positive pairs of each, at most (a small relation has fewer).
         negatives_per_relation: How many pairs, at most, are added for each as nothing but negatives, from its own.
-        augment_negatives: Draw these from the other relations' positives too, as the reference does.
+        augment_negatives: Draw these from the other relations' positives too, as the relbert library does.
         size_exponent: Of the g groups of a relation an epoch uses g ** size_exponent, rounded: all with 1, one of each
             relation with 0, which other one each epoch. Without effect on batches of one relation.
 
     Raises:
-        ValueError: If a setting is out of range, no relation has two positives, or a batch would have no negative.
+        ValueError: If a setting is out of range, the dataset has other columns, no relation has two positives, or a
+            batch would have no negative.
+
+    Example:
+        >>> from st_relbert.data import load_relations
+        >>> sampler = RelationBatchSampler(load_relations("starter"), relations_per_batch=32, pairs_per_relation=4)
+        >>> len(sampler)
+        8
+
+        The trainer takes it with its settings filled in:
+
+        >>> from sentence_transformers import SentenceTransformerTrainingArguments
+        >>> args = SentenceTransformerTrainingArguments(
+        ...     batch_sampler=partial(RelationBatchSampler, relations_per_batch=32), report_to="none"
+        ... )
     """
 
     def __init__(
@@ -84,33 +100,42 @@ class RelationBatchSampler(DefaultBatchSampler):
         self.pairs_per_relation = pairs_per_relation
         self.negatives_per_relation = negatives_per_relation
         self.augment_negatives = augment_negatives
-        # A loader that deals batches out knows that their sizes differ by there being no batch size, and passes the
-        # epoch on to the sampler's own sampler only.
-        self.batch_size = None  # type: ignore[assignment]
-        self.sampler = self  # type: ignore[assignment]
         self.processes = get_world_size()
+        if self.processes > 1:
+            # A loader that deals batches out knows that their sizes differ by there being no batch size.
+            self.batch_size = None  # type: ignore[assignment]
+        # Such a loader passes the epoch on to the sampler's own sampler only.
+        self.sampler = self  # type: ignore[assignment]
         self._index(dataset, valid_label_columns or ["label"])
         self.relations_per_batch = min(relations_per_batch, len(self._positives))
         self._check_negatives()
 
     def _index(self, dataset: Dataset, label_columns: list[str]) -> None:
         """Sort the rows by relation, and find the pairs that stand under several."""
-        column = next((name for name in label_columns if name in dataset.column_names), None)
-        if column is None or "pair" not in dataset.column_names:
-            raise ValueError(
-                f"The dataset has the columns {dataset.column_names}, expected 'pair' and 'label'; see load_relations."
-            )
-        self._positives: dict[int, list[int]] = defaultdict(list)
-        self._negatives: dict[int, list[int]] = defaultdict(list)
-        self._pairs: list[Pair] = [tuple(pair) for pair in dataset["pair"]]
-        self._labels: list[int] = list(dataset[column])
-        self._positive_rows_of_pair: dict[Pair, list[int]] = defaultdict(list)
-        for row, (pair, label) in enumerate(zip(self._pairs, self._labels, strict=True)):
+        pair_column, label_column = _columns(dataset, label_columns)
+        table = dataset.with_format("arrow")[:]
+        self._labels: list[int] = table[label_column].to_pylist()
+        if not all(isinstance(label, int) for label in self._labels):
+            raise ValueError(f"The column {label_column!r} holds {self._labels[0]!r}, expected the relations' numbers.")
+        number: dict[Any, int] = {}
+        pairs = as_pairs(table[pair_column].to_pylist(), f"row of {pair_column!r}")
+        # Equal pairs have equal numbers.
+        self._pair_ids = np.array([number.setdefault(pair, len(number)) for pair in pairs])
+        positives: dict[int, list[int]] = defaultdict(list)
+        negatives: dict[int, dict[int, int]] = defaultdict(dict)
+        rows_of_pair: dict[int, list[int]] = defaultdict(list)
+        for row, (pair, label) in enumerate(zip(self._pair_ids.tolist(), self._labels, strict=True)):
             if label >= 0:
-                self._positives[label].append(row)
-                self._positive_rows_of_pair[pair].append(row)
+                positives[label].append(row)
+                rows_of_pair[pair].append(row)
             else:
-                self._negatives[negative_label(label)].append(row)
+                negatives[negative_label(label)][pair] = row
+        self._positives: dict[int, Rows] = {label: np.array(rows) for label, rows in positives.items()}
+        self._negatives = {label: np.fromiter(rows.values(), np.int64) for label, rows in negatives.items()}
+        self._twins = {pair: rows for pair, rows in rows_of_pair.items() if len(rows) > 1}
+        # One row of each positive pair, in the order of the relations.
+        every = np.concatenate([*self._positives.values(), np.zeros(0, np.int64)])
+        self._distinct = every[np.sort(np.unique(self._pair_ids[every], return_index=True)[1])]
         self._usable = [label for label, rows in self._positives.items() if len(rows) >= 2]
         if not self._usable:
             raise ValueError("No relation has two positive pairs, so there is nothing to pull together.")
@@ -118,7 +143,7 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _check_negatives(self) -> None:
         if self.relations_per_batch > 1 or (self.augment_negatives and self.negatives_per_relation):
             return
-        without = [label for label in self._positives if not self._negatives[label]]
+        without = [label for label in self._positives if label not in self._negatives]
         if not self.negatives_per_relation or without:
             raise ValueError(
                 "With one relation a batch, every relation needs negatives: raise relations_per_batch, or set "
@@ -155,7 +180,7 @@ class RelationBatchSampler(DefaultBatchSampler):
             for share in np.array_split(rows, self.processes):
                 yield share.tolist()
 
-    def _split(self, rows: Sequence[int], random: np.random.Generator) -> list[list[int]]:
+    def _split(self, rows: Rows, random: np.random.Generator) -> list[list[int]]:
         """Cut a relation's shuffled rows into groups of about the same size; a group of one is topped up."""
         shuffled = random.permutation(rows)
         if self.relations_per_batch == 1:
@@ -168,8 +193,9 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _batch(self, groups: dict[int, list[list[int]]], random: np.random.Generator) -> list[int]:
         labels = list(groups)
         # The relations with most groups left go first, in random order among equals: all run out together.
-        order = sorted(random.permutation(len(labels)), key=lambda index: -len(groups[labels[index]]))
-        chosen = [labels[index] for index in order[: self.relations_per_batch]]
+        order = random.permutation(len(labels))
+        left = np.fromiter(map(len, groups.values()), np.int64)[order]
+        chosen = [labels[index] for index in order[np.argsort(-left, kind="stable")[: self.relations_per_batch]]]
         rows: list[int] = []
         for label in chosen:
             rows += groups[label].pop() if groups[label] else self._split(self._positives[label], random)[0]
@@ -182,15 +208,13 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _draw_negatives(self, label: int, random: np.random.Generator) -> list[int]:
         if not self.negatives_per_relation:
             return []
-        pool = {self._pairs[row]: row for row in self._negatives[label]}
+        pool = self._negatives.get(label, np.zeros(0, np.int64))
         if self.augment_negatives:
-            own = {self._pairs[row] for row in self._positives[label]}
-            others = (rows for other, rows in self._positives.items() if other != label)
-            for row in itertools.chain.from_iterable(others):
-                if self._pairs[row] not in own:
-                    pool.setdefault(self._pairs[row], row)
-        count = min(self.negatives_per_relation, len(pool))
-        return [int(row) for row in random.choice(list(pool.values()), count, replace=False)]
+            known = np.zeros(len(self._pair_ids), dtype=bool)
+            known[self._pair_ids[np.concatenate([self._positives[label], pool])]] = True
+            pool = np.concatenate([pool, self._distinct[~known[self._pair_ids[self._distinct]]]])
+        drawn: list[int] = random.choice(pool, min(self.negatives_per_relation, len(pool)), replace=False).tolist()
+        return drawn
 
     def _with_known_positives(self, rows: list[int]) -> list[int]:
         """Drop repeats, and add the other labels of pairs that are positives of several relations in the batch.
@@ -199,8 +223,75 @@ class RelationBatchSampler(DefaultBatchSampler):
         """
         distinct = dict.fromkeys(rows)
         labels = {self._labels[row] for row in distinct}
-        for row in rows:
-            for twin in self._positive_rows_of_pair.get(self._pairs[row], ()):
+        for pair in self._pair_ids[rows].tolist():
+            for twin in self._twins.get(pair, ()):
                 if self._labels[twin] in labels:
                     distinct.setdefault(twin)
         return list(distinct)
+
+
+def _columns(dataset: Dataset, label_columns: list[str]) -> tuple[str, str]:
+    """The columns of pairs and of labels."""
+    names = dataset.column_names
+    label = next((name for name in label_columns if name in names), None)
+    others = [name for name in names if name != label]
+    if label is None or len(others) != 1:
+        raise ValueError(
+            f"The dataset has the columns {', '.join(names)}; expected one of pairs, of any name, and one of labels, "
+            f"{' or '.join(map(repr, label_columns))}. Choose them with dataset.select_columns or rename_column; "
+            "st_relbert.data.load_relations gives such a dataset."
+        )
+    return others[0], label
+
+
+def group_relations(
+    stream: IterableDataset,
+    *,
+    pairs_per_relation: int = 4,
+    buffer_size: int = 10_000,
+    label_column: str = "label",
+    seed: int = 0,
+) -> IterableDataset:
+    """Order a stream so that any run of rows holds several pairs of several relations.
+
+    Trainers take no batch sampler for a stream: a batch is the next `per_device_train_batch_size` rows. Those of a
+    file ordered by relation, or shuffled over thousands of relations, hold nothing to learn from. This shuffles a
+    buffer at a time, in groups of pairs of the same relation.
+
+    Args:
+        stream: Pairs and labels, as `RelationSet.dataset` has them.
+        pairs_per_relation: How many pairs of a relation stand together, at most. A divisor of the batch size keeps
+            them in one batch.
+        buffer_size: Rows that are read ahead. They have to hold several relations: shuffle a stream that is ordered by
+            relation beforehand, or take a larger buffer.
+        label_column: The column of labels.
+        seed: Decides the order.
+
+    Returns:
+        The same rows in another order.
+
+    Example:
+        >>> from st_relbert.data import load_relations
+        >>> stream = group_relations(load_relations("starter").to_iterable_dataset(), pairs_per_relation=4)
+        >>> len({row["label"] for row in stream.take(8)})
+        2
+    """
+    grouped = partial(_in_groups, size=pairs_per_relation, label_column=label_column, seed=seed)
+    return stream.map(grouped, batched=True, batch_size=buffer_size, features=stream.features)
+
+
+def _in_groups(rows: dict[str, list[Any]], size: int, label_column: str, seed: int) -> dict[str, list[Any]]:
+    labels = np.array(rows[label_column])
+    random = np.random.default_rng([seed, len(labels)])
+    rounds: list[list[Rows]] = []  # a group of each relation, then another of each that has one
+    for label in random.permutation(np.unique(labels[labels >= 0])):
+        members = random.permutation(np.flatnonzero(labels == label))
+        for number, group in enumerate(np.array_split(members, math.ceil(len(members) / size))):
+            if number == len(rounds):
+                rounds.append([])
+            rounds[number].append(group)
+    groups = [group for groups in rounds for group in groups]
+    # What is nothing but a negative stands between the groups, evenly.
+    negatives = np.array_split(random.permutation(np.flatnonzero(labels < 0)), max(len(groups), 1))
+    order = [row for parts in itertools.zip_longest(groups, negatives, fillvalue=()) for part in parts for row in part]
+    return {name: [values[row] for row in order] for name, values in rows.items()}

@@ -1,11 +1,13 @@
+import itertools
 from collections import Counter
 
 import pytest
+from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st_relbert.data import RelationSet, load_relations
-from st_relbert.training import RelationBatchSampler
+from st_relbert.training import RelationBatchSampler, group_relations
 
 
 def dataset_of(sizes, negatives=0, shared=0):
@@ -196,6 +198,46 @@ def test_settings_that_make_no_batches_are_refused(sizes, arguments, message):
         RelationBatchSampler(dataset_of(sizes), **arguments)
 
 
-def test_other_columns_are_refused():
-    with pytest.raises(ValueError, match="has the columns .*expected 'pair' and 'label'"):
-        RelationBatchSampler(dataset_of([2, 2]).rename_column("pair", "words"))
+@pytest.mark.parametrize("name", ["words", "pair_ids", "a b"])
+def test_the_column_of_pairs_may_have_any_name(name):
+    dataset = dataset_of([4, 4], negatives=1)
+    plain, renamed = (
+        list(RelationBatchSampler(data, relations_per_batch=2, negatives_per_relation=1))
+        for data in (dataset, dataset.rename_column("pair", name))
+    )
+    assert plain == renamed
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"pair": [["a", "b"]] * 2}, "has the columns pair; expected one of pairs, .* and one of labels"),
+        ({"pair": [["a", "b"]] * 2, "label": [0, 0], "x": "ab"}, "columns pair, label, x; .*select_columns"),
+        ({"label": [0, 0]}, "has the columns label; expected"),
+        ({"pair": [["a", "b"]] * 2, "label": ["y", "y"]}, "'label' holds 'y', expected the relations' numbers"),
+        ({"pair": ["ab", "cd"], "label": [0, 0]}, "row of 'pair' 0 is the string 'ab'"),
+    ],
+)
+def test_columns_that_hold_no_pairs_with_a_relation_are_refused(columns, message):
+    with pytest.raises(ValueError, match=message):
+        RelationBatchSampler(Dataset.from_dict({name: list(values) for name, values in columns.items()}))
+
+
+@settings(deadline=None, max_examples=20)
+@given(buffer_size=st.integers(20, 60), size=st.integers(1, 5), seed=st.integers(0, 2))
+def test_a_stream_is_grouped_and_keeps_its_rows(buffer_size, size, seed):
+    dataset = dataset_of([7, 1, 9, 12], negatives=2).shuffle(seed=seed)
+    stream = group_relations(dataset.to_iterable_dataset(), pairs_per_relation=size, buffer_size=buffer_size, seed=seed)
+    rows = [(tuple(row["pair"]), row["label"]) for row in stream]
+    expected = [(tuple(row["pair"]), row["label"]) for row in dataset]
+    assert sorted(rows) == sorted(expected)
+    assert stream.features == dataset.features
+    lengths = [len(list(run)) for _, run in itertools.groupby(label for _, label in rows[:buffer_size])]
+    if size > 1:
+        assert max(lengths) > 1
+
+
+def test_a_stream_ordered_by_relation_makes_batches_to_learn_from():
+    stream = group_relations(dataset_of([16] * 8).to_iterable_dataset(), pairs_per_relation=4)
+    for batch in stream.batch(16):
+        assert len(set(batch["label"])) > 1 and set(Counter(batch["label"]).values()) <= {4, 8, 12}
