@@ -11,115 +11,72 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from st_relbert.environment import import_extra
-from st_relbert.files.location import Location
-from st_relbert.files.tables import DONE, open_pairs, read_batches
-from st_relbert.pairs import as_pairs
+from st_relbert.files.location import DONE, MADE_FROM, Location
+from st_relbert.files.tables import PairTable
 
 BLOCK_ROWS = 8_192  # what an interruption costs each worker at most
 
 
 class Block(NamedTuple):
-    """Some rows of a file that follow each other.
+    """Some rows of a table that follow each other.
 
     Args:
-        number: The block's place among all blocks of all files.
-        path: The file.
+        number: The block's place among all blocks of all tables.
+        table: The place of the table among all tables.
         start: Its first row.
         rows: The number of rows.
     """
 
     number: int
-    path: str
+    table: int
     start: int
     rows: int
 
 
-def plan_blocks(paths: Sequence[str], columns: Sequence[str]) -> tuple[list[Block], Any]:
-    """Check all rows, and divide them into blocks.
-
-    Args:
-        paths: Files of pairs; see :func:`st_relbert.files.tables.open_pairs`.
-        columns: The names of the columns of heads and tails.
-
-    Returns:
-        The blocks, at least one, and the schema that all files have.
-
-    Raises:
-        ValueError: If a file cannot be read, lacks a column or has others than the first, or a row is no pair.
-    """
-    blocks: list[Block] = []
-    schema: Any = None
-    for path in paths:
-        source = open_pairs(path, columns)
-        if schema is None:
-            schema = source.schema
-        elif not source.schema.equals(schema):
-            raise ValueError(
-                f"{path!r} has the columns {_described(source.schema)}, expected those of {paths[0]!r}: "
-                f"{_described(schema)}."
-            )
-        rows = _check(source, path, columns)
-        blocks += [
-            Block(len(blocks) + nth, path, start, min(BLOCK_ROWS, rows - start))
-            for nth, start in enumerate(range(0, rows, BLOCK_ROWS))
-        ]
-    return blocks or [Block(0, paths[0], 0, 0)], schema
-
-
-def pairs_of(batch: Any, columns: Sequence[str]) -> list[Any]:
-    """The pairs of a table or record batch."""
-    return list(zip(*(batch.column(name).to_pylist() for name in columns), strict=True))
-
-
-def _check(source: Any, path: str, columns: Sequence[str]) -> int:
-    """The number of pairs; an error if one is none."""
-    count = 0
-    for batch in read_batches(source, path, columns):
-        count += len(as_pairs(pairs_of(batch, columns), f"{path}, row", first=count))
-    return count
-
-
-def _described(schema: Any) -> str:
-    return ", ".join(f"{field.name} ({field.type})" for field in schema)
+def plan_blocks(tables: Sequence[PairTable]) -> list[Block]:
+    """Divide tables into blocks of `BLOCK_ROWS` rows; at least one block."""
+    places = [
+        (number, start, min(BLOCK_ROWS, table.rows - start))
+        for number, table in enumerate(tables)
+        for start in range(0, table.rows, BLOCK_ROWS)
+    ]
+    return [Block(number, *place) for number, place in enumerate(places or [(0, 0, 0)])]
 
 
 class RowReader:
-    """Reads blocks of rows. Blocks in their order cost one pass over each file, whatever is left out between them.
+    """Reads blocks of rows. Blocks in their order cost one pass over each table, whatever is left out between them.
 
     Args:
-        columns: The names of the columns of heads and tails.
+        tables: The tables that blocks are of.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = columns
-        self._path: str | None = None
-        self._batches: Iterator[Any] = iter(())
-        self._rest: Any = None  # of the batch that was read last
-        self._next = 0  # the first row of the file that was not given out yet
+    def __init__(self, tables: Sequence[PairTable]) -> None:
+        self._tables = tables
+        self._open: int | None = None  # the table that is being read
+        self._batches: Iterator[pa.RecordBatch] = iter(())
+        self._rest: pa.RecordBatch | None = None  # of the batch that was read last
+        self._next = 0  # the first row of the table that was not given out yet
 
     def read(self, block: Block) -> pa.Table:
         """The rows of a block.
 
         Raises:
-            ValueError: If the file cannot be read, or has fewer rows.
+            ValueError: If the table cannot be read, or has fewer rows.
         """
-        source = open_pairs(block.path, self._columns)
-        if block.path != self._path or block.start < self._next:
-            self._path, self._next, self._rest = block.path, 0, None
-            self._batches = read_batches(source, block.path)
+        table = self._tables[block.table]
+        if block.table != self._open or block.start < self._next:
+            self._open, self._next, self._rest = block.table, 0, None
+            self._batches = table.batches()
         parts = []
         while (missing := block.start + block.rows - self._next) > 0:
-            batch = self._rest or next(self._batches, None)
+            batch = next(self._batches, None) if self._rest is None else self._rest
             if batch is None:
-                raise ValueError(f"{block.path!r} has lost rows since it was checked: it ends at row {self._next}.")
+                raise ValueError(f"{table.path!r} has lost rows since it was checked: it ends at row {self._next}.")
             skipped = max(0, block.start - self._next)
             parts.append(batch.slice(skipped, max(0, missing - skipped)))
             self._rest = batch.slice(missing) if missing < len(batch) else None
             self._next += min(len(batch), missing)
-        return pa.Table.from_batches(parts, source.schema)
-
-
-_MADE_FROM = "_made_from.json"  # readers of a folder of Parquet files pass over names that begin like this
+        return pa.Table.from_batches(parts, table.schema)
 
 
 class VectorBlocks:
@@ -155,7 +112,7 @@ class VectorBlocks:
         names = self.folder.names()
         if DONE in names:
             raise ValueError(f"{self.output!r} is done already. Choose another output, or delete the folder.")
-        if names and _MADE_FROM not in names:
+        if names and MADE_FROM not in names:
             raise ValueError(f"{self.output!r} is a folder of other files. Choose another output.")
 
     def begin(self, made_from: Mapping[str, Any]) -> set[int]:
@@ -171,7 +128,7 @@ class VectorBlocks:
             ValueError: If there are blocks that were made from something else.
         """
         self.folder.make_folder()
-        manifest = self.folder / _MADE_FROM
+        manifest = self.folder / MADE_FROM
         if not manifest.exists:
             manifest.write_text(json.dumps(made_from))
         then = json.loads(manifest.read_text())

@@ -8,17 +8,14 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
-import pyarrow.parquet
 from sentence_transformers import SentenceTransformer
 from tqdm.autonotebook import tqdm
 
-from st_relbert.encoding.blocks import (
-    BLOCK_ROWS,
-    VectorBlocks,
-    plan_blocks,
-)
+from st_relbert.encoding.blocks import BLOCK_ROWS, VectorBlocks, plan_blocks
 from st_relbert.encoding.engines import BlockEncoder, Workers, in_processes, in_this_process, on_ray
-from st_relbert.files.location import Location, expand
+from st_relbert.files.location import Location
+from st_relbert.files.options import TableOptions
+from st_relbert.files.tables import PairTable, read_tables
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
 
 Engine = Literal["one", "processes", "ray"]
@@ -30,7 +27,8 @@ def encode_files(
     model: SentenceTransformer,
     paths: str | Sequence[str],
     output: str,
-    columns: Sequence[str] = ("head", "tail"),
+    *,
+    options: TableOptions = TableOptions(),  # noqa: B008  # frozen
     batch_size: int = 64,
     engine: Engine = "one",
     workers: Workers = Workers(),  # noqa: B008  # frozen
@@ -45,10 +43,11 @@ def encode_files(
 
     Args:
         model: A SentenceTransformer that takes pairs.
-        paths: CSV, TSV, JSON Lines or Parquet files of the same columns: paths or URIs, with ``*`` for several.
+        paths: Tables of pairs with the same columns, see `read_tables`: paths or URIs, with ``*`` for several, or
+            folders of Parquet files.
         output: The columns of the input and ``vector``, a list of ``d`` float32. ``name.parquet``: one file;
             ``name.lance``: a Lance table; anything else: a folder of Parquet files, done when it holds ``_SUCCESS``.
-        columns: The names of the columns of heads and tails.
+        options: How the tables are read: their columns, header, separator and encoding.
         batch_size: Pairs embedded at a time.
         engine: ``"one"``: this process; ``"processes"``: sentence-transformers' pool of processes; ``"ray"``: a Ray
             cluster, whose machines all have to reach the files.
@@ -60,26 +59,26 @@ def encode_files(
         The number of pairs.
 
     Raises:
-        ValueError: If a file cannot be read, lacks a column, or a row is no pair of words; nothing is written then.
-            If the output is there already, or a part of it, of other files or another model.
-        MissingExtraError: If Ray (or LanceDB, for a Lance table) is not installed.
+        ValueError: If the output is there already, a file cannot be read or has a row that is no pair (nothing is
+            written then), or an interrupted output was made from other files or by another model.
+        MissingExtraError: If the engine or the output needs a package that is not installed.
     """
     if engine not in get_args(Engine):
         raise ValueError(f"The engine is {engine!r}, expected {', '.join(map(repr, get_args(Engine)))}.")
-    files = [path for pattern in ([paths] if isinstance(paths, str) else paths) for path in expand(pattern)]
     blocks = VectorBlocks(output)
     blocks.check(overwrite)
-    planned, rows = plan_blocks(files, columns)
+    tables = read_tables(paths, options)
     vector = pa.field("vector", pa.list_(pa.float32(), model.get_embedding_dimension()))
     # Says whose vectors these are, so that an index can take them as they are.
     identity = ModelIdentity.of(model)
-    metadata = {**(rows.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
-    schema = rows.append(vector).with_metadata(metadata)
-    done = blocks.begin(_made_from(model, identity, files, columns))
-    make = partial(BlockEncoder, columns=tuple(columns), output=blocks, schema=schema)
-    total = sum(block.rows for block in planned)
+    metadata = {**(tables[0].schema.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
+    schema = tables[0].schema.append(vector).with_metadata(metadata)
+    done = blocks.begin(_made_from(model, identity, tables))
+    planned = plan_blocks(tables)
     left = [block for block in planned if block.number not in done]
+    total = sum(block.rows for block in planned)
     begun = total - sum(block.rows for block in left)
+    make = partial(BlockEncoder, tables=tables, output=blocks, schema=schema)
     with tqdm(desc="Encoding", unit=" pairs", total=total, initial=begun, disable=not show_progress_bar) as progress:
         for count in _ENGINES[engine](model, make, left, batch_size, workers) if left else ():
             progress.update(count)
@@ -88,16 +87,16 @@ def encode_files(
 
 
 def _made_from(
-    model: SentenceTransformer, identity: ModelIdentity, files: Sequence[str], columns: Sequence[str]
+    model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable]
 ) -> dict[str, Any]:
     """What the vectors depend on, and their division into blocks."""
     state = {name: value for name, value in asdict(identity).items() if name != "name"}
     # What an index does not ask about, as it scales all vectors to length 1 and compares roughly.
     state |= {name: getattr(model, name, None) for name in ("reduction", "fast")}
-    infos = [(path, Location.of(path).info) for path in files]
+    infos = [(table.path, Location.of(table.path).info) for table in tables]
     return {
         "files": [{"path": path, "bytes": info.size, "modified": info.mtime_ns} for path, info in infos],
-        "columns": list(columns),
+        "options": {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(tables[0].options).items()},
         "model": state,
         "block_rows": BLOCK_ROWS,
     }

@@ -14,8 +14,9 @@ import pyarrow as pa
 import torch
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.encoding.blocks import Block, RowReader, VectorBlocks, pairs_of
+from st_relbert.encoding.blocks import Block, RowReader, VectorBlocks
 from st_relbert.environment import import_extra
+from st_relbert.files.tables import PairTable
 
 
 class BlockEncoder:
@@ -23,19 +24,19 @@ class BlockEncoder:
 
     Args:
         encode: Gives the vectors ``(pairs, d)`` of pairs, float32.
-        columns: The names of the columns of heads and tails.
+        tables: The tables that blocks are of.
         output: Where blocks are written to.
         schema: The schema of the rows with their vectors, the last column.
     """
 
     def __init__(
-        self, encode: Callable[[list[Any]], Any], columns: Sequence[str], output: VectorBlocks, schema: Any
+        self, encode: Callable[[list[Any]], Any], *, tables: Sequence[PairTable], output: VectorBlocks, schema: Any
     ) -> None:
         self._encode = encode
-        self._columns = columns
+        self._tables = tables
         self._output = output
         self._schema = schema
-        self._reader = RowReader(columns)
+        self._reader = RowReader(tables)
 
     def __call__(self, block: Block) -> int:
         """Embed a block, unless it is there: an engine may hand it out again when a worker was lost.
@@ -45,13 +46,12 @@ class BlockEncoder:
         """
         if not self._output.has(block.number):
             rows = self._reader.read(block)
-            column = pa.FixedSizeListArray.from_arrays(self._vectors(rows), self._schema.field("vector").type.list_size)
+            vectors = self._encode(self._tables[block.table].pairs(rows))
+            column = pa.FixedSizeListArray.from_arrays(
+                pa.array(vectors.reshape(-1), pa.float32()), self._schema.field("vector").type.list_size
+            )
             self._output.write(block.number, pa.table([*rows.columns, column], schema=self._schema))
         return block.rows
-
-    def _vectors(self, rows: pa.Table) -> pa.Array:
-        vectors = self._encode(pairs_of(rows, self._columns))
-        return pa.array(vectors.reshape(-1), pa.float32())
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs
 
+DONE = "_SUCCESS"  # in a folder of Parquet files that is whole, as Hadoop and Spark have it
+MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers pass over names that begin like this
+
 
 @dataclass(frozen=True)
 class Location:
@@ -101,20 +104,27 @@ class Location:
 
 
 def expand(pattern: str) -> list[str]:
-    """The names that a pattern stands for, sorted; a name without ``*`` stands for itself.
+    """The names of the files that a pattern or a folder stands for, sorted; any other name stands for itself.
 
     Args:
-        pattern: A path or URI, with ``*`` in its last part only.
+        pattern: A path or URI, with ``*`` in its last part only, or a folder of Parquet files. Names that begin with
+            ``_`` or ``.`` are not parts of it.
 
     Raises:
-        ValueError: If nothing matches.
+        ValueError: If nothing matches, or a folder of vectors is not finished.
     """
-    bare, mark, query = pattern.partition("?")
-    folder, separator, last = bare.rpartition("/")
-    if "*" not in last:
-        return [pattern]
-    place = Location.of(f"{folder}{mark}{query}" if separator else ".")
-    names = [f"{folder}{separator}{name}{mark}{query}" for name in place.names() if fnmatch(name, last)]
+    bare, mark, query = pattern.partition("?") if "://" in pattern else (pattern, "", "")
+    place = Location.of(pattern)
+    if place.info.type == pa.fs.FileType.Directory:
+        if (place / MADE_FROM).exists and not (place / DONE).exists:
+            raise ValueError(f"{pattern!r} is not finished. Run the command that began it again.")
+        folder, last = bare.rstrip("/"), "[!._]*.parquet"
+    else:
+        folder, separator, last = bare.rpartition("/")
+        if "*" not in last or place.exists:
+            return [pattern]
+        folder, place = (folder, Location.of(f"{folder or '/'}{mark}{query}")) if separator else ("", Location.of("."))
+    names = [name for name in place.names() if fnmatch(name, last)]
     if not names:
         raise ValueError(f"No file matches {pattern!r}.")
-    return names
+    return [f"{folder}/{name}{mark}{query}" if "/" in bare or folder else name for name in names]

@@ -1,87 +1,331 @@
-"""Files of pairs: CSV, TSV, JSON Lines and Parquet, read some thousand rows at a time."""
+"""Tables of pairs: CSV, TSV, JSON, JSON Lines and Parquet, checked as a whole and read some thousand rows at a time."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.dataset
-import pyarrow.json
+import pyarrow.parquet
 
-from st_relbert.files.location import Location
+from st_relbert.files.location import Location, expand
+from st_relbert.files.options import TableOptions
+from st_relbert.files.text import COMPRESSED, JSON, SEPARATORS, Row, read_json, read_separated, suffix_of
+from st_relbert.pairs import Pair, as_pair, as_pairs
 
-FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
-DONE = "_SUCCESS"  # in a folder of Parquet files that is whole, as Hadoop and Spark have it
-_CHUNK = 8192  # rows held at a time
-_SMALL = 2**20  # bytes
+FORMATS = (*SEPARATORS, *JSON, ".parquet")
+CHUNK_ROWS = 8192  # held at a time
+
+_DEFAULTS = TableOptions()
+_UNFIT = (pa.ArrowException, OverflowError, UnicodeError)  # a value that a column cannot hold
+_DEEPEST = 64  # levels of lists and objects in a column; Arrow crashes at very many
 
 
-def open_pairs(path: str, columns: Sequence[str], vectors: bool = False) -> Any:
-    """Open a file of pairs.
+@dataclass(frozen=True)
+class PairTable:
+    """A table of pairs that was read to its end and found whole; it can be sent to other processes.
 
     Args:
-        path: A CSV, TSV, JSON Lines or Parquet file, or its URI in an object store.
-        columns: The names of the columns of heads and tails.
-        vectors: Whether it may hold vectors already, as the files (and folders) do that ``st-relbert encode`` writes.
+        path: A path or URI.
+        options: How it is read.
+        schema: The columns and their types. Separated values are text, those of JSON have JSON's types.
+        rows: The number of rows.
+        head: The name of the column of heads.
+        tail: The name of the column of tails; the same if pairs stand in one column.
+        relation: The name of the column of relations, if there is one.
+    """
+
+    path: str
+    options: TableOptions
+    schema: pa.Schema
+    rows: int
+    head: str
+    tail: str
+    relation: str | None
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in their order, with the columns of the schema.
+
+        Raises:
+            ValueError: If the file has changed since, so that it cannot be read.
+        """
+        with _reading(self.path):
+            for chunk in _open(self.path, self.options)[1]:
+                yield _conform(chunk.batch, self.schema)
+
+    def pairs(self, rows: pa.RecordBatch | pa.Table) -> list[Any]:
+        """The pairs of some rows."""
+        return _pairs(rows, self.head, self.tail)
+
+    def records(self) -> Iterator[tuple[Pair, Any]]:
+        """The pair and the relation of each row; None where there is no relation."""
+        for batch in self.batches():
+            relations = batch.column(self.relation).to_pylist() if self.relation else [None] * len(batch)
+            yield from zip(as_pairs(self.pairs(batch)), relations, strict=True)
+
+
+def is_table(name: str) -> bool:
+    """Whether a path or URI has the name of a table of pairs."""
+    return suffix_of(name.partition("?")[0] if "://" in name else name) in FORMATS
+
+
+def read_tables(
+    paths: str | Iterable[str], options: TableOptions = _DEFAULTS, *, vectors: bool = False
+) -> list[PairTable]:
+    """Read tables of the same columns; see `read_table`.
+
+    Args:
+        paths: Paths or URIs; with ``*`` in the last part for several files; or folders of Parquet files.
+        options: How they are read.
+        vectors: Whether they may hold a column ``vector``.
 
     Returns:
-        A ``pyarrow.dataset.Dataset``.
+        The tables, at least one, all with the same schema.
 
     Raises:
-        ValueError: If it is none of these, or lacks a column.
+        ValueError: If one cannot be read, or has other columns than the first.
     """
-    place = Location.of(path)
-    encoded = vectors and (place / DONE).exists
-    suffix = ".parquet" if encoded else os.path.splitext(place.path)[1].lower()
-    if suffix not in FORMATS:
-        raise ValueError(f"{path!r} ends in {suffix!r}, expected one of {', '.join(FORMATS)}.")
-    try:
-        if not encoded and not place.info.is_file:
-            raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
-        if suffix == ".jsonl" and place.info.size < _SMALL:
-            # Read whole: Arrow's scanner loses the words of a single row whose line does not end.
-            with place.filesystem.open_input_stream(place.path) as stream:
-                source = pa.dataset.dataset(pa.json.read_json(stream))
-        else:
-            source = pa.dataset.dataset(place.path, format=_format(suffix, columns), filesystem=place.filesystem)
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"Cannot read {path!r}: {error}") from error
-    missing = [name for name in columns if name not in source.schema.names]
-    if missing:
-        raise ValueError(
-            f"{path!r} has the columns {', '.join(source.schema.names)}, but no {' and no '.join(missing)}. "
-            "Name the columns of heads and tails with --columns HEAD TAIL."
-        )
-    if "vector" in source.schema.names and not vectors:
-        raise ValueError(f"{path!r} has a column 'vector' already. Rename it.")
-    return source
+    names = [name for path in ([paths] if isinstance(paths, str) else paths) for name in expand(path)]
+    if not names:
+        raise ValueError("No file is named, expected at least one table of pairs.")
+    tables = [read_table(name, options, vectors=vectors) for name in names]
+    schema = tables[0].schema
+    for table in tables:
+        try:
+            if set(table.schema.names) != set(schema.names):
+                raise ValueError
+            schema = _unified(schema, table.schema)
+        except (pa.ArrowException, ValueError) as error:
+            raise ValueError(
+                f"{table.path!r} has the columns {_described(table.schema)}, expected those of {tables[0].path!r}: "
+                f"{_described(tables[0].schema)}. Leave columns out with --drop."
+            ) from error
+    return [table if table.schema.equals(schema) else _convertible(replace(table, schema=schema)) for table in tables]
 
 
-def read_batches(source: Any, path: str, columns: Sequence[str] | None = None) -> Iterator[Any]:
-    """The rows of an open file as record batches.
+def read_table(path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = False) -> PairTable:
+    """Read a table of pairs from its first to its last row, and check all of it.
 
     Args:
-        source: The file.
-        path: Its name, for errors.
-        columns: The columns to read; None: all.
+        path: A file, or its URI in an object store: CSV (``.csv``), TSV (``.tsv``, ``.tab``; quotes mean nothing),
+            either (``.txt``), a JSON array (``.json``), JSON Lines (``.jsonl``, ``.ndjson``), each also compressed
+            (``.gz``, ``.bz2``, ``.zst``), or Parquet.
+        options: How it is read.
+        vectors: Whether it may hold a column ``vector``, as files do that `encode_files` wrote.
 
     Raises:
-        ValueError: If a part of the file cannot be read.
+        ValueError: If it cannot be read, lacks a column, or a row is no pair; the message names the line.
     """
+    if not is_table(path):
+        raise ValueError(
+            f"{path!r} does not have the name of a table, expected one that ends in {', '.join(FORMATS)} "
+            f"(text also in {', '.join(COMPRESSED)})."
+        )
+    if not Location.of(path).info.is_file:
+        raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
+    with _reading(path):
+        schema, chunks = _open(path, options)
+        rows, promoted = 0, False
+        for chunk in chunks:
+            merged = _merged(schema, chunk)
+            promoted |= any(merged.field(field.name).type != field.type for field in schema)
+            schema = merged
+            _check_pairs(chunk, *options.find_pair(schema.names))
+            rows += len(chunk.batch)
+        if "vector" in schema.names and not vectors:
+            raise ValueError("it has a column 'vector' already. Rename it, or leave it out with --drop vector.")
+        head, tail = options.find_pair(schema.names)
+        relation = options.find_relation(schema.names)
+    table = PairTable(path, options, schema, rows, head, tail, relation)
+    return _convertible(table) if promoted else table
+
+
+class _Chunk(NamedTuple):
+    """Some rows that follow each other, and where each stands in the file."""
+
+    places: Sequence[str]
+    batch: pa.RecordBatch
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Give errors of reading the name of the file."""
     try:
-        yield from source.to_batches(columns=columns and list(columns), batch_size=_CHUNK)
-    except pa.ArrowException as error:
+        yield
+    except (pa.ArrowException, OSError, EOFError, ValueError) as error:
         raise ValueError(f"Cannot read {path!r}: {error}") from error
 
 
-def _format(suffix: str, columns: Sequence[str]) -> Any:
-    if suffix not in (".csv", ".tsv"):
-        return "parquet" if suffix == ".parquet" else "json"
-    # Words are text, whatever they look like: "3.14" is no number, "NA" and "null" are not missing.
-    return pa.dataset.CsvFileFormat(
-        parse_options=pa.csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ","),
-        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys((*columns, "relation"), pa.string())),
+def _open(path: str, options: TableOptions) -> tuple[pa.Schema, Iterator[_Chunk]]:
+    """The columns, as far as they are known without reading on, and the rows."""
+    place = Location.of(path)
+    suffix = suffix_of(place.path)
+    if suffix in JSON:
+        return pa.schema([]), _json_chunks(read_json(place, options.encoding), options)
+    if suffix in SEPARATORS:
+        names, rows = read_separated(place, options)
+        schema = pa.schema([(name, pa.string()) for name in options.kept(names)])
+        return schema, _text_chunks(rows, names, schema)
+    file = pa.parquet.ParquetFile(place.filesystem.open_input_file(place.path))
+    schema = file.schema_arrow
+    kept = options.kept(schema.names)
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError(f"it has two columns of one name: {', '.join(schema.names)}.")
+    return pa.schema([schema.field(name) for name in kept], schema.metadata), _parquet_chunks(file, kept)
+
+
+def _parquet_chunks(file: Any, names: list[str]) -> Iterator[_Chunk]:
+    with file:
+        first = 0
+        for batch in file.iter_batches(CHUNK_ROWS, columns=names):
+            yield _Chunk([f"row {number}" for number in range(first, first + len(batch))], batch)
+            first += len(batch)
+
+
+def _text_chunks(rows: Iterable[Row], names: list[str], schema: pa.Schema) -> Iterator[_Chunk]:
+    for some in _some(rows):
+        columns = dict(zip(names, zip(*(row.cells for row in some), strict=True), strict=True))
+        arrays = [pa.array(columns[name], pa.string()) for name in schema.names]
+        yield _Chunk([row.place for row in some], pa.record_batch(arrays, schema))
+
+
+def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]:
+    left_out = {str(column).casefold() for column in options.drop}
+    seen: set[str] = set()
+    for some in _some(rows):
+        places = [row.place for row in some]
+        cells = [_named(row, options) for row in some]
+        names = list(dict.fromkeys(name for values in cells for name in values))
+        seen.update(name.casefold() for name in names)
+        kept = [name for name in names if name.casefold() not in left_out]
+        arrays = [_json_column([values.get(name) for values in cells], name, places) for name in kept]
+        yield _Chunk(places, pa.record_batch(arrays, kept))
+    if not seen:
+        raise ValueError("it is empty.")
+    if missing := left_out - seen:
+        raise ValueError(f"there is no column {min(missing)!r} to leave out, only {', '.join(sorted(seen))}.")
+
+
+def _some(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows some thousand at a time."""
+    rest = iter(rows)
+    while some := list(islice(rest, CHUNK_ROWS)):
+        yield some
+
+
+def _named(row: Row, options: TableOptions) -> dict[str, Any]:
+    """A row of JSON by names; a list has no names, like a file without a header."""
+    if isinstance(row.cells, dict):
+        return row.cells
+    try:
+        return dict(zip(options.names_by_place(len(row.cells)), row.cells, strict=True))
+    except ValueError as error:
+        raise ValueError(f"{row.place}: {error}") from error
+
+
+def _json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array:
+    """Values as an Arrow array of the type that holds all of them."""
+    try:
+        return pa.array(values)
+    except _UNFIT as error:
+        kind = pa.null()
+        for place, value in zip(places, values, strict=True):  # find the row
+            try:
+                kind = _unified_types(kind, pa.array([value]).type)
+            except _UNFIT as cause:
+                raise ValueError(_unfit(name, kind, place, value)) from cause
+        raise ValueError(_unfit(name, kind, places[0], values[0])) from error
+
+
+def _unfit(name: str, kind: pa.DataType, place: str, value: Any) -> str:
+    return (
+        f"the column {name!r} holds {value!r:.60} in {place}, which does not go with the values before it ({kind}). "
+        f"Make them alike, or leave the column out with --drop {name}."
     )
+
+
+def _merged(schema: pa.Schema, chunk: _Chunk) -> pa.Schema:
+    """The columns of a table with those of further rows."""
+    if chunk.batch.schema.equals(schema):
+        return schema
+    try:
+        merged = _unified(schema, chunk.batch.schema)
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"the rows from {chunk.places[0]} on have values of another type than those before: {error}. "
+            "Make them alike, or leave the column out with --drop."
+        ) from error
+    for field in merged:
+        if _depth(field.type) > _DEEPEST:
+            raise ValueError(f"the column {field.name!r} is nested too deeply. Leave it out with --drop {field.name}.")
+    return merged
+
+
+def _unified(first: pa.Schema, second: pa.Schema) -> pa.Schema:
+    return pa.unify_schemas([first, second], promote_options="permissive").with_metadata(first.metadata)
+
+
+def _unified_types(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    return _unified(pa.schema([("value", first)]), pa.schema([("value", second)])).field("value").type
+
+
+def _depth(kind: pa.DataType) -> int:
+    depth = 0
+    inner = [kind]
+    while inner and depth <= _DEEPEST:
+        depth += 1
+        inner = [each.field(number).type for each in inner for number in range(each.num_fields)]
+    return depth
+
+
+def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Rows with the columns and types of a schema: absent ones are empty, whole numbers become fractions."""
+    arrays = []
+    for field in schema:
+        column = batch.column(field.name) if field.name in batch.schema.names else pa.nulls(len(batch), field.type)
+        try:
+            arrays.append(column if column.type == field.type else pa.array(column.to_pylist(), field.type))
+        except _UNFIT as error:
+            raise ValueError(
+                f"the column {field.name!r} does not fit the type {field.type}: {error}. Make its values alike, or "
+                f"leave it out with --drop {field.name}."
+            ) from error
+    return pa.record_batch(arrays, schema)
+
+
+def _convertible(table: PairTable) -> PairTable:
+    """The table, if all its rows fit its schema: what later rows decide has to hold for earlier ones."""
+    for _ in table.batches():
+        pass
+    return table
+
+
+def _check_pairs(chunk: _Chunk, head: str, tail: str) -> None:
+    pairs = _pairs(chunk.batch, head, tail)
+    try:
+        as_pairs(pairs)
+    except ValueError:
+        for place, pair in zip(chunk.places, pairs, strict=True):
+            as_pair(pair, place)
+        raise
+
+
+def _pairs(rows: pa.RecordBatch | pa.Table, head: str, tail: str) -> list[Any]:
+    if head != tail:
+        return list(zip(rows.column(head).to_pylist(), rows.column(tail).to_pylist(), strict=True))
+    return [_as_tuple(value) for value in rows.column(head).to_pylist()]
+
+
+def _as_tuple(value: Any) -> Any:
+    """A pair that stands in one cell: a list, or an object with head and tail."""
+    if isinstance(value, dict):
+        names = {name.casefold(): word for name, word in value.items()}
+        return (names["head"], names["tail"]) if names.keys() == {"head", "tail"} else value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _described(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)

@@ -15,8 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from st_relbert.data.sources import read_records, require
-from st_relbert.files.location import Location
-from st_relbert.files.tables import DONE, FORMATS, open_pairs, read_batches
+from st_relbert.files.location import DONE, Location
+from st_relbert.files.options import TableOptions
+from st_relbert.files.tables import PairTable, is_table, read_tables
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.pairs import Pair, as_pair
 from st_relbert.vectors import PairVectors
@@ -221,53 +222,54 @@ class PairSource:
     identity: ModelIdentity | None = None
 
 
-def open_pair_source(name_or_path: str, columns: Sequence[str] = ("head", "tail")) -> PairSource:
+def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) -> PairSource:  # noqa: B008  # frozen
     """Open a file of pairs or a relation set.
 
     Args:
-        name_or_path: A CSV, TSV, JSON Lines or Parquet file with a column for the heads, one for the tails, optionally
-            ``relation`` and further ones. Or what ``st-relbert encode`` wrote, a Parquet file or a folder of them: its
-            vectors are taken as they are. Or a relation set, whose positive pairs are labelled with their relations: a
-            JSON Lines file with ``relation_type`` and ``positives``, a folder with ``train.jsonl``, a data set on the
-            hub, or ``"starter"``.
-        columns: The names of the columns of heads and tails.
+        name_or_path: A table of pairs, optionally with ``relation`` and further columns (see `read_table`). Or what
+            ``st-relbert encode`` wrote, a Parquet file or a folder of them: its vectors are taken as they are. Or a
+            relation set, whose positive pairs are labelled with their relations: a JSON Lines file with
+            ``relation_type`` and ``positives``, a folder with ``train.jsonl``, a data set on the hub, or ``"starter"``.
+        options: How a table is read.
 
     Raises:
         ValueError: If it is none of these.
     """
     encoded = (Location.of(name_or_path) / DONE).exists
-    if not encoded and os.path.splitext(name_or_path)[1].lower() not in FORMATS:
+    if not encoded and not is_table(name_or_path):
         return _relation_set(name_or_path)
     try:
-        return _file(name_or_path, columns)
+        return _from_tables(read_tables(name_or_path, options, vectors=True))
     except ValueError:
         if not _is_relation_set(name_or_path):
             raise
         return _relation_set(name_or_path)
 
 
-def _file(path: str, columns: Sequence[str]) -> PairSource:
-    source = open_pairs(path, columns, vectors=True)
-    taken = (*columns, "relation", "vector")
-    further = {field.name: field.type for field in source.schema if field.name not in taken}
-    rows = (row for batch in read_batches(source, path) for row in _rows(batch, columns))
-    return PairSource(rows, further, source.count_rows(), _identity(source.schema, path))
+def _from_tables(tables: Sequence[PairTable]) -> PairSource:
+    first = tables[0]
+    taken = (first.head, first.tail, first.relation, "vector")
+    further = {field.name: field.type for field in first.schema if field.name not in taken}
+    identities = [_identity(table.schema, table.path) for table in tables]
+    if any(identity != identities[0] for identity in identities):
+        raise ValueError(f"The files beside {first.path!r} hold vectors of several models. Add those of one model.")
+    rows = (row for table in tables for batch in table.batches() for row in _rows(batch, table))
+    return PairSource(rows, further, sum(table.rows for table in tables), identities[0])
 
 
-def _rows(batch: Any, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    words = dict(zip(columns, ("head", "tail"), strict=True))
-    rows = ({words.get(name, name): value for name, value in row.items()} for row in _without_vectors(batch))
+def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
+    taken = (table.head, table.tail, table.relation, "vector")
+    further = batch.select([name for name in batch.schema.names if name not in taken]).to_pylist()
+    relations = batch.column(table.relation).to_pylist() if table.relation else [None] * len(batch)
+    rows = (
+        {"head": pair[0], "tail": pair[1], "relation": relation, **values}
+        for pair, relation, values in zip(table.pairs(batch), relations, further, strict=True)
+    )
     if "vector" not in batch.schema.names:
         return rows
     column = batch.column("vector")
     vectors = column.flatten().to_numpy().reshape(len(column), -1)
     return ({**row, "vector": vector} for row, vector in zip(rows, vectors, strict=True))
-
-
-def _without_vectors(batch: Any) -> list[dict[str, Any]]:
-    names = [name for name in batch.schema.names if name != "vector"]
-    rows: list[dict[str, Any]] = batch.select(names).to_pylist()
-    return rows
 
 
 def _identity(schema: Any, path: str) -> ModelIdentity | None:

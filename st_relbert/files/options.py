@@ -1,0 +1,130 @@
+"""How tables of pairs are read: which columns, with or without a header, in what encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_DEFAULT_COLUMNS = ("head", "tail")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """How tables of pairs are read. The defaults fit most files with a header.
+
+    Columns are named, or numbered from 1. Upper and lower case are the same, unless both exist.
+
+    Args:
+        columns: The columns of heads and tails. A column of pairs (lists of two words, or objects with ``head`` and
+            ``tail``) is named twice. By default ``head`` and ``tail``, or else ``pair``; the first two columns of a
+            file without a header.
+        relation: The column of relations; None: the one that is called ``relation``, if there is one.
+        header: Whether the first row of separated values holds the names of the columns.
+        separator: What separates the values of a row; None: what the file's first line suggests.
+        encoding: The encoding of text; None: what a byte-order mark says, or else UTF-8.
+        drop: Columns to leave out.
+
+    Raises:
+        ValueError: If the separator is not one character, or not two columns are named.
+    """
+
+    columns: Sequence[str | int] = _DEFAULT_COLUMNS
+    relation: str | int | None = None
+    header: bool = True
+    separator: str | None = None
+    encoding: str | None = None
+    drop: Sequence[str | int] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.columns, str) or len(self.columns) != 2:
+            raise ValueError(f"The columns are {self.columns!r}, expected two: those of heads and tails.")
+        separator = {"\\t": "\t", "tab": "\t"}.get(self.separator or "", self.separator)
+        if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+            raise ValueError(f"The separator is {self.separator!r}, expected one character such as ';', or 'tab'.")
+        object.__setattr__(self, "separator", separator)
+
+    def likely_names(self) -> set[str]:
+        """Names that a header should hold some of, in lower case."""
+        return {str(name).casefold() for name in (*self.columns, "head", "tail", "pair", "relation")}
+
+    def names_by_place(self, count: int) -> list[str]:
+        """Names for the columns of a file without a header: ``head``, ``tail``, ``relation``, ``column_4``.
+
+        Args:
+            count: The number of columns.
+
+        Raises:
+            ValueError: If an option names a column, or one that is not there.
+        """
+        pair = [1, 2] if tuple(self.columns) == _DEFAULT_COLUMNS else list(dict.fromkeys(self.columns))
+        roles = {"pair": pair[0]} if len(pair) == 1 else {"head": pair[0], "tail": pair[1]}
+        if self.relation is not None:
+            roles["relation"] = self.relation
+        names = [f"column_{number}" for number in range(1, count + 1)]
+        for role, column in roles.items():
+            if not str(column).isdecimal() or not 1 <= int(column) <= count:
+                raise ValueError(
+                    f"there is no column {column!r}: without a header columns have numbers, here from 1 to {count}."
+                )
+            names[int(column) - 1] = role
+        return names
+
+    def kept(self, names: Sequence[str]) -> list[str]:
+        """The columns that are not left out.
+
+        Raises:
+            ValueError: If one that is to be left out is not there.
+        """
+        dropped = {find_column(column, names) for column in self.drop}
+        if None in dropped:
+            missing = next(column for column in self.drop if find_column(column, names) is None)
+            raise ValueError(f"there is no column {missing!r} to leave out, only {', '.join(names)}.")
+        return [name for name in names if name not in dropped]
+
+    def find_pair(self, names: Sequence[str]) -> tuple[str, str]:
+        """The names of the columns of heads and tails; both are the same if pairs stand in one column.
+
+        Args:
+            names: The columns that there are.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        head, tail = (find_column(column, names) for column in self.columns)
+        pair = find_column("pair", names)
+        if head is None and tail is None and pair is not None and tuple(self.columns) == _DEFAULT_COLUMNS:
+            return pair, pair
+        if head is None or tail is None:
+            found = dict(zip(self.columns, (head, tail), strict=True))
+            missing = " and no ".join(str(column) for column, name in found.items() if name is None)
+            raise ValueError(
+                f"it has the columns {', '.join(names)}, but no {missing}. Name the columns of heads and tails "
+                "with --columns HEAD TAIL, or say --no-header if its first line is a pair already."
+            )
+        return head, tail
+
+    def find_relation(self, names: Sequence[str]) -> str | None:
+        """The name of the column of relations, if there is one.
+
+        Raises:
+            ValueError: If the one that is asked for is not there.
+        """
+        found = find_column("relation" if self.relation is None else self.relation, names)
+        if found is None and self.relation is not None:
+            raise ValueError(f"it has the columns {', '.join(names)}, but no {self.relation}.")
+        return found
+
+
+def find_column(column: str | int, names: Sequence[str]) -> str | None:
+    """The name that a name or a number means.
+
+    >>> find_column("HEAD", ["Head", "tail"]), find_column(2, ["Head", "tail"]), find_column("x", ["Head", "tail"])
+    ('Head', 'tail', None)
+    """
+    text = str(column)
+    if text in names:
+        return text
+    alike = [name for name in names if name.casefold() == text.casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    return names[int(text) - 1] if text.isdecimal() and 1 <= int(text) <= len(names) else None

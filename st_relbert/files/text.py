@@ -1,0 +1,203 @@
+"""Rows of text files: separated values and JSON, plain or compressed, in any encoding.
+
+Text stays text: nothing is guessed from what a cell looks like, and no cell is dropped.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+from st_relbert.files.location import Location
+from st_relbert.files.options import TableOptions
+
+SEPARATORS = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}  # those that are tried, by suffix
+JSON = (".json", ".jsonl", ".ndjson")
+COMPRESSED = (".gz", ".bz2", ".zst")
+
+_BYTE_ORDER_MARKS = {  # the longer ones first: one begins with a shorter one
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of bytes that are no text
+
+
+class Row(NamedTuple):
+    """A row of a text file.
+
+    Args:
+        place: Where it stands, for errors: ``line 7``, ``element 7``.
+        cells: Its values, by place or by name.
+    """
+
+    place: str
+    cells: Any
+
+
+def suffix_of(path: str) -> str:
+    """The suffix that says how a file is read: of ``pairs.CSV.gz`` it is ``.csv``."""
+    bare, suffix = posixpath.splitext(path.lower())
+    inner = posixpath.splitext(bare)[1]
+    return inner if suffix in COMPRESSED and inner in (*SEPARATORS, *JSON) else suffix
+
+
+def read_separated(place: Location, options: TableOptions) -> tuple[list[str], Iterator[Row]]:
+    """Read separated values.
+
+    Args:
+        place: A file with one of the suffixes in `SEPARATORS`.
+        options: How it is read.
+
+    Returns:
+        The names of the columns, and rows whose cells are a list of strings, one for each column.
+
+    Raises:
+        ValueError: If the file is empty or cannot be read, or a row has more or fewer cells than the first.
+    """
+    suffix = suffix_of(place.path)
+    lines = _lines(place, options.encoding)
+    separator, lines = _find_separator(lines, options, SEPARATORS[suffix])
+    # In TSV a quote is a character like any other; the name .csv promises quoting, whatever separates the cells.
+    rows = _quoted_rows(lines, separator) if suffix == ".csv" or separator != "\t" else _plain_rows(lines, separator)
+    first = next(rows, None)
+    if first is None:
+        raise ValueError("it is empty.")
+    if not options.header:
+        names = options.names_by_place(len(first.cells))
+        return names, _of_width(chain([first], rows), len(names))
+    names = [name.strip() for name in first.cells]
+    while names and not names[-1]:
+        names.pop()
+    names = [name or f"column_{number}" for number, name in enumerate(names, start=1)]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the column {twice!r} stands there twice. Rename one, or say --no-header and use numbers.")
+    return names, _of_width(rows, len(names))
+
+
+def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
+    """Read JSON: one value a line, or one array of them.
+
+    Args:
+        place: A file with one of the suffixes in `JSON`.
+        encoding: Its encoding; None: what its byte-order mark says, or else UTF-8.
+
+    Returns:
+        Rows whose cells are dicts or lists.
+
+    Raises:
+        ValueError: If a line is no JSON, is nested too deeply, or is neither an object nor a list.
+    """
+    lines = _lines(place, encoding)
+    if suffix_of(place.path) == ".json":
+        text = "".join(lines)
+        try:
+            values = _parse(text, "it")
+        except ValueError:
+            lines = io.StringIO(text)  # JSON Lines are often named .json
+        else:
+            values = values if isinstance(values, list) else [values]
+            rows = (Row(f"element {number}", value) for number, value in enumerate(values, start=1))
+            return map(_json_row, rows)
+    return (
+        _json_row(Row(f"line {number}", _parse(line, f"line {number}")))
+        for number, line in enumerate(lines, start=1)
+        if not line.isspace()
+    )
+
+
+def _lines(place: Location, encoding: str | None) -> Iterator[str]:
+    """The lines of a file, their ends kept; what is compressed is decompressed."""
+    with place.filesystem.open_input_stream(place.path) as stream:
+        content = io.BufferedReader(stream)
+        if encoding is None:
+            start = content.peek(4)[:4]
+            encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark)), "utf-8")
+        help_ = f"not in the encoding {encoding}. Name the right one with --encoding, for instance latin-1 or utf-16"
+        try:
+            lines = io.TextIOWrapper(content, encoding, errors="surrogateescape", newline="")
+            for number, line in enumerate(lines, start=1):
+                if not line.isascii() and _UNDECODED.search(line):
+                    raise ValueError(f"line {number} is {help_}.")
+                if "\0" in line:
+                    raise ValueError(f"line {number} holds a zero byte; it may be {help_}.")
+                yield line.removeprefix("\ufeff") if number == 1 else line
+        except UnicodeError as error:
+            raise ValueError(f"it is {help_} ({error}).") from error
+        except LookupError as error:
+            raise ValueError(f"{error}. Name an encoding that Python knows with --encoding.") from error
+
+
+def _find_separator(lines: Iterator[str], options: TableOptions, candidates: str) -> tuple[str, Iterator[str]]:
+    """What separates the cells: the candidate that gives the most likely names, or else the first that occurs."""
+    first = next(lines, "")
+    declared = re.fullmatch(r'"?sep=(.)"?\s*', first)  # a line that Excel reads and writes
+    rest = chain(["\n" if declared else first], lines)
+    if options.separator:
+        return options.separator, rest
+    if declared:
+        return declared[1], rest
+    likely = options.likely_names() if options.header else set()
+
+    def found(separator: str) -> tuple[int, bool]:
+        names = {name.strip(' "\r\n').casefold() for name in first.split(separator)}
+        return len(names & likely), separator in first
+
+    return max(candidates, key=found), rest
+
+
+def _plain_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        if text := line.rstrip("\r\n"):
+            yield Row(f"line {number}", text.split(separator))
+
+
+def _quoted_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield Row(f"line {line}", cells)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(
+            f"line {line} has a quote that cannot be read ({error}). Double the quotes inside quoted cells, or use tabs "
+            "and a name that ends in .tsv, where quotes mean nothing."
+        ) from error
+
+
+def _of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
+    """Rows of so many cells; further ones may be empty, as some programs write them."""
+    for place, cells in rows:
+        if len(cells) != width and (len(cells) < width or any(cells[width:])):
+            raise ValueError(
+                f"{place} has {len(cells)} cells, expected {width} as in the first line. If the cells are separated by "
+                "something else, name it with --separator."
+            )
+        yield Row(place, cells[:width])
+
+
+def _json_row(row: Row) -> Row:
+    if isinstance(row.cells, dict | list):
+        return row
+    raise ValueError(f'{row.place} is {row.cells!r:.60}, expected an object such as {{"head": "Tokyo", "tail": "Japan"}}.')
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        hint = " An array over several lines is read from a file that is named .json." if text[0] == "[" else ""
+        raise ValueError(f"{where} is no JSON ({error.msg}, column {error.colno}).{hint}") from error
+    except RecursionError as error:
+        raise ValueError(f"{where} is nested too deeply to be read.") from error
