@@ -16,13 +16,18 @@ def run(
     model: options.Model,
     pairs: Annotated[
         list[str],
-        typer.Argument(help="files with a column for the heads and one for the tails: paths or URIs (s3://...)"),
+        typer.Argument(help="tables with a head and a tail, or folders of Parquet files: paths or URIs (s3://...)"),
     ],
     output: Annotated[
         str,
         typer.Option(help="NAME.parquet, NAME.lance (a Lance table), or a folder for Parquet files: path or URI"),
     ],
     columns: options.Columns = ("head", "tail"),
+    relation_column: options.RelationColumn = None,
+    no_header: options.NoHeader = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    drop: options.Drop = [],  # noqa: B006  # typer copies it
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
@@ -41,7 +46,7 @@ def run(
     cpus: Annotated[float, typer.Option(help="CPUs of each Ray worker", rich_help_panel=_SCALE)] = 1,
     gpus: Annotated[float, typer.Option(help="GPUs of each Ray worker", rich_help_panel=_SCALE)] = 0,
 ) -> None:
-    """Embed the pairs of CSV, TSV, JSON Lines or Parquet files.
+    """Embed the pairs of CSV, TSV, JSON or Parquet files.
 
     All columns are kept, and a column 'vector' is added. After an interruption the same command goes on where it
     stopped.
@@ -55,11 +60,11 @@ def run(
             loaded,
             pairs,
             output,
-            columns,
-            batch_size,
-            engine,
-            Workers(workers, cpus, gpus),
-            overwrite,
+            options=options.table_options(columns, relation_column, no_header, separator, encoding, drop),
+            batch_size=batch_size,
+            engine=engine,
+            workers=Workers(workers, cpus, gpus),
+            overwrite=overwrite,
             show_progress_bar=not quiet,
         )
     except KeyboardInterrupt as interrupt:

@@ -51,6 +51,11 @@ def build(
     model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
     output: Annotated[str, typer.Option(help="folder for the index")],
     columns: options.Columns = ("head", "tail"),
+    relation_column: options.RelationColumn = None,
+    no_header: options.NoHeader = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    drop: options.Drop = [],  # noqa: B006  # typer copies it
     template: options.Template = None,
     pooling: options.Pooling = None,
     fast: options.Fast = False,
@@ -63,7 +68,9 @@ def build(
     from st_relbert.identity import ModelIdentity
     from st_relbert.search import RelationIndex, open_pair_source
 
-    source = open_pair_source(pairs, columns)
+    source = open_pair_source(
+        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop)
+    )
     loaded = RelBERT(model, template=template, pooling=pooling, fast=fast)  # type: ignore[arg-type]  # it checks them
     if source.identity is not None:
         source.identity.require_same(ModelIdentity.of(loaded))
@@ -78,13 +85,20 @@ def add(
     pairs: Pairs,
     model: options.IndexModel = None,
     columns: options.Columns = ("head", "tail"),
+    relation_column: options.RelationColumn = None,
+    no_header: options.NoHeader = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    drop: options.Drop = [],  # noqa: B006  # typer copies it
     batch_size: options.BatchSize = 64,
     quiet: options.Quiet = False,
 ) -> None:
     """Add pairs to an index, or go on with a build that was interrupted."""
     from st_relbert.search import open_pair_source
 
-    source = open_pair_source(pairs, columns)
+    source = open_pair_source(
+        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop)
+    )
     opened = open_index(index, model)
     if source.identity is not None:
         opened.identity.require_same(source.identity)

@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from st_relbert.files.options import TableOptions
+
 MODEL_HELP = "a saved model, a published checkpoint or an encoder: hub id or folder"
 SETS_HELP = "relation sets: JSON Lines files, folders, hub ids, or those shipped: relations, starter"
+
+_TABLES = "how tables are read"
 
 Model = Annotated[str, typer.Argument(help=MODEL_HELP)]
 Index = Annotated[str, typer.Argument(help="the index")]
 IndexModel = Annotated[str | None, typer.Option("--model", help="the model that made the index, if it has moved")]
 Template = Annotated[str | None, typer.Option(help="prompt template, for an encoder that RelBERT has not trained")]
 Pooling = Annotated[str | None, typer.Option(help="pooling, for an encoder that RelBERT has not trained")]
-Columns = Annotated[tuple[str, str], typer.Option(metavar="HEAD TAIL", help="names of the two columns")]
+Columns = Annotated[
+    tuple[str, str],
+    typer.Option(
+        metavar="HEAD TAIL",
+        help="the two columns: names, or numbers from 1; a column of pairs twice",
+        rich_help_panel=_TABLES,
+    ),
+]
+RelationColumn = Annotated[
+    str | None, typer.Option(help="the column of relations; default: relation, if it is there", rich_help_panel=_TABLES)
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="the first line is a row; columns have numbers", rich_help_panel=_TABLES)
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(help="what separates cells, as ';' or 'tab'; default: by the first line", rich_help_panel=_TABLES),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="as latin-1 or cp1252; default: UTF-8, or the byte-order mark's", rich_help_panel=_TABLES),
+]
+Drop = Annotated[list[str], typer.Option(metavar="COLUMN...", help="columns to leave out", rich_help_panel=_TABLES)]
 BatchSize = Annotated[int, typer.Option(help="pairs embedded at a time")]
 Fast = Annotated[bool, typer.Option("--fast", help="bfloat16 where the processor has it: faster, almost as exact")]
 Exclude = Annotated[
@@ -32,3 +59,24 @@ RelationFile = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is at the output")]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines instead of a table")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
+
+
+def table_options(
+    columns: tuple[str, str],
+    relation_column: str | None,
+    no_header: bool,
+    separator: str | None,
+    encoding: str | None,
+    drop: list[str],
+) -> TableOptions:
+    """How tables of pairs are read, as the command line says it."""
+    from st_relbert.files.options import TableOptions
+
+    return TableOptions(
+        columns=columns,
+        relation=relation_column,
+        header=not no_header,
+        separator=separator,
+        encoding=encoding,
+        drop=tuple(drop),
+    )

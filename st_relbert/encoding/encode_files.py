@@ -86,9 +86,7 @@ def encode_files(
     return total
 
 
-def _made_from(
-    model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable]
-) -> dict[str, Any]:
+def _made_from(model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable]) -> dict[str, Any]:
     """What the vectors depend on, and their division into blocks."""
     state = {name: value for name, value in asdict(identity).items() if name != "name"}
     # What an index does not ask about, as it scales all vectors to length 1 and compares roughly.
@@ -96,7 +94,10 @@ def _made_from(
     infos = [(table.path, Location.of(table.path).info) for table in tables]
     return {
         "files": [{"path": path, "bytes": info.size, "modified": info.mtime_ns} for path, info in infos],
-        "options": {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(tables[0].options).items()},
+        "options": {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(tables[0].options).items()
+        },
         "model": state,
         "block_rows": BLOCK_ROWS,
     }

@@ -66,7 +66,9 @@ class Location:
         return bool(self.info.type != pa.fs.FileType.NotFound)
 
     def names(self) -> list[str]:
-        """The names in this folder, sorted; none if it is not there."""
+        """The names in this folder, sorted; none if it is not there or is a file."""
+        if self.info.is_file:
+            return []
         selector = pa.fs.FileSelector(self.path, allow_not_found=True)
         return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _DEFAULT_COLUMNS = ("head", "tail")
 
@@ -69,16 +69,24 @@ class TableOptions:
             names[int(column) - 1] = role
         return names
 
+    def by_name(self, names: Sequence[str]) -> TableOptions:
+        """The same with names in place of numbers, for a file that has these columns."""
+        relation = None if self.relation is None else find_column(self.relation, names) or self.relation
+        columns = tuple(find_column(column, names) or column for column in self.columns)
+        return replace(self, columns=columns, relation=relation, drop=self._dropped(names))
+
+    def by_role(self, names: Sequence[str]) -> TableOptions:
+        """The same with names in place of numbers, for a file without a header, see `names_by_place`."""
+        relation = None if self.relation is None else "relation"
+        return replace(self, columns=_DEFAULT_COLUMNS, relation=relation, drop=self._dropped(names))
+
     def kept(self, names: Sequence[str]) -> list[str]:
         """The columns that are not left out.
 
         Raises:
             ValueError: If one that is to be left out is not there.
         """
-        dropped = {find_column(column, names) for column in self.drop}
-        if None in dropped:
-            missing = next(column for column in self.drop if find_column(column, names) is None)
-            raise ValueError(f"there is no column {missing!r} to leave out, only {', '.join(names)}.")
+        dropped = set(self._dropped(names))
         return [name for name in names if name not in dropped]
 
     def find_pair(self, names: Sequence[str]) -> tuple[str, str]:
@@ -113,6 +121,12 @@ class TableOptions:
         if found is None and self.relation is not None:
             raise ValueError(f"it has the columns {', '.join(names)}, but no {self.relation}.")
         return found
+
+    def _dropped(self, names: Sequence[str]) -> tuple[str, ...]:
+        found = {column: find_column(column, names) for column in self.drop}
+        if missing := [column for column, name in found.items() if name is None]:
+            raise ValueError(f"there is no column {missing[0]!r} to leave out, only {', '.join(names)}.")
+        return tuple(name for name in found.values() if name is not None)
 
 
 def find_column(column: str | int, names: Sequence[str]) -> str | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from st_relbert.files.location import Location, expand
-from st_relbert.files.options import TableOptions
-from st_relbert.files.text import COMPRESSED, JSON, SEPARATORS, Row, read_json, read_separated, suffix_of
+from st_relbert.files.options import TableOptions, find_column
+from st_relbert.files.text import COMPRESSED, JSON, SEPARATORS, Row, of_width, read_json, read_separated, suffix_of
 from st_relbert.pairs import Pair, as_pair, as_pairs
 
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
@@ -53,7 +53,7 @@ class PairTable:
             ValueError: If the file has changed since, so that it cannot be read.
         """
         with _reading(self.path):
-            for chunk in _open(self.path, self.options)[1]:
+            for chunk in _open(self.path, self.options).chunks:
                 yield _conform(chunk.batch, self.schema)
 
     def pairs(self, rows: pa.RecordBatch | pa.Table) -> list[Any]:
@@ -68,8 +68,12 @@ class PairTable:
 
 
 def is_table(name: str) -> bool:
-    """Whether a path or URI has the name of a table of pairs."""
-    return suffix_of(name.partition("?")[0] if "://" in name else name) in FORMATS
+    """Whether a path or URI is that of a table of pairs, by its suffix, or of a folder of Parquet files."""
+    return _suffix(name) in FORMATS or any(each.endswith(".parquet") for each in Location.of(name).names())
+
+
+def _suffix(name: str) -> str:
+    return suffix_of(name.partition("?")[0] if "://" in name else name)
 
 
 def read_tables(
@@ -119,7 +123,7 @@ def read_table(path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = 
     Raises:
         ValueError: If it cannot be read, lacks a column, or a row is no pair; the message names the line.
     """
-    if not is_table(path):
+    if _suffix(path) not in FORMATS:
         raise ValueError(
             f"{path!r} does not have the name of a table, expected one that ends in {', '.join(FORMATS)} "
             f"(text also in {', '.join(COMPRESSED)})."
@@ -127,18 +131,18 @@ def read_table(path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = 
     if not Location.of(path).info.is_file:
         raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
     with _reading(path):
-        schema, chunks = _open(path, options)
+        named, schema, chunks = _open(path, options)
         rows, promoted = 0, False
         for chunk in chunks:
             merged = _merged(schema, chunk)
             promoted |= any(merged.field(field.name).type != field.type for field in schema)
             schema = merged
-            _check_pairs(chunk, *options.find_pair(schema.names))
+            _check_pairs(chunk, *named.find_pair(schema.names))
             rows += len(chunk.batch)
         if "vector" in schema.names and not vectors:
             raise ValueError("it has a column 'vector' already. Rename it, or leave it out with --drop vector.")
-        head, tail = options.find_pair(schema.names)
-        relation = options.find_relation(schema.names)
+        head, tail = named.find_pair(schema.names)
+        relation = named.find_relation(schema.names)
     table = PairTable(path, options, schema, rows, head, tail, relation)
     return _convertible(table) if promoted else table
 
@@ -159,22 +163,52 @@ def _reading(path: str) -> Iterator[None]:
         raise ValueError(f"Cannot read {path!r}: {error}") from error
 
 
-def _open(path: str, options: TableOptions) -> tuple[pa.Schema, Iterator[_Chunk]]:
-    """The columns, as far as they are known without reading on, and the rows."""
+class _Opened(NamedTuple):
+    """A table before it is read.
+
+    Args:
+        options: How it is read, with names for all columns.
+        schema: The columns, as far as they are known without reading on.
+        chunks: The rows.
+    """
+
+    options: TableOptions
+    schema: pa.Schema
+    chunks: Iterator[_Chunk]
+
+
+def _open(path: str, options: TableOptions) -> _Opened:
     place = Location.of(path)
     suffix = suffix_of(place.path)
     if suffix in JSON:
-        return pa.schema([]), _json_chunks(read_json(place, options.encoding), options)
+        return _open_json(read_json(place, options.encoding), options)
     if suffix in SEPARATORS:
         names, rows = read_separated(place, options)
-        schema = pa.schema([(name, pa.string()) for name in options.kept(names)])
-        return schema, _text_chunks(rows, names, schema)
+        return _open_text(names, rows, options.by_name(names) if options.header else options.by_role(names))
     file = pa.parquet.ParquetFile(place.filesystem.open_input_file(place.path))
     schema = file.schema_arrow
     kept = options.kept(schema.names)
     if len(set(schema.names)) < len(schema.names):
         raise ValueError(f"it has two columns of one name: {', '.join(schema.names)}.")
-    return pa.schema([schema.field(name) for name in kept], schema.metadata), _parquet_chunks(file, kept)
+    named = pa.schema([schema.field(name) for name in kept], schema.metadata)
+    return _Opened(options.by_name(schema.names), named, _parquet_chunks(file, kept))
+
+
+def _open_text(names: list[str], rows: Iterator[Row], options: TableOptions) -> _Opened:
+    schema = pa.schema([(name, pa.string()) for name in options.kept(names)])
+    return _Opened(options, schema, _text_chunks(rows, names, schema))
+
+
+def _open_json(rows: Iterator[Row], options: TableOptions) -> _Opened:
+    first = next(rows, None)
+    if first is None:
+        raise ValueError("it is empty.")
+    rows = chain([first], rows)
+    if isinstance(first.cells, list):  # without names
+        names = options.names_by_place(len(first.cells))
+        options = options.by_role(names)
+        rows = (Row(place, dict(zip(names, cells, strict=True))) for place, cells in of_width(rows, len(names)))
+    return _Opened(options, pa.schema([]), _json_chunks(rows, options))
 
 
 def _parquet_chunks(file: Any, names: list[str]) -> Iterator[_Chunk]:
@@ -193,20 +227,18 @@ def _text_chunks(rows: Iterable[Row], names: list[str], schema: pa.Schema) -> It
 
 
 def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]:
-    left_out = {str(column).casefold() for column in options.drop}
-    seen: set[str] = set()
+    seen: dict[str, None] = {}
     for some in _some(rows):
         places = [row.place for row in some]
-        cells = [_named(row, options) for row in some]
-        names = list(dict.fromkeys(name for values in cells for name in values))
-        seen.update(name.casefold() for name in names)
-        kept = [name for name in names if name.casefold() not in left_out]
-        arrays = [_json_column([values.get(name) for values in cells], name, places) for name in kept]
-        yield _Chunk(places, pa.record_batch(arrays, kept))
-    if not seen:
-        raise ValueError("it is empty.")
-    if missing := left_out - seen:
-        raise ValueError(f"there is no column {min(missing)!r} to leave out, only {', '.join(sorted(seen))}.")
+        for row in some:
+            if not isinstance(row.cells, dict):
+                raise ValueError(f"{row.place} is a list, expected an object as before.")
+            seen.update(dict.fromkeys(row.cells))
+        dropped = {find_column(column, list(seen)) for column in options.drop}
+        names = [name for name in seen if name not in dropped]
+        arrays = [_json_column([row.cells.get(name) for row in some], name, places) for name in names]
+        yield _Chunk(places, pa.record_batch(arrays, names))
+    options.kept(list(seen))  # what is to be left out has to be somewhere
 
 
 def _some(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -214,16 +246,6 @@ def _some(rows: Iterable[Row]) -> Iterator[list[Row]]:
     rest = iter(rows)
     while some := list(islice(rest, CHUNK_ROWS)):
         yield some
-
-
-def _named(row: Row, options: TableOptions) -> dict[str, Any]:
-    """A row of JSON by names; a list has no names, like a file without a header."""
-    if isinstance(row.cells, dict):
-        return row.cells
-    try:
-        return dict(zip(options.names_by_place(len(row.cells)), row.cells, strict=True))
-    except ValueError as error:
-        raise ValueError(f"{row.place}: {error}") from error
 
 
 def _json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array:

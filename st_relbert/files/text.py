@@ -73,7 +73,7 @@ def read_separated(place: Location, options: TableOptions) -> tuple[list[str], I
         raise ValueError("it is empty.")
     if not options.header:
         names = options.names_by_place(len(first.cells))
-        return names, _of_width(chain([first], rows), len(names))
+        return names, of_width(chain([first], rows), len(names))
     names = [name.strip() for name in first.cells]
     while names and not names[-1]:
         names.pop()
@@ -81,7 +81,7 @@ def read_separated(place: Location, options: TableOptions) -> tuple[list[str], I
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the column {twice!r} stands there twice. Rename one, or say --no-header and use numbers.")
-    return names, _of_width(rows, len(names))
+    return names, of_width(rows, len(names))
 
 
 def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
@@ -113,6 +113,23 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
         for number, line in enumerate(lines, start=1)
         if not line.isspace()
     )
+
+
+def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
+    """Rows of so many cells; further ones may be empty, as some programs write them.
+
+    Raises:
+        ValueError: If a row has more or fewer cells, or cells with names.
+    """
+    for place, cells in rows:
+        if not isinstance(cells, list):
+            raise ValueError(f"{place} has names, expected a list as in the first row.")
+        if len(cells) != width and (len(cells) < width or any(cells[width:])):
+            raise ValueError(
+                f"{place} has {len(cells)} cells, expected {width} as in the first row. If the cells are separated by "
+                "something else, name it with --separator."
+            )
+        yield Row(place, cells[:width])
 
 
 def _lines(place: Location, encoding: str | None) -> Iterator[str]:
@@ -171,33 +188,24 @@ def _quoted_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(
-            f"line {line} has a quote that cannot be read ({error}). Double the quotes inside quoted cells, or use tabs "
-            "and a name that ends in .tsv, where quotes mean nothing."
+            f"line {line} has a quote that cannot be read ({error}). Double the quotes inside quoted cells, or use "
+            "tabs and a name that ends in .tsv, where quotes mean nothing."
         ) from error
-
-
-def _of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
-    """Rows of so many cells; further ones may be empty, as some programs write them."""
-    for place, cells in rows:
-        if len(cells) != width and (len(cells) < width or any(cells[width:])):
-            raise ValueError(
-                f"{place} has {len(cells)} cells, expected {width} as in the first line. If the cells are separated by "
-                "something else, name it with --separator."
-            )
-        yield Row(place, cells[:width])
 
 
 def _json_row(row: Row) -> Row:
     if isinstance(row.cells, dict | list):
         return row
-    raise ValueError(f'{row.place} is {row.cells!r:.60}, expected an object such as {{"head": "Tokyo", "tail": "Japan"}}.')
+    raise ValueError(
+        f'{row.place} is {row.cells!r:.60}, expected an object such as {{"head": "Tokyo", "tail": "Japan"}}.'
+    )
 
 
 def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        hint = " An array over several lines is read from a file that is named .json." if text[0] == "[" else ""
+        hint = " An array over several lines is read from a file that is named .json." if text[:1] == "[" else ""
         raise ValueError(f"{where} is no JSON ({error.msg}, column {error.colno}).{hint}") from error
     except RecursionError as error:
         raise ValueError(f"{where} is nested too deeply to be read.") from error

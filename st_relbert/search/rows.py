@@ -15,7 +15,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from st_relbert.data.sources import read_records, require
-from st_relbert.files.location import DONE, Location
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, is_table, read_tables
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
@@ -235,8 +234,7 @@ def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) 
     Raises:
         ValueError: If it is none of these.
     """
-    encoded = (Location.of(name_or_path) / DONE).exists
-    if not encoded and not is_table(name_or_path):
+    if not is_table(name_or_path):
         return _relation_set(name_or_path)
     try:
         return _from_tables(read_tables(name_or_path, options, vectors=True))
@@ -260,11 +258,12 @@ def _from_tables(tables: Sequence[PairTable]) -> PairSource:
 def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
     taken = (table.head, table.tail, table.relation, "vector")
     further = batch.select([name for name in batch.schema.names if name not in taken]).to_pylist()
-    relations = batch.column(table.relation).to_pylist() if table.relation else [None] * len(batch)
     rows = (
-        {"head": pair[0], "tail": pair[1], "relation": relation, **values}
-        for pair, relation, values in zip(table.pairs(batch), relations, further, strict=True)
+        {"head": head, "tail": tail, **values} for (head, tail), values in zip(table.pairs(batch), further, strict=True)
     )
+    if table.relation:
+        relations = batch.column(table.relation).to_pylist()
+        rows = ({**row, "relation": relation} for row, relation in zip(rows, relations, strict=True))
     if "vector" not in batch.schema.names:
         return rows
     column = batch.column("vector")

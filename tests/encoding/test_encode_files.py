@@ -10,6 +10,7 @@ from st_relbert import RelBERT
 from st_relbert.encoding import blocks as block
 from st_relbert.encoding import encode_files
 from st_relbert.files import tables as pair_files
+from st_relbert.files.options import TableOptions
 
 PAIRS = [("Tokyo", "Japan"), ("3.14", "pi"), ("NA", "null"), ("007", "1e5"), ('say "hi"', "a,b"), ("café", "東京")]
 
@@ -25,7 +26,8 @@ def write(folder, suffix, pairs=PAIRS, names=("head", "tail")):
     path = folder / f"pairs{suffix}"
     if suffix in (".csv", ".tsv"):
         with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t" if suffix == ".tsv" else ",")
+            quoting = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None} if suffix == ".tsv" else {}
+            writer = csv.writer(file, **quoting)
             writer.writerows([[*names, "id"], *([*pair, index] for index, pair in enumerate(pairs))])
     else:
         records = [{**dict(zip(names, pair, strict=True)), "id": index} for index, pair in enumerate(pairs)]
@@ -42,7 +44,8 @@ def test_words_of_every_format_are_read_as_written(model, tmp_path, suffix):
     assert encode_files(model, write(tmp_path, suffix), output, show_progress_bar=False) == len(PAIRS)
     table = pa.parquet.read_table(output)
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
-    assert table["id"].to_pylist() == list(range(len(PAIRS)))
+    kind = str if suffix in (".csv", ".tsv") else int
+    assert table["id"].to_pylist() == list(map(kind, range(len(PAIRS))))
     assert table.schema.field("vector").type == pa.list_(pa.float32(), 16)
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
 
@@ -62,16 +65,8 @@ def test_one_json_line_may_end_or_not(model, tmp_path, end):
     assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
 
 
-@pytest.mark.parametrize("small", [0, 2**20])
-def test_json_lines_of_any_size_are_read_alike(model, tmp_path, monkeypatch, small):
-    monkeypatch.setattr(pair_files, "_SMALL", small)
-    source = pair_files.open_pairs(write(tmp_path, ".jsonl"), ("head", "tail"))
-    batches = list(pair_files.read_batches(source, "x", ("head", "tail")))
-    assert [tuple(row.values()) for batch in batches for row in batch.to_pylist()] == PAIRS
-
-
 def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(pair_files, "_CHUNK", 7)
+    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 7)
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     output = str(tmp_path / "out.parquet")
     encode_files(model, write(tmp_path, ".csv", pairs), output, show_progress_bar=False)
@@ -83,16 +78,18 @@ def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch
 def test_other_column_names_are_named(model, tmp_path):
     path = write(tmp_path, ".csv", names=("from", "to"))
     with pytest.raises(ValueError, match="has the columns from, to, id, but no head and no tail.*--columns HEAD TAIL"):
-        pair_files.open_pairs(path, ("head", "tail"))
+        pair_files.read_table(path)
     output = str(tmp_path / "out.parquet")
-    assert encode_files(model, path, output, ("from", "to"), show_progress_bar=False) == len(PAIRS)
+    assert encode_files(
+        model, path, output, options=TableOptions(columns=("from", "to")), show_progress_bar=False
+    ) == len(PAIRS)
 
 
 @pytest.mark.parametrize(("bad", "message"), [("", "visible character"), (" ", "visible character")])
 def test_a_bad_row_is_named_and_nothing_is_written(model, tmp_path, monkeypatch, bad, message):
-    monkeypatch.setattr(pair_files, "_CHUNK", 2)
+    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 2)
     path = write(tmp_path, ".csv", [*PAIRS, ("good", bad)])
-    with pytest.raises(ValueError, match=rf"the tail of .*pairs\.csv, row 6.*{message}"):
+    with pytest.raises(ValueError, match=rf"pairs\.csv': the tail of line 8 .*{message}"):
         encode_files(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
     assert os.listdir(tmp_path) == ["pairs.csv"]
 
@@ -106,7 +103,7 @@ def test_missing_words_are_named(model, tmp_path):
 def test_broken_files_are_errors(model, tmp_path):
     (tmp_path / "x.parquet").write_text("no parquet")
     with pytest.raises(ValueError, match="Cannot read"):
-        pair_files.open_pairs(str(tmp_path / "x.parquet"), ("head", "tail"))
+        pair_files.read_table(str(tmp_path / "x.parquet"))
     (tmp_path / "x.csv").write_text("head,tail\na,b\nc\n")
     with pytest.raises(ValueError, match="Cannot read"):
         encode_files(model, str(tmp_path / "x.csv"), str(tmp_path / "o.parquet"), show_progress_bar=False)
@@ -136,7 +133,7 @@ def cut_short(model, path, output, after):
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_an_interrupted_encoding_goes_on(model, tmp_path, monkeypatch, suffix):
-    monkeypatch.setattr(pair_files, "_CHUNK", 7)
+    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 7)
     monkeypatch.setattr(block, "BLOCK_ROWS", 10)
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     path, output = write(tmp_path, suffix, pairs), str(tmp_path / "out.parquet")
@@ -154,7 +151,7 @@ def test_an_interrupted_encoding_goes_on(model, tmp_path, monkeypatch, suffix):
 
 
 def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(pair_files, "_CHUNK", 2)
+    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 2)
     monkeypatch.setattr(block, "BLOCK_ROWS", 2)
     path, output = write(tmp_path, ".csv"), str(tmp_path / "out.parquet")
     cut_short(model, path, output, after=2)
@@ -175,7 +172,7 @@ def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, t
 
 def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
     """No block is kept: each table lives only while it is written."""
-    monkeypatch.setattr(pair_files, "_CHUNK", 5)
+    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 5)
     monkeypatch.setattr(block, "BLOCK_ROWS", 5)
     rows = []
     write_table = pa.parquet.write_table

@@ -5,6 +5,7 @@ import pyarrow.parquet
 import pytest
 
 from st_relbert.data.sources import read_records
+from st_relbert.files.options import TableOptions
 from st_relbert.search import open_pair_source
 
 
@@ -19,23 +20,23 @@ def write_lines(path, records):
 
 def test_files_of_pairs(tmp_path):
     expected = [
-        {"head": "3.14", "tail": "pi", "relation": "7", "year": 1},
-        {"head": "NA", "tail": "b", "relation": "x", "year": 2},
+        {"head": "3.14", "tail": "pi", "relation": "7", "year": "0001"},
+        {"head": "NA", "tail": "b", "relation": "x", "year": "2"},
     ]
-    (tmp_path / "p.csv").write_text("head,tail,relation,year\n3.14,pi,7,1\nNA,b,x,2\n")
-    (tmp_path / "p.tsv").write_text("head\ttail\trelation\tyear\n3.14\tpi\t7\t1\nNA\tb\tx\t2\n")
+    (tmp_path / "p.csv").write_text("head,tail,relation,year\n3.14,pi,7,0001\nNA,b,x,2\n")
+    (tmp_path / "p.tsv").write_text("head\ttail\trelation\tyear\n3.14\tpi\t7\t0001\nNA\tb\tx\t2\n")
     pa.parquet.write_table(pa.Table.from_pylist(expected), tmp_path / "p.parquet")
     write_lines(tmp_path / "p.jsonl", expected)
     for suffix in ("csv", "tsv", "parquet", "jsonl"):
         source = open_pair_source(str(tmp_path / f"p.{suffix}"))
         assert rows_of(source) == expected and source.total == 2
-        assert source.columns == {"year": pa.int64()}
+        assert source.columns == {"year": pa.string()}
 
 
 def test_columns_of_other_names(tmp_path):
     (tmp_path / "p.csv").write_text("from,to,n\na,b,1\n")
-    source = open_pair_source(str(tmp_path / "p.csv"), ("from", "to"))
-    assert rows_of(source) == [{"head": "a", "tail": "b", "n": 1}]
+    source = open_pair_source(str(tmp_path / "p.csv"), TableOptions(columns=("from", "to")))
+    assert rows_of(source) == [{"head": "a", "tail": "b", "n": "1"}]
     with pytest.raises(ValueError, match="--columns HEAD TAIL"):
         open_pair_source(str(tmp_path / "p.csv"))
 

@@ -1,0 +1,271 @@
+"""Tables are read as they are written: text stays text, nothing is dropped, and what cannot be read is one line."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import pickle
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from st_relbert.files import tables
+from st_relbert.files.options import TableOptions
+from st_relbert.files.tables import is_table, read_table, read_tables
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a file; its path."""
+
+    def write(name, content):
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(tmp_path / name)
+
+    return write
+
+
+def rows(table):
+    return [row for batch in table.batches() for row in batch.to_pylist()]
+
+
+def pairs(path, **options):
+    return [pair for pair, _ in read_table(path, TableOptions(**options)).records()]
+
+
+def test_cells_stay_text(written):
+    path = written("a.csv", "head,tail,id,price,day,none\nTokyo,Japan,00123,1.10,2020-01-01,NA\n007,1e5,,x,y,z\n")
+    first, second = rows(read_table(path))
+    expected = {"head": "Tokyo", "tail": "Japan", "id": "00123", "price": "1.10", "day": "2020-01-01", "none": "NA"}
+    assert first == expected
+    assert second["head"] == "007" and second["tail"] == "1e5" and second["id"] == ""
+
+
+def test_quotes_mean_nothing_in_tsv(written):
+    content = 'head\ttail\n"a\tb\nc\td\n5" disk\t"x"\n"\te\n'
+    assert pairs(written("a.tsv", content)) == [('"a', "b"), ("c", "d"), ('5" disk', '"x"'), ('"', "e")]
+
+
+CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(lambda text: f"x{text}")
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))))
+def test_what_the_csv_module_writes_is_read_back(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("head", "tail", "note"), *content])
+    assert [tuple(row.values()) for row in rows(read_table(str(path)))] == content
+
+
+@given(st.lists(st.fixed_dictionaries({"head": CELLS, "tail": CELLS}, optional={"n": st.integers(-9, 9), "s": CELLS})))
+def test_every_value_of_json_lines_is_there(tmp_path_factory, records):
+    path = tmp_path_factory.mktemp("json") / "a.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records or [{"head": "a", "tail": "b"}]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "CHUNK_ROWS", 2)
+        read = rows(read_table(str(path)))
+    for row, record in zip(read, records or read, strict=True):
+        assert {name: value for name, value in row.items() if value is not None} == record
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, 2, 0.5], pa.float64()),
+        ([None, None, "x"], pa.string()),
+        ([{"a": 1}, {"a": 2}, {"b": "x"}], pa.struct([("a", pa.int64()), ("b", pa.string())])),
+        ([[], [], [1]], pa.list_(pa.int64())),
+    ],
+)
+def test_what_a_json_column_holds_is_known_at_the_end(written, monkeypatch, values, kind):
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 2)
+    path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
+    table = read_table(path)
+    assert table.schema.field("x").type == kind
+    kept = [row["x"] for row in rows(table)]
+    if isinstance(values[0], dict):
+        kept = [{name: value for name, value in row.items() if value is not None} for row in kept]
+    assert kept == values
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+@pytest.mark.parametrize("values", [[1, 2, "x"], [True, 2, 3], [2**53 + 1, 3, 0.5], [1, 2**70, 3], [[1], 2, 3]])
+def test_values_that_do_not_go_together_are_refused_before_anything_else(written, monkeypatch, values, chunk):
+    monkeypatch.setattr(tables, "CHUNK_ROWS", chunk)
+    path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
+    with pytest.raises(ValueError, match=r"Cannot read '.*a.jsonl'.*--drop"):
+        read_table(path)
+    assert len(rows(read_table(path, TableOptions(drop=["X"])))) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("semicolons.csv", "head;tail;relation\nTokyo;Japan;capital\n"),
+        ("tabs.csv", "head\ttail\trelation\nTokyo\tJapan\tcapital\n"),
+        ("excel.csv", "sep=;\r\nhead;tail;relation\r\nTokyo;Japan;capital\r\n"),
+        ("upper.csv", "HEAD,Tail,Relation\nTokyo,Japan,capital\n"),
+        ("blanks.csv", "head , tail, relation \nTokyo,Japan,capital\n"),
+        ("trailing.csv", "head,tail,relation,,\nTokyo,Japan,capital,,\n\n"),
+        ("quoted.csv", '"head","tail","relation"\n"Tokyo","Japan","capital"\n'),
+        ("no_end.tsv", "head\ttail\trelation\nTokyo\tJapan\tcapital"),
+        ("text.txt", "head\ttail\trelation\r\nTokyo\tJapan\tcapital\r\n"),
+        ("bom.csv", b"\xef\xbb\xbfhead,tail,relation\nTokyo,Japan,capital\n"),
+        ("utf16.csv", "head,tail,relation\nTokyo,Japan,capital\n".encode("utf-16")),
+        ("utf32.csv", "head,tail,relation\nTokyo,Japan,capital\n".encode("utf-32")),
+        ("UPPER.CSV", "head,tail,relation\nTokyo,Japan,capital\n"),
+        ("a.csv.gz", gzip.compress(b"head,tail,relation\n") + gzip.compress(b"Tokyo,Japan,capital\n")),
+        ("a.csv.bz2", bz2.compress(b"head,tail,relation\nTokyo,Japan,capital\n")),
+        ("a.csv.zst", pa.compress(b"head,tail,relation\nTokyo,Japan,capital\n", "zstd", asbytes=True)),
+        ("a.jsonl.gz", gzip.compress(b'{"Head": "Tokyo", "tail": "Japan", "RELATION": "capital"}\n')),
+        ("array.json", '[{"head": "Tokyo",\n "tail": "Japan", "relation": "capital"}]'),
+        ("lines.json", '{"head": "Tokyo", "tail": "Japan", "relation": "capital"}\n'),
+        ("pair.jsonl", '{"pair": ["Tokyo", "Japan"], "relation": "capital"}'),
+        ("objects.jsonl", '\n{"Pair": {"tail": "Japan", "head": "Tokyo"}, "relation": "capital"}\n'),
+    ],
+)
+def test_files_as_people_have_them(written, name, content):
+    table = read_table(written(name, content))
+    assert list(table.records()) == [(("Tokyo", "Japan"), "capital")] and table.rows == 1
+
+
+def test_files_without_a_header(written):
+    path = written("conceptnet.tsv", "AtLocation\tTokyo\tJapan\t1\nPartOf\tfinger\thand\t2\n")
+    table = read_table(path, TableOptions(header=False, columns=(2, 3), relation=1))
+    assert list(table.records()) == [(("Tokyo", "Japan"), "AtLocation"), (("finger", "hand"), "PartOf")]
+    assert table.schema.names == ["relation", "head", "tail", "column_4"]
+    assert pairs(path, header=False, columns=("2", "3"), drop=["4"]) == [("Tokyo", "Japan"), ("finger", "hand")]
+    assert pairs(written("two.csv", "Tokyo,Japan\n"), header=False) == [("Tokyo", "Japan")]
+    assert pairs(written("lists.jsonl", '["Tokyo", "Japan"]')) == [("Tokyo", "Japan")]
+    lists = written("lists.json", '[["is", "Tokyo", "Japan", {}]]')
+    for name in (path, lists):  # numbers are those of the file, whatever is left out
+        table = read_table(name, TableOptions(header=False, columns=(2, 3), drop=[1, 4]))
+        assert table.schema.names == ["head", "tail"] and next(table.records()) == (("Tokyo", "Japan"), None)
+    with pytest.raises(ValueError, match="there is no column 'head': without a header columns have numbers.*1 to 4"):
+        read_table(path, TableOptions(header=False, columns=("head", "2")))
+    with pytest.raises(ValueError, match="has the columns AtLocation, Tokyo, .*no head and no tail.*--no-header"):
+        read_table(path)
+
+
+def test_columns_are_named_or_numbered(written):
+    path = written("a.csv", "id,from,to,kind\n1,Tokyo,Japan,capital\n")
+    for columns in (("from", "to"), ("FROM", "To"), (2, 3), ("2", "3")):
+        table = read_table(path, TableOptions(columns=columns, relation="kind", drop=["id"]))
+        assert list(table.records()) == [(("Tokyo", "Japan"), "capital")]
+    assert table.schema.names == ["from", "to", "kind"]
+    with pytest.raises(ValueError, match="no column 'x' to leave out, only id, from, to, kind"):
+        read_table(path, TableOptions(columns=("from", "to"), drop=["x"]))
+    with pytest.raises(ValueError, match="but no sort"):
+        read_table(path, TableOptions(columns=("from", "to"), relation="sort"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "", "it is empty"),
+        ("a.jsonl", "", "it is empty"),
+        ("a.csv", "head,tail\na,b\nc\n", "line 3 has 1 cells, expected 2.*--separator"),
+        ("a.csv", "head,tail\na,b\nc,d,e\n", "line 3 has 3 cells, expected 2"),
+        ("a.csv", 'head,tail\n"a\nb",c\n"d,e\n', "line 4 has a quote that cannot be read"),
+        ("a.csv", 'head,tail\n\n"a\nb",c\nd,\n', "the tail of line 5 is ''"),
+        ("a.csv", "head,head\na,b\n", "the column 'head' stands there twice"),
+        ("a.csv", "head,tail\ncafé,b\n".encode("latin-1"), "line 2 is not in the encoding utf-8.*--encoding"),
+        ("a.csv", "head,tail\na,b\n".encode("utf-16-le"), "zero byte.*--encoding"),
+        ("a.csv", "head,tail\na,b\n".encode("utf-16")[:-1], "not in the encoding utf-16"),
+        ("a.csv.gz", gzip.compress(b"head,tail\na,b\n")[:-9], "Cannot read"),
+        ("a.csv.gz", "head,tail\na,b\n", "Cannot read"),
+        ("a.jsonl", '{"head": "a", "tail": "b"}\n{"head"', "line 2 is no JSON"),
+        ("a.jsonl", '[\n["a", "b"]]', r"line 1 is no JSON.*named \.json"),
+        ("a.jsonl", '"a"', "line 1 is 'a', expected an object"),
+        ("a.jsonl", '["a", "b"]\n{"head": "a", "tail": "b"}', "line 2 has names, expected a list"),
+        ("a.jsonl", '{"head": "a", "tail": "b"}\n["a", "b"]', "line 2 is a list, expected an object"),
+        ("a.json", "3", "element 1 is 3, expected an object"),
+        ("a.jsonl", "[" * 300_000, "line 1 is nested too deeply"),
+        ("a.json", "[" * 300_000, "nested too deeply"),
+        ("a.jsonl", '{"head": "a", "tail": "b", "x": ' + "[" * 900 + "]" * 900 + "}", "nested too deeply.*--drop x"),
+        ("a.jsonl", '{"head": "a", "tail": "\\ud800"}', "column 'tail' holds .* in line 1"),
+        ("a.jsonl", '{"head": "a", "tail": 5}', "the tail of line 1 is 5 of type int"),
+        ("a.jsonl", '{"pair": ["a"]}', "line 1 is .*, expected two words"),
+        ("a.jsonl", '{"pair": {"from": "a", "to": "b"}}', "line 1 is .*, expected two words"),
+        ("a.csv", "head,tail,vector\na,b,c\n", "column 'vector' already.*--drop vector"),
+        ("a.parquet", "no parquet", "Cannot read"),
+        ("a.xlsx", "", r"name of a table, expected one that ends in \.csv"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_that_names_the_place(written, name, content, message):
+    with pytest.raises(ValueError, match=f"(?s){message}") as error:
+        read_table(written(name, content))
+    assert name in str(error.value)
+
+
+@given(
+    st.binary(max_size=60), st.sampled_from([".csv", ".tsv", ".json", ".jsonl", ".parquet", ".csv.gz", ".jsonl.zst"])
+)
+def test_any_bytes_are_read_or_refused_with_a_value_error(tmp_path_factory, content, suffix):
+    path = tmp_path_factory.mktemp("bytes") / f"a{suffix}"
+    path.write_bytes(content)
+    for options in (TableOptions(), TableOptions(header=False)):
+        try:
+            read_table(str(path), options)
+        except ValueError as error:
+            assert str(path) in str(error)
+
+
+def test_an_encoding_may_be_named(written):
+    path = written("a.csv", "head,tail\ncafé,b\n".encode("latin-1"))
+    assert pairs(path, encoding="latin-1") == [("café", "b")]
+    with pytest.raises(ValueError, match="unknown encoding: klingon.*--encoding"):
+        pairs(path, encoding="klingon")
+
+
+@pytest.mark.parametrize("options", [{"separator": "ab"}, {"separator": '"'}, {"columns": ("a",)}, {"columns": "ab"}])
+def test_options_that_make_no_sense(options):
+    with pytest.raises(ValueError, match="expected"):
+        TableOptions(**options)
+
+
+def test_a_separator_may_be_named(written):
+    path = written("a.csv", "head#tail\nTokyo#Japan\n")
+    assert pairs(path, separator="#") == [("Tokyo", "Japan")]
+    assert pairs(written("b.csv", "head\ttail\na\tb\n"), separator="tab") == [("a", "b")]
+
+
+def test_parquet_keeps_its_types_and_names_its_rows(written):
+    buffer = io.BytesIO()
+    kind = pa.dictionary(pa.int32(), pa.string())
+    columns = {"head": pa.array(["a", "b"]).cast(kind), "tail": ["c", "d"], "n": pa.array([1, 2], pa.int8())}
+    pa.parquet.write_table(pa.table(columns), buffer)
+    table = read_table(written("a.parquet", buffer.getvalue()))
+    assert [str(field.type)[:4] for field in table.schema] == ["dict", "stri", "int8"]
+    assert rows(table) == [{"head": "a", "tail": "c", "n": 1}, {"head": "b", "tail": "d", "n": 2}]
+    pa.parquet.write_table(pa.table({"pair": [["a", "b"], ["c", None]]}), buffer := io.BytesIO())
+    with pytest.raises(ValueError, match="the tail of row 1 is None of type NoneType"):
+        read_table(written("b.parquet", buffer.getvalue()))
+
+
+def test_a_folder_of_parquet_files(tmp_path):
+    for name, number in (("part-1", 0.5), ("part-0", 1), ("_metadata", 2)):
+        pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"], "n": [number]}), tmp_path / f"{name}.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    parts = read_tables(str(tmp_path))
+    assert [row["n"] for part in parts for row in rows(part)] == [1.0, 0.5]
+    assert is_table(str(tmp_path)) and not is_table(str(tmp_path / "none")) and is_table("x.csv.gz")
+    pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"], "m": [1]}), tmp_path / "part-2.parquet")
+    with pytest.raises(ValueError, match="part-2.parquet' has the columns .*m .*, expected those of .*part-0"):
+        read_tables(str(tmp_path))
+
+
+def test_a_folder_that_is_not_finished(tmp_path):
+    pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"]}), tmp_path / "00000000.parquet")
+    (tmp_path / "_made_from.json").touch()
+    with pytest.raises(ValueError, match="is not finished"):
+        read_tables(str(tmp_path))
+
+
+def test_tables_go_to_other_processes(written):
+    table = pickle.loads(pickle.dumps(read_table(written("a.csv", "head,tail\na,b\n"))))
+    assert list(table.records()) == [(("a", "b"), None)]
