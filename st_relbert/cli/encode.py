@@ -28,6 +28,7 @@ def run(
     separator: options.Separator = None,
     encoding: options.Encoding = None,
     drop: options.Drop = [],  # noqa: B006  # typer copies it
+    types: options.Types = [],  # noqa: B006  # typer copies it
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
@@ -60,7 +61,7 @@ def run(
             loaded,
             pairs,
             output,
-            options=options.table_options(columns, relation_column, no_header, separator, encoding, drop),
+            options=options.table_options(columns, relation_column, no_header, separator, encoding, drop, types),
             batch_size=batch_size,
             engine=engine,
             workers=Workers(workers, cpus, gpus),

@@ -56,6 +56,7 @@ def build(
     separator: options.Separator = None,
     encoding: options.Encoding = None,
     drop: options.Drop = [],  # noqa: B006  # typer copies it
+    types: options.Types = [],  # noqa: B006  # typer copies it
     template: options.Template = None,
     pooling: options.Pooling = None,
     fast: options.Fast = False,
@@ -69,7 +70,7 @@ def build(
     from st_relbert.search import RelationIndex, open_pair_source
 
     source = open_pair_source(
-        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop)
+        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop, types)
     )
     loaded = RelBERT(model, template=template, pooling=pooling, fast=fast)  # type: ignore[arg-type]  # it checks them
     if source.identity is not None:
@@ -90,6 +91,7 @@ def add(
     separator: options.Separator = None,
     encoding: options.Encoding = None,
     drop: options.Drop = [],  # noqa: B006  # typer copies it
+    types: options.Types = [],  # noqa: B006  # typer copies it
     batch_size: options.BatchSize = 64,
     quiet: options.Quiet = False,
 ) -> None:
@@ -97,7 +99,7 @@ def add(
     from st_relbert.search import open_pair_source
 
     source = open_pair_source(
-        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop)
+        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop, types)
     )
     opened = open_index(index, model)
     if source.identity is not None:

@@ -45,6 +45,15 @@ Encoding = Annotated[
 Drop = Annotated[list[str], typer.Option(metavar="COLUMN...", help="columns to leave out", rich_help_panel=_TABLES)]
 BatchSize = Annotated[int, typer.Option(help="pairs embedded at a time")]
 Fast = Annotated[bool, typer.Option("--fast", help="bfloat16 where the processor has it: faster, almost as exact")]
+Types = Annotated[
+    list[str],
+    typer.Option(
+        "--type",
+        metavar="COLUMN=TYPE...",
+        help="int, float or bool, for columns of CSV and TSV that are not text: year=int",
+        rich_help_panel=_TABLES,
+    ),
+]
 Exclude = Annotated[
     list[str],
     typer.Option(
@@ -68,8 +77,13 @@ def table_options(
     separator: str | None,
     encoding: str | None,
     drop: list[str],
+    types: list[str],
 ) -> TableOptions:
-    """How tables of pairs are read, as the command line says it."""
+    """How tables of pairs are read, as the command line says it.
+
+    Raises:
+        ValueError: If a type is not COLUMN=TYPE, or the options make no sense.
+    """
     from st_relbert.files.options import TableOptions
 
     return TableOptions(
@@ -79,4 +93,12 @@ def table_options(
         separator=separator,
         encoding=encoding,
         drop=tuple(drop),
+        types=dict(_column_and_type(each) for each in types),
     )
+
+
+def _column_and_type(text: str) -> tuple[str, str]:
+    column, equals, kind = text.rpartition("=")
+    if not equals:
+        raise ValueError(f"The type is given as {text!r}, expected COLUMN=TYPE, such as year=int.")
+    return column, kind

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+TYPES = ("int", "float", "bool")
 
 _DEFAULT_COLUMNS = ("head", "tail")
 
@@ -23,9 +25,10 @@ class TableOptions:
         separator: What separates the values of a row; None: what the file's first line suggests.
         encoding: The encoding of text; None: what a byte-order mark says, or else UTF-8.
         drop: Columns to leave out.
+        types: ``"int"``, ``"float"`` or ``"bool"`` by column, for separated values; all others are text.
 
     Raises:
-        ValueError: If the separator is not one character, or not two columns are named.
+        ValueError: If the separator is not one character, not two columns are named, or a type is unknown.
     """
 
     columns: Sequence[str | int] = _DEFAULT_COLUMNS
@@ -34,6 +37,7 @@ class TableOptions:
     separator: str | None = None
     encoding: str | None = None
     drop: Sequence[str | int] = ()
+    types: Mapping[str | int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.columns, str) or len(self.columns) != 2:
@@ -41,6 +45,9 @@ class TableOptions:
         separator = {"\\t": "\t", "tab": "\t"}.get(self.separator or "", self.separator)
         if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
             raise ValueError(f"The separator is {self.separator!r}, expected one character such as ';', or 'tab'.")
+        for column, kind in self.types.items():
+            if kind not in TYPES:
+                raise ValueError(f"The type of the column {column} is {kind!r}, expected {', '.join(TYPES)}.")
         object.__setattr__(self, "separator", separator)
 
     def likely_names(self) -> set[str]:
@@ -121,6 +128,10 @@ class TableOptions:
         if found is None and self.relation is not None:
             raise ValueError(f"it has the columns {', '.join(names)}, but no {self.relation}.")
         return found
+
+    def type_of(self, name: str, names: Sequence[str]) -> str | None:
+        """The type that a column of a file with these columns was given, if it was."""
+        return next((kind for column, kind in self.types.items() if find_column(column, names) == name), None)
 
     def _dropped(self, names: Sequence[str]) -> tuple[str, ...]:
         found = {column: find_column(column, names) for column in self.drop}

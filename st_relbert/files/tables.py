@@ -19,6 +19,7 @@ from st_relbert.pairs import Pair, as_pair, as_pairs
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
 CHUNK_ROWS = 8192  # held at a time
 
+_TYPES = {None: pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _DEFAULTS = TableOptions()
 _UNFIT = (pa.ArrowException, OverflowError, UnicodeError)  # a value that a column cannot hold
 _DEEPEST = 64  # levels of lists and objects in a column; Arrow crashes at very many
@@ -180,6 +181,8 @@ class _Opened(NamedTuple):
 def _open(path: str, options: TableOptions) -> _Opened:
     place = Location.of(path)
     suffix = suffix_of(place.path)
+    if options.types and suffix not in SEPARATORS:
+        raise ValueError("its columns have types of their own; leave out --type, which is for separated values.")
     if suffix in JSON:
         return _open_json(read_json(place, options.encoding), options)
     if suffix in SEPARATORS:
@@ -195,7 +198,9 @@ def _open(path: str, options: TableOptions) -> _Opened:
 
 
 def _open_text(names: list[str], rows: Iterator[Row], options: TableOptions) -> _Opened:
-    schema = pa.schema([(name, pa.string()) for name in options.kept(names)])
+    if unknown := [column for column in options.types if find_column(column, names) is None]:
+        raise ValueError(f"there is no column {unknown[0]!r} to give a type, only {', '.join(names)}.")
+    schema = pa.schema([(name, _TYPES[options.type_of(name, names)]) for name in options.kept(names)])
     return _Opened(options, schema, _text_chunks(rows, names, schema))
 
 
@@ -222,8 +227,24 @@ def _parquet_chunks(file: Any, names: list[str]) -> Iterator[_Chunk]:
 def _text_chunks(rows: Iterable[Row], names: list[str], schema: pa.Schema) -> Iterator[_Chunk]:
     for some in _some(rows):
         columns = dict(zip(names, zip(*(row.cells for row in some), strict=True), strict=True))
-        arrays = [pa.array(columns[name], pa.string()) for name in schema.names]
-        yield _Chunk([row.place for row in some], pa.record_batch(arrays, schema))
+        places = [row.place for row in some]
+        arrays = [_text_column(columns[field.name], field, places) for field in schema]
+        yield _Chunk(places, pa.record_batch(arrays, schema))
+
+
+def _text_column(cells: Sequence[str], field: pa.Field, places: Sequence[str]) -> pa.Array:
+    """Cells as an array; empty ones are missing in a column that is not text."""
+    if field.type == pa.string():
+        return pa.array(cells, field.type)
+    try:
+        return pa.array([cell or None for cell in cells], pa.string()).cast(field.type)
+    except pa.ArrowException:
+        for place, cell in zip(places, cells, strict=True):  # find the row
+            try:
+                pa.scalar(cell or None, pa.string()).cast(field.type)
+            except pa.ArrowException as error:
+                raise ValueError(f"the column {field.name!r} holds {cell!r:.60} in {place}: {error}.") from error
+        raise
 
 
 def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]:

@@ -24,7 +24,23 @@ def pairs(tmp_path):
 
 @pytest.fixture
 def idx(saved, pairs, tmp_path, capsys):
-    assert main(["index", "build", pairs, "--model", saved, "--output", str(tmp_path / "idx"), "--quiet"]) == 0
+    assert (
+        main(
+            [
+                "index",
+                "build",
+                pairs,
+                "--model",
+                saved,
+                "--type",
+                "year=int",
+                "--output",
+                str(tmp_path / "idx"),
+                "--quiet",
+            ]
+        )
+        == 0
+    )
     assert ": 3 rows, " in (out := capsys.readouterr().out) and out.endswith("search is exact.\n")
     return str(tmp_path / "idx")
 
@@ -119,7 +135,7 @@ def test_without_lancedb_the_command_says_what_to_install(idx, capsys, monkeypat
 @pytest.mark.parametrize("output", ["vectors.parquet", "vectors"])
 def test_an_index_of_vectors_that_are_there(saved, pairs, idx, tmp_path, capsys, monkeypatch, output):
     vectors = str(tmp_path / output)
-    assert main(["encode", saved, pairs, "--output", vectors, "--quiet"]) == 0
+    assert main(["encode", saved, pairs, "--output", vectors, "--type", "year=int", "--quiet"]) == 0
     with monkeypatch.context() as patch:
         patch.setattr(RelBERT, "encode", None)  # nothing is encoded again
         assert main(["index", "build", vectors, "--model", saved, "--output", str(tmp_path / "of"), "--quiet"]) == 0

@@ -269,3 +269,17 @@ def test_a_folder_that_is_not_finished(tmp_path):
 def test_tables_go_to_other_processes(written):
     table = pickle.loads(pickle.dumps(read_table(written("a.csv", "head,tail\na,b\n"))))
     assert list(table.records()) == [(("a", "b"), None)]
+
+
+def test_columns_that_are_given_a_type(written):
+    path = written("a.csv", "head,tail,year,share,old\na,b,1990,0.5,true\nc,d,,1,False\n")
+    table = read_table(path, TableOptions(types={"YEAR": "int", "share": "float", 5: "bool"}))
+    assert [tuple(row.values())[2:] for row in rows(table)] == [(1990, 0.5, True), (None, 1.0, False)]
+    with pytest.raises(ValueError, match="column 'share' holds '0.5' in line 2"):
+        read_table(path, TableOptions(types={"share": "int"}))
+    with pytest.raises(ValueError, match="no column 'x' to give a type"):
+        read_table(path, TableOptions(types={"x": "int"}))
+    with pytest.raises(ValueError, match="is 'date', expected int, float, bool"):
+        TableOptions(types={"x": "date"})
+    with pytest.raises(ValueError, match="types of their own"):
+        read_table(written("a.jsonl", '{"head": "a", "tail": "b"}'), TableOptions(types={"head": "int"}))
