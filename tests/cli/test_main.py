@@ -116,7 +116,7 @@ QUESTIONS = "starter/held_out_pairs"
         ([*EVALUATE, QUESTIONS, "--write-card"], "Add --suite relbert"),
         ([*EVALUATE, QUESTIONS, QUESTIONS], "Two question sets would be called 'held_out_pairs'"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
-        (["encode", "{model}", "{encoder}/config.json", "--output", "{new}.parquet"], "expected one of .csv"),
+        (["encode", "{model}", "{encoder}/model.safetensors", "--output", "{new}.parquet"], "one that ends in .csv"),
         (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "expected NAME.parquet, NAME.lance or a folder"),
     ],
 )
