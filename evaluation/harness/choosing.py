@@ -11,14 +11,14 @@ import numpy as np
 from harness.training_data import HELD_OUT, SEMEVAL
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
-from st_relbert.evaluation import AnalogyEvaluator, Result, load_questions
+from st_relbert.evaluation import AnalogyEvaluator, load_questions
 from st_relbert.pairs import Pair
 from st_relbert.training import validation_questions
 
 MISMATCHED = "starter/held_out_relations"
 
 
-def choice_results(model: RelBERT, results: Sequence[Result], held_out: bool) -> list[Result]:
+def choice_results(model: RelBERT, results: Sequence[dict[str, Any]], held_out: bool) -> list[dict[str, Any]]:
     """The accuracies on both, and the mean of these and of the accuracies on the sets of a table.
 
     Args:
@@ -29,12 +29,13 @@ def choice_results(model: RelBERT, results: Sequence[Result], held_out: bool) ->
     Raises:
         ValueError: If SemEval-2012 cannot be had.
     """
-    more = [_result(model, f"{MISMATCHED}, mismatched", mismatched_questions(load_questions(MISMATCHED)))]
+    sets = {f"{MISMATCHED}, mismatched": mismatched_questions(load_questions(MISMATCHED))}
     if held_out:
-        questions = validation_questions(RelationSet.load(SEMEVAL, "train").subset(HELD_OUT))
-        more.append(_result(model, "semeval2012/held_out", questions))
-    values = [result.value for result in (*results, *more)]
-    return [*more, Result("analogy", "mean", "accuracy", float(np.mean(values)), len(values))]
+        sets["semeval2012/held_out"] = validation_questions(RelationSet.load(SEMEVAL, "train").subset(HELD_OUT))
+    more = [row for name, of_set in sets.items() for row in AnalogyEvaluator(of_set, name).evaluate(model).rows()]
+    values = [result["value"] for result in (*results, *more)]
+    mean = {"task": "analogy", "dataset": "mean", "metric": "accuracy", "value": float(np.mean(values))}
+    return [*more, {**mean, "count": len(values), "interval": None}]
 
 
 def mismatched_questions(questions: Sequence[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
@@ -71,9 +72,3 @@ def _two(words: Sequence[str], rng: random.Random) -> Pair | None:
         return None
     one, other = rng.sample(distinct, 2)
     return one, other
-
-
-def _result(model: RelBERT, name: str, questions: list[dict[str, Any]]) -> Result:
-    evaluator = AnalogyEvaluator(questions, name="", write_csv=False)
-    correct = [outcome.correct for outcome in evaluator.outcomes(model)]
-    return Result("analogy", name, "accuracy", float(np.mean(correct)), len(correct))

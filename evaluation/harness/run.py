@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import tempfile
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,9 @@ from harness.table import Row, Table
 from harness.training import Trained, average, resolve, train_row
 from st_relbert import RelBERT
 from st_relbert.evaluation import run_suite
+from st_relbert.evaluation.results import versions
 
 AVERAGED_SEEDS = (0, 1, 2)
-PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "scikit-learn", "numpy")
 
 
 def plan(row: Row, table: Table, train: bool) -> dict[str, Any]:
@@ -68,7 +66,7 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         started = time.monotonic()
         report = run_suite(model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifier)
         held_out = bool(planned.get("data", {}).get("hold_out"))
-        results = [*report.results, *(choice_results(model, report.results, held_out) if table.choosing else [])]
+        results = [*report.rows(), *(choice_results(model, report.rows(), held_out) if table.choosing else [])]
     if not report.results:
         raise ValueError(f"None of the sets can be had: {next(iter(report.skipped.values()))}")
     return {
@@ -77,14 +75,14 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         "plan": planned,
         "date": str(datetime.now(tz=UTC).date()),
         "machine": machine(),
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": versions(),
         "training_seconds": trained.seconds if trained else None,
         "training_data": trained.data if trained else None,
         "evaluation_seconds": round(time.monotonic() - started, 1),
         "seconds_by_set": report.seconds,
         "pairs": report.pairs,
         "skipped": sorted(report.skipped),
-        "results": [asdict(result) for result in results],
+        "results": results,
     }
 
 

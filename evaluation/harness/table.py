@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.training_data import TrainingData
-from st_relbert.evaluation import SUITE
+from st_relbert.evaluation import EVALUATORS
 from st_relbert.training import read_preset
 
 FOLDER = Path(__file__).parent.parent / "tables"
@@ -63,7 +63,7 @@ class Table:
         name: Its name, that of its file.
         title: What it shows, and where it was published.
         rows: Its rows.
-        sets: The names of the sets by task; see :func:`st_relbert.evaluation.run_suite`.
+        sets: The names of the sets by task; see `st_relbert.evaluation.run_suite`.
         classifier: ``"grid"``: chosen on validation data, as the papers say; ``"default"``: scikit-learn's
             ``MLPClassifier`` as it is, which the published models' own ``classification.json`` show.
         choosing: Whether the table is for choosing settings: it also has what
@@ -121,7 +121,7 @@ def read_table(name_or_path: str) -> Table:
         title, classifier = content["title"], content.get("classifier", "grid")
         base = content.get("base") or {}
         rows = [_row(row, base, f"{path}, row {index}") for index, row in enumerate(content["rows"])]
-        sets = content.get("sets") or {task: list(names) for task, names in SUITE.items()}
+        sets = content.get("sets") or {task: list(evaluator.suite.sets) for task, evaluator in EVALUATORS.items()}
         choosing = bool(content.get("choosing", False))
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,11 +12,9 @@ from st_relbert.cli import options
 from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
-    from st_relbert.data import AnalogyQuestion
-    from st_relbert.evaluation import Outcome, Result
+    from st_relbert.evaluation import EvaluationReport, EvaluationResult
 
 _SPLITS = {"train", "test", "validation"}
-_TASKS = ["analogy", "classification", "mapping", "similarity"]
 
 
 def run(
@@ -37,7 +33,16 @@ def run(
     template: options.Template = None,
     pooling: options.Pooling = None,
     batch_size: options.BatchSize = 64,
-    tasks: Annotated[list[str], typer.Option(metavar="TASK...", help="tasks of the suite")] = _TASKS,
+    tasks: Annotated[
+        list[str] | None, typer.Option(metavar="TASK...", help="tasks of the suite, such as analogy; all by default")
+    ] = None,
+    classifier: Annotated[
+        Literal["mlp", "linear"] | None,
+        typer.Option(
+            help="the suite's classifier of lexical relations: mlp, the papers' grid, by default; or linear, a probe "
+            "that takes seconds instead of minutes"
+        ),
+    ] = None,
     write_card: Annotated[
         bool, typer.Option("--write-card", help="write the suite's results into the model's card")
     ] = False,
@@ -57,80 +62,60 @@ def run(
     """
     if bool(suite) == bool(analogies):
         raise ValueError("Expected either --analogies SET... or --suite relbert.")
-    if analogies and write_card:
-        raise ValueError("--write-card writes the suite's results. Add --suite relbert, in place of --analogies.")
-    if suite:
-        _run_suite(model, template, pooling, batch_size, tasks, write_card, output, overwrite, as_json, quiet)
-    else:
-        _run_analogies(model, template, pooling, batch_size, analogies or [], output, overwrite, as_json, quiet)
-
-
-def _run_analogies(
-    model: str,
-    template: str | None,
-    pooling: Any,
-    batch_size: int,
-    analogies: list[str],
-    output: str | None,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+    if analogies and (write_card or tasks or classifier):
+        raise ValueError(
+            "--write-card, --tasks and --classifier are the suite's. Add --suite relbert, in place of --analogies."
+        )
     from st_relbert import RelBERT
-    from st_relbert.evaluation import AnalogyEvaluator
-    from st_relbert.files.outputs import atomic_output, check_output
-
-    if output:
-        check_output(output, overwrite)
-    evaluator = AnalogyEvaluator(load_sets(analogies), batch_size=batch_size, show_progress_bar=not quiet)
-    loaded = RelBERT(model, template=template, pooling=pooling)
-    results = [
-        _result(name, evaluator.sets[name], outcomes) for name, outcomes in evaluator.outcomes_by_set(loaded).items()
-    ]
-    if as_json:
-        show(results, as_json)
-    else:
-        show([_row(result) for result in results])
-    if output:
-        with atomic_output(output) as temporary:
-            temporary.write_text(json.dumps({"model": model, "results": results}) + "\n", encoding="utf-8")
-
-
-def _run_suite(
-    model: str,
-    template: str | None,
-    pooling: Any,
-    batch_size: int,
-    tasks: list[str],
-    write_card: bool,
-    output: str | None,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    from st_relbert import RelBERT
-    from st_relbert.evaluation import check_model_folder, run_suite, write_results, write_suite
+    from st_relbert.evaluation import check_model_folder, write_report, write_report_folder, write_results
     from st_relbert.files.outputs import atomic_output, check_output
 
     if output:
         check_output(output, overwrite, folder_of="suite.json")
     if write_card:
         check_model_folder(model)
-    loaded = RelBERT(model, template=template, pooling=pooling, reduction="sum")
-    report = run_suite(loaded, tasks, batch_size, show_progress_bar=not quiet)
-    if not report.results:
-        name, reason = next(iter(report.skipped.items()))
-        raise ValueError(f"No set of the suite can be had. Set ST_RELBERT_DATA to a folder with them. {name}: {reason}")
-    show([asdict(result) if as_json else suite_row(result) for result in report.results], as_json)
-    if report.skipped and not as_json:
-        say(f"Left out, because they cannot be had: {', '.join(report.skipped)}.")
+    sets = load_sets(analogies or [])
+    # As the published figures: a classifier sees the length of the vectors, a cosine does not.
+    loaded = RelBERT(model, template=template, pooling=pooling, reduction="sum" if suite else None)
+    settings: dict[str, Any] = {"batch_size": batch_size, "show_progress_bar": not quiet}
+    if suite:
+        report = _run_suite(loaded, tasks, {**settings, "classifier": classifier or "mlp"})
+    else:
+        report = _run_analogies(loaded, sets, settings)
+    show(report.rows() if as_json else [_as_shown(*row) for row in _rows(report)], as_json)
+    for name, reason in ({} if as_json else report.skipped).items():
+        say(f"Left out {name}: {' '.join(reason.split())}")
     if output:
+        about = {"model": model, "template": loaded.template, "aggregation": loaded.pooling}
         with atomic_output(output) as temporary:
-            temporary.mkdir()
-            about = {"model": model, "template": loaded.template, "aggregation": loaded.pooling}
-            write_suite(temporary, report, about)
+            if suite:
+                temporary.mkdir()
+                write_report_folder(temporary, report, about)
+            else:
+                write_report(temporary, report, about)
     if write_card:
         write_results(Path(model), report.results)
+
+
+def _run_suite(model: Any, tasks: list[str] | None, settings: dict[str, Any]) -> EvaluationReport:
+    from st_relbert.evaluation import run_suite
+
+    report = run_suite(model, tasks, **settings)
+    if not report.results:
+        name, reason = next(iter(report.skipped.items()))
+        raise ValueError(
+            f"No set of the suite can be scored. Set ST_RELBERT_DATA to a folder with them. {name}: {reason}"
+        )
+    return report
+
+
+def _run_analogies(model: Any, sets: dict[str, Any], settings: dict[str, Any]) -> EvaluationReport:
+    from st_relbert.evaluation import AnalogyEvaluator, EvaluationReport
+    from st_relbert.vectors import EncodeCache
+
+    cached: Any = EncodeCache(model)
+    evaluators = [AnalogyEvaluator(questions, name, **settings) for name, questions in sets.items()]
+    return EvaluationReport([evaluator.evaluate(cached) for evaluator in evaluators], pairs=len(cached))
 
 
 def load_sets(names: list[str]) -> dict[str, Any]:
@@ -163,42 +148,19 @@ def set_name(name: str) -> str:
     return path.parent.name if path.stem in _SPLITS and path.parent.name else path.stem
 
 
-def suite_row(result: Result) -> dict[str, Any]:
-    """A result of the suite, as people read it."""
-    form = "{:.3f}".format if result.metric == "spearman" else percent  # a correlation is no share
+def _rows(report: EvaluationReport) -> list[tuple[EvaluationResult, dict[str, Any]]]:
+    return [(result, row) for result in report.results for row in result.rows()]
+
+
+def _as_shown(result: EvaluationResult, row: dict[str, Any]) -> dict[str, Any]:
+    """A figure as people read it."""
+    form = "{:.3f}".format if row["metric"] == "spearman" else percent  # a correlation is no share
     return {
-        "task": result.task,
-        "set": result.dataset,
-        "metric": result.metric,
-        "value": form(result.value),
-        "95 % interval": " to ".join(map(form, result.interval or ())),
-        "count": result.count,
-    }
-
-
-def _row(result: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "set": result["set"],
-        "questions": result["questions"],
-        "accuracy": percent(result["accuracy"]),
-        "95 % interval": " to ".join(map(percent, result["interval"])),
-        "ties": result["ties"],
-    }
-
-
-def _result(name: str, questions: list[AnalogyQuestion], outcomes: list[Outcome]) -> dict[str, Any]:
-    from st_relbert.evaluation import bootstrap_interval
-    from st_relbert.evaluation.base import digest
-
-    correct = [outcome.correct for outcome in outcomes]
-    low, high = bootstrap_interval(correct)
-    return {
-        "set": name,
-        "questions": len(outcomes),
-        "accuracy": sum(correct) / len(correct),
-        "interval": [low, high],
-        "ties": sum(outcome.tied for outcome in outcomes),
-        "predictions": [outcome.predicted for outcome in outcomes],
-        "correct": correct,
-        "digest": digest(questions),
+        "task": row["task"],
+        "set": row["dataset"],
+        "metric": row["metric"],
+        "value": form(row["value"]),
+        "95 % interval": " to ".join(map(form, row["interval"] or ())),
+        "count": row["count"],
+        "ties": result.extras.get("ties"),
     }

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.compare import read_results
 from st_relbert.cli.evaluate import load_sets
 from st_relbert.cli.output import percent, say, show
 
@@ -86,7 +85,8 @@ def run(
 def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[bool]]:
     """Which questions of each set a model answered rightly."""
     from st_relbert.data.questions import as_questions
-    from st_relbert.evaluation.base import digest
+    from st_relbert.evaluation import read_results
+    from st_relbert.evaluation.results import digest
 
     results = read_results(path)
     for name, questions in sets.items():
@@ -94,7 +94,7 @@ def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, l
             raise ValueError(f"{path!r} has no results of the set {name!r} (it has: {', '.join(results)}).")
         if results[name].digest != digest(as_questions(questions)):
             raise ValueError(f"The results of {name!r} in {path!r} are of other questions. Evaluate on the same data.")
-    return {name: results[name].correct for name in sets}
+    return {name: results[name].correct or [] for name in sets}
 
 
 def _rows(name: str, report: LeakageReport) -> Iterator[dict[str, Any]]:

@@ -1,21 +1,22 @@
-"""Accuracy on analogy questions."""
+"""Analogy questions: which pair stands in the same relation as the stem?"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple, Self, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.data.questions import AnalogyQuestion, as_questions
-from st_relbert.evaluation.base import RelationEvaluator
+from st_relbert.data.questions import AnalogyQuestion, as_questions, load_questions
+from st_relbert.data.sources import STARTER
+from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
+from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.pairs import Pair
 from st_relbert.vectors import PairVectors
 
-Questions = Iterable[Mapping[str, Any]]
 Direction = Literal["forward", "reverse", "bidirectional"]
 Similarity = Literal["cosine", "euclidean"]
 
@@ -34,21 +35,18 @@ class Outcome(NamedTuple):
 class AnalogyEvaluator(RelationEvaluator):
     """Scores a model by analogy questions: the chosen pair is the one most similar to the stem.
 
-    Each distinct pair is embedded once, over all question sets. A question whose best score is shared by another pair
-    counts as wrong (a model that gives all choices one score would else be right wherever the answer comes first), and
-    is reported as a tie. A choice that repeats the right pair is no other pair.
+    Each distinct pair is embedded once. A question whose best score is shared by another pair counts as wrong (a model
+    that gives all choices one score would else be right wherever the answer comes first), and is reported as a tie. A
+    choice that repeats the right pair is no other pair.
 
     Args:
-        questions: Dicts, or a ``datasets.Dataset``, in the hub's columns: ``stem`` ``[head, tail]``, ``choice`` (list
-            of ``[head, tail]``), ``answer`` (index from 0), and optionally ``prefix`` (the question's group). Or a
-            mapping of such sets by name: the metrics are then given for each, and their mean over the sets.
+        questions: Dicts, or a `datasets.Dataset`, in the hub's columns: `stem` `[head, tail]`, `choice` (list of
+            `[head, tail]`), `answer` (index from 0), and optionally `prefix` (the question's group).
         name: Prefix of the metrics and of the CSV file's name.
-        batch_size: Pairs embedded at a time.
-        show_progress_bar: Show the progress of embedding.
-        write_csv: Append the metrics to ``analogy_evaluation_{name}_results.csv`` when called with an output path.
-        direction: ``"forward"``: pairs as they are; ``"reverse"``: all with head and tail swapped;
-            ``"bidirectional"``: the product of the two similarities.
-        similarity: ``"cosine"``, or ``"euclidean"``: 1 / (1 + distance), with the distance of the vectors as they are.
+        direction: `"forward"`: pairs as they are; `"reverse"`: all with head and tail swapped; `"bidirectional"`: the
+            product of the two similarities.
+        similarity: `"cosine"`, or `"euclidean"`: 1 / (1 + distance), with the distance of the vectors as they are.
+        **options: Those of every `RelationEvaluator`.
 
     Raises:
         ValueError: If there are no questions or one is malformed (the error names its row), or if an argument is not
@@ -65,71 +63,91 @@ class AnalogyEvaluator(RelationEvaluator):
 
     task = "analogy"
     columns = ["accuracy", "ties"]
+    suite = SuiteTask(
+        sets={
+            "sat_full": "SAT full",
+            "sat": "SAT",
+            "u2": "U2",
+            "u4": "U4",
+            "u4/validation": "U4 validation",
+            "google": "Google",
+            "bats": "BATS",
+            "scan": "SCAN",
+            "conceptnet_relational_similarity": "ConceptNet Analogy",
+            "t_rex_relational_similarity": "TREX Analogy",
+            "nell_relational_similarity": "NELL-ONE Analogy",
+        },
+        title="Analogy Questions",
+        type="multiple-choice-qa",
+        dataset_type="analogy-questions",
+        counted="questions",
+        hub="relbert/analogy_questions",
+    )
 
     def __init__(
         self,
-        questions: Questions | Mapping[str, Questions],
+        questions: Iterable[Mapping[str, Any]],
         name: str = "",
-        batch_size: int = 64,
-        show_progress_bar: bool = False,
-        write_csv: bool = True,
+        *,
         direction: Direction = "forward",
         similarity: Similarity = "cosine",
+        **options: Unpack[EvaluatorOptions],
     ) -> None:
-        super().__init__(name, batch_size, show_progress_bar, write_csv)
-        if direction not in ("forward", "reverse", "bidirectional"):
-            raise ValueError(f"Unknown direction {direction!r}, expected 'forward', 'reverse' or 'bidirectional'.")
-        if similarity not in ("cosine", "euclidean"):
-            raise ValueError(f"Unknown similarity {similarity!r}, expected 'cosine' or 'euclidean'.")
+        super().__init__(name, **options)
+        for what, value, known in (("direction", direction, Direction), ("similarity", similarity, Similarity)):
+            if value not in get_args(known):
+                raise ValueError(f"Unknown {what} {value!r}, expected {' or '.join(map(repr, get_args(known)))}.")
         self.direction = direction
         self.similarity = similarity
-        named: Mapping[str, Any] = questions if isinstance(questions, Mapping) else {"": questions}
-        self.sets = {
-            key: as_questions(records, "_".join(filter(None, (name, key))) or "analogy questions")
-            for key, records in named.items()
-        }
-        if not self.sets:
-            raise ValueError("No question sets, expected at least one.")
+        self.questions = as_questions(questions, name or "analogy questions")
 
-    @property
-    def questions(self) -> list[AnalogyQuestion]:
-        """The questions of all sets."""
-        return [question for questions in self.sets.values() for question in questions]
+    @classmethod
+    def load(cls, name: str, **options: Any) -> Self:
+        """The evaluator of a set of `relbert/analogy_questions`.
 
-    def compute_metrics(self, model: SentenceTransformer) -> dict[str, float]:
-        """``accuracy``, between 0 and 1, and ``ties``, a number of questions; of each set, too, if there are several.
+        Args:
+            name: The set (`"u2"`), of which the split `test` is read; a set and a split (`"u4/validation"`); or a
+                shipped set (`"starter/held_out_pairs"`).
+            **options: The evaluator's own.
 
-        Over several sets the accuracy is the mean over the sets, each weighing the same.
+        Raises:
+            ValueError: If the questions cannot be had, or are malformed.
         """
-        by_set = self.outcomes_by_set(model)
-        accuracies = {key: float(np.mean([o.correct for o in outcomes])) for key, outcomes in by_set.items()}
-        ties = {key: sum(outcome.tied for outcome in outcomes) for key, outcomes in by_set.items()}
-        metrics: dict[str, float] = {"accuracy": float(np.mean(list(accuracies.values()))), "ties": sum(ties.values())}
-        for key in filter(None, by_set):
-            metrics |= {f"{key}_accuracy": accuracies[key], f"{key}_ties": ties[key]}
-        return metrics
+        data_set, _, split = name.partition("/")
+        if data_set == STARTER:
+            return cls(load_questions(name, "test"), name, **options)
+        return cls(load_questions(f"{cls.suite.hub}/{data_set}", split or "test"), name, **options)
+
+    def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
+        """`accuracy`, between 0 and 1, and as an extra `ties`, a number of questions."""
+        outcomes = self.outcomes(model)
+        return self.result(
+            {"accuracy": [outcome.correct for outcome in outcomes]},
+            self.questions,
+            extras={"ties": sum(outcome.tied for outcome in outcomes)},
+            predictions=[outcome.predicted for outcome in outcomes],
+            accuracy_by_prefix=self._by_prefix(outcomes),
+        )
 
     def predict(self, model: SentenceTransformer) -> list[int]:
         """The index of the chosen pair of each question; of equal scores the first."""
         return [outcome.predicted for outcome in self.outcomes(model)]
 
     def outcomes(self, model: SentenceTransformer) -> list[Outcome]:
-        """Prediction, correctness and tie of each question, over all sets."""
-        return [outcome for outcomes in self.outcomes_by_set(model).values() for outcome in outcomes]
-
-    def outcomes_by_set(self, model: SentenceTransformer) -> dict[str, list[Outcome]]:
-        """Prediction, correctness and tie of each question of each set."""
-        pairs = {pair for question in self.questions for pair in (question.stem, *question.choices)}
-        encoded = {as_read for pair in pairs for as_read in self._as_read(pair)}
-        vectors = PairVectors.encode(model, encoded, self.batch_size, self.show_progress_bar)
-        return {
-            key: [score_question(question, self._scores(question, vectors)) for question in questions]
-            for key, questions in self.sets.items()
-        }
+        """Prediction, correctness and tie of each question."""
+        pairs = (pair for question in self.questions for pair in (question.stem, *question.choices))
+        vectors = self.vectors_of(model, (as_read for pair in pairs for as_read in self._as_read(pair)))
+        return [answer(question, self._scores(question, vectors)) for question in self.questions]
 
     def accuracy_by_prefix(self, model: SentenceTransformer) -> dict[str, float]:
-        """The accuracy on each group of questions, by the groups' names, over all sets."""
-        return accuracy_by_prefix(self.questions, self.outcomes(model))
+        """The accuracy on each group of questions, by the groups' names."""
+        return self._by_prefix(self.outcomes(model))
+
+    def _by_prefix(self, outcomes: list[Outcome]) -> dict[str, float]:
+        correct: dict[str, list[bool]] = defaultdict(list)
+        for question, outcome in zip(self.questions, outcomes, strict=True):
+            correct[question.prefix].append(outcome.correct)
+        return {prefix: float(np.mean(values)) for prefix, values in correct.items()}
 
     def _as_read(self, pair: Pair) -> list[Pair]:
         """The pair in the order or orders in which the direction reads it."""
@@ -147,12 +165,12 @@ class AnalogyEvaluator(RelationEvaluator):
         return scores
 
 
-def score_question(question: AnalogyQuestion, scores: NDArray[np.floating[Any]]) -> Outcome:
+def answer(question: AnalogyQuestion, scores: NDArray[np.floating[Any]]) -> Outcome:
     """Answer a question from the scores of its choices.
 
     Args:
         question: The question.
-        scores: ``(choices,)``; higher is more similar to the stem.
+        scores: `(choices,)`; higher is more similar to the stem.
 
     Returns:
         The first of the best choices, and whether it is right; it is not if another pair scores within 1e-6.
@@ -162,16 +180,3 @@ def score_question(question: AnalogyQuestion, scores: NDArray[np.floating[Any]])
     near = np.flatnonzero(scores >= scores[predicted] - TIE_TOLERANCE)
     tied = any(question.choices[index] != best for index in near)
     return Outcome(predicted, best == question.choices[question.answer] and not tied, tied)
-
-
-def accuracy_by_prefix(questions: Sequence[AnalogyQuestion], outcomes: Sequence[Outcome]) -> dict[str, float]:
-    """The accuracy on each group of questions, by the groups' names.
-
-    Args:
-        questions: The questions.
-        outcomes: How each was answered.
-    """
-    correct: dict[str, list[bool]] = defaultdict(list)
-    for question, outcome in zip(questions, outcomes, strict=True):
-        correct[question.prefix].append(outcome.correct)
-    return {prefix: float(np.mean(values)) for prefix, values in correct.items()}

@@ -3,85 +3,126 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import logging
 import os
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
+import numpy as np
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
 
-
-@dataclass(frozen=True)
-class Result:
-    """One figure of an evaluation.
-
-    Args:
-        task: ``"analogy"``, ``"classification"``, ``"mapping"`` or ``"similarity"``.
-        dataset: The data set's name on the hub without its owner, for instance ``"u2"`` or ``"ROOT09"``.
-        metric: ``"accuracy"``, ``"f1_micro"``, ``"f1_macro"``, ``"maxdiff_accuracy"`` or ``"spearman"``.
-        value: The figure; a share lies between 0 and 1.
-        count: Over how many questions, test pairs, problems or relations.
-        interval: The bounds of its 95 % confidence interval, where one is computed.
-    """
-
-    task: str
-    dataset: str
-    metric: str
-    value: float
-    count: int
-    interval: tuple[float, float] | None = None
-
-
-def digest(questions: object) -> str:
-    """A digest of questions or labelled pairs, so that two models are only ever compared on the same ones.
-
-    Args:
-        questions: Anything whose ``repr`` says all that it consists of.
-    """
-    return hashlib.sha256(repr(questions).encode()).hexdigest()
-
+from st_relbert.data.sources import DATA_DIR_VARIABLE
+from st_relbert.evaluation.results import EvaluationResult, digest
+from st_relbert.evaluation.statistics import bootstrap_interval
+from st_relbert.pairs import Pair
+from st_relbert.vectors import PairVectors
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SuiteTask:
+    """What the suite and the model card know about the sets of an evaluator.
+
+    Args:
+        sets: The names of the sets, in the order of the papers' tables, each as model cards write it.
+        title: The task, as model cards write it.
+        type: The task's type in a `model-index`.
+        dataset_type: The type of its data sets, likewise.
+        counted: What the results count, such as `"questions"`.
+        hub: The data set on the Hugging Face hub that has the sets; None: there is none.
+        local: Those of the sets that the hub does not have; a folder may.
+    """
+
+    sets: Mapping[str, str]
+    title: str
+    type: str
+    dataset_type: str
+    counted: str
+    hub: str | None = None
+    local: tuple[str, ...] = ()
+
+    def hub_of(self, name: str) -> str | None:
+        """The data set on the hub that has a set; None: there is none."""
+        return self.hub if name in self.sets and name not in self.local else None
+
+
+def data_file(name: str) -> Path:
+    """A file of the folder `$ST_RELBERT_DATA`, for sets that no hub has.
+
+    Raises:
+        ValueError: If it is not there.
+    """
+    path = Path(os.environ.get(DATA_DIR_VARIABLE, "."), name)
+    if not path.is_file():
+        raise ValueError(f"There is no file {str(path)!r}. Set {DATA_DIR_VARIABLE} to the folder that has it.")
+    return path
+
+
+class EvaluatorOptions(TypedDict, total=False):
+    """The options that all evaluators have; see `RelationEvaluator`."""
+
+    batch_size: int
+    show_progress_bar: bool
+    write_csv: bool
+
+
 class RelationEvaluator(BaseEvaluator):
-    """An evaluator of relation embeddings: computes metrics, names them, logs them and writes them to a CSV file.
+    """An evaluator of relation embeddings: it scores a model, names the figures, logs them and writes them to a file.
+
+    A subclass sets `task` and `columns` and writes `evaluate`. With `suite` and `load` it can be run by name, as a part
+    of the suite.
 
     Args:
         name: Prefix of the metrics and part of the CSV file's name.
-        batch_size: Pairs embedded at a time.
-        show_progress_bar: Show the progress of embedding.
-        write_csv: Append the metrics to ``{task}_evaluation_{name}_results.csv`` when called with an output path.
+        batch_size: Pairs embedded at a time; 64 by default.
+        show_progress_bar: Show the progress of embedding; not by default.
+        write_csv: Append the figures to `{task}_evaluation_{name}_results.csv` when called with an output path; so it
+            is by default.
     """
 
     task: ClassVar[str]
-    """What is evaluated, for the CSV file's name."""
+    """What is evaluated."""
     columns: ClassVar[list[str]]
-    """The metrics that go into the CSV file; the first is the primary one."""
+    """The figures that go into the CSV file; the first is the primary one."""
+    suite: ClassVar[SuiteTask]
+    """The sets that can be loaded by name."""
 
-    def __init__(
-        self, name: str = "", batch_size: int = 64, show_progress_bar: bool = False, write_csv: bool = True
-    ) -> None:
+    def __init__(self, name: str = "", **options: Unpack[EvaluatorOptions]) -> None:
         super().__init__()
         self.name = name
-        self.batch_size = batch_size
-        self.show_progress_bar = show_progress_bar
-        self.write_csv = write_csv
+        self.batch_size = options.get("batch_size", 64)
+        self.show_progress_bar = options.get("show_progress_bar", False)
+        self.write_csv = options.get("write_csv", True)
         self.csv_file = "_".join(part for part in (self.task, "evaluation", name, "results.csv") if part)
         self.csv_headers = ["epoch", "steps", *self.columns]
         self.primary_metric = f"{name}_{self.columns[0]}" if name else self.columns[0]
 
     @abstractmethod
-    def compute_metrics(self, model: SentenceTransformer) -> dict[str, float]:
-        """Compute the metrics, by their names without the prefix."""
+    def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
+        """Score a model; `result` makes the result of one score a question."""
+
+    @classmethod
+    def load(cls, name: str, **options: Any) -> Self:
+        """The evaluator of a set, by its name.
+
+        Args:
+            name: The name of the set.
+            **options: The evaluator's own.
+
+        Raises:
+            ValueError: If the set cannot be had, or is malformed.
+        """
+        raise NotImplementedError(f"{cls.__name__} has no sets to load by name.")
 
     def __call__(  # type: ignore[override]  # as sentence-transformers' own evaluators
         self, model: SentenceTransformer, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
-        """Evaluate a model.
+        """Evaluate a model, as a trainer does.
 
         Args:
             model: A SentenceTransformer that takes pairs.
@@ -90,15 +131,57 @@ class RelationEvaluator(BaseEvaluator):
             steps: Steps, for the CSV file.
 
         Returns:
-            The metrics, ``{name}_{metric}``.
+            The figures, `{name}_{metric}`.
         """
-        metrics = self.compute_metrics(model)
-        logger.info("%s %s: %s %.4f", self.task, self.name, self.columns[0], metrics[self.columns[0]])
+        result = self.evaluate(model)
+        figures = result.metrics | result.extras
+        logger.info("%s %s: %s %.4f", self.task, self.name, self.columns[0], figures[self.columns[0]])
         if output_path is not None and self.write_csv:
-            self._write_csv(output_path, [epoch, steps, *(metrics[column] for column in self.columns)])
-        metrics = self.prefix_name_to_metrics(metrics, self.name)
+            self._write_csv(output_path, [epoch, steps, *(figures[column] for column in self.columns)])
+        # Ties and baselines are no result of the model, so the card does not get them.
+        metrics = self.prefix_name_to_metrics(result.metrics, self.name)
         self.store_metrics_in_model_card_data(model, metrics, epoch, steps)
-        return metrics
+        return self.prefix_name_to_metrics(figures, self.name)
+
+    def vectors_of(self, model: SentenceTransformer, pairs: Iterable[Pair]) -> PairVectors:
+        """Embed pairs, each distinct one once.
+
+        Raises:
+            ValueError: If the model gives a pair a vector that is not finite.
+        """
+        return PairVectors.encode(model, pairs, self.batch_size, self.show_progress_bar)
+
+    def result(
+        self,
+        scores: Mapping[str, Sequence[float]],
+        data: object,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        extras: Mapping[str, float] | None = None,
+        **details: Any,
+    ) -> EvaluationResult:
+        """The result of one score a question, or whatever else is independent: a problem, a relation.
+
+        Args:
+            scores: By metric, one number a question, of which the metric is the mean. If those of the first metric are
+                bools, they are kept, for comparing two models question by question.
+            data: The questions, of which a digest is kept.
+            metrics: Further metrics, without an interval.
+            extras: Figures to judge the metrics by.
+            **details: What else to keep, as JSON has it.
+        """
+        first = list(next(iter(scores.values())))
+        return EvaluationResult(
+            task=self.task,
+            dataset=self.name,
+            metrics={name: float(np.mean(values)) for name, values in scores.items()} | dict(metrics or {}),
+            count=len(first),
+            intervals={name: bootstrap_interval(values) for name, values in scores.items()},
+            extras=dict(extras or {}),
+            correct=[bool(score) for score in first] if all(isinstance(score, bool) for score in first) else None,
+            digest=digest(data),
+            details=details,
+        )
 
     def _write_csv(self, output_path: str, row: list[Any]) -> None:
         os.makedirs(output_path, exist_ok=True)

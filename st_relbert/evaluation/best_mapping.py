@@ -25,20 +25,20 @@ CHUNK = 8192
 def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
     """Find the order of the targets with the highest score.
 
-    The score of an order is the mean over i of the maximum over j != i of ``scores[i, j, order[i], order[j]]``. Two
-    orders tie if their scores are equal after each of ``scores`` is rounded to 10 decimals.
+    The score of an order is the mean over i of the maximum over j != i of `scores[i, j, order[i], order[j]]`. Two
+    orders tie if their scores are equal after each of `scores` is rounded to 10 decimals.
 
-    The n! orders are walked for n <= 6 and searched by branch and bound beyond, see :class:`MappingSearch`. What grows
-    is the number of nodes, each a few passes over at most ``n^4`` scores: on word vectors a median of 70 for 9 terms
-    and of 460 for 12 (at most 12,000, under a second; ``benchmarks/mapping_growth.py``), on random scores 140,000 for
-    12 (8 s). The worst case stays n!. Memory grows as ``n^4``: some MB for 20 terms.
+    The n! orders are walked for n <= 6 and searched by branch and bound beyond, see `MappingSearch`. What grows
+    is the number of nodes, each a few passes over at most `n^4` scores: on word vectors a median of 70 for 9 terms
+    and of 460 for 12 (at most 12,000, under a second; `benchmarks/mapping_growth.py`), on random scores 140,000 for
+    12 (8 s). The worst case stays n!. Memory grows as `n^4`: some MB for 20 terms.
 
     Args:
-        scores: ``(n, n, n, n)``, ``[i, j, a, b]`` how similar the relation of sources i and j is to that of targets a
+        scores: `(n, n, n, n)`, `[i, j, a, b]` how similar the relation of sources i and j is to that of targets a
             and b, between -1 and 1. What stands at i = j or a = b is never read.
 
     Returns:
-        The target of each source. Of several best orders the first that ``itertools.permutations(range(n))`` walks.
+        The target of each source. Of several best orders the first that `itertools.permutations(range(n))` walks.
 
     Raises:
         ValueError: If the shape is another one, n < 2, or a score is not between -1 and 1.
@@ -48,7 +48,7 @@ def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
     >>> best_mapping(scores)
     [1, 0]
 
-    Source: the score is that of the reference library of Ushio et al. (2025, Artificial Intelligence 347); the task is
+    Source: the score is that of the relbert library of Ushio et al. (2025, Artificial Intelligence 347); the task is
     that of Turney (2008).
     """
     prepared = prepare(scores)
@@ -72,7 +72,7 @@ def prepare(scores: NDArray[np.floating[Any]]) -> Scores:
 
 
 def score_orders(scores: Scores, orders: NDArray[np.intp]) -> Scores:
-    """The sums over i of the maxima over j, ``(orders,)``, of orders ``(orders, n)``."""
+    """The sums over i of the maxima over j, `(orders,)`, of orders `(orders, n)`."""
     sources = np.arange(len(scores))
     related = scores[sources[:, None], sources, orders[:, :, None], orders[:, None, :]]
     totals: Scores = related.max(axis=2).sum(axis=1)
@@ -83,7 +83,7 @@ def walk_orders(scores: Scores) -> Order:
     """Score all n! orders, some thousand at a time; the first of the best.
 
     Args:
-        scores: ``(n, n, n, n)``, as :func:`prepare` returns them.
+        scores: `(n, n, n, n)`, as `prepare` returns them.
     """
     n = len(scores)
     walk = permutations(range(n))
@@ -100,13 +100,13 @@ class MappingSearch:
     """Branch and bound over the targets that each source may still have.
 
     A node is a table of what is allowed. The score of source i on target a can there be at most the highest
-    ``scores[i, j, a, b]`` over the j and b that are still allowed together; the best assignment of sources to targets
+    `scores[i, j, a, b]` over the j and b that are still allowed together; the best assignment of sources to targets
     under these limits (a linear assignment problem) bounds the score of every order of the node from above. That
     assignment is an order itself, and its true score bounds the best from below. Before branching, a target whose limit
     is too low for any order to reach the best score is struck out.
 
     Args:
-        scores: ``(n, n, n, n)``, as :func:`prepare` returns them.
+        scores: `(n, n, n, n)`, as `prepare` returns them.
     """
 
     def __init__(self, scores: Scores) -> None:
@@ -181,7 +181,7 @@ class MappingSearch:
             allowed = kept
 
     def _limits(self, allowed: NDArray[np.bool_]) -> Scores:
-        """The highest score that each source can reach on each target, ``(n, n)``; far below where not allowed."""
+        """The highest score that each source can reach on each target, `(n, n)`; far below where not allowed."""
         rows = np.flatnonzero(allowed)
         limits = np.full(self.size**2, self._impossible)
         limits[rows] = self._table[np.ix_(rows, rows)].max(axis=1)

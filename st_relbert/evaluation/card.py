@@ -6,154 +6,181 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NamedTuple
+from typing import Any
 
+import huggingface_hub
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, RepoCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
+from huggingface_hub.utils import yaml_dump
 
-from st_relbert.evaluation.base import Result
+from st_relbert.evaluation.base import SuiteTask
+from st_relbert.evaluation.results import EvaluationResult
+from st_relbert.evaluation.suite import EVALUATORS
 from st_relbert.files.outputs import atomic_output
 from st_relbert.model_card import RelBERTModelCardData
 
-
-class _Task(NamedTuple):
-    """How published cards write a task of the suite; ``names``: its data sets by their names on the hub."""
-
-    name: str
-    type: str
-    dataset_type: str
-    counted: str
-    hub: str | None
-    names: dict[str, str]
-
-
-TASKS = {
-    "mapping": _Task(
-        "Relation Mapping",
-        "sorting-task",
-        "relation-mapping",
-        "problems",
-        "relbert/relation_mapping",
-        {"relation_mapping": "Relation Mapping"},
-    ),
-    "analogy": _Task(
-        "Analogy Questions",
-        "multiple-choice-qa",
-        "analogy-questions",
-        "questions",
-        "relbert/analogy_questions",
-        {
-            "sat_full": "SAT full",
-            "sat": "SAT",
-            "bats": "BATS",
-            "google": "Google",
-            "u2": "U2",
-            "u4": "U4",
-            "scan": "SCAN",
-            "conceptnet_relational_similarity": "ConceptNet Analogy",
-            "t_rex_relational_similarity": "TREX Analogy",
-            "nell_relational_similarity": "NELL-ONE Analogy",
-        },
-    ),
-    "classification": _Task(
-        "Lexical Relation Classification",
-        "classification",
-        "relation-classification",
-        "pairs",
-        "relbert/lexical_relation_classification",
-        {name: name for name in ("BLESS", "CogALexV", "EVALution", "K&H+N", "ROOT09")},
-    ),
-    # In no published card; the data are on no hub.
-    "similarity": _Task(
-        "Relational Similarity",
-        "relational-similarity",
-        "relational-similarity",
-        "relations",
-        None,
-        {"semeval2012": "SemEval-2012 Task 2"},
-    ),
-}
-"""The tasks as the card of relbert/relbert-bert-base-nce-semeval2012 writes them."""
+Row = Mapping[str, Any]
+"""A figure; see `EvaluationResult.rows`."""
 
 METRICS = {
-    "accuracy": ("Accuracy", "accuracy"),
     "f1_micro": ("F1", "f1"),
     "f1_macro": ("F1 (macro)", "f1_macro"),
     "maxdiff_accuracy": ("MaxDiff accuracy", "maxdiff_accuracy"),
     "spearman": ("Spearman", "spearmanr"),
 }
-"""Names and types of the metrics, likewise."""
+"""Names and types of metrics as published cards write them; others are called as they are, beginning with a capital."""
 
+
+CARD = "README.md"
+CONFIG = "finetuning_config.json"
+EVAL_RESULTS = ".eval_results/st-relbert.yaml"
+_START = "<!-- st-relbert: evaluation results -->"
+_END = "<!-- st-relbert: end of the evaluation results -->"
+# From a start to the next end, without another start between: a lone start must not swallow what follows it.
+_OLD_TABLE = re.compile(f"{re.escape(_START)}(?:(?!{re.escape(_START)})[\\s\\S])*?{re.escape(_END)}")
+_TRAINING_DETAILS = re.compile(r"^## Training Details[ \t]*\r?\n", re.MULTILINE)
+_TRAINING_HEADING = "### Training hyperparameters"
 _DECIMALS = 4
 
 
-def check_results(results: Sequence[Result]) -> None:
-    """Refuse results that a card cannot show.
+def write_results(
+    folder: str | os.PathLike[str], results: Sequence[EvaluationResult], *, model_name: str | None = None
+) -> None:
+    """Write results into the card of a saved model, its `README.md`, and to `.eval_results/` as the hub reads them.
 
-    Raises:
-        ValueError: If there are none, a task or a metric is unknown, a value is not finite, or a figure occurs twice.
-    """
-    if not results:
-        raise ValueError("The results are empty, expected at least one Result.")
-    seen = set()
-    for index, result in enumerate(results):
-        for what, value, known in (("task", result.task, TASKS), ("metric", result.metric, METRICS)):
-            if value not in known:
-                raise ValueError(f"results[{index}] has the {what} {value!r}, expected one of: {', '.join(known)}.")
-        if not math.isfinite(result.value):
-            raise ValueError(f"results[{index}] ({result.dataset}) has the value {result.value}, expected a number.")
-        key = result.task, result.dataset, result.metric
-        if key in seen:
-            raise ValueError(f"results[{index}] is {result.metric} on {result.dataset!r} a second time, expected once.")
-        seen.add(key)
-
-
-def as_eval_result(result: Result) -> EvalResult:
-    """One figure as published cards write it, to four decimals.
-
-    Beyond the published form the data set has a ``config``: huggingface_hub tells the sets of one type apart by it,
-    and joins those without into one when it saves a card. Sets of your own have no ``args``, which name the hub's.
+    The card's head gets a `model-index` in the form of the published RelBERT cards, its text a table. Both replace
+    those of an earlier call; all else stays. Where the record of the training lies beside the model
+    (`finetuning_config.json`) and the text does not list its settings yet, a section lists them; of a local folder it
+    gives the name only. A model without a card gets one.
 
     Args:
-        result: A checked result.
+        folder: The folder of the model.
+        results: The results, for instance of `run_suite`.
+        model_name: The model's name in the `model-index`; by default the name there, or else that of the folder.
+
+    Raises:
+        ValueError: If the folder is not that of a saved model, a result cannot be shown (there are none, the task is
+            not in `EVALUATORS`, a figure is not finite or occurs twice), or the card or the record cannot be read.
+
+    Source: the card of relbert/relbert-bert-base-nce-semeval2012.
+    """
+    rows = check_results(results)
+    path = check_model_folder(folder)
+    card = _load(path / CARD) if (path / CARD).is_file() else _new_card(path.resolve().name)
+    index = merge_model_index(card.data.get("model-index"), rows, model_name or path.resolve().name)
+    if model_name:
+        index[0]["name"] = model_name
+    card.data["model-index"] = index
+    line_break = "\r\n" if "\r\n" in card.text else "\n"
+    if (path / CONFIG).is_file():
+        card.text = _with_training(card.text, _training_section(_read_config(path / CONFIG)), line_break)
+    card.text = _with_table(card.text, _results_section(rows), line_break)
+    with atomic_output(path / CARD) as temporary:
+        card.save(temporary)
+    if entries := as_hub_entries(results):
+        (path / EVAL_RESULTS).parent.mkdir(exist_ok=True)
+        with atomic_output(path / EVAL_RESULTS) as temporary:
+            temporary.write_text(yaml_dump(entries), encoding="utf-8")
+    else:
+        (path / EVAL_RESULTS).unlink(missing_ok=True)
+
+
+def check_results(results: Sequence[EvaluationResult]) -> list[Row]:
+    """The figures of results, if a card can show them; see `write_results`."""
+    if not results:
+        raise ValueError("The results are empty, expected at least one EvaluationResult.")
+    for index, result in enumerate(results):
+        if result.task not in EVALUATORS:
+            raise ValueError(
+                f"results[{index}] has the task {result.task!r}, expected one of: {', '.join(EVALUATORS)}."
+            )
+        if (result.task, result.dataset) in [(earlier.task, earlier.dataset) for earlier in results[:index]]:
+            raise ValueError(f"results[{index}] is of {result.dataset!r} a second time, expected each set once.")
+        for metric, value in result.metrics.items():
+            if not math.isfinite(value):
+                raise ValueError(
+                    f"results[{index}] ({result.dataset}) has the {metric} {value}, expected a finite number."
+                )
+    return [row for result in results for row in result.rows()]
+
+
+def as_eval_result(row: Row) -> EvalResult:
+    """One figure as published cards write it, to four decimals.
+
+    Beyond the published form the data set has a `config`: huggingface_hub tells the sets of one type apart by it, and
+    joins those without into one when it saves a card. Sets of your own have no `args`, which name the hub's.
+
+    Args:
+        row: A figure; see `EvaluationResult.rows`.
 
     Source: the card of relbert/relbert-bert-base-nce-semeval2012. (It calls EVALution's data set "BLESS"; this does
     not.)
     """
-    task = TASKS[result.task]
-    name = task.names.get(result.dataset, result.dataset)
-    metric_name, metric_type = METRICS[result.metric]
+    task = _suite(row)
+    name = task.sets.get(row["dataset"], row["dataset"])
+    metric_name, metric_type = _metric(row["metric"])
     return EvalResult(
-        task_name=task.name if task.name == name else f"{task.name} ({name})",
+        task_name=task.title if task.title == name else f"{task.title} ({name})",
         task_type=task.type,
         dataset_name=name,
         dataset_type=task.dataset_type,
-        dataset_config=result.dataset,
+        dataset_config=row["dataset"],
         # A string, as in the published cards, where huggingface_hub's annotation has a dict.
-        dataset_args=task.hub if result.dataset in task.names else None,  # type: ignore[arg-type]
+        dataset_args=task.hub_of(row["dataset"]),  # type: ignore[arg-type]
         metric_name=metric_name,
         metric_type=metric_type,
-        metric_value=round(float(result.value), _DECIMALS),
+        metric_value=round(float(row["value"]), _DECIMALS),
     )
 
 
-def merge_model_index(
-    index: list[dict[str, Any]] | None, results: Sequence[Result], model_name: str
-) -> list[dict[str, Any]]:
-    """Put results into a model index.
+def as_hub_entries(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
+    """The primary figures on the hub's sets in the form of `.eval_results/`; none if huggingface_hub has no such form.
+
+    Source: https://huggingface.co/docs/hub/eval-results.
+    """
+    if getattr(huggingface_hub, "EvalResultEntry", None) is None:
+        return []
+    entries = []
+    for result in results:
+        if data_set := EVALUATORS[result.task].suite.hub_of(result.dataset):
+            row = next(result.rows())
+            spread = ", 95 % interval {:.4f} to {:.4f}".format(*row["interval"]) if row["interval"] else ""
+            entry = huggingface_hub.EvalResultEntry(
+                dataset_id=data_set,
+                task_id=result.dataset,
+                value=round(float(row["value"]), _DECIMALS),
+                date=str(datetime.now(tz=UTC).date()),
+                notes=f"{_metric(row['metric'])[0]} over {result.count:,} {_suite(row).counted}{spread}; st-relbert",
+            )
+            entries.append(entry)
+    return huggingface_hub.eval_result_entries_to_yaml(entries)
+
+
+def _suite(row: Row) -> SuiteTask:
+    return EVALUATORS[row["task"]].suite
+
+
+def _metric(name: str) -> tuple[str, str]:
+    """How cards write a metric: its name and its type."""
+    return METRICS.get(name, (name.replace("_", " ").capitalize(), name))
+
+
+def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], model_name: str) -> list[dict[str, Any]]:
+    """Put figures into a model index.
 
     Args:
         index: What the card has; None or empty: nothing.
-        results: Checked results. They replace those of an earlier call, all of them, and entries of other origin for
-            the same sets; what else is there stays as it is.
+        rows: The figures. They replace those of an earlier call, all of them, and entries of other origin for the same
+            sets; what else is there stays as it is.
         model_name: The name for an index that is new.
 
     Returns:
-        The index; ``index`` itself is not changed.
+        The index; `index` itself is not changed.
     """
-    ours = eval_results_to_model_index(model_name, [as_eval_result(result) for result in results])
+    ours = eval_results_to_model_index(model_name, [as_eval_result(row) for row in rows])
     if not index:
         return ours
     entries = ours[0]["results"]
@@ -166,67 +193,23 @@ def merge_model_index(
 
 
 def _is_replaced(entry: dict[str, Any], names: set[tuple[str, str]]) -> bool:
-    """Whether an earlier call wrote the entry, which its ``config`` shows, or its set is evaluated anew."""
+    """Whether an earlier call wrote the entry, which its `config` shows, or its set is evaluated anew."""
     task, dataset = entry["task"], entry["dataset"]
-    kinds = {(kind.type, kind.dataset_type) for kind in TASKS.values()}
+    kinds = {(each.suite.type, each.suite.dataset_type) for each in EVALUATORS.values()}
     written_by_us = (task["type"], dataset["type"]) in kinds and dataset.get("config") is not None
     return written_by_us or (task["type"], task.get("name")) in names
-
-
-CARD = "README.md"
-CONFIG = "finetuning_config.json"
-_START = "<!-- st-relbert: evaluation results -->"
-_END = "<!-- st-relbert: end of the evaluation results -->"
-# From a start to the next end, without another start between: a lone start must not swallow what follows it.
-_OLD_TABLE = re.compile(f"{re.escape(_START)}(?:(?!{re.escape(_START)})[\\s\\S])*?{re.escape(_END)}")
-_TRAINING_DETAILS = re.compile(r"^## Training Details[ \t]*\r?\n", re.MULTILINE)
-_TRAINING_HEADING = "### Training hyperparameters"
-
-
-def write_results(folder: str | os.PathLike[str], results: Sequence[Result], model_name: str | None = None) -> None:
-    """Write results into the card of a saved model, its ``README.md``.
-
-    The head gets a ``model-index`` in the form of the published RelBERT cards, the text a table. Both replace those of
-    an earlier call; all else stays. Where the record of the training lies beside the model
-    (``finetuning_config.json``) and the text does not list its settings yet, a section lists them; of a local folder
-    it gives the name only. A model without a card gets one.
-
-    Args:
-        folder: The folder of the model.
-        results: The figures, for instance of :func:`st_relbert.evaluation.run_suite`.
-        model_name: The model's name in the ``model-index``; by default the name there, or else that of the folder.
-
-    Raises:
-        ValueError: If the folder is no saved model, a result cannot be shown (see
-            :func:`st_relbert.evaluation.card.check_results`), or the card or the record cannot be read.
-
-    Source: the card of relbert/relbert-bert-base-nce-semeval2012.
-    """
-    check_results(results)
-    path = check_model_folder(folder)
-    card = _load(path / CARD) if (path / CARD).is_file() else _new_card(path.resolve().name)
-    index = merge_model_index(card.data.get("model-index"), results, model_name or path.resolve().name)
-    if model_name:
-        index[0]["name"] = model_name
-    card.data["model-index"] = index
-    line_break = "\r\n" if "\r\n" in card.text else "\n"
-    if (path / CONFIG).is_file():
-        card.text = _with_training(card.text, _training_section(_read_config(path / CONFIG)), line_break)
-    card.text = _with_table(card.text, _results_section(results), line_break)
-    with atomic_output(path / CARD) as temporary:
-        card.save(temporary)
 
 
 def check_model_folder(folder: str | os.PathLike[str]) -> Path:
     """Make sure that a model lies in a folder, so that a card may be written there.
 
     Raises:
-        ValueError: If it is no folder, or has neither ``modules.json`` nor ``config.json``.
+        ValueError: If it is not a folder, or has neither `modules.json` nor `config.json`.
     """
     path = Path(folder)
     if not path.is_dir():
         raise ValueError(
-            f"{os.fspath(folder)!r} is no folder, expected that of a saved model. Save the model first, with "
+            f"{os.fspath(folder)!r} is not a folder, expected that of a saved model. Save the model first, with "
             "model.save_pretrained(folder)."
         )
     if not any((path / name).is_file() for name in ("modules.json", "config.json")):
@@ -240,7 +223,7 @@ def check_model_folder(folder: str | os.PathLike[str]) -> Path:
 def _load(path: Path) -> RepoCard:
     """Read a card with its model index as it stands.
 
-    ``ModelCard`` would take the index apart and put it together again: published entries, which have no ``config``,
+    `ModelCard` would take the index apart and put it together again: published entries, which have no `config`,
     would be joined into one and lose their names. It is only asked whether the card is well-formed.
     """
     try:
@@ -266,20 +249,19 @@ def _new_card(name: str) -> RepoCard:
     return RepoCard(f"---\n{_head().to_yaml()}\n---\n{text}")
 
 
-def _results_section(results: Sequence[Result]) -> str:
-    rows = ["| Task | Data set | Metric | Value (95 % interval) | Scored over |", "|---|---|---|---|---|"]
-    for result in results:
-        shown = as_eval_result(result)
-        interval = " ({:.3f} to {:.3f})".format(*result.interval) if result.interval else ""
+def _results_section(rows: Sequence[Row]) -> str:
+    lines = ["| Task | Data set | Metric | Value (95 % interval) | Scored over |", "|---|---|---|---|---|"]
+    for row in rows:
+        interval = " ({:.3f} to {:.3f})".format(*row["interval"]) if row["interval"] else ""
         cells = [
-            TASKS[result.task].name,
-            _cell(shown.dataset_name),
-            METRICS[result.metric][0],
-            f"{result.value:.3f}{interval}",
-            f"{result.count:,} {TASKS[result.task].counted}",
+            _suite(row).title,
+            _cell(as_eval_result(row).dataset_name),
+            _metric(row["metric"])[0],
+            f"{row['value']:.3f}{interval}",
+            f"{row['count']:,} {_suite(row).counted}",
         ]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join([_START, "", "## Evaluation results", "", *rows, "", _END])
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([_START, "", "## Evaluation results", "", *lines, "", _END])
 
 
 def _cell(text: str) -> str:
@@ -322,7 +304,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _training_section(config: dict[str, Any]) -> str:
-    """The reference library's keys, those of the loss in their place; not ``st_relbert``, which the file has."""
+    """The relbert library's keys, those of the loss in their place; not `st_relbert`, which the file has."""
     facts: dict[str, Any] = {}
     for key, value in config.items():
         if key == "loss_function_config" and isinstance(value, dict):

@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias, Unpack
 
 import numpy as np
 from joblib import effective_n_jobs, parallel_config
@@ -25,8 +25,9 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from st_relbert.data.sources import require
-from st_relbert.evaluation.base import RelationEvaluator
+from st_relbert.data.sources import read_records, require
+from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
+from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.pairs import Pair, as_pair
 from st_relbert.vectors import PairVectors
 
@@ -45,6 +46,7 @@ LEARNING_RATES = (1e-3, 1e-4, 1e-5)
 HIDDEN_LAYER_SIZES = (100, 150, 200)
 INVERSE_PENALTIES = (0.01, 0.1, 1.0)
 
+_WITHOUT_VALIDATION = ("CogALexV",)
 # A label's metric is f1_{label}: these two would overwrite the averages.
 _TAKEN = ("micro", "macro")
 
@@ -137,10 +139,8 @@ class RelationClassificationEvaluator(RelationEvaluator):
             `validation` is not used then.
         n_jobs: The most processes to fit classifiers in; -1: one a CPU core.
         seed: The `random_state` of the classifiers and of the random baseline.
-        batch_size: Pairs embedded at a time.
-        show_progress_bar: Show the progress of embedding, and of fitting.
-        write_csv: Append the metrics to `classification_evaluation_{name}_results.csv` when called with an output path
-            (micro and macro F1 and the baselines, not the single labels).
+        **options: Those of every `RelationEvaluator`. The progress bar is also that of fitting; the CSV file has no
+            figures of single labels.
 
     Attributes:
         chosen: After a call, the settings of the classifier, such as `{"random_state": 0, "learning_rate_init": 0.001,
@@ -162,6 +162,14 @@ class RelationClassificationEvaluator(RelationEvaluator):
 
     task = "classification"
     columns = ["f1_micro", "f1_macro", "majority_f1_micro", "random_f1_micro"]
+    suite = SuiteTask(
+        sets={name: name for name in ("BLESS", "CogALexV", "EVALution", "K&H+N", "ROOT09")},
+        title="Lexical Relation Classification",
+        type="classification",
+        dataset_type="relation-classification",
+        counted="pairs",
+        hub="relbert/lexical_relation_classification",
+    )
 
     def __init__(
         self,
@@ -173,11 +181,9 @@ class RelationClassificationEvaluator(RelationEvaluator):
         classifier: Any = "mlp",
         n_jobs: int = -1,
         seed: int = 0,
-        batch_size: int = 64,
-        show_progress_bar: bool = False,
-        write_csv: bool = True,
+        **options: Unpack[EvaluatorOptions],
     ) -> None:
-        super().__init__(name, batch_size, show_progress_bar, write_csv)
+        super().__init__(name, **options)
         if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
             raise ValueError(f"n_jobs is {n_jobs!r}, expected a number of processes, or -1 for one a CPU core.")
         is_known = isinstance(classifier, str) and classifier in CLASSIFIERS
@@ -200,8 +206,19 @@ class RelationClassificationEvaluator(RelationEvaluator):
         self.chosen: Settings = {}
         self.correct: list[bool] = []
 
-    def compute_metrics(self, model: SentenceTransformer) -> dict[str, float]:
-        """Micro and macro F1, the F1 of each label, and the micro F1 of two baselines, between 0 and 1.
+    @classmethod
+    def load(cls, name: str, **options: Any) -> Self:
+        """The evaluator of a set of `relbert/lexical_relation_classification`, such as `"BLESS"`.
+
+        Raises:
+            ValueError: If a split cannot be had, or is malformed.
+        """
+        splits = {"train": "train", "test": "test"} | ({} if name in _WITHOUT_VALIDATION else {"validation": "val"})
+        records = {key: read_records(f"{cls.suite.hub}/{name}", [split])[0] for key, split in splits.items()}
+        return cls(**records, name=name, **options)
+
+    def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
+        """Micro and macro F1, and as extras the F1 of each label and the micro F1 of two baselines, between 0 and 1.
 
         - `f1_micro` is over all labels, so it is the accuracy.
         - `f1_macro` is the mean over the labels that occur in the test split or are predicted there.
@@ -210,19 +227,24 @@ class RelationClassificationEvaluator(RelationEvaluator):
         - `random_f1_micro`: labels drawn with their frequencies in the training split.
         """
         predicted = self.predict(model)
-        metrics = {f"f1_{average}": self._f1(predicted, average=average) for average in ("micro", "macro")}
         by_label = f1_score(self.test.labels, predicted, labels=self.labels, average=None, zero_division=0)
-        metrics |= {f"f1_{label}": float(value) for label, value in zip(self.labels, by_label, strict=True)}
-        return metrics | {
-            "majority_f1_micro": self._f1(self._baseline("most_frequent")),
-            "random_f1_micro": self._f1(self._baseline("stratified")),
-        }
+        extras = {f"f1_{label}": float(value) for label, value in zip(self.labels, by_label, strict=True)}
+        extras["majority_f1_micro"] = self._f1(self._baseline("most_frequent"), "micro")
+        extras["random_f1_micro"] = self._f1(self._baseline("stratified"), "micro")
+        return self.result(
+            {"f1_micro": self.correct},
+            (self.test.pairs, self.test.labels),
+            metrics={"f1_macro": self._f1(predicted, "macro")},
+            extras=extras,
+            predictions=predicted,
+            classifier_config=self.chosen,
+        )
 
     def predict(self, model: SentenceTransformer) -> list[str]:
         """The predicted label of each test pair; sets `chosen` and `correct`."""
         splits = [split for split in (self.train, self.validation, self.test) if split]
         pairs = (order for split in splits for pair in split.pairs for order in (pair, pair[::-1]))
-        vectors = PairVectors.encode(model, pairs, self.batch_size, self.show_progress_bar)
+        vectors = self.vectors_of(model, pairs)
         self.chosen, classifier = fit_best(
             self._candidates(),
             self.train.examples(vectors),
@@ -257,7 +279,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         predicted: list[str] = dummy.predict(np.zeros((len(self.test.labels), 1))).tolist()
         return predicted
 
-    def _f1(self, predicted: list[str], average: str = "micro") -> float:
+    def _f1(self, predicted: list[str], average: str) -> float:
         # The labels are those of test and predictions, as in the relbert library: no label is left out.
         return float(f1_score(self.test.labels, predicted, average=average, zero_division=0))
 

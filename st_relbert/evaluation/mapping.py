@@ -1,27 +1,30 @@
-"""Accuracy on relation mapping problems."""
+"""Relation mapping: which target term stands among the targets as a source term among the sources?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import permutations
-from typing import Any
+from typing import Any, Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.data.questions import MappingProblem
-from st_relbert.evaluation.base import RelationEvaluator
+from st_relbert.data.sources import read_records
+from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.best_mapping import best_mapping
+from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.vectors import PairVectors
 
-# A term of a problem is described by its relations to the others, so there has to be another one.
+# What the relbert library adds to the denominator of its cosine.
+EPSILON = 1e-4
 
 
 def as_problems(
     records: Iterable[Mapping[str, Any]], source: str = "relation mapping problems"
 ) -> list[MappingProblem]:
-    """Check relation mapping problems in the hub's columns; see :meth:`MappingProblem.of`.
+    """Check relation mapping problems in the hub's columns; see `MappingProblem`.
 
     Raises:
         ValueError: If there are none, or one is malformed.
@@ -32,31 +35,25 @@ def as_problems(
     return problems
 
 
-# What the reference library adds to the denominator of its cosine.
-EPSILON = 1e-4
-
-
 class RelationMappingEvaluator(RelationEvaluator):
     """Scores a model by relation mapping: which target term stands among the targets as a source among the sources?
 
     The predicted order of the targets is the one with the highest mean, over the sources i, of the maximum, over the
     other sources j, of the cosine between the relation of sources i and j and that of their targets. It is found
-    exactly, see :func:`~st_relbert.evaluation.best_mapping.best_mapping`. Each distinct pair is embedded once.
+    exactly, see `best_mapping`. Each distinct pair is embedded once.
 
-    As in the reference library, 1e-4 is added to the cosine's denominator, so scores depend a little on the vectors'
+    As in the relbert library, 1e-4 is added to the cosine's denominator, so scores depend a little on the vectors'
     length: a relative 1e-4 for vectors of length 1, 1e-8 for its summed vectors (length 100), in between for means of
-    token vectors. A zero vector has the cosine 0 to all others. Unlike the reference, which walks the orders from the
+    token vectors. A zero vector has the cosine 0 to all others. Unlike the library, which walks the orders from the
     right one, so that equal scores count as right (a model that gives all pairs one vector gets 100 %), this evaluator
-    walks them from ``target_random``; the results differ only where best scores are equal.
+    walks them from `target_random`; the results differ only where best scores are equal.
 
     Args:
-        problems: Dicts, or a ``datasets.Dataset``, in the hub's columns: ``source``, ``target`` (in the right order),
-            ``target_random`` (the same in the order in which they are given); lists of at least two terms. Others
-            are not read.
+        problems: Dicts, or a `datasets.Dataset`, in the hub's columns: `source`, `target` (in the right order),
+            `target_random` (the same in the order in which they are given); lists of at least two terms. Others are not
+            read.
         name: Prefix of the metrics and of the CSV file's name.
-        batch_size: Pairs embedded at a time.
-        show_progress_bar: Show the progress of embedding.
-        write_csv: Append the metrics to ``mapping_evaluation_{name}_results.csv`` when called with an output path.
+        **options: Those of every `RelationEvaluator`.
 
     Raises:
         ValueError: If there are no problems or one is malformed; the error names its row.
@@ -73,53 +70,66 @@ class RelationMappingEvaluator(RelationEvaluator):
 
     task = "mapping"
     columns = ["accuracy"]
+    suite = SuiteTask(
+        sets={"relation_mapping": "Relation Mapping", "scar": "SCAR"},
+        title="Relation Mapping",
+        type="sorting-task",
+        dataset_type="relation-mapping",
+        counted="problems",
+        hub="relbert/relation_mapping",
+        local=("scar",),
+    )
 
     def __init__(
-        self,
-        problems: Iterable[Mapping[str, Any]],
-        name: str = "",
-        batch_size: int = 64,
-        show_progress_bar: bool = False,
-        write_csv: bool = True,
+        self, problems: Iterable[Mapping[str, Any]], name: str = "", **options: Unpack[EvaluatorOptions]
     ) -> None:
-        super().__init__(name, batch_size, show_progress_bar, write_csv)
+        super().__init__(name, **options)
         self.problems = as_problems(problems, name or "relation mapping problems")
 
-    def compute_metrics(self, model: SentenceTransformer) -> dict[str, float]:
-        """``accuracy``, between 0 and 1: the share of terms placed right in a problem, on average over the problems."""
-        return {"accuracy": float(np.mean(self.shares(model)))}
+    @classmethod
+    def load(cls, name: str, **options: Any) -> Self:
+        """The evaluator of `relbert/relation_mapping`, or of a set that only the folder `$ST_RELBERT_DATA` has.
+
+        Raises:
+            ValueError: If the problems cannot be had, or are malformed.
+        """
+        source = cls.suite.hub_of(name) or data_file(f"{name}/test.jsonl")
+        return cls(read_records(source, ["test"])[0], name, **options)
+
+    def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
+        """`accuracy`, between 0 and 1: the share of terms placed right in a problem, on average over the problems."""
+        predicted = self.predict(model)
+        shares = self._shares_right(predicted)
+        solved = [
+            {"source": problem.source, "true": problem.target, "pred": order, "accuracy": share}
+            for problem, order, share in zip(self.problems, predicted, shares, strict=True)
+        ]
+        return self.result({"accuracy": shares}, self.problems, prediction=solved)
 
     def shares(self, model: SentenceTransformer) -> list[float]:
         """The share of terms placed right in each problem."""
-        return shares_right(self.problems, self.predict(model))
+        return self._shares_right(self.predict(model))
+
+    def _shares_right(self, predicted: list[list[str]]) -> list[float]:
+        return [
+            float(np.mean([guess == right for guess, right in zip(order, problem.target, strict=True)]))
+            for problem, order in zip(self.problems, predicted, strict=True)
+        ]
 
     def predict(self, model: SentenceTransformer) -> list[list[str]]:
         """The targets of each problem, in the order of its sources.
 
-        Of orders with equal scores the first that ``itertools.permutations(target_random)`` walks.
+        Of orders with equal scores the first that `itertools.permutations(target_random)` walks.
 
         Raises:
             ValueError: If the model gives a pair a vector that is not finite.
         """
-        pairs = {pair for problem in self.problems for pair in (*problem.source_pairs(), *problem.given_pairs())}
-        vectors = PairVectors.encode(model, pairs, self.batch_size, self.show_progress_bar)
+        pairs = (pair for problem in self.problems for pair in (*problem.source_pairs(), *problem.given_pairs()))
+        vectors = self.vectors_of(model, pairs)
         return [
             [problem.given[index] for index in best_mapping(relation_scores(problem, vectors))]
             for problem in self.problems
         ]
-
-
-def shares_right(problems: Sequence[MappingProblem], predicted: Sequence[Sequence[str]]) -> list[float]:
-    """The share of terms placed right in each problem.
-
-    Args:
-        problems: The problems.
-        predicted: The targets of each, in the order of its sources.
-    """
-    return [
-        float(np.mean([guess == right for guess, right in zip(order, problem.target, strict=True)]))
-        for problem, order in zip(problems, predicted, strict=True)
-    ]
 
 
 def relation_scores(problem: MappingProblem, vectors: PairVectors) -> NDArray[np.float64]:
@@ -130,9 +140,9 @@ def relation_scores(problem: MappingProblem, vectors: PairVectors) -> NDArray[np
         vectors: The vectors of its pairs, which may have any length.
 
     Returns:
-        ``(n, n, n, n)``: ``[i, j, a, b]`` compares sources i and j with targets a and b; 0 where i = j or a = b.
+        `(n, n, n, n)`: `[i, j, a, b]` compares sources i and j with targets a and b; 0 where i = j or a = b.
     """
-    # In float64, as the reference: its ties are those of the numbers, not of rounding.
+    # In float64, as in the relbert library: its ties are those of the numbers, not of rounding.
     sources = vectors.of(problem.source_pairs()).astype(np.float64)
     targets = vectors.of(problem.given_pairs()).astype(np.float64)
     lengths = np.outer(np.linalg.norm(sources, axis=1), np.linalg.norm(targets, axis=1))

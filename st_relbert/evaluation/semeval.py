@@ -1,4 +1,4 @@
-"""The official scores of SemEval-2012 Task 2, for the numbers of any system.
+"""SemEval-2012 Task 2: its data, and its official scores for the numbers of any system.
 
 A system gives every pair of a relation a number: how well the pair illustrates the relation. Only the order of the
 numbers of a relation counts. They may be infinite (a PMI of words never seen together), but not nan.
@@ -16,12 +16,12 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import rankdata  # type: ignore[import-untyped]
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
 from st_relbert.data.sources import require
 from st_relbert.pairs import Pair, as_pair, as_pairs
 
+Numbers = Mapping[Pair, float]
 CHOICES = 4
 
 
@@ -34,11 +34,11 @@ class MaxDiffQuestion:
     most: list[int]
 
     @classmethod
-    def of(cls, record: Mapping[str, Any], where: str) -> MaxDiffQuestion:
+    def from_record(cls, record: Mapping[str, Any], where: str) -> MaxDiffQuestion:
         """Check a record.
 
         Args:
-            record: ``pairs`` (four pairs), ``least`` and ``most`` (four numbers of votes each).
+            record: `pairs` (four pairs), `least` and `most` (four numbers of votes each).
             where: How to name the record in an error.
 
         Raises:
@@ -57,13 +57,44 @@ class MaxDiffQuestion:
         )
 
 
-def _votes(values: Any, where: str) -> list[int]:
-    if not isinstance(values, list | tuple | np.ndarray) or len(values) != CHOICES:
-        raise ValueError(f"{where} is {values!r}, expected a list of {CHOICES} numbers of votes, one for each pair.")
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-            raise ValueError(f"{where} holds {value!r}, expected numbers of votes: 0, 1, 2, ...")
-    return [int(value) for value in values]
+@dataclass(frozen=True)
+class SimilarityRelation:
+    """What a system is told about a relation (the paradigms) and what it is scored by (ratings, questions)."""
+
+    relation_type: str
+    paradigms: list[Pair]
+    ratings: dict[Pair, float]
+    questions: list[MaxDiffQuestion]
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The pairs a system has to give a number: the rated ones, then those that only questions hold."""
+        asked = (pair for question in self.questions for pair in question.pairs)
+        return list(dict.fromkeys([*self.ratings, *asked]))
+
+    @classmethod
+    def from_records(
+        cls, ratings: Mapping[str, Any], maxdiff: Mapping[str, Any], where: str, where_maxdiff: str
+    ) -> SimilarityRelation:
+        """Check the two records of a relation.
+
+        Args:
+            ratings: `relation_type`, `paradigms` (pairs), `pairs` (`[head, tail, rating]` each).
+            maxdiff: `questions`; see `MaxDiffQuestion.from_record`.
+            where: How to name the record of ratings in an error.
+            where_maxdiff: How to name the record of questions in an error.
+
+        Raises:
+            ValueError: If there are no paradigms or no questions, something is malformed, a pair is rated twice, or
+                there are no two different ratings (nothing can be correlated with them).
+        """
+        paradigms = as_pairs(_items(ratings["paradigms"], f"{where}, paradigms", "pairs"), f"{where}, paradigm")
+        rated = _ratings(_items(ratings["pairs"], f"{where}, pairs", "[head, tail, rating]"), where)
+        questions = [
+            MaxDiffQuestion.from_record(record, f"{where_maxdiff}, question {index}")
+            for index, record in enumerate(_items(maxdiff["questions"], f"{where_maxdiff}, questions", "questions"))
+        ]
+        return cls(ratings["relation_type"], paradigms, rated, questions)
 
 
 Rows = dict[str, tuple[Mapping[str, Any], str]]
@@ -78,14 +109,14 @@ def as_similarity_relations(
     under the very same spelling. A pair without a rating is kept: it counts in its questions only.)
 
     Args:
-        ratings: A record a relation: ``relation_type``, ``split``, ``paradigms`` (pairs), ``pairs`` (``[head, tail,
-            rating]`` each).
-        maxdiff: A record a relation: ``relation_type``, ``split``, ``questions``, each with ``pairs`` (four pairs),
-            ``least`` and ``most`` (votes for each of the four).
+        ratings: A record a relation: `relation_type`, `split`, `paradigms` (pairs), `pairs` (`[head, tail,
+            rating]` each).
+        maxdiff: A record a relation: `relation_type`, `split`, `questions`, each with `pairs` (four pairs),
+            `least` and `most` (votes for each of the four).
         split: The split to take; None: all relations.
 
     Returns:
-        The relations of the split, in the order of ``ratings``.
+        The relations of the split, in the order of `ratings`.
 
     Raises:
         ValueError: If something is malformed (the error names the row), a relation occurs twice or lacks its ratings
@@ -100,7 +131,7 @@ def as_similarity_relations(
         if relation not in asked:
             raise ValueError(f"{where} is of the relation {relation!r}, which has no questions{_in(split)}.")
     return [
-        SimilarityRelation.of(record, asked[relation][0], where, asked[relation][1])
+        SimilarityRelation.from_records(record, asked[relation][0], where, asked[relation][1])
         for relation, (record, where) in rated.items()
     ]
 
@@ -132,7 +163,39 @@ def _in(split: str | None) -> str:
     return "" if split is None else f" in the split {split!r}"
 
 
-Numbers = Mapping[Pair, float]
+def _votes(values: Any, where: str) -> list[int]:
+    if not isinstance(values, list | tuple | np.ndarray) or len(values) != CHOICES:
+        raise ValueError(f"{where} is {values!r}, expected a list of {CHOICES} numbers of votes, one for each pair.")
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+            raise ValueError(f"{where} holds {value!r}, expected numbers of votes: 0, 1, 2, ...")
+    return [int(value) for value in values]
+
+
+def _items(values: Any, where: str, expected: str) -> list[Any]:
+    if not isinstance(values, list | tuple | np.ndarray) or len(values) == 0:
+        raise ValueError(f"{where}: {values!r}, expected a list of at least one of {expected}.")
+    return list(values)
+
+
+def _ratings(values: list[Any], where: str) -> dict[Pair, float]:
+    ratings: dict[Pair, float] = {}
+    for index, value in enumerate(values):
+        here = f"{where}, rated pair {index}"
+        if not isinstance(value, list | tuple | np.ndarray) or len(value) != 3:
+            raise ValueError(f"{here} is {value!r}, expected [head, tail, rating].")
+        pair, rating = as_pair(list(value[:2]), here), value[2]
+        if isinstance(rating, bool) or not isinstance(rating, Real) or not math.isfinite(rating):
+            raise ValueError(f"{here}, {pair!r}, has the rating {rating!r}, expected a finite number.")
+        if pair in ratings:
+            raise ValueError(f"{here} is {pair!r}, which is rated before, expected each pair of a relation once.")
+        ratings[pair] = float(rating)
+    if len(set(ratings.values())) < 2:
+        raise ValueError(
+            f"{where} rates {len(ratings)} pairs, all {next(iter(ratings.values()))}, expected at least two different "
+            "ratings: nothing correlates with equal ones."
+        )
+    return ratings
 
 
 class SimilarityScore(NamedTuple):
@@ -142,35 +205,12 @@ class SimilarityScore(NamedTuple):
     spearman: float
 
 
-def maxdiff_outcomes(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> NDArray[np.bool_]:
-    """Which guesses are right.
+def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> float:
+    """MaxDiff accuracy of a relation: the share of right guesses, both sides of a question counting.
 
     The *least* guess is the pair with the lowest number, the *most* guess the one with the highest; of equal numbers
     the first in the order of the four. A guess is right if no pair got more votes for that side than the guessed one,
     so each of several tied winners is right.
-
-    Args:
-        questions: The questions of a relation.
-        numbers: The system's number of each pair of the questions.
-
-    Returns:
-        ``(questions, 2)``: whether the *least* and the *most* guess is right.
-
-    Raises:
-        ValueError: If a pair has no number or nan, or there are no questions.
-    """
-    if not questions:
-        raise ValueError("There are no questions, expected at least one.")
-    values = np.array([_values(question.pairs, numbers) for question in questions])
-    guesses = np.stack([values.argmin(axis=1), values.argmax(axis=1)], axis=1)
-    votes = np.array([[question.least, question.most] for question in questions])
-    guessed = np.take_along_axis(votes, guesses[:, :, np.newaxis], axis=2)[:, :, 0]
-    right: NDArray[np.bool_] = guessed == votes.max(axis=2)
-    return right
-
-
-def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> float:
-    """MaxDiff accuracy of a relation: the share of right guesses, both sides of a question counting.
 
     Args:
         questions: The questions of a relation.
@@ -185,7 +225,14 @@ def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> 
         >>> maxdiff_accuracy([question], dict(zip(pairs, [0.2, 0.1, 0.8, 0.9])))
         0.5
     """
-    return float(maxdiff_outcomes(questions, numbers).mean())
+    if not questions:
+        raise ValueError("There are no questions, expected at least one.")
+    right = []
+    for question in questions:
+        values = _values(question.pairs, numbers)
+        for votes, guess in ((question.least, np.argmin(values)), (question.most, np.argmax(values))):
+            right.append(votes[guess] == max(votes))
+    return float(np.mean(right))
 
 
 def spearman(ratings: Numbers, numbers: Numbers) -> float:
@@ -206,13 +253,10 @@ def spearman(ratings: Numbers, numbers: Numbers) -> float:
         >>> spearman(ratings, {("a", "b"): 0.9, ("c", "d"): 0.1, ("e", "f"): 0.2})
         1.0
     """
-    gold = _centred_ranks(_values(list(ratings), ratings, "rating"))
-    system = _centred_ranks(_values(list(ratings), numbers))
-    if not gold.any():
+    gold, system = _values(list(ratings), ratings, "rating"), _values(list(ratings), numbers)
+    if len(set(gold)) < 2:
         raise ValueError(f"The {len(ratings)} ratings do not differ, expected at least two different ones.")
-    if not system.any():
-        return 0.0
-    return float(gold @ system / math.sqrt((gold @ gold) * (system @ system)))
+    return float(spearmanr(gold, system).statistic) if len(set(system)) > 1 else 0.0
 
 
 def score_relations(
@@ -221,11 +265,11 @@ def score_relations(
     """The scores of each relation.
 
     Args:
-        relations: The relations, from :func:`~st_relbert.evaluation.semeval.as_similarity_relations`.
-        numbers: By ``relation_type``, the system's number of each pair.
+        relations: The relations, from `as_similarity_relations`.
+        numbers: By `relation_type`, the system's number of each pair.
 
     Returns:
-        By ``relation_type``.
+        By `relation_type`.
 
     Raises:
         ValueError: If a relation has no numbers, or a pair of it has none or nan.
@@ -264,75 +308,3 @@ def _values(pairs: Sequence[Pair], numbers: Numbers, what: str = "number") -> li
             raise ValueError(f"The pair {pair!r} has the {what} {value!r}, expected a number for each pair.")
         values.append(float(value))
     return values
-
-
-def _centred_ranks(values: Sequence[float]) -> NDArray[np.floating[Any]]:
-    # The mean of the ranks 1..n, shared or not, is (n + 1) / 2: exact in floating point, as are half ranks.
-    ranks: NDArray[np.floating[Any]] = rankdata(values) - (len(values) + 1) / 2
-    return ranks
-
-
-@dataclass(frozen=True)
-class SimilarityRelation:
-    """What a system is told about a relation (the paradigms) and what it is scored by (ratings, questions)."""
-
-    relation_type: str
-    paradigms: list[Pair]
-    ratings: dict[Pair, float]
-    questions: list[MaxDiffQuestion]
-
-    @property
-    def pairs(self) -> list[Pair]:
-        """The pairs a system has to give a number: the rated ones, then those that only questions hold."""
-        asked = (pair for question in self.questions for pair in question.pairs)
-        return list(dict.fromkeys([*self.ratings, *asked]))
-
-    @classmethod
-    def of(
-        cls, ratings: Mapping[str, Any], maxdiff: Mapping[str, Any], where: str, where_maxdiff: str
-    ) -> SimilarityRelation:
-        """Check the two records of a relation.
-
-        Args:
-            ratings: ``relation_type``, ``paradigms`` (pairs), ``pairs`` (``[head, tail, rating]`` each).
-            maxdiff: ``questions``; see :meth:`MaxDiffQuestion.of`.
-            where: How to name the record of ratings in an error.
-            where_maxdiff: How to name the record of questions in an error.
-
-        Raises:
-            ValueError: If there are no paradigms or no questions, something is malformed, a pair is rated twice, or
-                there are no two different ratings (nothing can be correlated with them).
-        """
-        paradigms = as_pairs(_items(ratings["paradigms"], f"{where}, paradigms", "pairs"), f"{where}, paradigm")
-        rated = _ratings(_items(ratings["pairs"], f"{where}, pairs", "[head, tail, rating]"), where)
-        questions = [
-            MaxDiffQuestion.of(record, f"{where_maxdiff}, question {index}")
-            for index, record in enumerate(_items(maxdiff["questions"], f"{where_maxdiff}, questions", "questions"))
-        ]
-        return cls(ratings["relation_type"], paradigms, rated, questions)
-
-
-def _items(values: Any, where: str, expected: str) -> list[Any]:
-    if not isinstance(values, list | tuple | np.ndarray) or len(values) == 0:
-        raise ValueError(f"{where}: {values!r}, expected a list of at least one of {expected}.")
-    return list(values)
-
-
-def _ratings(values: list[Any], where: str) -> dict[Pair, float]:
-    ratings: dict[Pair, float] = {}
-    for index, value in enumerate(values):
-        here = f"{where}, rated pair {index}"
-        if not isinstance(value, list | tuple | np.ndarray) or len(value) != 3:
-            raise ValueError(f"{here} is {value!r}, expected [head, tail, rating].")
-        pair, rating = as_pair(list(value[:2]), here), value[2]
-        if isinstance(rating, bool) or not isinstance(rating, Real) or not math.isfinite(rating):
-            raise ValueError(f"{here}, {pair!r}, has the rating {rating!r}, expected a finite number.")
-        if pair in ratings:
-            raise ValueError(f"{here} is {pair!r}, which is rated before, expected each pair of a relation once.")
-        ratings[pair] = float(rating)
-    if len(set(ratings.values())) < 2:
-        raise ValueError(
-            f"{where} rates {len(ratings)} pairs, all {next(iter(ratings.values()))}, expected at least two different "
-            "ratings: nothing correlates with equal ones."
-        )
-    return ratings

@@ -4,24 +4,31 @@ import pytest
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
+from st_relbert.evaluation import EvaluationReport, EvaluationResult, write_report
 
 
 def write(path, *results):
-    path.write_text(json.dumps({"model": "m", "results": list(results)}))
+    write_report(path, EvaluationReport(list(results)), {"model": "m"})
     return str(path)
 
 
-def result(name, correct, digest="d"):
-    return {"set": name, "accuracy": sum(correct) / len(correct), "correct": correct, "digest": digest}
+def result(name, correct, digest="d", task="analogy"):
+    accuracy = sum(correct) / len(correct)
+    return EvaluationResult(
+        task=task, dataset=name, metrics={"accuracy": accuracy}, count=len(correct), correct=correct, digest=digest
+    )
 
 
 def test_shared_sets_are_compared(tmp_path, capsys):
-    first = write(tmp_path / "1.json", result("u2", [True] * 6 + [False]), result("bats", [True]))
-    second = write(tmp_path / "2.json", result("google", [True]), result("u2", [True] + [False] * 6))
+    mapping = EvaluationResult(task="mapping", dataset="relation_mapping", metrics={"accuracy": 0.5}, count=20)
+    first = write(tmp_path / "1.json", result("u2", [True] * 6 + [False]), result("bats", [True]), mapping)
+    second = write(tmp_path / "2.json", result("google", [True]), result("u2", [True] + [False] * 6), mapping)
     assert main(["compare", first, second]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[1].split() == ["u2", "7", "85.7%", "14.3%", "5", "0", "0.062"]  # 2 / 2 ** 5
+    assert main(["compare", first, second, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["first"] == 6 / 7
 
 
 def test_what_evaluate_writes_can_be_compared(encoders, tmp_path, capsys):

@@ -2,23 +2,43 @@ import json
 import math
 import shutil
 
+import huggingface_hub
 import pytest
-from huggingface_hub import EvalResult, ModelCard, ModelCardData, constants, repocard
+import yaml
+from huggingface_hub import (
+    EvalResult,
+    ModelCard,
+    ModelCardData,
+    constants,
+    parse_eval_result_entries,
+    repocard,
+)
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 from st_relbert import RelBERT
-from st_relbert.evaluation.base import Result
+from st_relbert.evaluation import EVALUATORS, EvaluationResult, RelationEvaluator, SuiteTask
 from st_relbert.evaluation.card import as_eval_result, write_results
 
+
+def result_of(task, dataset, count, intervals=None, **metrics):
+    return EvaluationResult(task=task, dataset=dataset, metrics=metrics, count=count, intervals=intervals or {})
+
+
 RESULTS = [
-    Result("mapping", "relation_mapping", "accuracy", 0.852261904, 20, (0.75, 0.93)),
-    Result("analogy", "sat_full", "accuracy", 0.446524064171123, 374, (0.396, 0.497)),
-    Result("analogy", "u2", "accuracy", 0.36842105, 228, (0.307, 0.434)),
-    Result("classification", "K&H+N", "f1_micro", 0.94, 14377, (0.93, 0.95)),
-    Result("classification", "K&H+N", "f1_macro", 0.85, 14377),
-    Result("similarity", "semeval2012", "maxdiff_accuracy", 0.43, 69, (0.41, 0.45)),
-    Result("similarity", "semeval2012", "spearman", -0.02, 69, (-0.1, 0.06)),
+    result_of("mapping", "relation_mapping", 20, {"accuracy": (0.75, 0.93)}, accuracy=0.852261904),
+    result_of("analogy", "sat_full", 374, {"accuracy": (0.396, 0.497)}, accuracy=0.446524064171123),
+    result_of("analogy", "u2", 228, {"accuracy": (0.307, 0.434)}, accuracy=0.36842105),
+    result_of("classification", "K&H+N", 14377, {"f1_micro": (0.93, 0.95)}, f1_micro=0.94, f1_macro=0.85),
+    result_of(
+        "similarity",
+        "semeval2012",
+        69,
+        {"maxdiff_accuracy": (0.41, 0.45), "spearman": (-0.1, 0.06)},
+        maxdiff_accuracy=0.43,
+        spearman=-0.02,
+    ),
 ]
+SHOWN = [as_eval_result(row) for result in RESULTS for row in result.rows()]
 CONFIG = {
     **{"template": "<subj> is the <mask> of `<obj>`", "model": "/home/somebody/models/bert-tiny", "max_length": 64},
     **{"lr": 5e-06, "data": "relbert/semeval2012_relational_similarity", "data_name": None, "loss_function": "nce"},
@@ -125,7 +145,7 @@ def test_the_results_survive_the_hubs_own_classes(folder):
     write_results(folder, RESULTS, model_name="owner/tiny")
     data = ModelCard.load(folder / "README.md").data
     assert data.model_name == "owner/tiny"
-    assert data.eval_results == [as_eval_result(result) for result in RESULTS]
+    assert data.eval_results == SHOWN
     again = ModelCardData(**data.to_dict())
     assert again.eval_results == data.eval_results and again.to_yaml() == data.to_yaml()
     index = data.to_dict()["model-index"]
@@ -166,7 +186,7 @@ def test_a_second_call_replaces_the_first(folder):
     first = read(folder)
     write_results(folder, RESULTS)
     assert read(folder) == first
-    write_results(folder, [Result("analogy", "u2", "accuracy", 0.5, 228)])
+    write_results(folder, [result_of("analogy", "u2", 228, accuracy=0.5)])
     assert read(folder).count("## Evaluation results") == 1 and "SAT full" not in read(folder)
     [result] = ModelCard.load(folder / "README.md").data.eval_results
     assert (result.dataset_name, result.metric_value) == ("U2", 0.5)
@@ -213,7 +233,7 @@ def test_what_others_wrote_into_the_index_is_kept(folder):
                 source_url="https://example.org",
             ),
         ]
-        assert data.eval_results[2:] == [as_eval_result(result) for result in RESULTS]
+        assert data.eval_results[2:] == SHOWN
 
 
 def test_the_index_that_sentence_transformers_wrote_is_kept(encoders, tmp_path):
@@ -227,7 +247,7 @@ def test_the_index_that_sentence_transformers_wrote_is_kept(encoders, tmp_path):
     assert before.eval_results
     write_results(tmp_path / "model", RESULTS)
     after = ModelCard.load(tmp_path / "model" / "README.md").data
-    assert after.eval_results[: -len(RESULTS)] == before.eval_results and after.tags == before.tags
+    assert after.eval_results[: -len(SHOWN)] == before.eval_results and after.tags == before.tags
     assert after.model_name == before.model_name
 
 
@@ -268,7 +288,7 @@ def test_a_model_without_a_card_gets_one(folder, content):
     data = ModelCard.load(folder / "README.md").data
     assert data.library_name == "sentence-transformers" and data.pipeline_tag == "sentence-similarity"
     assert data.tags[0] == "sentence-transformers" and "relbert" in data.tags
-    assert data.eval_results == [as_eval_result(result) for result in RESULTS]
+    assert data.eval_results == SHOWN
     assert read(folder).rstrip().endswith("<!-- st-relbert: end of the evaluation results -->")
     first = read(folder)
     write_results(folder, RESULTS)
@@ -287,7 +307,7 @@ def test_windows_line_ends_are_kept(folder):
 
 
 def test_sets_of_your_own_are_not_said_to_be_on_the_hub(folder):
-    write_results(folder, [Result("analogy", "my|own set", "accuracy", 1.0, 3)])
+    write_results(folder, [result_of("analogy", "my|own set", 3, accuracy=1.0)])
     [result] = ModelCard.load(folder / "README.md").data.eval_results
     assert result.task_name == "Analogy Questions (my|own set)" and result.dataset_args is None
     assert "| my\\|own set |" in read(folder)
@@ -307,7 +327,7 @@ def test_a_failed_write_leaves_the_card_as_it_was(folder, monkeypatch):
 
 
 def test_what_is_no_saved_model_is_named_with_the_fix(tmp_path):
-    with pytest.raises(ValueError, match=r"'owner/model' is no folder, .* Save the model first"):
+    with pytest.raises(ValueError, match=r"'owner/model' is not a folder, .* Save the model first"):
         write_results("owner/model", RESULTS)
     with pytest.raises(ValueError, match=r"has neither modules\.json nor config\.json, .*save_pretrained"):
         write_results(tmp_path, RESULTS)
@@ -318,10 +338,9 @@ def test_what_is_no_saved_model_is_named_with_the_fix(tmp_path):
     ("results", "message"),
     [
         ([], "The results are empty"),
-        ([Result("analogies", "u2", "accuracy", 0.5, 3)], "task 'analogies', expected one of: mapping, analogy"),
-        ([Result("analogy", "u2", "f2", 0.5, 3)], r"results\[0\] has the metric 'f2', expected one of: accuracy"),
-        ([Result("analogy", "u2", "accuracy", math.nan, 3)], r"\(u2\) has the value nan"),
-        ([RESULTS[0], RESULTS[1], RESULTS[0]], r"results\[2\] is accuracy on 'relation_mapping' a second time"),
+        ([result_of("analogies", "u2", 3, accuracy=0.5)], "task 'analogies', expected one of: analogy, classification"),
+        ([result_of("analogy", "u2", 3, accuracy=math.nan)], r"\(u2\) has the accuracy nan"),
+        ([*RESULTS[:2], RESULTS[0]], r"results\[2\] is of 'relation_mapping' a second time"),
     ],
 )
 def test_results_that_cannot_be_shown_are_errors(folder, results, message):
@@ -344,3 +363,35 @@ def test_an_unreadable_record_of_the_training_is_an_error(folder, config, messag
     (folder / "finetuning_config.json").write_text(config)
     with pytest.raises(ValueError, match=message):
         write_results(folder, RESULTS)
+
+
+def test_the_hub_reads_results_on_its_sets(folder):
+    results = [*RESULTS, result_of("mapping", "scar", 184, accuracy=0.5), result_of("analogy", "own", 3, accuracy=1.0)]
+    write_results(folder, results)
+    entries = parse_eval_result_entries(yaml.safe_load((folder / ".eval_results" / "st-relbert.yaml").read_text()))
+    assert [(entry.dataset_id, entry.task_id, entry.value) for entry in entries] == [
+        ("relbert/relation_mapping", "relation_mapping", 0.8523),
+        ("relbert/analogy_questions", "sat_full", 0.4465),
+        ("relbert/analogy_questions", "u2", 0.3684),
+        ("relbert/lexical_relation_classification", "K&H+N", 0.94),
+    ]
+    assert entries[3].notes == "F1 over 14,377 pairs, 95 % interval 0.9300 to 0.9500; st-relbert"
+    write_results(folder, results[-1:])
+    assert not (folder / ".eval_results" / "st-relbert.yaml").exists()
+
+
+def test_without_the_hubs_form_only_the_card_is_written(folder, monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "EvalResultEntry", None, raising=False)
+    write_results(folder, RESULTS)
+    assert "model-index" in head(folder) and not (folder / ".eval_results").exists()
+
+
+def test_a_task_and_a_metric_of_your_own_are_shown_by_their_names(folder, monkeypatch):
+    class Own(RelationEvaluator):
+        suite = SuiteTask(sets={}, title="Own Task", type="own", dataset_type="own-sets", counted="things")
+
+    monkeypatch.setitem(EVALUATORS, "own", Own)
+    write_results(folder, [result_of("own", "mine", 3, hit_rate=0.25)])
+    [result] = ModelCard.load(folder / "README.md").data.eval_results
+    assert (result.task_name, result.metric_name, result.metric_type) == ("Own Task (mine)", "Hit rate", "hit_rate")
+    assert "| Own Task | mine | Hit rate | 0.250 | 3 things |" in read(folder)

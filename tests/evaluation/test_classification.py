@@ -269,12 +269,22 @@ def test_a_label_with_one_example_can_be_learned():
     assert metrics["f1_macro"] == pytest.approx(np.mean([metrics[f"f1_{label}"] for label in LABELS]))
 
 
+def test_the_result_has_what_the_f1_comes_from():
+    evaluator = RelationClassificationEvaluator(TRAIN, TEST, name="toy", classifier=NEAREST)
+    result = evaluator.evaluate(Noisy())
+    assert (result.task, result.dataset, result.count) == ("classification", "toy", len(TEST))
+    assert list(result.metrics) == ["f1_micro", "f1_macro"] and list(result.intervals) == ["f1_micro"]
+    assert result.correct == evaluator.correct and len(result.details["predictions"]) == len(TEST)
+    assert set(result.extras) == {*(f"f1_{label}" for label in LABELS), "majority_f1_micro", "random_f1_micro"}
+
+
 def test_a_data_set_will_do_and_metrics_are_written(tmp_path):
     splits = [Dataset.from_list(rows) for rows in (TRAIN, TEST)]
     evaluator, model = RelationClassificationEvaluator(*splits, name="toy", classifier=NEAREST), Noisy()
     metrics = evaluator(model, str(tmp_path), epoch=1, steps=10)
     assert metrics == RelationClassificationEvaluator(TRAIN, TEST, name="toy", classifier=NEAREST)(model)
-    assert evaluator.primary_metric == "toy_f1_micro" and model.metrics[1] == metrics
+    assert evaluator.primary_metric == "toy_f1_micro"
+    assert list(model.metrics[1]) == ["toy_f1_micro", "toy_f1_macro"]  # no baselines, and no single labels
     with open(tmp_path / "classification_evaluation_toy_results.csv", newline="") as file:
         header, row = csv.reader(file)
     assert header == ["epoch", "steps", "f1_micro", "f1_macro", "majority_f1_micro", "random_f1_micro"]

@@ -11,7 +11,6 @@ from st_relbert.evaluation.semeval import (
     SimilarityScore,
     as_similarity_relations,
     maxdiff_accuracy,
-    maxdiff_outcomes,
     official_average,
     score_relations,
     spearman,
@@ -44,7 +43,6 @@ def test_each_side_counts_half():
     assert maxdiff_accuracy([question], by_pair(1, 2, 3, 4)) == 1
     assert maxdiff_accuracy([question], by_pair(1, 4, 3, 2)) == 0.5
     assert maxdiff_accuracy([question], by_pair(4, 3, 2, 1)) == 0
-    assert maxdiff_outcomes([question], by_pair(1, 4, 3, 2)).tolist() == [[True, False]]
 
 
 def test_each_of_several_tied_winners_is_right():

@@ -79,12 +79,17 @@ def test_numbers_can_be_the_highest_cosine():
 
 
 def test_metrics_are_averages_over_the_relations():
-    evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, "toy")
+    evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, name="toy")
     assert evaluator.primary_metric == "toy_maxdiff_accuracy"
     # 1/a, in the order a, b, c, D: wrong is the least guess of the second question, D. 1/b, in the order b, c, a, d:
     # the least guess, d, is wrong, and of the rated pairs b comes before a.
-    assert evaluator.relation_scores(Lookup(VECTORS)) == {"1/a": (0.75, 1), "1/b": (0.5, -1)}
-    assert evaluator(Lookup(VECTORS)) == {"toy_maxdiff_accuracy": 0.625, "toy_spearman": 0, "toy_relations": 2}
+    assert evaluator.relation_scores(Lookup(VECTORS)) == {
+        "1/a": (0.75, pytest.approx(1)),
+        "1/b": (0.5, pytest.approx(-1)),
+    }
+    result = evaluator.evaluate(Lookup(VECTORS))
+    assert (result.count, result.correct, list(result.intervals)) == (2, None, ["maxdiff_accuracy", "spearman"])
+    assert evaluator(Lookup(VECTORS)) == {"toy_maxdiff_accuracy": 0.625, "toy_spearman": pytest.approx(0), "toy_relations": 2}
 
 
 def test_the_split_decides_the_relations():
@@ -122,7 +127,7 @@ def test_the_prototype_orders_pairs_as_the_mean_does():
 
 
 def test_real_models_will_do(encoders, tmp_path):
-    evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, "toy", batch_size=3)
+    evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, name="toy", batch_size=3)
     metrics = evaluator(RelBERT(encoders["wordpiece"]), str(tmp_path), epoch=1, steps=2)
     assert -1 <= metrics["toy_spearman"] <= 1
     header, row = (tmp_path / "similarity_evaluation_toy_results.csv").read_text().splitlines()

@@ -2,10 +2,13 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
-from st_relbert.evaluation import SUITE, AnalogyEvaluator, load_questions, run_suite
+from st_relbert.evaluation import EVALUATORS, AnalogyEvaluator, RelationEvaluator, SuiteTask, load_questions, run_suite
+from st_relbert.evaluation.results import read_results
 from st_relbert.vectors import EncodeCache
 
 QUESTIONS = [
@@ -61,17 +64,17 @@ class Counting:
 
 def test_all_sets_that_can_be_had_are_scored_and_the_others_named(few, model):
     report = run_suite(model, show_progress_bar=False)
-    assert [(result.task, result.dataset, result.metric) for result in report.results] == [
-        ("analogy", "u2", "accuracy"),
-        ("classification", "ROOT09", "f1_micro"),
-        ("classification", "ROOT09", "f1_macro"),
-        ("mapping", "relation_mapping", "accuracy"),
+    assert [(result.task, result.dataset, list(result.metrics)) for result in report.results] == [
+        ("analogy", "u2", ["accuracy"]),
+        ("classification", "ROOT09", ["f1_micro", "f1_macro"]),
+        ("mapping", "relation_mapping", ["accuracy"]),
     ]
     evaluator = AnalogyEvaluator(load_questions("relbert/analogy_questions/u2"))
-    assert report.results[0].value == evaluator(model)["accuracy"]
-    assert set(report.skipped) == {name for names in SUITE.values() for name in names} - set(report.seconds)
-    for result in report.results:
-        assert result.interval is None or result.interval[0] <= result.value <= result.interval[1]
+    assert report.results[0].metrics["accuracy"] == evaluator(model)["accuracy"]
+    names = {name for evaluator in EVALUATORS.values() for name in evaluator.suite.sets}
+    assert set(report.skipped) == names - set(report.seconds)
+    for row in report.rows():
+        assert row["interval"] is None or row["interval"][0] <= row["value"] <= row["interval"][1]
 
 
 def test_each_pair_is_encoded_once_over_all_sets(few, model):
@@ -96,7 +99,7 @@ def test_sets_can_be_chosen(few, model):
 
 def test_the_seed_is_that_of_the_classifiers(few, model):
     reports = [run_suite(model, ["classification"], show_progress_bar=False, seed=seed) for seed in (0, 5)]
-    assert [report.details["ROOT09"]["classifier_config"]["random_state"] for report in reports] == [0, 5]
+    assert [report.results[0].details["classifier_config"]["random_state"] for report in reports] == [0, 5]
     assert [report.seed for report in reports] == [0, 5]
 
 
@@ -109,20 +112,22 @@ def test_the_cache_gives_what_the_model_gives(model):
     assert len(cache) == 3 and cache.template == model.template
 
 
-def test_the_command_prints_a_table_and_writes_the_references_files(few, encoders, tmp_path, capsys):
+def test_the_command_prints_a_table_and_writes_the_relbert_librarys_files(few, encoders, tmp_path, capsys):
     """Reference behaviour: one JSON file a task."""
     folder, output = str(tmp_path / "model"), tmp_path / "results"
     RelBERT(encoders["wordpiece"], template="short").save_pretrained(folder, create_model_card=False)
     arguments = ["evaluate", folder, "--suite", "relbert", "--output", str(output), "--quiet"]
     assert main([*arguments, "--write-card"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["task", "set", "metric", "value"]
     assert [line.split()[:3] for line in lines[1:5]] == [
         ["analogy", "u2", "accuracy"],
         ["classification", "ROOT09", "f1_micro"],
         ["classification", "ROOT09", "f1_macro"],
         ["mapping", "relation_mapping", "accuracy"],
     ]
-    assert lines[5].startswith("Left out, because they cannot be had: sat_full, sat, u4")
+    left_out = [line.split(":")[0].removeprefix("Left out ") for line in lines[5:]]
+    assert left_out[:3] == ["sat_full", "sat", "u4"] and left_out[-2:] == ["scar", "semeval2012"]
     analogies = json.loads((output / "analogy.forward.json").read_text())
     assert analogies["model"] == folder and 0 <= analogies["u2/test"] <= 1
     classified = json.loads((output / "classification.json").read_text())
@@ -140,4 +145,134 @@ def test_the_command_prints_a_table_and_writes_the_references_files(few, encoder
 def test_a_folder_without_any_set_is_an_error(encoders, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path))
     assert main(["evaluate", encoders["wordpiece"], "--suite", "relbert", "--quiet"]) == 2
-    assert "No set of the suite can be had" in capsys.readouterr().err
+    assert "No set of the suite can be scored" in capsys.readouterr().err
+
+
+class LengthEvaluator(RelationEvaluator):
+    """A task of one's own: does the longer pair have the longer vector?"""
+
+    task = "length"
+    columns = ["accuracy"]
+    suite = SuiteTask(
+        sets={"short": "Short", "none": "None"}, title="Length", type="length", dataset_type="lengths", counted="pairs"
+    )
+
+    @classmethod
+    def load(cls, name, **options):
+        if name == "none":
+            raise ValueError("There is none.")
+        return cls(name, **options)
+
+    def evaluate(self, model):
+        vectors = self.vectors_of(model, [("a", "b"), ("abc", "def")])
+        lengths = np.linalg.norm(vectors.of([("a", "b"), ("abc", "def")]), axis=1)
+        return self.result({"accuracy": [bool(lengths[0] < lengths[1])]}, "two pairs", lengths=lengths.tolist())
+
+
+def test_an_evaluator_of_your_own_runs_in_the_suite(few, model, encoders, tmp_path, monkeypatch, capsys):
+    """One line registers it: the suite, the command line, its files and the card know it then."""
+    monkeypatch.setitem(EVALUATORS, "length", LengthEvaluator)
+    report = run_suite(model, show_progress_bar=False)
+    assert (report.results[-1].task, report.results[-1].dataset) == ("length", "short")
+    assert report.skipped["none"] == "There is none."
+    folder, output = str(tmp_path / "model"), str(tmp_path / "results")
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(folder, create_model_card=False)
+    arguments = ["evaluate", folder, "--suite", "relbert", "--tasks", "length", "--write-card", "--output", output]
+    assert main([*arguments, "--quiet"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["length", "short", "accuracy"]
+    assert read_results(output)["short"].task == "length"
+    assert "| Length | Short | Accuracy |" in (tmp_path / "model" / "README.md").read_text()
+
+
+@pytest.fixture
+def all_tasks(few):
+    """A data folder with a set of each task."""
+    write(few / "scar" / "test.jsonl", [PROBLEM])
+    four = [["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"]]
+    rated = {"relation_type": "1/a", "split": "testing", "paradigms": [["p", "q"]]}
+    ratings = [[*pair, 10.0 * place] for place, pair in enumerate(four)]
+    write(few / "semeval2012_gold_ratings.jsonl", [{**rated, "pairs": ratings}])
+    question = {"pairs": four, "least": [1, 0, 0, 0], "most": [0, 0, 0, 1]}
+    write(few / "semeval2012_maxdiff.jsonl", [{"relation_type": "1/a", "split": "testing", "questions": [question]}])
+    return few
+
+
+FILES = [
+    "analogy_questions/u2/test.jsonl",
+    "relation_mapping/test.jsonl",
+    "scar/test.jsonl",
+    "lexical_relation_classification/ROOT09/train.jsonl",
+    "lexical_relation_classification/ROOT09/val.jsonl",
+    "lexical_relation_classification/ROOT09/test.jsonl",
+    "semeval2012_gold_ratings.jsonl",
+    "semeval2012_maxdiff.jsonl",
+]
+WRONG = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 9), st.floats(), st.text(max_size=3), st.just([]), st.just({"a": [1]})
+)
+
+
+def places(value, path=()):
+    """Where something stands in a value that was read from JSON."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in items:
+        yield from places(part, (*path, key))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(file=st.sampled_from(FILES), data=st.data())
+def test_a_malformed_set_is_left_out_with_its_reason_and_the_run_goes_on(all_tasks, model, file, data):
+    path = all_tasks / file
+    before = path.read_text()
+    records = [json.loads(line) for line in before.splitlines()]
+    place = data.draw(st.sampled_from(list(places(records))[1:]))
+    target = records
+    for key in place[:-1]:
+        target = target[key]
+    target[place[-1]] = data.draw(WRONG)
+    try:
+        write(path, records)
+        report = run_suite(Cheap(), show_progress_bar=False, classifier="linear")
+    finally:
+        path.write_text(before)
+    assert len(report.results) >= 4 and all(report.skipped.values())
+    names = {result.dataset for result in report.results}
+    assert not names & set(report.skipped)
+    assert len(names | ({"u2", "ROOT09", "relation_mapping", "scar", "semeval2012"} & set(report.skipped))) == 5
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff\xfe{}", b"null\n", b'{"a": 1}\n{'])
+def test_a_set_that_is_not_json_lines_is_left_out(all_tasks, file, content):
+    (all_tasks / file).write_bytes(content)
+    report = run_suite(Cheap(), show_progress_bar=False, classifier="linear")
+    assert len(report.results) == 4
+
+
+class Cheap:
+    """A model in no time: the vector of a pair is drawn from its letters."""
+
+    def encode(self, pairs, **kwargs):
+        rows = [np.random.default_rng(list("|".join(pair).encode())).normal(size=4) for pair in pairs]
+        return np.array(rows, dtype=np.float32)
+
+
+def test_a_model_that_gives_nan_gets_no_figures(all_tasks):
+    class Broken(Cheap):
+        def encode(self, pairs, **kwargs):
+            return np.full((len(pairs), 4), np.nan, dtype=np.float32)
+
+    report = run_suite(Broken(), show_progress_bar=False)
+    assert not report.results and "a vector that is not finite" in report.skipped["u2"]
+
+
+def test_the_linear_probe_is_an_option_of_the_command(few, encoders, tmp_path, capsys):
+    output = tmp_path / "results"
+    arguments = ["evaluate", encoders["wordpiece"], "--suite", "relbert", "--tasks", "classification", "--quiet"]
+    assert main([*arguments, "--classifier", "linear", "--output", str(output)]) == 0
+    assert "C" in read_results(output)["ROOT09"].details["classifier_config"]
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:3]] == ["f1_micro", "f1_macro"]
+    analogies = ["evaluate", encoders["wordpiece"], "--analogies", "starter/held_out_pairs"]
+    assert main([*analogies, "--classifier", "linear"]) == 2
+    assert "Add --suite relbert" in capsys.readouterr().err

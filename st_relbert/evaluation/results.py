@@ -1,0 +1,205 @@
+"""What an evaluation gives: one result object, and the one file format that it is written in."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "scikit-learn", "numpy")
+_REPORT_FILE = "suite.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationResult:
+    """What a model reached on one set.
+
+    Evaluators return it; the suite collects it; the command line, the model card, `st-relbert compare` and `st-relbert
+    leakage` read it.
+
+    Args:
+        task: The evaluator's task, such as `"analogy"`.
+        dataset: The name of the set, such as `"u2"` or `"ROOT09"`.
+        metrics: The figures, by name, the primary one first; a share lies between 0 and 1.
+        count: Over how many questions, test pairs, problems or relations.
+        intervals: The bounds of the 95 % confidence intervals of those metrics that have one.
+        extras: Figures to judge the metrics by, such as the number of ties or what a guess would get. They stand in no
+            model card.
+        correct: Whether each question was answered rightly, where answers are right or wrong.
+        digest: Of the questions: only results on the same ones can be compared.
+        details: What else the figures come from, such as predictions, as JSON has it.
+    """
+
+    task: str
+    dataset: str
+    metrics: dict[str, float]
+    count: int
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    extras: dict[str, float] = field(default_factory=dict)
+    correct: list[bool] | None = None
+    digest: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """A flat record of each metric: `task`, `dataset`, `metric`, `value`, `count` and `interval`."""
+        for metric, value in self.metrics.items():
+            yield {
+                "task": self.task,
+                "dataset": self.dataset,
+                "metric": metric,
+                "value": value,
+                "count": self.count,
+                "interval": self.intervals.get(metric),
+            }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> EvaluationResult:
+        """Check a record that was read from a file.
+
+        Raises:
+            ValueError: If a value is missing, unknown or of another type.
+        """
+        known = [each.name for each in fields(cls)]
+        if not isinstance(record, Mapping) or set(record) != set(known):
+            raise ValueError(f"expected an object with the keys {', '.join(known)}")
+        checks = {
+            "task": isinstance(record["task"], str),
+            "dataset": isinstance(record["dataset"], str),
+            "digest": isinstance(record["digest"], str),
+            "metrics": _are_figures(record["metrics"]) and bool(record["metrics"]),
+            "extras": _are_figures(record["extras"]),
+            "count": type(record["count"]) is int,
+            "correct": record["correct"] is None or _are_answers(record["correct"], record["count"]),
+        }
+        if wrong := [name for name, is_right in checks.items() if not is_right]:
+            raise ValueError(f"unexpected {wrong[0]!r}: {str(record[wrong[0]])[:80]}")
+        intervals = {metric: (float(low), float(high)) for metric, (low, high) in record["intervals"].items()}
+        return cls(**{**record, "intervals": intervals})
+
+
+def _are_figures(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(figure, int | float) and not isinstance(figure, bool) and math.isfinite(figure)
+        for figure in value.values()
+    )
+
+
+def _are_answers(value: Any, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count > 0 and all(isinstance(answer, bool) for answer in value)
+
+
+@dataclass
+class EvaluationReport:
+    """What a run over several sets gave.
+
+    Args:
+        results: A result for each set.
+        skipped: The sets that are left out, and why.
+        seconds: How long each set took.
+        pairs: How many distinct pairs were encoded.
+        seed: The seed of the classifiers.
+    """
+
+    results: list[EvaluationResult] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    pairs: int = 0
+    seed: int = 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A flat record of each figure; see `EvaluationResult.rows`."""
+        return [row for result in self.results for row in result.rows()]
+
+
+def digest(questions: object) -> str:
+    """A digest of questions or labelled pairs, so that two models are only ever compared on the same ones.
+
+    Args:
+        questions: Anything whose `repr` says all that it consists of.
+    """
+    return hashlib.sha256(repr(questions).encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that figures depend on."""
+    return {name: importlib.metadata.version(name) for name in _PACKAGES}
+
+
+def write_report(path: str | os.PathLike[str], report: EvaluationReport, model: Mapping[str, Any]) -> None:
+    """Write a report to a JSON file, with the date and versions of packages.
+
+    Args:
+        path: The file.
+        report: The report.
+        model: What to say about the model: `model` (name or path), `template`, `aggregation`.
+    """
+    head = {**model, "date": str(datetime.now(tz=UTC).date()), "versions": versions()}
+    write_json(path, {**head, **asdict(report)})
+
+
+def write_report_folder(folder: str | os.PathLike[str], report: EvaluationReport, model: Mapping[str, Any]) -> None:
+    """Write a report to `suite.json`, and its figures as the relbert library's commands write them.
+
+    These are `analogy.forward.json`, `classification.json` and a file for each set of relation mapping. A task without
+    results has no file.
+
+    Args:
+        folder: An existing folder.
+        report: The report.
+        model: See `write_report`.
+    """
+    analogies: dict[str, Any] = {}
+    classified: dict[str, Any] = {}
+    for result in report.results:
+        name, (value, *_) = result.dataset, result.metrics.values()
+        if result.task == "analogy":
+            analogies[name if name == "sat_full" or "/" in name else f"{name}/test"] = value
+        elif result.task == "classification":
+            figures = {f"test/{metric}": figure for metric, figure in {**result.metrics, **result.extras}.items()}
+            config = result.details.get("classifier_config")
+            classified[f"lexical_relation_classification/{name}"] = {"classifier_config": config, **figures}
+        elif result.task == "mapping":
+            write_json(Path(folder, f"{name}.json"), {"accuracy": value, **result.details})
+    if analogies:
+        head = {"distance_function": "cosine_similarity", **model}
+        write_json(Path(folder, "analogy.forward.json"), {**head, **analogies})
+    if classified:
+        write_json(Path(folder, "classification.json"), classified)
+    write_report(Path(folder, _REPORT_FILE), report, model)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write JSON; what it cannot express, such as the classifier inside another one, as text."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def read_results(path: str | os.PathLike[str]) -> dict[str, EvaluationResult]:
+    """Read the results of a model, by the names of the sets.
+
+    Args:
+        path: A file that `write_report` wrote, or a folder with `suite.json`.
+
+    Raises:
+        ValueError: If there is no such file, or it holds no results.
+    """
+    file = Path(path, _REPORT_FILE) if Path(path).is_dir() else Path(path)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        records: Sequence[Any] = content["results"] if isinstance(content, dict) else []
+        results = [EvaluationResult.from_record(record) for record in records]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{os.fspath(path)!r} holds no results ({type(error).__name__}: {error}), expected what "
+            "st-relbert evaluate --output writes. Run it again."
+        ) from error
+    if not results:
+        raise ValueError(f"{os.fspath(path)!r} holds the results of no set. Evaluate on some, and pass --output.")
+    return {result.dataset: result for result in results}
