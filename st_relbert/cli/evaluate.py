@@ -76,7 +76,8 @@ def run(
         check_model_folder(model)
     sets = load_sets(analogies or [])
     # As the published figures: a classifier sees the length of the vectors, a cosine does not.
-    loaded = RelBERT(model, template=template, pooling=pooling, reduction="sum" if suite else None)
+    prompt: dict[str, Any] = {"template": template, "pooling": pooling}
+    loaded = RelBERT(model, **prompt, reduction="sum" if suite else None)
     settings: dict[str, Any] = {"batch_size": batch_size, "show_progress_bar": not quiet}
     if suite:
         report = _run_suite(loaded, tasks, {**settings, "classifier": classifier or "mlp"})

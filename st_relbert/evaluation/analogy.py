@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.data.questions import AnalogyQuestion, as_questions, load_questions
+from st_relbert.data.shipped import SHIPPED
 from st_relbert.data.sources import STARTER
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
@@ -114,7 +115,7 @@ class AnalogyEvaluator(RelationEvaluator):
             ValueError: If the questions cannot be had, or are malformed.
         """
         data_set, _, split = name.partition("/")
-        if data_set == STARTER:
+        if data_set in (STARTER, SHIPPED):
             return cls(load_questions(name, "test"), name, **options)
         return cls(load_questions(f"{cls.suite.hub}/{data_set}", split or "test"), name, **options)
 

@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import huggingface_hub
+import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, RepoCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
-from huggingface_hub.utils import yaml_dump
 
 from st_relbert.evaluation.base import SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
@@ -83,7 +83,7 @@ def write_results(
     if entries := as_hub_entries(results):
         (path / EVAL_RESULTS).parent.mkdir(exist_ok=True)
         with atomic_output(path / EVAL_RESULTS) as temporary:
-            temporary.write_text(yaml_dump(entries), encoding="utf-8")
+            temporary.write_text(yaml.safe_dump(entries, sort_keys=False, allow_unicode=True), encoding="utf-8")
     else:
         (path / EVAL_RESULTS).unlink(missing_ok=True)
 

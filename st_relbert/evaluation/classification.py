@@ -214,7 +214,9 @@ class RelationClassificationEvaluator(RelationEvaluator):
             ValueError: If a split cannot be had, or is malformed.
         """
         splits = {"train": "train", "test": "test"} | ({} if name in _WITHOUT_VALIDATION else {"validation": "val"})
-        records = {key: read_records(f"{cls.suite.hub}/{name}", [split])[0] for key, split in splits.items()}
+        records: dict[str, Any] = {
+            key: read_records(f"{cls.suite.hub}/{name}", [split])[0] for key, split in splits.items()
+        }
         return cls(**records, name=name, **options)
 
     def evaluate(self, model: SentenceTransformer) -> EvaluationResult:

@@ -73,6 +73,8 @@ class EvaluationResult:
             "task": isinstance(record["task"], str),
             "dataset": isinstance(record["dataset"], str),
             "digest": isinstance(record["digest"], str),
+            "intervals": isinstance(record["intervals"], Mapping),
+            "details": isinstance(record["details"], Mapping),
             "metrics": _are_figures(record["metrics"]) and bool(record["metrics"]),
             "extras": _are_figures(record["extras"]),
             "count": type(record["count"]) is int,
@@ -195,7 +197,7 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, EvaluationResult]:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
         records: Sequence[Any] = content["results"] if isinstance(content, dict) else []
         results = [EvaluationResult.from_record(record) for record in records]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{os.fspath(path)!r} holds no results ({type(error).__name__}: {error}), expected what "
             "st-relbert evaluate --output writes. Run it again."

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from st_relbert.cli import main
+from st_relbert.evaluation import EvaluationReport, EvaluationResult, write_report
 from st_relbert.evaluation.analogy import as_questions
-from st_relbert.evaluation.base import digest
+from st_relbert.evaluation.results import digest
 
 CAPITALS = {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Rome", "Italy"]], "negatives": []}
 PETS = {"relation_type": "pets", "positives": [["cat", "dog"]], "negatives": [["Paris", "France"]]}
@@ -22,16 +23,28 @@ def write_lines(path, records):
     return str(path)
 
 
+def write_answers(path, questions, correct):
+    """What the evaluate command writes."""
+    result = EvaluationResult(
+        task="analogy",
+        dataset="toy",
+        metrics={"accuracy": sum(correct) / len(correct)},
+        count=len(correct),
+        correct=correct,
+        digest=digest(as_questions(questions)),
+    )
+    write_report(path, EvaluationReport([result]), {"model": "m"})
+    return str(path)
+
+
 @pytest.fixture
 def places(tmp_path):
-    result = {"set": "toy", "correct": [True, True, False, False], "digest": digest(as_questions(QUESTIONS))}
-    results = tmp_path / "results.json"
-    results.write_text(json.dumps({"model": "m", "results": [result]}))
+    results = write_answers(tmp_path / "results.json", QUESTIONS, [True, True, False, False])
     return {
         "train": write_lines(tmp_path / "train.jsonl", [CAPITALS, PETS]),
         "test": write_lines(tmp_path / "toy.jsonl", QUESTIONS),
         "short": write_lines(tmp_path / "short.jsonl", QUESTIONS[:2]),
-        "results": str(results),
+        "results": results,
         "output": str(tmp_path / "leakage.json"),
     }
 
@@ -97,9 +110,8 @@ def test_scores_without_the_leaked_questions(places, capsys):
 
 
 def test_no_accuracy_of_no_questions(places, tmp_path, capsys):
-    results = {"results": [{"set": "toy", "correct": [True], "digest": digest(as_questions(QUESTIONS[:1]))}]}
     places["test"] = write_lines(tmp_path / "toy.jsonl", QUESTIONS[:1])
-    (tmp_path / "results.json").write_text(json.dumps(results))
+    write_answers(tmp_path / "results.json", QUESTIONS[:1], [True])
     assert leakage(places, [*BASE, "--results", "{results}", "--output", "{output}"]) == 0
     leaks, scores = capsys.readouterr().out.split("\n\n")
     assert scores.splitlines()[-1].split()[:3] == ["toy", "0", "none"]
@@ -126,7 +138,7 @@ def test_results_of_the_evaluate_command_are_read(encoders, tmp_path, capsys):
     results = str(tmp_path / "results.json")
     evaluate = ["evaluate", encoders["wordpiece"], "--template", "short", "--analogies", "starter/held_out_pairs"]
     assert main([*evaluate, "--output", results, "--quiet"]) == 0
-    accuracy = json.loads((tmp_path / "results.json").read_text())["results"][0]["accuracy"]
+    accuracy = json.loads((tmp_path / "results.json").read_text())["results"][0]["metrics"]["accuracy"]
     capsys.readouterr()
     arguments = ["--train", "starter", "--test", "starter/held_out_pairs", "--results", results]
     assert main(["leakage", *arguments]) == 0

@@ -77,15 +77,18 @@ def test_train_then_evaluate(encoders, tmp_path, capsys):
     sets = ["starter/held_out_pairs", "starter/held_out_relations"]
     assert main(["evaluate", output, "--analogies", *sets, "--output", str(results), "--quiet"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["set", "questions", "accuracy", "95", "%", "interval", "ties"]
-    assert [line.split()[:2] for line in lines[1:]] == [["held_out_pairs", "244"], ["held_out_relations", "234"]]
-    written = json.loads(results.read_text())["results"]
-    assert [len(result["predictions"]) for result in written] == [244, 234]
-    assert f"{written[0]['accuracy']:.1%}" in lines[1]
-    assert [sum(result["correct"]) / result["questions"] for result in written] == [
-        pytest.approx(result["accuracy"]) for result in written
+    assert lines[0].split() == ["task", "set", "metric", "value", "95", "%", "interval", "count", "ties"]
+    assert [line.split()[:2] for line in lines[1:]] == [
+        ["analogy", "held_out_pairs"],
+        ["analogy", "held_out_relations"],
     ]
-    assert all(result["interval"][0] <= result["accuracy"] <= result["interval"][1] for result in written)
+    written = json.loads(results.read_text())["results"]
+    assert [len(result["details"]["predictions"]) for result in written] == [244, 234]
+    assert f"{written[0]['metrics']['accuracy']:.1%}" in lines[1]
+    for result in written:
+        assert sum(result["correct"]) / result["count"] == pytest.approx(result["metrics"]["accuracy"])
+        low, high = result["intervals"]["accuracy"]
+        assert low <= result["metrics"]["accuracy"] <= high
 
 
 TRAIN = ["train", "--base-model", "{encoder}", "--train-data", "starter"]

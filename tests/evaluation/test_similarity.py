@@ -89,7 +89,11 @@ def test_metrics_are_averages_over_the_relations():
     }
     result = evaluator.evaluate(Lookup(VECTORS))
     assert (result.count, result.correct, list(result.intervals)) == (2, None, ["maxdiff_accuracy", "spearman"])
-    assert evaluator(Lookup(VECTORS)) == {"toy_maxdiff_accuracy": 0.625, "toy_spearman": pytest.approx(0), "toy_relations": 2}
+    assert evaluator(Lookup(VECTORS)) == {
+        "toy_maxdiff_accuracy": 0.625,
+        "toy_spearman": pytest.approx(0),
+        "toy_relations": 2,
+    }
 
 
 def test_the_split_decides_the_relations():
