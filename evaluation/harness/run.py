@@ -90,7 +90,7 @@ def _trained(row: Row, table: Table, train: bool, seed: int, folder: Path, quiet
     if row.average_of:
         source = table.row(row.average_of)
         return average([train_row(source, each, folder, quiet) for each in AVERAGED_SEEDS], folder / "average")
-    return train_row(row, seed, folder, quiet) if train else "mlp"
+    return train_row(row, seed, folder, quiet) if train else None
 
 
 def machine() -> str:

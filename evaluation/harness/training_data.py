@@ -10,7 +10,8 @@ from pathlib import Path
 from st_relbert.data import Combination, RelationSet, combine_relations
 from st_relbert.data.combine import PairExclusion
 from st_relbert.data.leakage import benchmark_pairs
-from st_relbert.evaluation.suite import load_similarity
+from st_relbert.data.sources import read_records
+from st_relbert.evaluation.base import data_file
 from st_relbert.pairs import Pair
 from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
 
@@ -69,7 +70,7 @@ def write(relations: RelationSet, path: Path) -> None:
 
 def _rated(above: float) -> RelationSet:
     positives, negatives = {}, {}
-    for record in load_similarity("semeval2012")["ratings"]:
+    for record in read_records(data_file("semeval2012_gold_ratings.jsonl"), [])[0]:
         pairs = [((head, tail), rating) for head, tail, rating in record["pairs"]]
         positives[record["relation_type"]] = [pair for pair, rating in pairs if rating > above]
         negatives[record["relation_type"]] = [pair for pair, rating in pairs if rating < WORST_RATING]
