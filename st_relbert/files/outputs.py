@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 def check_output(path: str | os.PathLike[str], overwrite: bool, folder_of: str = "modules.json") -> None:
@@ -66,3 +69,38 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
         except OSError:
             os.replace(aside, target)
             raise
+
+
+@contextmanager
+def output_lock(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes from writing the same output, from before the work until the output is in place.
+
+    Args:
+        path: Where the output is to go; a local path. The lock is a hidden file beside it, which goes with the holder.
+
+    Raises:
+        ValueError: If another process holds it; says which. Or if the folder cannot be written to.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder, output_lock(Path(folder) / "out.txt"):
+        ...     sorted(os.listdir(folder))
+        ['.out.txt.holder', '.out.txt.lock']
+    """
+    target = Path(os.path.abspath(path))
+    holder = target.with_name(f".{target.name}.holder")  # not in the lock file, which cannot be read everywhere
+    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        who = holder.read_text(encoding="utf-8") if holder.is_file() else "another process"
+        raise ValueError(f"{str(path)!r} is being written by {who}. Wait for it, or choose another output.") from error
+    except OSError as error:
+        raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
+    try:
+        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()

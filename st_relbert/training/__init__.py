@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from st_relbert.training.settings import TrainingSettings, preset_names, read_preset
 
 if TYPE_CHECKING:
-    from st_relbert.training.run import TrainingRun, validation_questions
+    from st_relbert.training.run import TrainingRun
     from st_relbert.training.sampler import RelationBatchSampler, group_relations
     from st_relbert.training.trainer import RelationTrainer, TrainingDiverged, TrainingInterrupted
+    from st_relbert.training.validation import validation_questions
 
 # On first use: the options of the command line come from the settings, and --help must not wait for torch.
 _MODULES = {
@@ -20,7 +21,7 @@ _MODULES = {
     "TrainingInterrupted": "trainer",
     "TrainingRun": "run",
     "group_relations": "sampler",
-    "validation_questions": "run",
+    "validation_questions": "validation",
 }
 
 __all__ = [

@@ -30,7 +30,7 @@ def finetuning_config(
         state: The trainer's, at the end.
 
     Returns:
-        The keys of the relbert library's ``finetuning_config.json``, and under ``st_relbert`` all settings, the
+        The keys of the relbert library's `finetuning_config.json`, and under `st_relbert` all settings, the
         version, what was in the data, the steps taken and the validation results.
     """
     resolved = {name: value for name, value in asdict(settings).items() if name != "output"}

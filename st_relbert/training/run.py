@@ -2,107 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
-import os
-import random
+from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sentence_transformers import SentenceTransformerTrainingArguments
+from sentence_transformers.util.distributed import get_rank, get_world_size
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
-from st_relbert.files.outputs import atomic_output, check_output
+from st_relbert.files.outputs import atomic_output, check_output, output_lock
+from st_relbert.identity import ModelIdentity
 from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
-from st_relbert.pairs import Pair
+from st_relbert.training.checkpoints import CheckpointFolder
 from st_relbert.training.record import finetuning_config, write_finetuning_config
 from st_relbert.training.sampler import RelationBatchSampler
 from st_relbert.training.settings import TrainingSettings
-from st_relbert.training.trainer import (
-    CheckpointCallback,
-    CheckpointFolder,
-    ProgressBar,
-    RelationTrainer,
-    TrainingInterrupted,
-)
+from st_relbert.training.trainer import CheckpointCallback, ProgressBar, RelationTrainer, TrainingInterrupted
+from st_relbert.training.validation import held_out_questions, load_data, validation_questions
 
-
-def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
-    """Make analogy questions of a relation set.
-
-    One for each pair of a relation that has several: the pair is the stem, the relation's next pair the right choice
-    (after the last comes the first). The wrong choices are up to half from the relation's own negatives, the others
-    one each from other relations, drawn at random. A pair that stands under the stem's relation is no wrong choice.
-
-    Args:
-        relations: The relations, of a validation split.
-        seed: Decides the wrong choices and the order of all.
-        choices: How many choices a question has, fewer where there are not enough relations.
-
-    Returns:
-        Records with ``stem``, ``choice``, ``answer`` and ``prefix`` (the relation).
-
-    Raises:
-        ValueError: If no relation has two pairs.
-
-    Example:
-        >>> relations = RelationSet.load("starter", "validation")
-        >>> questions = validation_questions(relations)
-        >>> len(questions), len(questions[0]["choice"])
-        (478, 10)
-    """
-    rng = random.Random(seed)
-    questions = []
-    for name, pairs in relations.positives.items():
-        for index, stem in enumerate(pairs if len(pairs) > 1 else []):
-            answer = pairs[(index + 1) % len(pairs)]
-            options = [answer, *_wrong_choices(relations, name, choices - 1, rng)]
-            rng.shuffle(options)
-            question = {"stem": stem, "choice": options, "answer": options.index(answer), "prefix": name}
-            questions.append(question)
-    if not questions:
-        raise ValueError("No relation of the validation set has two pairs, so it makes no questions. Choose by 'loss'.")
-    return questions
-
-
-def _wrong_choices(relations: RelationSet, name: str, count: int, rng: random.Random) -> list[Pair]:
-    right = set(relations.positives[name])
-    own = [pair for pair in relations.negatives[name] if pair not in right]
-    wrong = dict.fromkeys(rng.sample(own, min(len(own), count // 2)))
-    others = [other for other in relations.names if other != name]
-    for other in rng.sample(others, len(others)):
-        if len(wrong) >= count:
-            break
-        pair = rng.choice(relations.positives[other])
-        if pair not in right:
-            wrong.setdefault(pair)
-    return list(wrong)
-
+logger = logging.getLogger(__name__)
 
 _METRICS = {"accuracy": "eval_validation_accuracy", "loss": "eval_loss"}
-
-
-def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
-    """The relations to train on, and those to validate on if a checkpoint is to be chosen.
-
-    Raises:
-        ValueError: If the data are unusable.
-    """
-    relations = RelationSet.load(settings.train_data, "train")
-    if settings.choose_by == "none":
-        return relations, None
-    if settings.held_out_relations:
-        return relations.hold_out(settings.held_out_relations, settings.seed)
-    if settings.validation_data is None and os.path.isfile(settings.train_data):
-        raise ValueError(
-            f"choose_by needs validation relations, and the file {settings.train_data!r} has no splits. Name them by "
-            "validation_data, or hold relations out by held_out_relations."
-        )
-    return relations, RelationSet.load(settings.validation_data or settings.train_data, "validation")
+_CHECKED_AT_A_TIME = 10_000
+# What may differ when a run is resumed: where things are, and what does not change the result.
+_FREE = ("output", "base_model", "train_data", "validation_data", "save_steps", "report_to", "activation_checkpointing")
 
 
 def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> SentenceTransformerTrainingArguments:
@@ -139,7 +71,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         dataloader_pin_memory=model.device.type == "cuda",
         eval_strategy="epoch" if choose else "no",
         save_strategy="epoch" if choose else "no",  # and every save_steps, by a callback
-        save_total_limit=2 if choose else 1,  # the best and the last
+        save_total_limit=2,  # the best and the last; the older one serves if the last is damaged
         load_best_model_at_end=choose,
         metric_for_best_model=_METRICS.get(settings.choose_by),
         greater_is_better=settings.choose_by == "accuracy" if choose else None,
@@ -160,13 +92,8 @@ def build_validation(settings: TrainingSettings, validation: RelationSet | None)
     return {"evaluator": AnalogyEvaluator(questions, name="validation", write_csv=False)}
 
 
-logger = logging.getLogger(__name__)
-
-_CHECKED_AT_A_TIME = 10_000
-
-
 class TrainingRun(TrainingSettings):
-    """A training run with the settings of :class:`~st_relbert.training.TrainingSettings`."""
+    """A training run with the settings of `TrainingSettings`."""
 
     @property
     def checkpoints(self) -> CheckpointFolder:
@@ -174,29 +101,38 @@ class TrainingRun(TrainingSettings):
         return CheckpointFolder(self.output)
 
     def train(self, resume: bool = False, overwrite: bool = False, show_progress_bar: bool = True) -> RelBERT:
-        """Train and save. In several processes (``torchrun``), call it in each.
+        """Train and save. In several processes (`torchrun`), call it in each.
 
         Args:
             resume: Go on from the last checkpoint of an interrupted run of the same settings.
-            overwrite: Replace a model at ``output``, and the checkpoints of an earlier run.
-            show_progress_bar: Show progress, loss and learning rate.
+            overwrite: Replace a model at `output`, and the checkpoints of an earlier run.
+            show_progress_bar: Show progress and loss, and what training did to held-out pairs.
 
         Returns:
             The trained model.
 
         Raises:
-            ValueError: If the output cannot be written, or a setting, the encoder or the data are unusable.
-            TrainingDiverged: If the loss or the weights became infinite or not a number; a ``ValueError``.
-            TrainingInterrupted: If the user pressed Ctrl-C; a checkpoint was saved.
+            ValueError: If the output cannot be written, or another process writes it; if a setting, the encoder or
+                the data are unusable; if the checkpoints are of another run, or none is whole.
+            TrainingDiverged: If the loss or the weights became infinite or not a number; a `ValueError`.
+            TrainingInterrupted: If Ctrl-C or SIGTERM stopped it; a checkpoint was saved.
         """
+        with ExitStack() as stack:
+            if get_rank() == 0:  # of several processes the first writes
+                stack.enter_context(output_lock(self.output))
+            return self._train(resume, overwrite, show_progress_bar)
+
+    def _train(self, resume: bool, overwrite: bool, show_progress_bar: bool) -> RelBERT:
         check_output(self.output, overwrite)
         relations, validation = load_data(self)
-        logger.info("Training relations: %s.", relations)
+        for line in _summary(relations):
+            logger.info("%s", line)
         model = self._model()
-        arguments = build_arguments(self, model, str(self.checkpoints.path))
-        with arguments.main_process_first(local=False):
-            checkpoint = self.checkpoints.prepare(resume, overwrite)
         _check_lengths(model, relations)
+        held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
+        before = held_out.compute_metrics(model)["accuracy"] if held_out else 0.0
+        arguments = build_arguments(self, model, str(self.checkpoints.path))
+        checkpoint = self._checkpoint(arguments, _description(self, model, relations, validation), resume, overwrite)
         taught = relations.with_parents() if self._parents_are_steps(relations) else relations
         trainer = RelationTrainer(
             model=model,
@@ -216,7 +152,20 @@ class TrainingRun(TrainingSettings):
                 model.save_pretrained(str(temporary))
                 write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
             self.checkpoints.clear()
+            if show_progress_bar:
+                _report(model, held_out, before)
         return model
+
+    def _checkpoint(
+        self, arguments: SentenceTransformerTrainingArguments, run: dict[str, Any], resume: bool, overwrite: bool
+    ) -> str | None:
+        """The checkpoint to go on from; None for a new run."""
+        with arguments.main_process_first(local=False):
+            if resume:
+                return self.checkpoints.resume(run)
+            if get_rank() == 0:
+                self.checkpoints.begin(run, overwrite)
+        return None
 
     def _model(self) -> RelBERT:
         card = RelBERTModelCardData(train_datasets=[{"name": Path(self.train_data).name}])
@@ -254,3 +203,52 @@ def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
     ]
     for start in range(0, len(pairs), _CHECKED_AT_A_TIME):
         model.preprocess(pairs[start : start + _CHECKED_AT_A_TIME])
+
+
+def _summary(relations: RelationSet) -> list[str]:
+    """What is trained on, and what a user may not expect of it; a sentence each."""
+    pairs, negatives = (sum(map(len, groups.values())) for groups in (relations.positives, relations.negatives))
+    lines = [f"Training on {len(relations.names):,} relations with {pairs:,} pairs and {negatives:,} negatives."]
+    if single := sum(len(group) == 1 for group in relations.positives.values()):
+        lines.append(f"Relations of a single pair, which others are only told apart from: {single:,}.")
+    if shared := relations.known_false_negatives():
+        lines.append(f"Pairs of several relations, which are not pushed away from either: {shared:,}.")
+    return lines
+
+
+def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) -> None:
+    """Say what training did."""
+    if held_out is None:
+        logger.info(
+            "No pairs were held out, so what was learned is not measured: give --choose-by accuracy and "
+            "--held-out-relations 0.1, or evaluate the model on questions of your own."
+        )
+        return
+    logger.info(
+        "Questions about pairs that were not trained on, answered right: %.1f %% before training, %.1f %% after (%d "
+        "questions).",
+        100 * before,
+        100 * held_out.compute_metrics(model)["accuracy"],
+        len(held_out.questions),
+    )
+
+
+def _description(
+    settings: TrainingSettings, model: RelBERT, relations: RelationSet, validation: RelationSet | None
+) -> dict[str, Any]:
+    """What a run is, to be compared when it is resumed: its settings, and digests of encoder and data."""
+    compared = {name: value for name, value in asdict(settings).items() if name not in _FREE}
+    return {
+        **compared,
+        "template": model.template,
+        "pooling": model.pooling,
+        "processes": get_world_size(),
+        "base_model_digest": ModelIdentity.of(model).digest,
+        "train_data_digest": _digest(relations),
+        "validation_data_digest": _digest(validation) if validation else None,
+    }
+
+
+def _digest(relations: RelationSet) -> str:
+    content = json.dumps([list(relations.positives.items()), list(relations.negatives.items())])
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()

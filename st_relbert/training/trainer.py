@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Sequence
@@ -21,17 +20,19 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_utils import IntervalStrategy
 
 from st_relbert.losses.base import RelationLoss
+from st_relbert.training.checkpoints import write_checksums
+
+logger = logging.getLogger(__name__)
 
 _SHOWN = {
     "loss": "loss",
-    "learning_rate": "lr",
     "eval_loss": "validation_loss",
     "eval_validation_accuracy": "validation_accuracy",
 }
 
 
 class ProgressBar(TrainerCallback):
-    """A trainer callback: one bar over all steps, with the latest loss, learning rate and validation result."""
+    """A trainer callback: one bar over all steps, with the latest loss and validation result."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -70,85 +71,15 @@ class ProgressBar(TrainerCallback):
             self._bar.close()
 
 
-# Besides the checkpoints, the trainer writes these here.
-_EVALUATION, _LOGS = "eval", "runs"
-
-
-class CheckpointFolder:
-    """The folder ``{output}-checkpoints``, from which an interrupted run is resumed.
-
-    Args:
-        output: Where the trained model is to go.
-    """
-
-    def __init__(self, output: str) -> None:
-        target = Path(output)
-        self.path = target.with_name(f"{target.name}-checkpoints")
-
-    def whole(self) -> list[Path]:
-        """The checkpoints that were written to the end, oldest first."""
-        # The trainer's state is written last.
-        states = self.path.glob("checkpoint-*/trainer_state.json")
-        return sorted((path.parent for path in states), key=lambda folder: int(folder.name.split("-")[1]))
-
-    def prepare(self, resume: bool, overwrite: bool) -> str | None:
-        """Find the checkpoint to resume, or make room for a new run.
-
-        Args:
-            resume: Whether to go on with an interrupted run.
-            overwrite: Whether the checkpoints of an earlier run may be removed.
-
-        Returns:
-            The checkpoint; None for a new run.
-
-        Raises:
-            ValueError: If there is none to resume; if there are some and neither was asked for; if the folder holds
-                something else, which is never removed.
-        """
-        checkpoints = self.whole()
-        if resume:
-            if not checkpoints:
-                raise ValueError(f"Nothing to resume: {str(self.path)!r} has no checkpoint. Leave out --resume.")
-            return str(checkpoints[-1])
-        if not self.path.exists():
-            return None
-        if foreign := [path.name for path in self.path.iterdir() if not _is_ours(path)]:
-            raise ValueError(
-                f"{str(self.path)!r}, where the checkpoints would go, holds {foreign[0]!r}, which is none. "
-                "Choose another output."
-            )
-        if checkpoints and not overwrite:
-            raise ValueError(
-                f"{str(self.path)!r} holds the checkpoints of an interrupted run. "
-                "Go on with --resume, or begin anew with --overwrite."
-            )
-        self.clear()
-        return None
-
-    def clear(self) -> None:
-        """Remove the checkpoints; logs stay."""
-        for path in [*self.path.glob("checkpoint-*"), self.path / _EVALUATION]:
-            shutil.rmtree(path, ignore_errors=True)
-        if self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
-
-
-def _is_ours(path: Path) -> bool:
-    return path.name.startswith("checkpoint-") or path.name in (_EVALUATION, _LOGS)
-
-
-logger = logging.getLogger(__name__)
-
-
 class TrainingInterrupted(Exception):
     """Training was stopped by the user and can be resumed."""
 
 
 class CheckpointCallback(TrainerCallback):
-    """A trainer callback that saves every so many steps, and a context in which Ctrl-C saves and stops.
+    """A trainer callback that saves every so many steps, and a context in which Ctrl-C and SIGTERM save and stop.
 
-    The trainer's own setting for the former excludes evaluating at the end of each epoch. A second Ctrl-C stops at
-    once. Outside the main thread, where Python allows no signal handlers, Ctrl-C is left alone.
+    The trainer's own setting for the former excludes evaluating at the end of each epoch. A second signal stops at
+    once. Outside the main thread, where Python allows no signal handlers, signals are left alone.
 
     Args:
         save_steps: Steps between checkpoints.
@@ -157,28 +88,30 @@ class CheckpointCallback(TrainerCallback):
     def __init__(self, save_steps: int) -> None:
         self.save_steps = save_steps
         self.interrupted = False
-        self._previous: Any = None
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> CheckpointCallback:
-        """Take over Ctrl-C."""
+        """Take over Ctrl-C and SIGTERM, which clusters send before they take a machine away."""
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give Ctrl-C back."""
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+        """Give them back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.interrupted = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         logger.warning("Interrupted: saving a checkpoint after this step. Press Ctrl-C again to stop at once.")
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        """Ask the trainer to save, when it is time, and to stop, if Ctrl-C was pressed."""
+        """Ask the trainer to save, when it is time, to stop, after a signal, and to log the last steps' loss."""
         self.interrupted = _in_any_process(self.interrupted, args)
         # A checkpoint from between the end of an epoch and its evaluation would be resumed without the latter.
         evaluation_follows = _ends_epoch(state) and args.eval_strategy == IntervalStrategy.EPOCH
@@ -186,6 +119,8 @@ class CheckpointCallback(TrainerCallback):
             control.should_save = True
         if self.interrupted:
             control.should_training_stop = True
+        if state.global_step >= state.max_steps:
+            control.should_log = True
         return control
 
     def on_epoch_end(
@@ -193,7 +128,8 @@ class CheckpointCallback(TrainerCallback):
     ) -> TrainerControl:
         """Keep the trainer, which takes an interrupted epoch for one that is over, from evaluating it."""
         if self.interrupted and not _ends_epoch(state):
-            control.should_evaluate = control.should_save = False
+            control.should_evaluate = False
+            control.should_save = False
         return control
 
 
@@ -223,7 +159,7 @@ class RelationTrainer(SentenceTransformerTrainer):
     Args:
         loss: The loss.
         relation_names: The relations by label, to name a batch in an error.
-        **kwargs: See :class:`~sentence_transformers.SentenceTransformerTrainer`.
+        **kwargs: See `SentenceTransformerTrainer`.
     """
 
     def __init__(self, *, loss: RelationLoss, relation_names: Sequence[str], **kwargs: Any) -> None:
@@ -237,11 +173,11 @@ class RelationTrainer(SentenceTransformerTrainer):
         Raises:
             TrainingDiverged: If the loss is not a finite number.
         """
-        labels, tokens = inputs["label"], inputs["pair_input_ids"]
+        features, labels = self.collect_features(inputs)
         loss: Tensor = super().training_step(model, inputs, *args, **kwargs)
-        if not torch.isfinite(loss):
+        if labels is not None and not torch.isfinite(loss):
             names = dict.fromkeys(self.relation_names[label] for label in labels.tolist() if label >= 0)
-            prompt = self.model.tokenizer.decode(tokens[0], skip_special_tokens=True)
+            prompt = self.model.tokenizer.decode(features[0]["input_ids"][0], skip_special_tokens=True)
             raise TrainingDiverged(
                 f"The loss became {loss.item()} at step {self.state.global_step + 1}, on a batch of {len(labels)} "
                 f"pairs of the relations {', '.join(list(names)[:5])}{', ...' if len(names) > 5 else ''}, the first "
@@ -253,6 +189,9 @@ class RelationTrainer(SentenceTransformerTrainer):
         # A step can leave weights that are not finite behind a loss that is; the next loss would tell, too late.
         self.check_weights()
         super()._save_checkpoint(*args, **kwargs)
+        self.accelerator.wait_for_everyone()  # each process writes its random state
+        if self.is_world_process_zero():
+            write_checksums(Path(self._get_output_dir(trial=None), f"checkpoint-{self.state.global_step}"))
 
     def check_weights(self) -> None:
         """Refuse weights that are not to be saved.

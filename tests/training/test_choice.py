@@ -12,7 +12,7 @@ from st_relbert.data import RelationSet
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.training import RelationTrainer, TrainingInterrupted, TrainingRun, validation_questions
-from st_relbert.training.run import load_data
+from st_relbert.training.validation import load_data
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
@@ -89,7 +89,7 @@ def test_a_run_with_validation_resumes_to_the_same_choice(run, tmp_path, monkeyp
     with pytest.raises(TrainingInterrupted, match=f"Stopped after step {step}"):
         settings().train(show_progress_bar=False)
     monkeypatch.undo()
-    best_and_last = [path.name for path in settings().checkpoints.whole()]
+    best_and_last = [path.name for path in settings().checkpoints.complete()]
     assert best_and_last == [f"checkpoint-{number}" for number in kept]
     resumed = settings().train(resume=True, show_progress_bar=False)
     np.testing.assert_allclose(resumed.encode(PAIRS), straight.encode(PAIRS), atol=1e-5)

@@ -1,9 +1,16 @@
 import io
+import re
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
+from sentence_transformers import SentenceTransformerTrainingArguments
+from transformers import TrainerCallback
 
-from st_relbert.training import TrainingRun
+from st_relbert import RelBERT
+from st_relbert.data import RelationSet
+from st_relbert.losses import InfoNCELoss
+from st_relbert.training import RelationTrainer, TrainingRun
+from st_relbert.training.trainer import CheckpointCallback
 
 
 @pytest.fixture
@@ -25,13 +32,49 @@ def run(encoders, tmp_path):
     return start
 
 
-def test_one_bar_shows_steps_loss_learning_rate_and_validation(run):
+def test_one_bar_shows_steps_loss_and_validation(run):
     out, err = run()
     last = next(line for line in reversed(err.replace("\r", "\n").split("\n")) if line.startswith("Training:"))
-    assert "4/4" in last and "loss=" in last and "lr=" in last and "validation_loss=" in last
+    assert "4/4" in last and "loss=" in last and "validation_loss=" in last and "lr=" not in last
     assert out == ""
 
 
-def test_it_can_be_silenced(run):
-    out, err = run(show_progress_bar=False)
-    assert out == "" and "Training:" not in err
+def test_it_can_be_silenced(run, caplog):
+    with caplog.at_level("INFO", logger="st_relbert.training"):
+        out, err = run(show_progress_bar=False)
+    assert out == "" and "Training:" not in err and "Questions about pairs" not in caplog.text
+
+
+def test_what_training_did_to_held_out_pairs_is_said(run, caplog):
+    with caplog.at_level("INFO", logger="st_relbert.training"):
+        run()
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("st_relbert.training")]
+    assert lines[0].startswith("Training on 61 relations with 854 pairs and ")
+    found = re.search(
+        r"not trained on, answered right: (.*) % before training, (.*) % after \(478 questions\)", lines[-1]
+    )
+    assert all(0 < float(share) < 100 for share in found.groups())
+
+
+def test_the_last_loss_is_of_the_last_step(encoders, tmp_path):
+    """Not of the last tenth one."""
+    logged = []
+
+    class Log(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            logged.append((state.global_step, sorted(logs)))
+
+    relations = RelationSet.load("starter")
+    model = RelBERT(encoders["wordpiece"], template="short")
+    trainer = RelationTrainer(
+        model=model,
+        args=SentenceTransformerTrainingArguments(
+            str(tmp_path), max_steps=7, logging_steps=5, save_strategy="no", report_to="none", use_cpu=True
+        ),
+        train_dataset=relations.dataset(),
+        loss=InfoNCELoss(model),
+        relation_names=relations.names,
+        callbacks=[CheckpointCallback(100), Log()],
+    )
+    trainer.train()
+    assert [step for step, names in logged if "loss" in names] == [5, 7]

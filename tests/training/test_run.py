@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from sentence_transformers import SentenceTransformer
 
 from st_relbert import RelBERT
 from st_relbert.data import load_relations
+from st_relbert.files.outputs import output_lock
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import TrainingRun
+from st_relbert.training import RelationTrainer, TrainingInterrupted, TrainingRun
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
@@ -134,10 +136,19 @@ def test_it_has_the_references_keys(run, golden, tmp_path):
     assert (config["loss_function"], config["aggregation_mode"]) == ("nce", "average_no_mask")
 
 
-def test_what_is_in_the_data_is_reported(run, caplog):
+def test_what_is_in_the_data_is_reported(run, tmp_path, caplog):
+    records = [
+        {"relation_type": "x", "positives": [["a", "b"], ["c", "d"]], "negatives": [["b", "a"]]},
+        {"relation_type": "y", "positives": [["a", "b"], ["e", "f"]]},
+        {"relation_type": "z", "positives": [["g", "h"]]},
+    ]
+    path = tmp_path / "relations.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
     with caplog.at_level("INFO", logger="st_relbert"):
-        run(max_steps=1).train(show_progress_bar=False)
-    assert "61 relations" in caplog.text and "known false negatives" in caplog.text
+        run(max_steps=1, train_data=str(path)).train(show_progress_bar=False)
+    assert "Training on 3 relations with 5 pairs and 1 negatives." in caplog.text
+    assert "Relations of a single pair, which others are only told apart from: 1." in caplog.text
+    assert "Pairs of several relations, which are not pushed away from either: 1." in caplog.text
 
 
 def test_logs_go_where_the_trainer_reports_to(run, tmp_path):
@@ -228,8 +239,66 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp
 @pytest.mark.slow
 def test_a_killed_run_resumes_from_a_whole_checkpoint(run, tmp_path):
     process = subprocess.Popen(train_command(run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(tmp_path / "model-checkpoints", process, "checkpoint-*/trainer_state.json")
+    wait_for(tmp_path / "model-checkpoints", process, "checkpoint-*/checksums.json")
     process.kill()
     process.wait()
     (tmp_path / "model-checkpoints" / "checkpoint-1000").mkdir()  # as if killed while writing one
     assert_resumes_to_the_same_model(run, tmp_path)
+
+
+@pytest.fixture
+def interrupted(run, monkeypatch):
+    """A run that was stopped after three of six steps."""
+    plain_step = RelationTrainer.training_step
+
+    def stopping(trainer, *args):
+        if trainer.state.global_step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return plain_step(trainer, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RelationTrainer, "training_step", stopping)
+        with pytest.raises(TrainingInterrupted, match="Stopped after step 3"):
+            run(max_steps=6).train(show_progress_bar=False)
+    return run
+
+
+def test_sigterm_leaves_a_checkpoint_to_resume(interrupted, tmp_path):
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    resumed = interrupted(max_steps=6).train(resume=True, show_progress_bar=False)
+    straight = interrupted(max_steps=6, output=str(tmp_path / "straight")).train(show_progress_bar=False)
+    np.testing.assert_allclose(resumed.encode(PAIRS), straight.encode(PAIRS), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"learning_rate": 0.5}, r"of a run with learning_rate 0.001 \(now 0.5\)"),
+        ({"template": "a"}, r"of a run with template 'I discovered.* \(now 'Today"),
+        ({"loss": "triplet"}, "of a run with loss 'info_nce'"),
+        ({"seed": 9}, "of a run with seed 0"),
+        ({"base_model": "bytelevel"}, "of a run with other base_model. Resume with"),
+        ({"train_data": "other"}, "of a run with other train_data. Resume with"),
+    ],
+)
+def test_another_run_is_not_resumed(interrupted, encoders, easy_relations, tmp_path, change, message):
+    places = {"bytelevel": encoders["bytelevel"], "other": easy_relations}
+    change = {name: places.get(value, value) for name, value in change.items()}
+    before = sorted(path.name for path in (tmp_path / "model-checkpoints").iterdir())
+    with pytest.raises(ValueError, match=message):
+        interrupted(**{"max_steps": 6, **change}).train(resume=True, show_progress_bar=False)
+    assert sorted(path.name for path in (tmp_path / "model-checkpoints").iterdir()) == before
+
+
+def test_what_changes_nothing_may_differ_when_a_run_is_resumed(interrupted, tmp_path):
+    encoder = tmp_path / "moved"
+    shutil.copytree(interrupted().base_model, encoder)
+    interrupted(max_steps=6, base_model=str(encoder), save_steps=2).train(resume=True, show_progress_bar=False)
+
+
+def test_a_second_run_of_the_same_output_says_who_has_it(run, tmp_path):
+    with output_lock(tmp_path / "model"), pytest.raises(ValueError, match=f"written by process {os.getpid()} on "):
+        run(max_steps=1).train(show_progress_bar=False)
+    assert os.listdir(tmp_path) == []
+    run(max_steps=1).train(show_progress_bar=False)
+    assert os.listdir(tmp_path) == ["model"]

@@ -1,0 +1,106 @@
+"""Pairs that are not trained on: to choose a checkpoint by, and to say what training did."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.evaluation import AnalogyEvaluator
+from st_relbert.pairs import Pair
+from st_relbert.training.settings import TrainingSettings
+
+_MOST_QUESTIONS = 500
+
+
+def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
+    """The relations to train on, and those to validate on if a checkpoint is to be chosen.
+
+    Raises:
+        ValueError: If the data are unusable.
+    """
+    relations = RelationSet.load(settings.train_data, "train")
+    if settings.choose_by == "none":
+        return relations, None
+    if settings.held_out_relations:
+        return relations.hold_out(settings.held_out_relations, settings.seed)
+    if settings.validation_data is None and os.path.isfile(settings.train_data):
+        raise ValueError(
+            f"choose_by needs validation relations, and the file {settings.train_data!r} has no splits. Name them by "
+            "validation_data, or hold relations out by held_out_relations."
+        )
+    return relations, RelationSet.load(settings.validation_data or settings.train_data, "validation")
+
+
+def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
+    """Make analogy questions of a relation set.
+
+    One for each pair of a relation that has several: the pair is the stem, the relation's next pair the right choice
+    (after the last comes the first). The wrong choices are up to half from the relation's own negatives, the others
+    one each from other relations, drawn at random. A pair that stands under the stem's relation is no wrong choice.
+
+    Args:
+        relations: The relations, of a validation split.
+        seed: Decides the wrong choices and the order of all.
+        choices: How many choices a question has, fewer where there are not enough relations.
+
+    Returns:
+        Records with `stem`, `choice`, `answer` and `prefix` (the relation).
+
+    Raises:
+        ValueError: If no relation has two pairs.
+
+    Example:
+        >>> relations = RelationSet.load("starter", "validation")
+        >>> questions = validation_questions(relations)
+        >>> len(questions), len(questions[0]["choice"])
+        (478, 10)
+    """
+    rng = random.Random(seed)
+    questions = []
+    for name, pairs in relations.positives.items():
+        for index, stem in enumerate(pairs if len(pairs) > 1 else []):
+            answer = pairs[(index + 1) % len(pairs)]
+            options = [answer, *_wrong_choices(relations, name, choices - 1, rng)]
+            rng.shuffle(options)
+            question = {"stem": stem, "choice": options, "answer": options.index(answer), "prefix": name}
+            questions.append(question)
+    if not questions:
+        raise ValueError("No relation of the validation set has two pairs, so it makes no questions. Choose by 'loss'.")
+    return questions
+
+
+def _wrong_choices(relations: RelationSet, name: str, count: int, rng: random.Random) -> list[Pair]:
+    right = set(relations.positives[name])
+    own = [pair for pair in relations.negatives[name] if pair not in right]
+    wrong = dict.fromkeys(rng.sample(own, min(len(own), count // 2)))
+    others = [other for other in relations.names if other != name]
+    for other in rng.sample(others, len(others)):
+        if len(wrong) >= count:
+            break
+        pair = rng.choice(relations.positives[other])
+        if pair not in right:
+            wrong.setdefault(pair)
+    return list(wrong)
+
+
+def held_out_questions(settings: TrainingSettings, validation: RelationSet | None) -> AnalogyEvaluator | None:
+    """Questions by which to say what training did: about pairs that are not trained on, 500 at most.
+
+    Args:
+        settings: The settings of the run.
+        validation: The relations that the run chooses a checkpoint by; None: take the split `validation`.
+
+    Returns:
+        None, if there are no such pairs.
+    """
+    if validation is None and os.path.isfile(settings.train_data):
+        return None
+    try:
+        relations = validation or RelationSet.load(settings.train_data, "validation")
+        questions = validation_questions(relations, settings.seed)
+    except ValueError:  # no such split, or too little in it
+        return None
+    sample = random.Random(settings.seed).sample(questions, min(len(questions), _MOST_QUESTIONS))
+    return AnalogyEvaluator(sample)
