@@ -8,6 +8,7 @@ pairs, those with educated words apart. See `relations/README.md`.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -65,6 +66,11 @@ class ShippedRelation:
         return self.direction == "symmetric"
 
     @property
+    def label(self) -> str:
+        """What relation sets call it: `parent/name`."""
+        return f"{self.parent}/{self.name}"
+
+    @property
     def held_out(self) -> bool:
         """Whether training sees none of it."""
         return self.parent in HELD_OUT_PARENTS or _one_in(_RELATIONS_PER_HELD_OUT, self.name)
@@ -73,7 +79,7 @@ class ShippedRelation:
         """A relation set's record of some of the pairs; its negatives are the reversed ones."""
         pairs = list(pairs)
         negatives = [] if self.symmetric else [(tail, head) for head, tail in pairs]
-        return {"relation_type": f"{self.parent}/{self.name}", "positives": pairs, "negatives": negatives}
+        return {"relation_type": self.label, "positives": pairs, "negatives": negatives}
 
 
 def parse_relations(text: str, where: str) -> list[ShippedRelation]:
@@ -114,6 +120,26 @@ def shipped_relations() -> tuple[ShippedRelation, ...]:
     return tuple(
         relation for file in files for relation in parse_relations(file.read_text(encoding="utf-8"), file.name)
     )
+
+
+def in_words(label: str, pair: Pair) -> str | None:
+    """Say in a sentence what it means that a pair stands in a shipped relation.
+
+    Args:
+        label: The relation, as `parent/name`.
+        pair: The pair.
+
+    Returns:
+        The sentence; None for a label that is not of a shipped relation.
+
+    Example:
+        >>> in_words("attribute/sound of an animal", ("horse", "neigh"))
+        'neigh is the sound that a horse makes'
+    """
+    sentence = _sentences().get(label)
+    words = dict(zip(("{head}", "{tail}"), pair, strict=True))
+    # In one go, as a word may spell a slot.
+    return sentence and re.sub(r"\{head\}|\{tail\}", lambda slot: words[slot[0]], sentence)
 
 
 def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:
@@ -182,6 +208,11 @@ def _held_out(pair: Pair) -> bool:
 
 def _one_in(count: int, text: str) -> bool:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") % count == 0
+
+
+@cache
+def _sentences() -> dict[str, str]:
+    return {relation.label: relation.sentence for relation in shipped_relations()}
 
 
 def _one_of() -> str:

@@ -14,6 +14,7 @@ from st_relbert.data.shipped import (
     FOLDER,
     HELD_OUT_PARENTS,
     QUESTION_SETS,
+    in_words,
     parse_relations,
     shipped_records,
     shipped_relations,
@@ -172,6 +173,13 @@ def test_bad_files_are_named(content, message):
     text = content if isinstance(content, str) else yaml.safe_dump(content)
     with pytest.raises(ValueError, match=message):
         parse_relations(text, "x.yaml")
+
+
+def test_a_relation_is_said_in_words():
+    for relation in RELATIONS:
+        said = in_words(relation.label, ("{tail}", "{head}"))
+        assert said == relation.sentence.replace("{head}", "%").replace("{tail}", "{head}").replace("%", "{tail}")
+    assert in_words("attribute/none such", ("a", "b")) is None
 
 
 def test_unknown_parts_and_splits_are_named():
