@@ -12,7 +12,7 @@ import torch
 
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
-from tests.training import several_processes
+from tests.training import evaluating_processes, several_processes
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
@@ -98,3 +98,20 @@ def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, pr
     before = RelBERT(encoder_without_dropout, template="short").encode(PAIRS)
     # A hundred times the tolerance above, after the first epoch already, which may be the chosen one.
     assert not np.allclose(before, vectors[0], rtol=0, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_evaluators_share_the_embedding_and_give_the_same_figures(encoders, tmp_path):
+    """The first process evaluates, all of them embed; see sentence-transformers' `distributed_evaluation`."""
+    model = RelBERT(encoders["wordpiece"], template="short")
+    model.save_pretrained(str(tmp_path / "model"))
+    output = tmp_path / "figures.json"
+    module = "tests.training.evaluating_processes"
+    command = [*torchrun(2), "-m", module, str(tmp_path / "model"), str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(output.read_text())
+    one, other = found["embedded"]
+    assert one > 100 and abs(one - other) <= len(found["figures"]) * 4
+    for several, alone in zip(found["figures"], evaluating_processes.figures(model), strict=True):
+        assert several == pytest.approx(alone)
