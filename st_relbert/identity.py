@@ -56,8 +56,21 @@ class ModelIdentity:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelIdentity:
-        """Read what :meth:`as_json` wrote."""
-        return cls(**json.loads(text))
+        """Read what `as_json` wrote.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        try:
+            identity = cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The vectors name their model as {str(text)[:80]!r}, which this version of st-relbert does not "
+                f"understand ({error}). Upgrade st-relbert, or make the vectors anew."
+            ) from error
+        if not isinstance(identity.name, str) or not isinstance(identity.dimension, int):
+            raise ValueError(f"The vectors name their model as {str(text)[:80]!r}, expected its name and dimension.")
+        return identity
 
     def require_same(self, other: ModelIdentity) -> None:
         """Refuse a model whose vectors are not comparable.

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.index import open_index
 from st_relbert.cli.output import say
 from st_relbert.environment import import_extra
 
@@ -29,10 +28,11 @@ def run(
     Type a pair, and see similar pairs, what completes a third word, and which relation it is. Ctrl-C ends it. Needs pip
     install st-relbert\[search,app].
     """
+    from st_relbert.search import RelationIndex
     from st_relbert.see.app import build_page, listen, make_server
     from st_relbert.see.views import Explorer
 
-    opened = open_index(index, model)
+    opened = RelationIndex.open(index, model)
     import_extra("gradio", "app")  # before the words are encoded, which takes a while
     with listen(host, port) as listener:
         server = make_server(build_page(Explorer(opened, show_progress_bar=not quiet)), host)

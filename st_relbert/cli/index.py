@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.output import say, show
+from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
-    from st_relbert.search import Hit, RelationIndex
+    from st_relbert.search import RelationIndex, SearchHit
 
 app = typer.Typer(
     help="An index of word pairs on disk, searched by their relation; needs pip install st-relbert\\[search]."
@@ -25,24 +28,15 @@ Pairs = Annotated[
         'Lines file, folder, hub id, or "starter" (shipped)'
     ),
 ]
+Queries = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="instead of words: a file with a query a line, its words separated by tabs, or a file of pairs; - reads "
+        "the standard input",
+    ),
+]
 Where = Annotated[str | None, typer.Option(help="only rows that meet this, in SQL: \"relation = 'capital'\"")]
-
-
-def open_index(path: str, model: str | None) -> RelationIndex:
-    """Open an index, with its own model or with that model from another place.
-
-    Raises:
-        ValueError: If there is none, or the model is not its own.
-        MissingExtraError: If LanceDB is not installed.
-    """
-    from st_relbert import RelBERT
-    from st_relbert.search import RelationIndex
-
-    index = RelationIndex.open(path)
-    if model is None:
-        return index
-    made_by: Any = index.identity
-    return RelationIndex.open(path, RelBERT(model, template=made_by.template, pooling=made_by.pooling))
 
 
 @app.command()
@@ -64,19 +58,28 @@ def build(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make an index of a file of pairs or a relation set."""
+    """Make an index of a file of pairs or a relation set.
+
+    The index is at the output when it is whole. After an interruption the same command goes on.
+    """
     from st_relbert import RelBERT
-    from st_relbert.identity import ModelIdentity
-    from st_relbert.search import RelationIndex, open_pair_source
+    from st_relbert.search import RelationIndex, check_place, open_pair_source
 
     source = open_pair_source(
         pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop, types)
     )
+    check_place(Path(output), overwrite)
+    source.check()  # before the model is loaded
     loaded = RelBERT(model, template=template, pooling=pooling, fast=fast)  # type: ignore[arg-type]  # it checks them
-    if source.identity is not None:
-        source.identity.require_same(ModelIdentity.of(loaded))
-    index = RelationIndex.create(output, loaded, source.columns, overwrite)
-    index.add(source.rows, batch_size, show_progress_bar=not quiet, total=source.total)
+    index = RelationIndex.build(
+        output,
+        source,
+        loaded,
+        overwrite=overwrite,
+        saved_as=model,
+        batch_size=batch_size,
+        show_progress_bar=not quiet,
+    )
     _say_state(index)
 
 
@@ -95,16 +98,15 @@ def add(
     batch_size: options.BatchSize = 64,
     quiet: options.Quiet = False,
 ) -> None:
-    """Add pairs to an index, or go on with a build that was interrupted."""
-    from st_relbert.search import open_pair_source
+    """Add pairs to an index; those that are there already stay as they are."""
+    from st_relbert.search import RelationIndex, open_pair_source
 
     source = open_pair_source(
         pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop, types)
     )
-    opened = open_index(index, model)
-    if source.identity is not None:
-        opened.identity.require_same(source.identity)
-    added = opened.add(source.rows, batch_size, show_progress_bar=not quiet, total=source.total)
+    opened = RelationIndex.open(index, model)
+    source.require_vectors_of(opened.identity)
+    added = opened.add(source, batch_size, show_progress_bar=not quiet, total=len(source))
     say(f"Added {added:,} rows; the others were there already.")
     _say_state(opened)
 
@@ -117,6 +119,8 @@ def search(
         typer.Argument(metavar="WORD...", help="head and tail; of several examples one after the other"),
     ] = None,
     relation: Annotated[str | None, typer.Option(help="instead of words: like the pairs with this label")] = None,
+    own: Annotated[bool, typer.Option("--own", help="with --relation: the pairs with this label themselves")] = False,
+    queries: Queries = None,
     k: Annotated[int, typer.Option("-k", help="how many")] = 10,
     where: Where = None,
     exclude_words: Annotated[
@@ -127,63 +131,95 @@ def search(
     as_json: options.Json = False,
 ) -> None:
     """Find the pairs whose relation is most like that of a pair."""
+    from st_relbert.search import RelationIndex, read_queries
+
     words = words or []
-    if bool(relation) == bool(words) or len(words) % 2:
-        raise ValueError(f"{len(words)} words were given, expected head and tail of each pair, or --relation.")
-    opened = open_index(index, model)
+    if sum(map(bool, (words, relation, queries))) != 1 or len(words) % 2:
+        raise ValueError(
+            f"{len(words)} words were given, expected head and tail of each pair, or --relation, or --queries."
+        )
+    if k < 1:
+        raise ValueError(f"k is {k}, expected a number of rows from 1 up.")
+    if own and not relation:
+        raise ValueError("--own shows the pairs of a relation. Name it with --relation.")
+    opened = RelationIndex.open(index, model)
+    if own:
+        show(list(islice(opened.rows_of_relation(str(relation), where), k)), as_json)
+        return
     if relation:
-        hits = opened.search_relation(relation, k, where)
-    else:
-        pairs = list(zip(words[::2], words[1::2], strict=True))
-        hits = opened.search(pairs, k, where, "words" if exclude_words else "pair", exact)
-    show([_flat(hit) if as_json else {"score": f"{hit.score:.3f}", **_flat(hit, score=False)} for hit in hits], as_json)
+        _show_hits(opened.search_relation(relation, k, where), as_json)
+        return
+    exclude: Literal["words", "pair"] = "words" if exclude_words else "pair"
+    asked = read_queries(queries, "head and tail of each pair", lambda count: count % 2 == 0) if queries else [words]
+    for query in asked:
+        pairs = list(zip(query[::2], query[1::2], strict=True))
+        hits = opened.search(pairs, k, where, exclude, exact)
+        _show_hits(hits, as_json, query if queries else None)
+
+
+@app.command()
+def relations(index: options.Index, as_json: options.Json = False) -> None:
+    """List the relations of an index, with the number of their pairs."""
+    from st_relbert.search import RelationIndex
+
+    counts = RelationIndex.open(index).relation_counts()
+    show([{"relation": name, "pairs": counts[name]} for name in sorted(counts)], as_json)
 
 
 @app.command()
 def label(
     index: options.Index,
-    head: str,
-    tail: str,
+    words: Annotated[list[str] | None, typer.Argument(metavar="HEAD TAIL", help="the pair")] = None,
+    queries: Queries = None,
     neighbours: Annotated[int, typer.Option(help="how many pairs vote")] = 20,
     model: options.IndexModel = None,
     as_json: options.Json = False,
 ) -> None:
     """Say which relation two words stand in, by the labels of similar pairs."""
-    from st_relbert.search import relation_labels
+    from st_relbert.search import RelationIndex, read_queries, relation_labels
 
-    labels = relation_labels(open_index(index, model), (head, tail), neighbours)
-    if not labels:
-        raise ValueError(
-            f"No other pair in the index {index!r} has a relation, so none can vote. Build it from a relation set, or "
-            "from a file with a column relation."
-        )
-    rows = [
-        {
-            "share": f"{label.score:.1%}",
-            "relation": label.relation,
-            "pairs": label.support,
-            "such as": ", ".join(label.example),
-        }
-        for label in labels
-    ]
-    show([label._asdict() for label in labels] if as_json else rows, as_json)
+    words = words or []
+    if bool(words) == bool(queries) or len(words) not in (0, 2):
+        raise ValueError(f"{len(words)} words were given, expected the head and the tail of a pair, or --queries.")
+    opened = RelationIndex.open(index, model)
+    for query in read_queries(queries, "head and tail", lambda count: count == 2) if queries else [words]:
+        labels = relation_labels(opened, (query[0], query[1]), neighbours)
+        if not labels:
+            raise ValueError(
+                f"No other pair in the index {index!r} has a relation, so none can vote. Build it from a relation set, "
+                "or from a file with a column relation."
+            )
+        asked = {"query": query} if queries else {}
+        if as_json:
+            show([{**asked, **label._asdict()} for label in labels], as_json)
+            continue
+        if queries:
+            say(" : ".join(query))
+        rows = [
+            {
+                "share": percent(label.score),
+                "relation": label.relation,
+                "pairs": label.support,
+                "such as": ", ".join(label.example),
+            }
+            for label in labels
+        ]
+        show(rows)
 
 
 @app.command()
 def export(
     index: options.Index,
     output: Annotated[str, typer.Option(help="text file to write; pairs are named head__tail")],
-    model: options.IndexModel = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write the vectors in the format of word2vec, for gensim."""
     from st_relbert.files.outputs import check_output
-    from st_relbert.search import export_word2vec
+    from st_relbert.search import RelationIndex, export_word2vec
 
-    opened = open_index(index, model)
     check_output(output, overwrite)
-    count = export_word2vec(opened, output, show_progress_bar=not quiet)
+    count = export_word2vec(RelationIndex.open(index), output, show_progress_bar=not quiet)
     say(f"Saved {count:,} vectors to {output}")
 
 
@@ -191,16 +227,19 @@ def export(
 def delete(
     index: options.Index,
     where: Annotated[str, typer.Option(help="which, in SQL: \"relation = 'capital'\"")],
-    model: options.IndexModel = None,
 ) -> None:
     """Delete rows."""
-    say(f"Deleted {open_index(index, model).delete(where):,} rows.")
+    from st_relbert.search import RelationIndex
+
+    say(f"Deleted {RelationIndex.open(index).delete(where):,} rows.")
 
 
 @app.command()
-def info(index: options.Index, model: options.IndexModel = None, as_json: options.Json = False) -> None:
+def info(index: options.Index, as_json: options.Json = False) -> None:
     """Say what an index holds, and which model made it."""
-    opened = open_index(index, model)
+    from st_relbert.search import RelationIndex
+
+    opened = RelationIndex.open(index)
     made_by = opened.identity
     if as_json:
         show([{**opened.state._asdict(), "columns": opened.columns, "model": asdict(made_by)}], as_json)
@@ -215,6 +254,16 @@ def _say_state(index: RelationIndex) -> None:
     say(f"{index.path}: {state.rows:,} rows, {state.size / 2**20:,.1f} MiB, search is {how}.")
 
 
-def _flat(hit: Hit, score: bool = True) -> dict[str, Any]:
-    row = {"head": hit.head, "tail": hit.tail, "relation": hit.relation, **hit.columns}
-    return {**row, "score": round(hit.score, 6)} if score else row
+def _show_hits(hits: Sequence[SearchHit], as_json: bool, query: Sequence[str] | None = None) -> None:
+    """Print hits, after the query they answer if there are several."""
+    rows = []
+    for hit in hits:
+        row: dict[str, Any] = {"query": query} if as_json and query else {}
+        row |= {"score": round(hit.score, 6) if as_json else f"{hit.score:.3f}"}
+        row |= {"head": hit.head, "tail": hit.tail, "relation": hit.relation}
+        # A column of the index that is called "score" stands beside the cosine, not in its place.
+        row |= {f"index_{name}" if name in row else name: value for name, value in hit.columns.items()}
+        rows.append(row)
+    if query and not as_json:
+        say(" : ".join(query))
+    show(rows, as_json)

@@ -1,21 +1,23 @@
-"""Word pairs on disk, searched by their relation; needs ``pip install st-relbert[search]``."""
+"""Word pairs on disk, searched by their relation; needs `pip install st-relbert[search]`."""
 
 from st_relbert.search.completion import AnalogyCompleter, Completion
 from st_relbert.search.export import export_word2vec
-from st_relbert.search.index import Hit, RelationIndex
+from st_relbert.search.index import RelationIndex, SearchHit
 from st_relbert.search.labels import RelationLabel, relation_labels
-from st_relbert.search.rows import PairSource, open_pair_source
-from st_relbert.search.store import StoreState
+from st_relbert.search.sources import PairSource, open_pair_source, read_queries
+from st_relbert.search.store import StoreState, check_place
 
 __all__ = [
     "AnalogyCompleter",
     "Completion",
-    "Hit",
     "PairSource",
     "RelationIndex",
     "RelationLabel",
+    "SearchHit",
     "StoreState",
+    "check_place",
     "export_word2vec",
     "open_pair_source",
+    "read_queries",
     "relation_labels",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 from urllib.parse import unquote
 
 import numpy as np
@@ -17,10 +19,10 @@ _SEPARATOR = "__"
 
 
 def pair_key(pair: Pair) -> str:
-    """A pair as one token, from which :func:`key_pair` gives it back: no blanks, and ``__`` only between the words.
+    """A pair as one token, from which `key_pair` gives it back: no blanks, and `__` only between the words.
 
-    Blanks are written as ``_``, as in the files of the reference library. What that would make ambiguous (``_`` and
-    ``%`` in a word, blanks at its ends or side by side, other white space, what is not printable) is percent-encoded.
+    Blanks are written as `_`, as in the files of the relbert library. What that would make ambiguous (`_` and
+    `%` in a word, blanks at its ends or side by side, other white space, what is not printable) is percent-encoded.
 
     >>> pair_key(("New York", "United States"))
     'New_York__United_States'
@@ -56,9 +58,9 @@ def _percent(char: str) -> str:
 
 
 def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], show_progress_bar: bool = False) -> int:
-    """Write the vectors of an index, one line a pair, with :func:`pair_key` for its name.
+    """Write the vectors of an index, one line a pair, with `pair_key` for its name.
 
-    ``gensim.models.KeyedVectors.load_word2vec_format(path)`` reads the file. A pair with several labels is written
+    `gensim.models.KeyedVectors.load_word2vec_format(path)` reads the file. A pair with several labels is written
     once.
 
     Args:
@@ -75,22 +77,22 @@ def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], show_pro
     if not len(index):
         raise ValueError(f"The index {str(index.path)!r} is empty, so there is nothing to export.")
     seen: set[str] = set()
-    with atomic_output(path) as temporary:
-        body = temporary.with_suffix(".body")
-        with (
-            body.open("w", encoding="utf-8") as file,
-            tqdm(total=len(index), disable=not show_progress_bar) as progress,
-        ):
-            for row in index.rows(vectors=True):
-                progress.update()
-                key = pair_key((row["head"], row["tail"]))
-                if key in seen:
-                    continue
-                seen.add(key)
-                numbers = " ".join(f"{value:.7g}" for value in np.asarray(row["vector"]))
-                file.write(f"{key} {numbers}\n")
+    with (
+        atomic_output(path) as temporary,
+        tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=temporary.parent) as lines,
+        tqdm(total=len(index), disable=not show_progress_bar) as progress,
+    ):
+        for row in index.rows(vectors=True):
+            progress.update()
+            key = pair_key((row["head"], row["tail"]))
+            if key in seen:
+                continue
+            seen.add(key)
+            numbers = " ".join(f"{value:.7g}" for value in np.asarray(row["vector"]))
+            lines.write(f"{key} {numbers}\n")
         # The number of pairs is the first line, and known last.
-        with temporary.open("w", encoding="utf-8") as file, body.open(encoding="utf-8") as lines:
+        lines.seek(0)
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(f"{len(seen)} {index.identity.dimension}\n")
-            file.writelines(lines)
+            shutil.copyfileobj(lines, file)
     return len(seen)

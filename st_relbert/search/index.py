@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
@@ -16,13 +21,30 @@ from tqdm.auto import tqdm
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.model import RelBERT
 from st_relbert.pairs import Pair, as_pairs, is_flat_pair
-from st_relbert.search.rows import RESERVED, Row, Where, as_rows, as_sql, as_table, chunks, schema_of, vectors_of
-from st_relbert.search.store import ANN_FROM, PairStore, StoreState
+from st_relbert.search.rows import (
+    RESERVED,
+    Row,
+    Where,
+    as_rows,
+    as_sql,
+    as_table,
+    chunks,
+    digest_of,
+    literal,
+    schema_of,
+    vectors_of,
+)
+from st_relbert.search.sources import PairSource
+from st_relbert.search.store import PairStore, StoreState, check_place
 from st_relbert.vectors import PairVectors
+
+_LOG = logging.getLogger(__name__)
+
+_MADE_OF = b"st_relbert.rows"
 
 
 @dataclass(frozen=True)
-class Hit:
+class SearchHit:
     """One result of a search.
 
     Args:
@@ -52,36 +74,38 @@ class RelationIndex:
     """Word pairs on disk, found again by their relation.
 
     A row is a pair, the relation it is labelled with (if any), the values of further columns, and the pair's vector,
-    scaled to length 1. Below 20,000 rows a search compares the query with all of them; from there :meth:`add` builds
-    an approximate index, and :attr:`state` says so. The folder is a LanceDB database, which other programs can read.
+    scaled to length 1. Below 20,000 rows a search compares the query with all of them; from there `add` builds an
+    approximate index, and `state` says so. The folder is a LanceDB database, which other programs can read.
 
-    Use :meth:`create` and :meth:`open`.
+    `create` makes an empty index, `build` one of rows that are there already; `open` opens either.
 
     Args:
         store: The rows.
-        model: What queries and new pairs are encoded with; None: the model that made the index, loaded when needed.
+        model: What queries and new pairs are encoded with, or where to load it from when it is needed; None: from
+            where it was when the index was made.
 
     Raises:
-        ValueError: If no index made the rows, or another model did.
+        ValueError: If the model is not the one that made the index.
 
     Example:
-        >>> index = RelationIndex.create("capitals", model)  # doctest: +SKIP
-        >>> index.add([("Paris", "France"), ("hand", "finger")])  # doctest: +SKIP
-        2
-        >>> index.search(("Tokyo", "Japan"), k=1)[0].pair  # doctest: +SKIP
+        >>> index = RelationIndex.create("capitals", model)
+        >>> index.add([("Paris", "France"), ("Paris", "France")])
+        1
+        >>> index.search(("Tokyo", "Japan"), k=1)[0].pair
         ('Paris', 'France')
     """
 
-    def __init__(self, store: PairStore, model: SentenceTransformer | None = None) -> None:
-        metadata = store.schema.metadata or {}
-        if MODEL_METADATA not in metadata:
-            raise ValueError(f"{str(store.path)!r} is a LanceDB table that no RelationIndex made: it names no model.")
+    def __init__(self, store: PairStore, model: SentenceTransformer | str | os.PathLike[str] | None = None) -> None:
         self._store = store
-        self._model = model
-        self.identity = ModelIdentity.from_json(metadata[MODEL_METADATA])
+        self.identity = store.identity
         """The model whose vectors these are."""
-        if model is not None:
+        self._model: SentenceTransformer | None = None
+        self._model_name = self.identity.name
+        if isinstance(model, str | os.PathLike):
+            self._model_name = os.fspath(model)
+        elif model is not None:
             self.identity.require_same(ModelIdentity.of(model))
+            self._model = model
 
     @classmethod
     def create(
@@ -90,36 +114,99 @@ class RelationIndex:
         model: SentenceTransformer,
         columns: Mapping[str, Any] | None = None,
         overwrite: bool = False,
+        *,
+        saved_as: str | os.PathLike[str] | None = None,
     ) -> RelationIndex:
         """Make an empty index.
 
         Args:
             path: A folder, which is made.
             model: A SentenceTransformer that takes pairs.
-            columns: The type of each column besides head, tail and relation: ``str``, ``int``, ``float``, ``bool`` or
-                an Arrow type.
+            columns: The type of each column besides head, tail and relation: `str`, `int`, `float`, `bool` or an Arrow
+                type.
             overwrite: Replace an index that is there.
+            saved_as: The folder or hub id from which the index, opened without a model, loads it. None: where the
+                model was saved or loaded from last, if that is how it is now; otherwise a warning says that the index
+                can be opened with the model only.
 
         Raises:
             ValueError: If there is something at the path that may not be replaced, or a column cannot be made.
             MissingExtraError: If LanceDB is not installed.
         """
-        identity = ModelIdentity.of(model)
-        schema = schema_of(columns or {}, identity.dimension).with_metadata(
-            {MODEL_METADATA: identity.as_json().encode()}
-        )
-        return cls(PairStore.create(Path(path), schema, overwrite), model)
+        check_place(Path(path), overwrite)
+        identity = _named(ModelIdentity.of(model), model, saved_as)
+        return cls(PairStore.create(Path(path), _schema(columns or {}, identity), overwrite), model)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], model: SentenceTransformer | None = None) -> RelationIndex:
+    def build(
+        cls,
+        path: str | os.PathLike[str],
+        rows: Iterable[Any],
+        model: SentenceTransformer,
+        *,
+        columns: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+        saved_as: str | os.PathLike[str] | None = None,
+        batch_size: int = 64,
+        chunk_size: int = 8192,
+        show_progress_bar: bool = False,
+    ) -> RelationIndex:
+        """Make an index of rows, which is at its place when it is whole, and not before.
+
+        All rows are checked before the first is encoded. After an interruption the same call goes on; until then what
+        is done is in `{path}.partial`.
+
+        Args:
+            path: See `create`.
+            rows: See `add`; what can be read twice, such as a list, a `datasets.Dataset` or what `open_pair_source`
+                gives.
+            model: See `create`.
+            columns: See `create`; None: those of the source.
+            overwrite: Replace an index that is there, when the new one is whole.
+            saved_as: See `create`.
+            batch_size: See `add`.
+            chunk_size: See `add`.
+            show_progress_bar: See `add`.
+
+        Raises:
+            ValueError: If there is something at the path that may not be replaced, another process builds the same
+                index, a column cannot be made or a row is none.
+            OSError: If the disk is full.
+            MissingExtraError: If LanceDB is not installed.
+        """
+        if isinstance(rows, Iterator):
+            raise ValueError(
+                f"The rows are a {type(rows).__name__}, which can be read once only, expected a list, a Dataset or "
+                "what open_pair_source gives: all rows are checked before the first is encoded."
+            )
+        check_place(Path(path), overwrite)
+        identity = ModelIdentity.of(model)
+        if isinstance(rows, PairSource):
+            columns, digest = columns or rows.columns, rows.check()
+            rows.require_vectors_of(identity)
+        else:
+            columns = columns or {}
+            digest = digest_of(rows, columns)
+        schema = _schema(columns, _named(identity, model, saved_as), {_MADE_OF: digest.encode()})
+        with PairStore.building(Path(path), schema, overwrite) as store:
+            cls(store, model).add(
+                rows, batch_size, chunk_size, show_progress_bar, len(rows) if isinstance(rows, Sized) else None
+            )
+        return cls.open(path, model)
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], model: SentenceTransformer | str | os.PathLike[str] | None = None
+    ) -> RelationIndex:
         """Open an index.
 
         Args:
             path: The folder.
-            model: The model that made it; None: it is loaded from where it was then, when a pair has to be encoded.
+            model: The model that made it, or its folder or hub id; None: it is loaded from where it was then. Loading
+                waits until a pair has to be encoded.
 
         Raises:
-            ValueError: If there is no index, or the model is another one.
+            ValueError: If there is no index, it is damaged, or the model is another one.
             MissingExtraError: If LanceDB is not installed.
         """
         return cls(PairStore.open(Path(path)), model)
@@ -132,8 +219,12 @@ class RelationIndex:
             ValueError: If the model that made the index is no longer there, or has changed.
         """
         if self._model is None:
-            made_by: Any = self.identity
-            model = RelBERT(made_by.name, template=made_by.template, pooling=made_by.pooling)
+            if not self._model_name:
+                raise ValueError(
+                    f"The model of the index {str(self.path)!r} was not saved when the index was made. Open it with "
+                    "the model: RelationIndex.open(path, model), or --model FOLDER."
+                )
+            model = _load(self._model_name, self.identity)
             self.identity.require_same(ModelIdentity.of(model))
             self._model = model
         return self._model
@@ -150,7 +241,7 @@ class RelationIndex:
     @property
     def columns(self) -> list[str]:
         """The columns, but for the row's key and vector."""
-        return [name for name in self._store.schema.names if name not in ("row_key", "vector")]
+        return self._store.columns
 
     @property
     def state(self) -> StoreState:
@@ -171,8 +262,8 @@ class RelationIndex:
         the same call goes on with the rest.
 
         Args:
-            rows: Pairs; or mappings with ``head``, ``tail`` and optionally ``relation`` and further columns (a
-                ``datasets.Dataset``). Rows may also bring a ``vector`` ``(d,)`` of the index's model along, all of
+            rows: Pairs; or mappings with `head`, `tail` and optionally `relation` and further columns (a
+                `datasets.Dataset`). Rows may also bring a `vector` `(d,)` of the index's model along, all of
                 them or none.
             batch_size: Pairs encoded at a time.
             chunk_size: Rows held in memory and written at a time.
@@ -183,21 +274,22 @@ class RelationIndex:
             How many rows are new.
 
         Raises:
-            ValueError: If a row is no pair or has an unknown column, or the model gives a pair no usable vector. The
-                chunks before it have been added.
-            OSError: If the disk is full.
+            ValueError: If a row is no pair or has an unknown column, the model gives a pair no usable vector, or
+                another index has taken the place. The chunks before it have been added.
+            OSError: If the disk is full, or another process does not stop writing.
         """
         added = 0
-        named = [name for name in self.columns if name not in RESERVED]
+        schema = self._store.schema
+        named = [name for name in schema.names if name not in RESERVED]
         with tqdm(desc="Adding", unit=" pairs", total=total, disable=not show_progress_bar) as progress:
             for chunk in chunks(as_rows(rows, named), chunk_size):
                 present = self._store.present([row.key for row in chunk.rows])
                 new = [row for row in chunk.rows if row.key not in present]
                 if new:
-                    added += self._store.insert(self._encoded(new, batch_size))
+                    added += self._store.insert(as_table(new, self._encoded(new, batch_size), schema))
                 progress.update(chunk.read)
-        state = self.state
-        if added and state.rows >= ANN_FROM and (state.exact or state.unindexed > state.rows // 10):
+        # Also without a new row: an interrupted call may have added the last one.
+        if self.state.wants_optimizing:
             self.optimize()
         return added
 
@@ -208,65 +300,77 @@ class RelationIndex:
         where: Where | None = None,
         exclude: Exclude = "pair",
         exact: bool = False,
-    ) -> list[Hit]:
+    ) -> list[SearchHit]:
         """Find the pairs whose relation is most like the query's.
 
         Args:
             query: A pair; or several, examples of one relation, whose vectors (of length 1) are averaged; or a vector
-                ``(d,)``.
+                `(d,)`.
             k: The number of rows to find; fewer where there are no more.
-            where: Only rows that meet this: SQL, or values by column; see :func:`st_relbert.search.rows.as_sql`.
-            exclude: ``"pair"``: not the query's pairs themselves; ``"words"``: no pair either that shares a word with
-                them, upper and lower case taken for the same; ``"nothing"``.
+            where: Only rows that meet this: SQL, or values by column; see `st_relbert.search.rows.as_sql`.
+            exclude: `"pair"`: not the query's pairs themselves; `"words"`: no pair either that shares a word with
+                them, upper and lower case taken for the same; `"nothing"`.
             exact: Compare with all rows even where there is an approximate index.
 
         Returns:
             The best first.
 
         Raises:
-            ValueError: If the query is neither, the filter cannot be used, or ``k`` is not positive.
+            ValueError: If the query is neither, the filter cannot be used, or `k` is not positive.
         """
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ValueError(f"k is {k!r}, expected a number of rows from 1 up.")
+        _check_count(k, "k")
         if exclude not in get_args(Exclude):
             raise ValueError(f"exclude is {exclude!r}, expected {', '.join(map(repr, get_args(Exclude)))}.")
+        condition = self._condition(where)
         pairs, vector = self._query(query)
-        condition = as_sql(where, self.columns)
-        # What is excluded is left out afterwards: a condition on words would be looked at for every row.
-        left_out = _excluder(pairs, exclude)
-        wanted, rows = k, len(self)
-        while True:
-            wanted = min(wanted + len(pairs) + 4, max(rows, 1))
-            hits = self._hits(vector, wanted, condition, exact)
-            kept = [hit for hit in hits if not left_out(hit)]
-            if len(kept) >= k or len(hits) < wanted or wanted >= rows:
-                return kept[:k]
-            wanted *= 4
+        return self._nearest(vector, k, condition, exact, _excluder(pairs, exclude), len(pairs))
 
-    def search_relation(self, relation: str, k: int = 10, where: Where | None = None) -> list[Hit]:
+    def search_relation(self, relation: str, k: int = 10, where: Where | None = None) -> list[SearchHit]:
         """Find pairs like those that are labelled with a relation, which are left out themselves.
 
         Args:
-            relation: The label. At most 1,000 of its pairs are averaged.
-            k: See :meth:`search`.
-            where: See :meth:`search`.
+            relation: The label. The vectors of its first 1,000 pairs are averaged; nothing is encoded.
+            k: See `search`.
+            where: See `search`.
 
         Raises:
             ValueError: If no row has the label.
         """
-        rows = self._store.read(["head", "tail"], as_sql({"relation": relation}, self.columns), limit=1000)
-        pairs = [(row["head"], row["tail"]) for row in rows]
-        if not pairs:
+        _check_count(k, "k")
+        condition = self._condition(where)
+        rows = list(islice(self.rows_of_relation(relation, vectors=True), 1000))
+        pairs = {(row["head"], row["tail"]) for row in rows}
+        prototype = np.asarray([row["vector"] for row in rows], dtype=np.float32).mean(axis=0)
+        other = f"(relation IS NULL OR relation != {literal(relation)})"
+        condition = f"{condition} AND {other}" if condition else other
+        return self._nearest(prototype, k, condition, False, _excluder(pairs, "pair"), len(pairs))
+
+    def rows_of_relation(
+        self, relation: str, where: Where | None = None, vectors: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """The rows that are labelled with a relation; see `rows`.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        label, condition = self._condition({"relation": relation}), self._condition(where)
+        if not self._store.count(label):
             known = ", ".join(self.relations()[:20]) or "none"
             raise ValueError(f"No row has the relation {relation!r}. The index has: {known}.")
-        other = f"(relation IS NULL OR NOT ({as_sql({'relation': relation}, self.columns)}))"
-        condition = as_sql(where, self.columns)
-        return self.search(pairs, k, f"({condition}) AND {other}" if condition else other)
+        columns = [*self.columns, "vector"] if vectors else self.columns
+        return self._store.read(columns, f"{label} AND {condition}" if condition else label)
 
     def relations(self) -> list[str]:
         """The labels, sorted."""
-        labels = {row["relation"] for row in self._store.read(["relation"], "relation IS NOT NULL")}
-        return sorted(labels)
+        return sorted(self.relation_counts())
+
+    def relation_counts(self) -> Counter[str]:
+        """How many rows have each label."""
+        return Counter(row["relation"] for row in self._store.read(["relation"], "relation IS NOT NULL"))
+
+    def tails(self, head: str) -> list[str]:
+        """The tails of the pairs that begin with a word, each once, sorted."""
+        return sorted({row["tail"] for row in self._store.read(["tail"], self._condition({"head": head}))})
 
     def words(self) -> list[str]:
         """All heads and tails, each once, sorted."""
@@ -276,19 +380,19 @@ class RelationIndex:
         """The rows, a few thousand at a time in memory.
 
         Args:
-            where: See :meth:`search`.
+            where: See `search`.
             vectors: Give the vectors along, as lists.
         """
         columns = [*self.columns, "vector"] if vectors else self.columns
-        return self._store.read(columns, as_sql(where, self.columns))
+        return self._store.read(columns, self._condition(where))
 
     def delete(self, where: Where) -> int:
-        """Delete the rows that meet a condition; see :meth:`search`.
+        """Delete the rows that meet a condition; see `search`.
 
         Returns:
             How many those were.
         """
-        condition = as_sql(where, self.columns)
+        condition = self._condition(where)
         if condition is None:
             raise ValueError("No condition says what to delete. Give one, for instance {'relation': 'capital'}.")
         return self._store.delete(condition)
@@ -297,16 +401,21 @@ class RelationIndex:
         """Merge small files, remove old versions, and from 20,000 rows on build or extend the approximate index."""
         self._store.optimize()
 
-    def _encoded(self, rows: list[Row], batch_size: int) -> Any:
+    def _condition(self, where: Where | None) -> str | None:
+        """A filter as SQL, checked before anything is read or encoded for it."""
+        condition = as_sql(where, self.columns)
+        if condition is not None:
+            self._store.check(condition)
+        return condition
+
+    def _encoded(self, rows: list[Row], batch_size: int) -> NDArray[np.float32]:
         pairs = [row.pair for row in rows]
         if any(row.vector is not None for row in rows):
-            vectors = vectors_of(rows, self.identity.dimension)
-        else:
-            vectors = PairVectors.encode(self.model, pairs, batch_size)
-        return as_table(rows, vectors.unit(pairs), self._store.schema)
+            return vectors_of(rows, self.identity.dimension).unit(pairs)
+        return PairVectors.encode(self.model, pairs, batch_size).unit(pairs)
 
     def _query(self, query: Any) -> tuple[list[Pair], NDArray[np.float32]]:
-        """The pairs of a query, and its vector ``(d,)``."""
+        """The pairs of a query, and its vector `(d,)`."""
         if isinstance(query, np.ndarray) and query.dtype.kind == "f":
             if query.shape != (self.identity.dimension,):
                 raise ValueError(f"The query has the shape {query.shape}, expected ({self.identity.dimension},).")
@@ -317,19 +426,79 @@ class RelationIndex:
         mean: NDArray[np.float32] = PairVectors.encode(self.model, pairs).unit(pairs).mean(axis=0)
         return pairs, mean
 
-    def _hits(self, vector: NDArray[np.float32], k: int, condition: str | None, exact: bool) -> list[Hit]:
+    def _nearest(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        condition: str | None,
+        exact: bool,
+        left_out: Callable[[SearchHit], bool],
+        expected: int,
+    ) -> list[SearchHit]:
+        """The best hits that are not left out, of which about `expected` are."""
         if not np.isfinite(vector).all() or not vector.any():
             raise ValueError("The query's vector is zero or not finite, so it has no cosine to any other.")
-        rows, cosines = self._store.search(vector, k, condition, exact)
-        return [_hit(row, float(cosine)) for row, cosine in zip(rows, cosines, strict=True)]
+        # What is excluded is left out afterwards: a condition on words would be looked at for every row.
+        wanted, rows = k, len(self)
+        while True:
+            wanted = min(wanted + expected + 4, max(rows, 1))
+            hits = [_hit(*found) for found in zip(*self._store.search(vector, wanted, condition, exact), strict=True)]
+            kept = [hit for hit in hits if not left_out(hit)]
+            if len(kept) >= k or len(hits) < wanted or wanted >= rows:
+                return kept[:k]
+            wanted *= 4
 
 
-def _hit(row: dict[str, Any], score: float) -> Hit:
+def _schema(
+    columns: Mapping[str, Any], identity: ModelIdentity, metadata: Mapping[bytes, bytes] | None = None
+) -> pa.Schema:
+    made_by = {MODEL_METADATA: identity.as_json().encode()}
+    return schema_of(columns, identity.dimension).with_metadata({**made_by, **(metadata or {})})
+
+
+def _load(name: str, identity: ModelIdentity, **kwargs: Any) -> RelBERT:
+    made_by: Any = identity
+    return RelBERT(name, template=made_by.template, pooling=made_by.pooling, **kwargs)
+
+
+def _named(
+    identity: ModelIdentity, model: SentenceTransformer, saved_as: str | os.PathLike[str] | None
+) -> ModelIdentity:
+    """An identity by the name that loads the model again; without a name, and a warning, if there is none."""
+    if saved_as is not None:
+        name = os.fspath(saved_as)
+        return replace(identity, name=os.path.abspath(name) if os.path.isdir(name) else name)
+    # A model in memory may have been trained since it was loaded, and bears the name of its encoder still.
+    for name in (str(getattr(model, "saved_to", "")), identity.name):
+        if name and _is_saved_as(name, identity):
+            return replace(identity, name=name)
+    _LOG.warning(
+        "The model is not saved as it is now (%s), so the index can be opened with the model only. Save it first, or "
+        "name the folder it will be in: saved_as=...",
+        f"{identity.name!r} is of other weights" if identity.name else "it has no name",
+    )
+    return replace(identity, name="")
+
+
+def _is_saved_as(name: str, identity: ModelIdentity) -> bool:
+    try:
+        identity.require_same(ModelIdentity.of(_load(name, identity, local_files_only=True, device="cpu")))
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def _check_count(value: Any, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}, expected a number of rows from 1 up.")
+
+
+def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
     columns = {name: value for name, value in row.items() if name not in RESERVED}
-    return Hit(row["head"], row["tail"], row["relation"], score, columns)
+    return SearchHit(row["head"], row["tail"], row["relation"], float(score), columns)
 
 
-def _excluder(pairs: Sequence[Pair], exclude: Exclude) -> Callable[[Hit], bool]:
+def _excluder(pairs: Collection[Pair], exclude: Exclude) -> Callable[[SearchHit], bool]:
     """Whether a hit is to be left out."""
     if exclude == "words":
         words = {word.casefold() for pair in pairs for word in pair}

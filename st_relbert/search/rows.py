@@ -1,12 +1,13 @@
-"""Where the rows of an index come from: files of pairs, or relation sets."""
+"""Rows of an index: their columns and keys, and the filters that choose among them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import date, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -14,10 +15,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from st_relbert.data.sources import read_records, require
-from st_relbert.files.options import TableOptions
-from st_relbert.files.tables import PairTable, is_table, read_tables
-from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.pairs import Pair, as_pair
 from st_relbert.vectors import PairVectors
 
@@ -25,43 +22,85 @@ Where = str | Mapping[str, Any]
 
 
 def as_sql(where: Where | None, columns: Sequence[str]) -> str | None:
-    """A filter as SQL.
+    """Write a filter as SQL.
 
     Args:
-        where: A condition in SQL over the columns (``"relation = 'capital' AND year > 1990"``); or values by column,
-            which rows must have in all of them (``{"relation": "capital"}``): whatever quotes a value holds, it is only
+        where: A condition in SQL over the columns (`"relation = 'capital' AND year > 1990"`); or values by column,
+            which rows must have in all of them (`{"relation": "capital"}`): whatever quotes a value holds, it is only
             compared. None: no filter.
         columns: The index's columns.
 
     Raises:
-        ValueError: If a column is unknown, or the condition is empty.
+        ValueError: If a column is unknown, a value is of no type that a column can have, or the text is not one whole
+            condition.
     """
     if where is None:
         return None
     if isinstance(where, str):
-        if not where.strip():
-            raise ValueError("The filter is empty, expected a condition such as \"relation = 'capital'\", or None.")
-        return where
+        return _one_condition(where)
+    if not isinstance(where, Mapping):
+        raise ValueError(f"The filter is {where!r}, expected a condition in SQL or a dict of values by column.")
     if unknown := [name for name in where if name not in columns]:
         raise ValueError(f"The filter names the column {unknown[0]!r}, expected {', '.join(columns)}.")
     if not where:
         raise ValueError('The filter names no column, expected for instance {"relation": "capital"}, or None.')
     return " AND ".join(
-        f"{name} IS NULL" if value is None else f"{name} = {literal(value)}" for name, value in where.items()
+        f"`{name}` IS NULL" if value is None else f"`{name}` = {literal(value)}" for name, value in where.items()
     )
 
 
-def literal(value: Any) -> str:
-    """A value as SQL.
+# Strings and quoted names: what stands in them is not syntax.
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|`[^`]*`""")
 
-    >>> literal("O'Brien"), literal(3), literal(True)
-    ("'O''Brien'", '3', 'true')
+
+def _one_condition(where: str) -> str:
+    """A condition in parentheses: the parser stops where a condition ends, and would pass over all that follows."""
+    if not where.strip():
+        raise ValueError("The filter is empty, expected a condition such as \"relation = 'capital'\", or None.")
+    depth = 0
+    syntax = _QUOTED.sub("''", where)
+    for char in syntax:
+        depth += (char == "(") - (char == ")")
+        if depth < 0 or char == ";":
+            break
+    if depth or ";" in syntax or "--" in syntax or "/*" in syntax:
+        raise ValueError(
+            f"The filter {where!r} is not one whole condition, expected one such as \"relation = 'capital' AND "
+            "head != 'Paris'\": without ';' and comments, and with a ')' for each '('."
+        )
+    return f"({where})"
+
+
+def literal(value: Any) -> str:
+    """Write a value as SQL.
+
+    Args:
+        value: Text, a number, a truth value, a date or a time, as Python or NumPy has them.
+
+    Raises:
+        ValueError: If it is something else, or a number that is not finite.
+
+    >>> literal("O'Brien"), literal(3), literal(True), literal(np.float32(0.5))
+    ("'O''Brien'", '3', 'true', '0.5')
     """
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]")  # finer ones would become integers
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return repr(value)
-    return "'" + str(value).replace("'", "''") + "'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, datetime):
+        return f"timestamp '{value.isoformat(' ')}'"
+    if isinstance(value, date):
+        return f"date '{value.isoformat()}'"
+    raise ValueError(
+        f"The filter compares with {value!r} of the type {type(value).__name__}, expected text, a finite number, True, "
+        "False, a date, a datetime or None. Write other conditions in SQL."
+    )
 
 
 RESERVED = ("row_key", "head", "tail", "relation", "vector")
@@ -87,19 +126,22 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
     """The columns of a table.
 
     Args:
-        columns: The type of each further column: ``str``, ``int``, ``float``, ``bool`` or an Arrow type.
+        columns: The type of each further column: `str`, `int`, `float`, `bool` or an Arrow type.
         dimension: The vectors' length.
 
     Raises:
         ValueError: If a name is taken or no plain one, or a type is unknown.
     """
     fields = [(name, pa.string()) for name in RESERVED[:4]]
+    taken = set(RESERVED)
     for name, kind in columns.items():
-        if name in RESERVED or not name.isidentifier():
+        # Names that begin with "_" are LanceDB's own (_distance, _rowid). Its filters do not tell "Year" from "year".
+        if not isinstance(name, str) or name.casefold() in taken or name.startswith("_") or not name.isidentifier():
             raise ValueError(
-                f"The column {name!r} cannot be made, expected a name of letters, digits and '_' that is none of "
-                f"{', '.join(RESERVED)}."
+                f"The column {name!r} cannot be made, expected a name of letters, digits and '_' that does not begin "
+                f"with '_' and is neither {', '.join(RESERVED)} nor another column's. Rename it or leave it out."
             )
+        taken.add(name.casefold())
         if kind not in TYPES and not isinstance(kind, pa.DataType):
             raise ValueError(
                 f"The column {name!r} has the type {kind!r}, expected str, int, float, bool or an Arrow type."
@@ -112,7 +154,7 @@ def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
     """Check rows one by one, as they are asked for.
 
     Args:
-        values: Pairs, or mappings with ``head``, ``tail`` and optionally ``relation``, ``vector`` and further columns.
+        values: Pairs, or mappings with `head`, `tail` and optionally `relation`, `vector` and further columns.
         columns: The further columns that there are.
 
     Raises:
@@ -153,6 +195,17 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[Chunk]:
         yield Chunk(list(unique.values()), len(chunk))
 
 
+def digest_of(rows: Iterable[Any], columns: Iterable[str]) -> str:
+    """Check rows, and tell by a digest whether they are the same another time; see `as_rows`.
+
+    Vectors that rows bring along do not count.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for row in as_rows(rows, columns):
+        digest.update(repr(row[:3]).encode())
+    return digest.hexdigest()
+
+
 def vectors_of(rows: Sequence[Row], dimension: int) -> PairVectors:
     """The vectors that rows brought along.
 
@@ -179,8 +232,8 @@ def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -
 
     Args:
         rows: The rows.
-        vectors: ``(rows, d)``.
-        schema: See :func:`schema_of`.
+        vectors: `(rows, d)`.
+        schema: See `schema_of`.
 
     Raises:
         ValueError: If a value is of another type than its column.
@@ -199,106 +252,3 @@ def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -
     except (pa.ArrowException, TypeError) as error:
         raise ValueError(f"The column {field.name!r} is of the type {field.type}: {error}") from error
     return pa.table(data, schema=schema)
-
-
-_RELATION_SET = ("relation_type", "positives")
-
-
-@dataclass(frozen=True)
-class PairSource:
-    """Rows for :meth:`RelationIndex.add`.
-
-    Args:
-        rows: The rows, read as they are asked for.
-        columns: The Arrow types of the columns besides head, tail and relation.
-        total: The number of rows.
-        identity: The model whose vectors the rows have already, if they have.
-    """
-
-    rows: Iterator[Mapping[str, Any]]
-    columns: dict[str, Any]
-    total: int
-    identity: ModelIdentity | None = None
-
-
-def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) -> PairSource:  # noqa: B008  # frozen
-    """Open a file of pairs or a relation set.
-
-    Args:
-        name_or_path: A table of pairs, optionally with ``relation`` and further columns (see `read_table`). Or what
-            ``st-relbert encode`` wrote, a Parquet file or a folder of them: its vectors are taken as they are. Or a
-            relation set, whose positive pairs are labelled with their relations: a JSON Lines file with
-            ``relation_type`` and ``positives``, a folder with ``train.jsonl``, a data set on the hub, or ``"starter"``.
-        options: How a table is read.
-
-    Raises:
-        ValueError: If it is none of these.
-    """
-    if not is_table(name_or_path):
-        return _relation_set(name_or_path)
-    try:
-        return _from_tables(read_tables(name_or_path, options, vectors=True))
-    except ValueError:
-        if not _is_relation_set(name_or_path):
-            raise
-        return _relation_set(name_or_path)
-
-
-def _from_tables(tables: Sequence[PairTable]) -> PairSource:
-    first = tables[0]
-    taken = (first.head, first.tail, first.relation, "vector")
-    further = {field.name: field.type for field in first.schema if field.name not in taken}
-    identities = [_identity(table.schema, table.path) for table in tables]
-    if any(identity != identities[0] for identity in identities):
-        raise ValueError(f"The files beside {first.path!r} hold vectors of several models. Add those of one model.")
-    rows = (row for table in tables for batch in table.batches() for row in _rows(batch, table))
-    return PairSource(rows, further, sum(table.rows for table in tables), identities[0])
-
-
-def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
-    taken = (table.head, table.tail, table.relation, "vector")
-    further = batch.select([name for name in batch.schema.names if name not in taken]).to_pylist()
-    rows = (
-        {"head": head, "tail": tail, **values} for (head, tail), values in zip(table.pairs(batch), further, strict=True)
-    )
-    if table.relation:
-        relations = batch.column(table.relation).to_pylist()
-        rows = ({**row, "relation": relation} for row, relation in zip(rows, relations, strict=True))
-    if "vector" not in batch.schema.names:
-        return rows
-    column = batch.column("vector")
-    vectors = column.flatten().to_numpy().reshape(len(column), -1)
-    return ({**row, "vector": vector} for row, vector in zip(rows, vectors, strict=True))
-
-
-def _identity(schema: Any, path: str) -> ModelIdentity | None:
-    """Whose the vectors are, if there are any."""
-    if "vector" not in schema.names:
-        return None
-    metadata = schema.metadata or {}
-    if MODEL_METADATA not in metadata:
-        raise ValueError(
-            f"{path!r} has a column 'vector', but does not name the model that made it, as st-relbert encode does. "
-            "Rename the column, and the pairs are encoded anew."
-        )
-    return ModelIdentity.from_json(metadata[MODEL_METADATA])
-
-
-def _is_relation_set(path: str) -> bool:
-    if not os.path.isfile(path) or not path.lower().endswith(".jsonl"):
-        return False
-    records, _ = read_records(path, [])
-    return bool(records) and all(column in records[0] for column in _RELATION_SET)
-
-
-def _relation_set(name_or_path: str) -> PairSource:
-    records, source = read_records(name_or_path, ["train"])
-    for number, record in enumerate(records):
-        require(record, _RELATION_SET, f"{source}, row {number}")
-    labelled = [
-        (str(record["relation_type"]), as_pair(pair, f"{source}, row {number}, positive {position}"))
-        for number, record in enumerate(records)
-        for position, pair in enumerate(record["positives"])
-    ]
-    rows = ({"head": head, "tail": tail, "relation": relation} for relation, (head, tail) in labelled)
-    return PairSource(rows, {}, len(labelled))

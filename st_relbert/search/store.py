@@ -1,9 +1,14 @@
-"""Rows with vectors on disk: a LanceDB table, behind the few calls that an index needs."""
+"""Rows with vectors on disk: a LanceDB table of one model's vectors, behind the few calls that an index needs."""
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import shutil
+import tempfile
+import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,14 +20,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from st_relbert.environment import import_extra
+from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.search.rows import literal
 
+_LOG = logging.getLogger(__name__)
+
 TABLE = "pairs"
+_FOLDER = f"{TABLE}.lance"
+_LOCK = "write.lock"
 # From so many rows on, comparing with all of them takes several times as long as an approximate index does
 # (benchmarks/search_growth.py).
 ANN_FROM = 20_000
 _PROBES = 40  # parts of the index that are searched, of some 8,000 rows each
 _REFINE = 4  # times as many candidates as wanted are compared by their whole vectors
+# Tells an index from the one that replaces it, though both be of one model.
+_INDEX_ID = b"st_relbert.index"
+# Seconds that a writer waits for another one: the approximate index of some million rows takes minutes.
+_PATIENCE = 900
+_COMMIT = timedelta(minutes=10)
 
 
 class StoreState(NamedTuple):
@@ -32,7 +47,7 @@ class StoreState(NamedTuple):
         rows: The number of rows.
         exact: Whether a search compares with all rows.
         unindexed: Rows that an approximate index does not know yet; they are compared one by one.
-        size: Bytes on disk, with versions that :meth:`PairStore.optimize` would remove.
+        size: Bytes on disk, with versions that `PairStore.optimize` would remove.
     """
 
     rows: int
@@ -40,20 +55,33 @@ class StoreState(NamedTuple):
     unindexed: int
     size: int
 
+    @property
+    def wants_optimizing(self) -> bool:
+        """Whether a search would gain much by `PairStore.optimize`."""
+        return self.rows >= ANN_FROM and (self.exact or self.unindexed > self.rows // 10)
+
 
 class PairStore:
-    """A table of pairs. Changes are whole or not at all, and two processes may make them at once.
+    """A table of pairs. Changes are whole or not at all, and several processes may make them at once.
+
+    Another process may replace the folder by another index at any time, so each call makes sure of what is there.
 
     Args:
         path: The folder of the LanceDB database.
         table: The table.
+
+    Raises:
+        ValueError: If the table names no model.
     """
 
     def __init__(self, path: Path, table: Any) -> None:
         self.path = path
         self._table = table
-        lock_file = import_extra("filelock", "search").FileLock
-        self._lock = lock_file(str(path / "write.lock"))
+        self._lock = _lock(path)
+        metadata = table.schema.metadata or {}
+        if MODEL_METADATA not in metadata:
+            raise ValueError(f"{str(path)!r} is a LanceDB table that no RelationIndex made: it names no model.")
+        self.identity = ModelIdentity.from_json(metadata[MODEL_METADATA])
 
     @classmethod
     def create(cls, path: Path, schema: pa.Schema, overwrite: bool) -> PairStore:
@@ -61,134 +89,338 @@ class PairStore:
 
         Args:
             path: A folder, which is made.
-            schema: The columns, ``row_key`` and ``vector`` among them, and metadata.
+            schema: The columns, `row_key` and `vector` among them, and metadata that names the model.
             overwrite: Replace a store that is there.
 
         Raises:
             ValueError: If there is something at the path that may not be replaced.
             MissingExtraError: If LanceDB is not installed.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            if not (path / f"{TABLE}.lance").is_dir():
-                raise ValueError(f"{str(path)!r} exists and is no index, so it is not replaced. Choose another path.")
-            if not overwrite:
-                raise ValueError(f"{str(path)!r} is an index already. Choose another path, or overwrite it.")
-        database = _connect(path)
-        return cls(path, database.create_table(TABLE, schema=schema, mode="overwrite" if overwrite else "create"))
+        check_place(path, overwrite)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=path.parent) as workspace:
+            _new(Path(workspace) / path.name, schema)
+            _move(Path(workspace) / path.name, path, overwrite)
+        return cls.open(path)
+
+    @classmethod
+    @contextmanager
+    def building(cls, path: Path, schema: pa.Schema, overwrite: bool) -> Iterator[PairStore]:
+        """A store that takes its place when all has gone well, beside it until then.
+
+        After an interruption the rows so far are kept in `{path}.partial`, and given again to the next call with the
+        same schema and metadata.
+
+        Args:
+            path: See `create`.
+            schema: See `create`.
+            overwrite: See `create`.
+
+        Raises:
+            ValueError: If there is something at the path that may not be replaced, or another process builds it.
+            MissingExtraError: If LanceDB is not installed.
+        """
+        check_place(path, overwrite)
+        partial = partial_of(path)
+        check_place(partial, overwrite=True)
+        partial.mkdir(parents=True, exist_ok=True)
+        lock = _lock(partial)
+        try:
+            lock.acquire(timeout=0)
+        except TimeoutError as error:
+            raise ValueError(
+                f"Another process is building {str(path)!r}. Wait for it, or choose another path."
+            ) from error
+        try:
+            check_place(path, overwrite)  # the other process may have been at its end
+            store = cls(partial, _unfinished(partial, schema) or _new(partial, schema))
+            store._lock = lock  # held already, by this very process
+            yield store
+            _move(partial, path, overwrite)
+        finally:
+            lock.release()
 
     @classmethod
     def open(cls, path: Path) -> PairStore:
         """Open a store.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If there is none, or it is damaged.
             MissingExtraError: If LanceDB is not installed.
         """
-        if not (path / f"{TABLE}.lance").is_dir():
+        if not (path / _FOLDER).is_dir() or not _has_versions(path):
+            if _has_versions(partial_of(path)):
+                raise ValueError(
+                    f"The index {str(path)!r} is not finished: its build was interrupted. Run the same "
+                    "st-relbert index build again, and it goes on."
+                )
+            if (path / _FOLDER).is_dir():
+                raise ValueError(
+                    f"The index {str(path)!r} is half-made, without a row. Make it again with st-relbert index build."
+                )
             raise ValueError(
                 f"{str(path)!r} is no index. Make one with RelationIndex.create or st-relbert index build."
             )
-        return cls(path, _connect(path).open_table(TABLE))
+        with _explained(path):
+            table = _connect(path).open_table(TABLE)
+        return cls(path, table)
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns and the metadata."""
-        return self._table.schema
+        """The columns and the metadata.
+
+        Raises:
+            ValueError: If another index has taken the place, whose model is another one.
+        """
+        if not (self.path / _FOLDER).is_dir():
+            time.sleep(0.1)  # another index may be taking the place at this moment
+        with _explained(self.path):
+            schema = self._table.schema
+        theirs = (schema.metadata or {}).get(MODEL_METADATA, b"")
+        try:
+            self.identity.require_same(ModelIdentity.from_json(theirs))
+        except ValueError as error:
+            raise ValueError(
+                f"The index {str(self.path)!r} was replaced, since it was opened, by one of another model. Open it "
+                "again."
+            ) from error
+        return schema
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns, but for the row's key and vector."""
+        return [name for name in self.schema.names if name not in ("row_key", "vector")]
 
     def __len__(self) -> int:
         """The number of rows."""
-        count: int = self._table.count_rows()
+        return self.count(None)
+
+    def count(self, condition: str | None) -> int:
+        """The number of rows that meet a condition in SQL."""
+        with self._current(condition) as table:
+            count: int = table.count_rows(condition)
         return count
+
+    def check(self, condition: str) -> None:
+        """Refuse a condition that cannot be used, without looking at a row.
+
+        Raises:
+            ValueError: If it is no SQL, or names a column that is not there.
+        """
+        empty = import_extra("lancedb", "search").connect("memory://").create_table(TABLE, schema=self.schema)
+        try:
+            empty.count_rows(condition)
+        except Exception as error:  # Lance raises several kinds
+            raise self._of_condition(error) from error
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Those keys that the store has a row of."""
         if not keys:
             return set()
         condition = f"row_key IN ({', '.join(map(literal, keys))})"
-        found = self._table.search().where(condition).select(["row_key"]).limit(len(keys)).to_arrow()
+        with self._current() as table:
+            found = table.search().where(condition).select(["row_key"]).limit(len(keys)).to_arrow()
         return set(found["row_key"].to_pylist())
 
     def insert(self, rows: pa.Table) -> int:
-        """Add the rows whose keys are new; how many those were."""
-        with self._writing():
-            result = self._table.merge_insert("row_key").when_not_matched_insert_all().execute(rows)
+        """Add the rows whose keys are new; how many those were.
+
+        Args:
+            rows: The rows, with the schema that the store had when its caller began, metadata included.
+
+        Raises:
+            ValueError: If the store has been replaced since.
+            OSError: If the disk is full, or another process does not stop writing.
+        """
+        with _held(self._lock, self.path):
+            if self.schema.metadata != rows.schema.metadata:
+                raise ValueError(
+                    f"The index {str(self.path)!r} was replaced by another one while pairs were added, so the rest is "
+                    "not. Add them again to the new one."
+                )
+            with self._current() as table:
+                result = table.merge_insert("row_key").when_not_matched_insert_all().execute(rows, timeout=_COMMIT)
         inserted: int = result.num_inserted_rows
         return inserted
 
     def delete(self, condition: str) -> int:
         """Delete the rows that meet a condition in SQL; how many those were."""
-        with self._writing(), self._conditions():
-            before = len(self)
-            self._table.delete(condition)
-            return before - len(self)
+        self.check(condition)
+        with _held(self._lock, self.path), self._current(condition) as table:
+            before = table.count_rows()
+            table.delete(condition)
+            deleted: int = before - table.count_rows()
+        return deleted
 
     def search(
         self, vector: NDArray[np.float32], k: int, condition: str | None, exact: bool
     ) -> tuple[list[dict[str, Any]], NDArray[np.float32]]:
         """The rows nearest to a vector by cosine, best first: their columns but for the vector, and the cosines."""
-        query = self._table.search(vector).distance_type("cosine").limit(k)
-        query = query.bypass_vector_index() if exact else query.nprobes(_PROBES).refine_factor(_REFINE)
-        if condition is not None:
-            # In all parts, if need be: it may leave too few rows in the nearest.
-            query = query.where(condition, prefilter=True).maximum_nprobes(0)
         columns = [name for name in self.schema.names if name != "vector"]
-        with self._conditions():
-            found = query.select([*columns, "_distance"]).to_arrow()
+        with self._current(condition) as table:
+            query = table.search(vector).distance_type("cosine").limit(k).select([*columns, "_distance"])
+            query = query.bypass_vector_index() if exact else query.nprobes(_PROBES).refine_factor(_REFINE)
+            if condition is not None:
+                # In all parts, if need be: it may leave too few rows in the nearest.
+                query = query.where(condition, prefilter=True).maximum_nprobes(0)
+            found = query.to_arrow()
         return found.select(columns).to_pylist(), 1 - found["_distance"].to_numpy()
 
     def read(self, columns: Sequence[str], condition: str | None, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Rows, some thousand at a time in memory, in the order of the table."""
-        query = self._table.search().select(list(columns)).limit(limit)
-        if condition is not None:
-            query = query.where(condition)
-        with self._conditions():
-            for batch in query.to_batches():
-                yield from batch.to_pylist()
+        with self._current(condition) as table:
+            query = table.search().select(list(columns)).limit(limit)
+            if condition is not None:
+                query = query.where(condition)
+            batches = query.to_batches()
+        while True:
+            with self._current(condition):  # not around the yield: errors of the caller are its own
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield from batch.to_pylist()
 
     def optimize(self) -> None:
         """Merge small files, remove old versions, and build or extend the approximate index of a large store."""
-        with self._writing():
-            if len(self) >= ANN_FROM and not self._indices("vector"):
-                self._table.create_index("vector", config=_ann_config())
+        with _held(self._lock, self.path), self._current() as table:
+            if table.count_rows() >= ANN_FROM and not _indices(table, "vector"):
+                table.create_index("vector", config=_ann_config())
             # Other processes may still read a version of a minute ago.
-            self._table.optimize(cleanup_older_than=timedelta(minutes=10))
+            table.optimize(cleanup_older_than=timedelta(minutes=10))
 
     def state(self) -> StoreState:
         """Size, and how searches are done."""
-        names = self._indices("vector")
-        unindexed = self._table.index_stats(names[0]).num_unindexed_rows if names else 0
+        with self._current() as table:
+            rows, names = table.count_rows(), _indices(table, "vector")
+            unindexed = table.index_stats(names[0]).num_unindexed_rows if names else 0
         size = sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
-        return StoreState(len(self), not names, unindexed, size)
-
-    def _indices(self, column: str) -> list[str]:
-        return [index.name for index in self._table.list_indices() if index.columns == [column]]
+        return StoreState(rows, not names, unindexed, size)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One writer at a time; a full disk is named as what it is."""
+    def _current(self, condition: str | None = None) -> Iterator[Any]:
+        """The table as it is now, of the same model; what LanceDB's errors mean."""
+        before = self.schema.metadata
         try:
-            with self._lock:
-                yield
-        except (RuntimeError, OSError) as error:
-            if not any(
-                sign in str(error) for sign in ("No space left", "os error 28", "os error 122", "File too large")
-            ):
-                raise
-            free = shutil.disk_usage(self.path).free
-            raise OSError(
-                f"There is no space left for {str(self.path)!r} ({free / 2**20:,.0f} MiB free). What was added before "
-                "is kept; make room and add again."
-            ) from error
+            with _explained(self.path):
+                yield self._table
+        except ValueError as error:
+            if condition is not None and _OF_VALUES.search(str(error)):
+                raise self._of_condition(error.__cause__ or error) from error
+            if self.schema.metadata != before:
+                raise ValueError(
+                    f"The index {str(self.path)!r} was replaced by another one while it was read. Do the same again."
+                ) from error
+            raise
 
-    @contextmanager
-    def _conditions(self) -> Iterator[None]:
-        """An error in a condition becomes a ValueError that names the columns."""
+    def _of_condition(self, error: BaseException) -> ValueError:
+        return ValueError(f"The filter cannot be used: {_reason(error)}. The columns are {', '.join(self.columns)}.")
+
+
+def partial_of(path: Path) -> Path:
+    """Where a store is built before it takes its place."""
+    return path.with_name(f"{path.name}.partial")
+
+
+def check_place(path: Path, overwrite: bool) -> None:
+    """Refuse a path where a store may not go.
+
+    Args:
+        path: The folder.
+        overwrite: Whether a store that is there may be replaced. One without a version holds nothing, and always may.
+
+    Raises:
+        ValueError: If something is there that is no store, or one that may not be replaced, or files beside one.
+    """
+    if not path.exists():
+        return
+    names = {file.name for file in path.iterdir()} if path.is_dir() else {path.name}
+    if names <= {_LOCK}:
+        return
+    if _FOLDER not in names:
+        raise ValueError(f"{str(path)!r} exists and is no index, so it is not replaced. Choose another path.")
+    if others := names - {_FOLDER, _LOCK}:
+        raise ValueError(
+            f"{str(path)!r} holds {sorted(others)[0]!r} beside an index, so it is not replaced. Choose another path."
+        )
+    if not overwrite and _has_versions(path):
+        raise ValueError(f"{str(path)!r} is an index already. Choose another path, or overwrite it.")
+
+
+def _has_versions(path: Path) -> bool:
+    return any((path / _FOLDER / "_versions").glob("*.manifest"))
+
+
+def _new(path: Path, schema: pa.Schema) -> Any:
+    """An empty table, in the place of what is there."""
+    shutil.rmtree(path / _FOLDER, ignore_errors=True)
+    named = schema.with_metadata({**(schema.metadata or {}), _INDEX_ID: uuid.uuid4().hex.encode()})
+    with _explained(path):
+        return _connect(path).create_table(TABLE, schema=named)
+
+
+def _unfinished(path: Path, schema: pa.Schema) -> Any:
+    """The table that an interrupted build left, if it was the same build."""
+    if not _has_versions(path):
+        return None
+    try:
+        with _explained(path):
+            table = _connect(path).open_table(TABLE)
+            found = table.schema
+            table.count_rows()
+    except ValueError as error:
+        _LOG.warning("What an interrupted build left cannot be used, so it begins anew: %s", error)
+        return None
+    metadata = {name: value for name, value in (found.metadata or {}).items() if name != _INDEX_ID}
+    if found.equals(schema, check_metadata=False) and metadata == schema.metadata:
+        return table
+    _LOG.warning("%s was left by a build of other pairs or another model: it is replaced.", path)
+    return None
+
+
+def _move(source: Path, path: Path, overwrite: bool) -> None:
+    """Move a whole store to its place; the one that is there stays until then."""
+    _flush(source)
+    check_place(path, overwrite)
+    if not path.exists():
+        os.replace(source, path)
+        return
+    aside = path.with_name(f".st-relbert-{uuid.uuid4().hex}")
+    with _held(_lock(path), path):  # so that nobody is in the middle of writing
+        os.replace(path, aside)
         try:
-            yield
-        except (RuntimeError, ValueError) as error:
-            columns = ", ".join(name for name in self.schema.names if name not in ("row_key", "vector"))
-            first = str(error).strip().split("\n")[0]
-            raise ValueError(f"The filter cannot be used: {first} The columns are {columns}.") from error
+            os.replace(source, path)
+        except BaseException:
+            os.replace(aside, path)
+            raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """Have the system write all files to the disk: a name that outlives a power cut must not be of an empty file."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb+") as stream:
+                os.fsync(stream.fileno())
+
+
+def _lock(path: Path) -> Any:
+    return import_extra("filelock", "search").FileLock(str(path / _LOCK))
+
+
+@contextmanager
+def _held(lock: Any, path: Path) -> Iterator[None]:
+    """One writer at a time, and none that waits forever."""
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise OSError(
+            f"Another process has been writing to {str(path)!r} for {_PATIENCE // 60} minutes. Wait for it or end it, "
+            "then do the same again: what was added before is kept."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _connect(path: Path) -> Any:
@@ -197,6 +429,52 @@ def _connect(path: Path) -> Any:
     return lancedb.connect(os.fspath(path), read_consistency_interval=timedelta(0))
 
 
+def _indices(table: Any, column: str) -> list[str]:
+    return [index.name for index in table.list_indices() if index.columns == [column]]
+
+
 def _ann_config() -> Any:
     # Parts of vectors at 4 bits a dimension: built in seconds, and enough bits for vectors of few dimensions too.
     return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine", num_bits=4)
+
+
+_FULL = re.compile(r"No space left|File too large|os error (28|122)\b")
+_OF_SYSTEM = re.compile(r"os error (?!2\b|5\b)\d+|[Cc]ommit conflict|[Tt]imed? ?out")
+_OF_VALUES = re.compile(r"Cast error|Divide by zero|[Oo]verflow|Regex|regex")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say what an error of LanceDB means: a full disk, trouble of the system, or a damaged index."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic in Rust is no Exception
+        if _FULL.search(str(error)):
+            free = shutil.disk_usage(path).free
+            raise OSError(
+                f"There is no space left for {str(path)!r} ({free / 2**20:,.0f} MiB free). What was added before is "
+                "kept; make room and add again."
+            ) from error
+        if _OF_SYSTEM.search(str(error)):
+            raise OSError(f"Cannot use the index {str(path)!r}: {_reason(error)}.") from error
+        raise ValueError(
+            f"The index {str(path)!r} is damaged ({_damaged_file(path, error)}: {_reason(error)}). Build it again "
+            "(st-relbert index build --overwrite), or restore it from a copy."
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error of LanceDB, without places in Rust's sources."""
+    line = (str(error).strip() or type(error).__name__).split("\n")[0]
+    line = re.split(r",? ?/\S*/(?:registry|rustc|library)/|,? /rustc/", line)[0]
+    return line.removeprefix("lance error: ").rstrip(" .")[:200]
+
+
+def _damaged_file(path: Path, error: BaseException) -> str:
+    """The file that an error names, or the empty one, or the folder."""
+    if named := re.search(rf"{re.escape(_FOLDER)}/([^\s,:]+)", str(error)):
+        return f"{_FOLDER}/{named[1]}"
+    empty = (file for file in path.rglob("*") if file.is_file() and file.name != _LOCK and not file.stat().st_size)
+    return next((file.relative_to(path).as_posix() for file in empty), f"a file in {_FOLDER}")

@@ -115,7 +115,7 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
         (["index", "search", idx, "a", "b", "--model", encoders["bytelevel"]], "of other weights"),
         (["index", "build", pairs, "--model", saved, "--output", idx, "--quiet"], "is an index already"),
         (["index", "build", "none.csv", "--model", saved, "--output", idx], "'none.csv' does not exist"),
-        (["index", "build", pairs, "--model", str(tmp_path / "none"), "--output", idx], str(tmp_path / "none")),
+        (["index", "build", pairs, "--model", str(tmp_path / "none"), "--output", idx + "2"], str(tmp_path / "none")),
         (["index", "delete", idx, "--where", " "], "The filter is empty"),
         (["complete", idx, "a", "b", "c", "-k", "0"], "-k is 0"),
         (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary 'none.txt'"),

@@ -10,7 +10,7 @@ from st_relbert.search import open_pair_source
 
 
 def rows_of(source):
-    return [dict(row) for row in source.rows]
+    return [dict(row) for row in source]
 
 
 def write_lines(path, records):

@@ -1,0 +1,187 @@
+"""Where rows and queries come from: files of pairs, relation sets, lines of words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from st_relbert.data.sources import read_records, require
+from st_relbert.files.options import TableOptions
+from st_relbert.files.tables import PairTable, is_table, read_tables
+from st_relbert.identity import MODEL_METADATA, ModelIdentity
+from st_relbert.pairs import as_pair
+from st_relbert.search.rows import digest_of, schema_of
+
+_RELATION_SET = ("relation_type", "positives")
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """Rows for an index: a file of pairs or a relation set, read anew each time it is iterated over.
+
+    Args:
+        read: Begins to read the rows.
+        columns: The Arrow types of the columns besides head, tail and relation.
+        total: The number of rows.
+        identity: The model whose vectors the rows have already, if they have.
+    """
+
+    read: Callable[[], Iterator[Mapping[str, Any]]]
+    columns: dict[str, Any]
+    total: int
+    identity: ModelIdentity | None = None
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """The rows, read as they are asked for."""
+        return self.read()
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self.total
+
+    def require_vectors_of(self, model: ModelIdentity) -> None:
+        """Refuse rows that bring vectors of another model along.
+
+        Raises:
+            ValueError: If they do.
+        """
+        if self.identity is not None:
+            self.identity.require_same(model)
+
+    def check(self) -> str:
+        """Read and check all rows, once.
+
+        Returns:
+            A digest, by which the same rows are known again.
+
+        Raises:
+            ValueError: If a column cannot be made, or a row is no pair.
+        """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        schema_of(self.columns, dimension=1)
+        return digest_of(self, self.columns)
+
+
+def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) -> PairSource:  # noqa: B008  # frozen
+    """Open a file of pairs or a relation set.
+
+    Args:
+        name_or_path: A table of pairs, optionally with `relation` and further columns (see `read_table`). Or what
+            `st-relbert encode` wrote, a Parquet file or a folder of them: its vectors are taken as they are. Or a
+            relation set, whose positive pairs are labelled with their relations: a JSON Lines file with
+            `relation_type` and `positives`, a folder with `train.jsonl`, a data set on the hub, or `"starter"`.
+        options: How a table is read.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if not is_table(name_or_path):
+        return _relation_set(name_or_path)
+    try:
+        return _from_tables(read_tables(name_or_path, options, vectors=True))
+    except ValueError:
+        if not _is_relation_set(name_or_path):
+            raise
+        return _relation_set(name_or_path)
+
+
+def _from_tables(tables: Sequence[PairTable]) -> PairSource:
+    first = tables[0]
+    taken = (first.head, first.tail, first.relation, "vector")
+    further = {field.name: field.type for field in first.schema if field.name not in taken}
+    identities = [_identity(table.schema, table.path) for table in tables]
+    if any(identity != identities[0] for identity in identities):
+        raise ValueError(f"The files beside {first.path!r} hold vectors of several models. Add those of one model.")
+
+    def read() -> Iterator[Mapping[str, Any]]:
+        return (row for table in tables for batch in table.batches() for row in _rows(batch, table))
+
+    return PairSource(read, further, sum(table.rows for table in tables), identities[0])
+
+
+def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
+    taken = (table.head, table.tail, table.relation, "vector")
+    further = batch.select([name for name in batch.schema.names if name not in taken]).to_pylist()
+    rows = (
+        {"head": head, "tail": tail, **values} for (head, tail), values in zip(table.pairs(batch), further, strict=True)
+    )
+    if table.relation:
+        relations = batch.column(table.relation).to_pylist()
+        rows = ({**row, "relation": relation} for row, relation in zip(rows, relations, strict=True))
+    if "vector" not in batch.schema.names:
+        return rows
+    column = batch.column("vector")
+    vectors = column.flatten().to_numpy().reshape(len(column), -1)
+    return ({**row, "vector": vector} for row, vector in zip(rows, vectors, strict=True))
+
+
+def _identity(schema: Any, path: str) -> ModelIdentity | None:
+    """Whose the vectors are, if there are any."""
+    if "vector" not in schema.names:
+        return None
+    metadata = schema.metadata or {}
+    if MODEL_METADATA not in metadata:
+        raise ValueError(
+            f"{path!r} has a column 'vector', but does not name the model that made it, as st-relbert encode does. "
+            "Rename the column, and the pairs are encoded anew."
+        )
+    return ModelIdentity.from_json(metadata[MODEL_METADATA])
+
+
+def _is_relation_set(path: str) -> bool:
+    if not os.path.isfile(path) or not path.lower().endswith(".jsonl"):
+        return False
+    records, _ = read_records(path, [])
+    return bool(records) and all(column in records[0] for column in _RELATION_SET)
+
+
+def _relation_set(name_or_path: str) -> PairSource:
+    records, source = read_records(name_or_path, ["train"])
+    for number, record in enumerate(records):
+        require(record, _RELATION_SET, f"{source}, row {number}")
+    labelled = [
+        (str(record["relation_type"]), as_pair(pair, f"{source}, row {number}, positive {position}"))
+        for number, record in enumerate(records)
+        for position, pair in enumerate(record["positives"])
+    ]
+    rows = [{"head": head, "tail": tail, "relation": relation} for relation, (head, tail) in labelled]
+    return PairSource(rows.__iter__, {}, len(rows))
+
+
+def read_queries(name: str, expected: str, fits: Callable[[int], bool]) -> Iterator[list[str]]:
+    """Queries, one after the other, each read when it is asked for.
+
+    Args:
+        name: A text file with a query a line, its words separated by tabs; `-`: the standard input; or a file of pairs
+            (CSV, TSV, JSON Lines, Parquet), each of which is a query.
+        expected: What a query has to be, for errors.
+        fits: Whether a query may be of so many words.
+
+    Raises:
+        ValueError: If the file cannot be read, or a line holds something else.
+    """
+    if fits(2) and is_table(name) and not name.endswith(".txt"):
+        yield from ([row["head"], row["tail"]] for row in open_pair_source(name))
+        return
+    try:
+        with nullcontext(sys.stdin) if name == "-" else open(name, encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                query = [word.strip() for word in line.split("\t")]
+                if not fits(len(query)) or not all(query):
+                    raise ValueError(
+                        f"Line {number} of the queries is {line.strip()!r}, expected {expected}, with a tab "
+                        "between two words."
+                    )
+                yield query
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"Cannot read the queries {name!r} as UTF-8 text: {error}.") from error
