@@ -77,6 +77,8 @@ class RelBERT(SentenceTransformer):
         **kwargs: Any,
     ) -> None:
         self.fast = fast
+        self.saved_to: str | None = None
+        """The folder that the model was saved to last, by which an index finds it again."""
         self._requested: dict[str, Any] = {"template": template, "pooling": pooling, "reduction": reduction}
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
         if name is not None and os.path.exists(name):
@@ -186,6 +188,7 @@ class RelBERT(SentenceTransformer):
             super().save(path, *args, **kwargs)
         rename_tokenizer_class(path)
         write_adapter_relbert_config(path, self._prompt, self._pooling)
+        self.saved_to = os.path.abspath(path)
 
     @contextmanager
     def _portable_form(self) -> Iterator[None]:

@@ -469,7 +469,7 @@ def _named(
         name = os.fspath(saved_as)
         return replace(identity, name=os.path.abspath(name) if os.path.isdir(name) else name)
     # A model in memory may have been trained since it was loaded, and bears the name of its encoder still.
-    for name in (str(getattr(model, "saved_to", "")), identity.name):
+    for name in (getattr(model, "saved_to", None), identity.name):
         if name and _is_saved_as(name, identity):
             return replace(identity, name=name)
     _LOG.warning(

@@ -1,0 +1,221 @@
+"""An index that is replaced, half-made, damaged or not saved: one clear error, and nothing lost."""
+
+import logging
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from st_relbert import RelBERT
+from st_relbert.identity import ModelIdentity
+from st_relbert.search import RelationIndex
+from tests.search.conftest import PAIRS
+
+
+@pytest.fixture(scope="module")
+def other(encoders):
+    return RelBERT(encoders["wordpiece"], template="a")
+
+
+@pytest.fixture(scope="module")
+def good(model, tmp_path_factory):
+    """A small index with more than one version, to be copied."""
+    index = RelationIndex.create(tmp_path_factory.mktemp("good") / "idx", model)
+    index.add(PAIRS["capital"])
+    index.add([{"head": head, "tail": tail, "relation": "part"} for head, tail in PAIRS["part"]])
+    index.delete({"head": "Rome"})
+    return index
+
+
+def pairs_in(index):
+    return {(row["head"], row["tail"]) for row in index.rows()}
+
+
+def test_a_writer_does_not_add_to_an_index_that_took_the_place(model, other, tmp_path):
+    """Between two chunks, another process replaces the index by that of another model."""
+    index = RelationIndex.create(tmp_path / "idx", model)
+
+    def rows():
+        yield from PAIRS["capital"]
+        RelationIndex.build(tmp_path / "idx", [("new", "one")], other, overwrite=True)
+        yield from PAIRS["part"]
+
+    with pytest.raises(ValueError, match="was replaced"):
+        index.add(rows(), chunk_size=3)
+    assert pairs_in(RelationIndex.open(tmp_path / "idx", other)) == {("new", "one")}
+
+
+def test_nor_to_one_of_the_same_model(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+
+    def rows():
+        yield from PAIRS["capital"]
+        RelationIndex.create(tmp_path / "idx", model, overwrite=True)
+        yield from PAIRS["part"]
+
+    with pytest.raises(ValueError, match="was replaced by another one while pairs were added"):
+        index.add(rows(), chunk_size=3)
+    assert len(index) == 0
+
+
+def test_a_reader_notices_that_another_model_s_index_took_the_place(model, other, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    index.add(PAIRS["capital"])
+    RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True)
+    assert set(PAIRS["part"]) == pairs_in(index) and len(index.search(("a", "b"))) == 3  # the same model: go on
+    RelationIndex.build(tmp_path / "idx", PAIRS["capital"], other, overwrite=True)
+    for ask in (len, lambda i: i.search(("a", "b")), lambda i: list(i.rows()), lambda i: i.delete({"head": "Rome"})):
+        with pytest.raises(ValueError, match="was replaced, since it was opened, by one of another model"):
+            ask(index)
+
+
+def test_an_index_is_replaced_only_by_a_whole_one(model, tmp_path, monkeypatch):
+    index = RelationIndex.build(tmp_path / "idx", PAIRS["capital"], model)
+    with pytest.raises(ValueError, match="row 1 is"):
+        RelationIndex.build(tmp_path / "idx", [("a", "b"), ("c",)], model, overwrite=True)
+    plain = RelBERT.encode
+    calls = []
+
+    def interrupted(self, pairs, **kwargs):
+        calls.append(pairs)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return plain(self, pairs, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RelBERT, "encode", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True, chunk_size=2)
+        assert pairs_in(index) == set(PAIRS["capital"])
+        # The same call goes on: of three pairs, two are there.
+        RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True, chunk_size=2)
+    assert calls[2:] == [PAIRS["part"][2:]]
+    assert pairs_in(index) == set(PAIRS["part"])
+    assert sorted(os.listdir(tmp_path)) == ["idx"]
+
+
+def test_a_build_that_was_interrupted_blocks_no_other_one(model, tmp_path, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+        patch.setattr("st_relbert.search.index.PairVectors.encode", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            RelationIndex.build(tmp_path / "idx", PAIRS["capital"], model)
+    with pytest.raises(ValueError, match="is not finished: its build was interrupted. Run the same"):
+        RelationIndex.open(tmp_path / "idx")
+    assert pairs_in(RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)) == set(PAIRS["part"])
+    assert "left by a build of other pairs or another model" in caplog.text
+
+
+def test_two_builds_of_one_index(model, tmp_path):
+    class Rows(list):
+        def __iter__(self):
+            if self.pop():  # the second time, the build has begun
+                return super().__iter__()
+            with pytest.raises(ValueError, match="Another process is building"):
+                RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)
+            return super().__iter__()
+
+    # The lock is the process's own here, so a second handle stands in for a second process.
+    rows = Rows([*PAIRS["capital"], False, True])
+    assert pairs_in(RelationIndex.build(tmp_path / "idx", rows, model)) == set(PAIRS["capital"])
+
+
+def test_rows_that_can_be_read_once_only_cannot_be_built_from(model, tmp_path):
+    with pytest.raises(ValueError, match="The rows are a list_iterator, which can be read once only"):
+        RelationIndex.build(tmp_path / "idx", iter(PAIRS["part"]), model)
+
+
+def test_a_half_made_index_is_said_to_be_one_and_made_anew(model, tmp_path):
+    (tmp_path / "idx" / "pairs.lance" / "_versions").mkdir(parents=True)
+    with pytest.raises(ValueError, match="is half-made, without a row. Make it again"):
+        RelationIndex.open(tmp_path / "idx")
+    assert len(RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)) == 3
+
+
+def test_files_beside_an_index_are_not_lost(good, model, tmp_path):
+    shutil.copytree(good.path, tmp_path / "idx")
+    (tmp_path / "idx" / "notes.txt").write_text("keep me")
+    with pytest.raises(ValueError, match="holds 'notes.txt' beside an index, so it is not replaced"):
+        RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True)
+    assert len(RelationIndex.open(tmp_path / "idx")) == 5
+
+
+def test_the_approximate_index_that_a_killed_build_lacks_comes_with_the_next_add(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("st_relbert.search.store.ANN_FROM", 300)
+    index = RelationIndex.create(tmp_path / "idx", model)
+    rows = [(f"head{number}", f"tail{number}") for number in range(400)]
+    with monkeypatch.context() as patch:
+        patch.setattr(RelationIndex, "optimize", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            index.add(rows)
+    assert index.state.exact
+    assert index.add(rows) == 0
+    assert not index.state.exact
+
+
+def damage(path, how, seed=0):
+    content = bytearray(path.read_bytes())
+    if how == "deleted":
+        path.unlink()
+    elif how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "empty":
+        path.write_bytes(b"")
+    else:
+        for place in np.random.default_rng(seed).integers(len(content), size=8):
+            content[place] ^= 0xFF
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["deleted", "truncated", "empty", "flipped"])
+def test_damage_is_one_line(good, model, tmp_path, how):
+    """Of each file in turn: either all goes on, or one error says that the index is damaged, and where."""
+    said = 0
+    files = sorted(file.relative_to(good.path) for file in good.path.rglob("*") if file.is_file())
+    for number, file in enumerate(files):
+        copy = tmp_path / str(number)
+        shutil.copytree(good.path, copy)
+        damage(copy / file, how, number)
+        try:
+            index = RelationIndex.open(copy, model)
+            index.search(("a", "b"), where="head != 'x'")
+            list(index.rows(vectors=True))
+            index.add([("c", "d")])
+        except ValueError as error:
+            said += 1
+            assert "damaged" in str(error) or "no index" in str(error) or "half-made" in str(error)
+            assert "\n" not in str(error) and ".rs:" not in str(error) and "filter" not in str(error)
+            if how == "deleted":
+                assert file.name in str(error)
+        if "versions" in str(file):
+            assert len(RelationIndex.build(copy, PAIRS["part"], model, overwrite=True)) == 3
+    assert said >= 2
+
+
+@pytest.mark.parametrize("metadata", ["[1]", "null", '{"name": "x"}', "{", '{"name": 1, "dimension": 2, "new": 3}'])
+def test_metadata_that_names_no_model(metadata):
+    with pytest.raises(ValueError, match="The vectors name their model as"):
+        ModelIdentity.from_json(metadata)
+
+
+def test_an_index_of_a_model_in_memory(encoders, tmp_path, caplog):
+    """Trained since it was loaded, it is not what its encoder's folder holds."""
+    import torch
+
+    model = RelBERT(encoders["wordpiece"], template="short")
+    with torch.no_grad():
+        next(model.parameters()).add_(0.1)
+    with caplog.at_level(logging.WARNING):
+        index = RelationIndex.create(tmp_path / "unsaved", model)
+    assert "not saved as it is now" in caplog.text
+    index.add(PAIRS["capital"])
+    with pytest.raises(ValueError, match="was not saved when the index was made. Open it with the model"):
+        RelationIndex.open(tmp_path / "unsaved").search(("a", "b"))
+    caplog.clear()
+    model.save_pretrained(str(tmp_path / "saved"), create_model_card=False)
+    for place in (str(tmp_path / "saved"), model):
+        assert len(RelationIndex.open(tmp_path / "unsaved", place).search(("a", "b"))) == 3
+    RelationIndex.create(tmp_path / "idx", model).add(PAIRS["capital"])
+    assert not caplog.text
+    again = RelationIndex.open(tmp_path / "idx")
+    assert again.identity.name == str(tmp_path / "saved") and len(again.search(("a", "b"))) == 3
