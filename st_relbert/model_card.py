@@ -36,6 +36,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
             "feature-extraction",
             "relation-embeddings",
             "relbert",
+            "st-relbert",
         ]
     )
 

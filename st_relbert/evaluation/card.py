@@ -15,6 +15,7 @@ import huggingface_hub
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, RepoCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from st_relbert.evaluation.base import SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
@@ -328,3 +329,23 @@ def _shown(key: str, value: Any) -> str:
 def _is_local(text: str) -> bool:
     is_absolute = PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
     return is_absolute or text.startswith(("~", "."))
+
+
+class ChosenEvaluation(TrainerCallback):
+    """A trainer callback: the model card gives the evaluation of the checkpoint that was chosen, not the last one.
+
+    Sentence-transformers keeps the last evaluation, whichever checkpoint `load_best_model_at_end` loads.
+    """
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Put the figures of the chosen step in place of the last ones."""
+        if not args.load_best_model_at_end:
+            return
+        logged = {}
+        for entry in state.log_history:
+            if entry["step"] == state.best_global_step:
+                logged.update(entry)
+        for metrics in model.model_card_data.eval_results_dict.values():
+            metrics.update({name: logged[f"eval_{name}"] for name in metrics if f"eval_{name}" in logged})

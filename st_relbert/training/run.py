@@ -17,6 +17,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallbac
 
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
+from st_relbert.evaluation.card import ChosenEvaluation
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
 from st_relbert.identity import ModelIdentity
 from st_relbert.losses import loss_class
@@ -178,7 +179,7 @@ class TrainingRun(TrainingSettings):
         return self.relations_per_batch == 1 and self.parent_weight > 0 and relations.parents is not None
 
     def _callbacks(self, show_progress_bar: bool) -> list[Any]:
-        callbacks: list[Any] = []
+        callbacks: list[Any] = [ChosenEvaluation()]
         if show_progress_bar:
             callbacks.append(ProgressBar())
         if self.patience is not None:

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
@@ -54,6 +55,11 @@ def test_the_epoch_of_the_best_accuracy_is_kept(run, relations, tmp_path, learni
     questions = validation_questions(RelationSet.load(relations, "validation"), seed=0)
     saved = RelBERT(str(tmp_path / "model"))
     assert AnalogyEvaluator(questions)(saved)["accuracy"] == max(results.values())
+    # The card has it, too, and not the last evaluation.
+    (shown,) = ModelCard.load(tmp_path / "model" / "README.md").data.eval_results
+    assert (shown.metric_type, shown.metric_value) == ("accuracy", max(results.values()))
+    if learning_rate == 10:
+        assert results[max(results)] < max(results.values()), "The last epoch is as good: the test shows nothing."
     np.testing.assert_allclose(model.encode(PAIRS), saved.encode(PAIRS), atol=1e-6)
 
 
