@@ -131,7 +131,7 @@ class TrainingRun(TrainingSettings):
         model = self._model()
         _check_lengths(model, relations)
         held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
-        before = held_out.compute_metrics(model)["accuracy"] if held_out else 0.0
+        before = held_out.evaluate(model).metrics["accuracy"] if held_out else 0.0
         arguments = build_arguments(self, model, str(self.checkpoints.path))
         checkpoint = self._checkpoint(arguments, _description(self, model, relations, validation), resume, overwrite)
         taught = relations.with_parents() if self._parents_are_steps(relations) else relations
@@ -229,7 +229,7 @@ def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) ->
         "Questions about pairs that were not trained on, answered right: %.1f %% before training, %.1f %% after (%d "
         "questions).",
         100 * before,
-        100 * held_out.compute_metrics(model)["accuracy"],
+        100 * held_out.evaluate(model).metrics["accuracy"],
         len(held_out.questions),
     )
 
