@@ -298,7 +298,7 @@ def test_wordnet_is_made_without_the_excluded_pairs(wordnet_folder, semeval, tmp
     combination = TrainingData(("wordnet", SEMEVAL), (str(tests),)).combine()
     plurals = combination.relations.positives["inflection/plural"]
     assert ("dog", "dogs") in plurals and ("cat", "cats") not in plurals
-    assert combination.lost_relations == []
+    assert combination.small_relations == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from st_relbert.data import Combination, RelationSet, combine_relations
+from st_relbert.data import RelationBuild, RelationSet, combine_relations
 from st_relbert.data.combine import PairExclusion
 from st_relbert.data.leakage import benchmark_pairs
 from st_relbert.data.sources import read_records
@@ -45,14 +45,14 @@ class TrainingData:
     rated_above: float | None = None
     hold_out: bool = False
 
-    def combine(self) -> Combination:
+    def combine(self) -> RelationBuild:
         """Put the sets together.
 
         Raises:
             ValueError: If a set cannot be had.
         """
         loaded = [_with_reverses(relations) if self.reverses else relations for relations in map(self._load, self.sets)]
-        return combine_relations(loaded, PairExclusion(_tests(self.exclude)), self.mismatches)
+        return combine_relations(loaded, PairExclusion(_tests(self.exclude)), mismatches=self.mismatches)
 
     def _load(self, name: str) -> RelationSet:
         if name == WORDNET:

@@ -1,13 +1,14 @@
 """Relation sets: where they come from, how they are put together, and whether a test set leaks into them."""
 
-from st_relbert.data.combine import Combination, combine_relations, with_mismatches
+from st_relbert.data.combine import PairExclusion, RelationBuild, combine_relations, with_mismatches
 from st_relbert.data.leakage import LeakageReport, find_leakage, find_leakages
 from st_relbert.data.questions import AnalogyQuestion, MappingProblem, load_questions
 from st_relbert.data.relation_set import RelationSet, load_relations
 
 __all__ = [
     "AnalogyQuestion",
-    "Combination",
+    "PairExclusion",
+    "RelationBuild",
     "LeakageReport",
     "MappingProblem",
     "RelationSet",

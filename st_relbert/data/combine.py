@@ -15,7 +15,7 @@ class PairExclusion:
     """The pairs of some test sets, in whatever direction, upper and lower case and white space.
 
     Args:
-        tests: The pairs of each test set; :func:`~st_relbert.data.leakage.benchmark_pairs`.
+        tests: The pairs of each test set; see `benchmark_pairs`.
 
     Example:
         >>> tests = PairExclusion({"capitals": [("Tokyo", "Japan")]})
@@ -86,79 +86,123 @@ def _joined(pairs: list[Pair], rng: random.Random) -> Iterator[Pair]:
 
 
 @dataclass(frozen=True)
-class Combination:
-    """Relation sets put together.
+class RelationBuild:
+    """A relation set that was put together, and what was left out of it.
 
     Args:
-        relations: All relations, those of the same name as one, without the pairs of test sets.
-        pairs: The number of positive and negative pairs there were.
+        relations: The relation set, without the pairs of test sets.
+        pairs: The number of pairs there were to choose from.
         dropped: How many of them were left out because they stand in each of the test sets; a pair of several sets
             counts for each.
         dropped_in_all: How many of them stand in some test set.
-        lost_relations: The relations that had no other positives.
+        small_relations: The relations that were left out because too few of their pairs remained.
     """
 
     relations: RelationSet
     pairs: int
     dropped: dict[str, int]
     dropped_in_all: int
-    lost_relations: list[str]
+    small_relations: list[str]
 
     def report(self) -> dict[str, Any]:
-        """The figures, for JSON."""
+        """The figures, for JSON: of the whole, and of the relations by parent."""
+        positives = self.relations.positives
+        parents: dict[str, dict[str, int]] = {}
+        for parent, pairs in zip(self.relations.parent_names, positives.values(), strict=True):
+            figures = parents.setdefault(parent, {"relations": 0, "positives": 0})
+            figures["relations"] += 1
+            figures["positives"] += len(pairs)
         return {
-            "relations": len(self.relations.positives),
-            "positives": sum(map(len, self.relations.positives.values())),
+            "relations": len(positives),
+            "positives": sum(map(len, positives.values())),
             "negatives": sum(map(len, self.relations.negatives.values())),
             "pairs": self.pairs,
             "dropped": self.dropped,
             "dropped_in_all": self.dropped_in_all,
-            "lost_relations": self.lost_relations,
+            "small_relations": self.small_relations,
+            "parents": parents,
         }
 
 
 def combine_relations(
-    sets: Iterable[RelationSet], tests: PairExclusion | None = None, mismatches: bool = False
-) -> Combination:
+    sets: Iterable[RelationSet],
+    tests: PairExclusion | None = None,
+    *,
+    mismatches: bool = False,
+    least: int = 1,
+    most: int | None = None,
+    seed: int = 0,
+) -> RelationBuild:
     """Put relation sets together; pairs of test sets are left out, positives and negatives alike.
 
     Args:
         sets: The sets; relations of the same name are put together.
         tests: The pairs to leave out.
-        mismatches: Add negatives of each relation's own words; see
-            :func:`~st_relbert.data.combine.with_mismatches`.
+        mismatches: Add negatives of each relation's own words; see `with_mismatches`.
+        least: Leave out relations with fewer positives.
+        most: Sample so many positives and negatives of each relation; None: take all.
+        seed: Decides which are sampled. The sample of a relation does not depend on the other relations.
 
     Raises:
-        ValueError: If fewer than two relations are left.
+        ValueError: If fewer than two relations are left, or a number is out of range.
 
     Example:
-        >>> one = RelationSet({"capital": [("Tokyo", "Japan"), ("Paris", "France")]}, {"capital": []})
-        >>> other = RelationSet({"part": [("finger", "hand")], "young": [("puppy", "dog")]}, {"part": [], "young": []})
-        >>> combination = combine_relations([one, other], PairExclusion({"questions": [("paris", "france")]}))
-        >>> combination.relations.positives["capital"], combination.dropped
+        >>> one = RelationSet({"capital": [("Tokyo", "Japan"), ("Paris", "France")]})
+        >>> other = RelationSet({"part": [("finger", "hand")], "young": [("puppy", "dog")]})
+        >>> build = combine_relations([one, other], PairExclusion({"questions": [("paris", "france")]}))
+        >>> build.relations.positives["capital"], build.dropped
         ([('Tokyo', 'Japan')], {'questions': 1})
     """
+    check_limits(least, most)
     tests = tests or PairExclusion({})
     everything = RelationSet.merge(sets)
-    pairs = [
-        pair for kind in (everything.positives, everything.negatives) for of_name in kind.values() for pair in of_name
-    ]
-    positives, negatives = (_without(kind, tests) for kind in (everything.positives, everything.negatives))
-    kept = [name for name in everything.names if positives[name]]
-    if len(kept) < 2:
-        raise ValueError(
-            f"Without the pairs of the test sets {len(kept)} of {len(everything.names)} relations have positives, "
-            "expected at least two. Exclude fewer test sets."
-        )
-    relations = RelationSet(positives, negatives).subset(kept)
-    return Combination(
-        relations=with_mismatches(relations, tests) if mismatches else relations,
+    pairs = [pair for kind in (everything.positives, everything.negatives) for each in kind.values() for pair in each]
+    positives, negatives = (
+        {name: [pair for pair in of_name if pair not in tests] for name, of_name in kind.items()}
+        for kind in (everything.positives, everything.negatives)
+    )
+    kept = [name for name in everything.names if len(positives[name]) >= least]
+    check_enough(kept, everything.names, least)
+    relations = RelationSet(
+        {name: _sample(positives[name], most, f"{seed} {name}") for name in kept},
+        {name: _sample(negatives[name], most, f"{seed} {name}") for name in kept},
+    )
+    return RelationBuild(
+        relations=with_mismatches(relations, tests, seed) if mismatches else relations,
         pairs=len(pairs),
         dropped=tests.counts(pairs),
         dropped_in_all=sum(pair in tests for pair in pairs),
-        lost_relations=[name for name in everything.names if not positives[name]],
+        small_relations=[name for name in everything.names if name not in set(kept)],
     )
 
 
-def _without(pairs: dict[str, list[Pair]], tests: PairExclusion) -> dict[str, list[Pair]]:
-    return {name: [pair for pair in of_name if pair not in tests] for name, of_name in pairs.items()}
+def check_limits(least: int, most: int | None) -> None:
+    """Refuse numbers of pairs that no relation can have.
+
+    Raises:
+        ValueError: If `least` is below 1, or `most` below `least`.
+    """
+    if least < 1:
+        raise ValueError(f"The least number of pairs is {least}, expected at least 1.")
+    if most is not None and most < least:
+        raise ValueError(f"The most pairs of a relation are {most}, expected at least {least}, the least number.")
+
+
+def check_enough(kept: Collection[str], names: Collection[str], least: int) -> None:
+    """Refuse a set of fewer than two relations.
+
+    Raises:
+        ValueError: If fewer than two are left.
+    """
+    if len(kept) < 2:
+        raise ValueError(
+            f"{len(kept)} of {len(names)} relations have at least {least} pairs that stand in no test set, expected "
+            "at least two. Exclude fewer test sets, or ask for fewer pairs."
+        )
+
+
+def _sample(pairs: list[Pair], most: int | None, seed: str) -> list[Pair]:
+    """Some of the pairs, in their order."""
+    if most is None or len(pairs) <= most:
+        return pairs
+    return [pairs[place] for place in sorted(random.Random(seed).sample(range(len(pairs)), most))]

@@ -30,7 +30,7 @@ def test_the_set_and_its_report(places, capsys):
     island = "geographic/island_country"
     assert relations.positives[island] == [*starter.positives[island], ("Java", "Indonesia")]
     report = json.loads(places["out"].with_suffix(".report.json").read_text())
-    assert report["sets"] == ["starter", str(places["mine"])] and report["lost_relations"] == []
+    assert report["sets"] == ["starter", str(places["mine"])] and report["small_relations"] == []
     assert list(report["dropped"].values()) == [1] and report["dropped_in_all"] == 1
     assert f"{relations}\nSaved" in out and "pairs left out" in out and err == ""
 

@@ -37,7 +37,7 @@ def test_pairs_of_test_sets_are_left_out_of_positives_and_negatives():
 def test_a_relation_whose_positives_are_all_left_out_is_named():
     more = relation_set(young=([("puppy", "dog")], []))
     combination = combine_relations([CAPITALS, PARTS, more], PairExclusion({"one": [("hand", "finger")]}))
-    assert combination.lost_relations == ["part"] and combination.relations.names == ["capital", "young"]
+    assert combination.small_relations == ["part"] and combination.relations.names == ["capital", "young"]
 
 
 def test_too_little_left_is_an_error():
