@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from tests import tiny
-from tests.wordnet import tiny_wordnet
+from tests.data import tiny_wordnet
 
 # How fast a machine is at the moment says nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -72,6 +72,12 @@ def minilm() -> str:
 
 
 @pytest.fixture(scope="session")
-def wordnet_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a WordNet of a few synsets."""
-    return tiny_wordnet.write(tmp_path_factory.mktemp("wordnet"), tiny_wordnet.SYNSETS, tiny_wordnet.EXCEPTIONS)
+def wordnet_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wordnet of a few synsets."""
+    return tiny_wordnet.write(tmp_path_factory.mktemp("wordnet") / "tiny.xml")
+
+
+@pytest.fixture(scope="session")
+def sources() -> Path:
+    """Public sources of relations in their own formats."""
+    return _folder("ST_RELBERT_SOURCES")

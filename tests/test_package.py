@@ -29,7 +29,7 @@ LAYERS = [
     {"evaluation", "encoding"},
     {"losses", "model"},
     {"checkpoints", "model_card", "identity"},
-    {"modules", "wordnet"},
+    {"modules"},
     {"data"},
     {"files", "vectors"},
     {"environment", "templates"},

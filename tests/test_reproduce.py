@@ -291,13 +291,16 @@ def test_mismatched_questions_have_wrong_choices_of_the_right_words():
     assert len({question["answer"] for question in made}) == 4
 
 
-def test_wordnet_is_made_without_the_excluded_pairs(wordnet_folder, semeval, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_data, "DEBIAN_FOLDER", wordnet_folder)
+def test_wordnet_is_made_without_the_excluded_pairs(wordnet_file, semeval, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_data, "DEFAULT_WORDNET", wordnet_file)
+    monkeypatch.setattr(training_data, "LEAST", 1)
     tests = tmp_path / "tests.jsonl"
-    tests.write_text('{"head": "cats", "tail": "cat", "relation": "singular"}\n')
+    tests.write_text(
+        '{"head": "animals", "tail": "x", "relation": "r"}\n{"head": "animal", "tail": "cat", "relation": "r"}\n'
+    )
     combination = TrainingData(("wordnet", SEMEVAL), (str(tests),)).combine()
-    plurals = combination.relations.positives["inflection/plural"]
-    assert ("dog", "dogs") in plurals and ("cat", "cats") not in plurals
+    kinds = combination.relations.positives["hypernym/noun.animal"]
+    assert ("dog", "animal") in kinds and ("cat", "animal") not in kinds
     assert combination.small_relations == []
 
 

@@ -11,9 +11,10 @@ from st_relbert.data import RelationBuild, RelationSet, combine_relations
 from st_relbert.data.combine import PairExclusion
 from st_relbert.data.leakage import benchmark_pairs
 from st_relbert.data.sources import read_records
+from st_relbert.data.triples import relations_of_triples
+from st_relbert.data.wordnet import DEFAULT_WORDNET, WordNet, wordnet_triples
 from st_relbert.evaluation.base import data_file
 from st_relbert.pairs import Pair
-from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
 
 SEMEVAL = "relbert/semeval2012_relational_similarity"
 WORDNET = "wordnet"
@@ -21,6 +22,8 @@ WORDNET = "wordnet"
 HELD_OUT = ("1/a", "2/c", "2/h", "3/a", "3/c", "4/c", "5/d", "5/i", "7/a", "10/a")
 
 WORST_RATING = -30
+# Pairs of a relation of WordNet.
+LEAST, MOST = 5, 200
 
 
 @dataclass(frozen=True)
@@ -93,4 +96,5 @@ def _tests(exclude: tuple[str, ...]) -> dict[str, set[Pair]]:
 
 @cache
 def _wordnet(exclude: tuple[str, ...]) -> RelationSet:
-    return build_relations(WordNet.read(DEBIAN_FOLDER, show_progress_bar=False), exclude=_tests(exclude)).relations
+    triples = wordnet_triples(WordNet.read(DEFAULT_WORDNET))
+    return relations_of_triples(triples, PairExclusion(_tests(exclude)), least=LEAST, most=MOST).relations

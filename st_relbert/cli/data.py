@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +14,30 @@ from st_relbert.cli import options
 from st_relbert.cli.output import say, show
 
 if TYPE_CHECKING:
-    from st_relbert.data import RelationSet
+    from st_relbert.data import RelationBuild, RelationSet
+    from st_relbert.data.triples import Triple, TripleBuild
 
 _SHIPPED_TESTS = ("starter/held_out_pairs", "starter/held_out_relations")
 
 app = typer.Typer(help="Make training relations, without the pairs of test sets.")
+
+
+Least = Annotated[int, typer.Option(help="leave relations with fewer pairs out")]
+Most = Annotated[int, typer.Option(help="sample so many pairs of a larger relation; 0: take all")]
+Words = Annotated[int, typer.Option(help="leave pairs out whose head or tail has more words; 0: take all")]
+Only = Annotated[list[str], typer.Option("--relations", metavar="NAME...", help="take these relations only")]
+Without = Annotated[list[str], typer.Option(metavar="NAME...", help="leave these relations out")]
+Seed = Annotated[int, typer.Option("--seed", "--sample", help="decides which pairs are sampled")]
+Tests = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="SET...",
+        help="test sets whose pairs are left out, as combine takes them; by default the shipped questions and, if it "
+        "is set, $ST_RELBERT_DATA",
+    ),
+]
+NoExclude = Annotated[bool, typer.Option("--no-exclude", help="leave no pair out")]
 
 
 @app.command()
@@ -33,72 +52,95 @@ def combine(
             help="add negatives of each relation's own words: two heads, two tails, a head and another's tail",
         ),
     ] = False,
+    least: Least = 1,
+    most: Annotated[int, typer.Option("--most", "--cap", help="sample so many pairs of each relation; 0: all")] = 0,
+    seed: Seed = 0,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Put several relation sets together.
 
     Relations of the same name become one. Pairs that stand in test sets are left out, in either direction and whatever
-    upper and lower case.
+    case, underscores and accents.
     """
-    from st_relbert.data import RelationSet, combine_relations
-    from st_relbert.data.combine import PairExclusion
+    from st_relbert.data import PairExclusion, RelationSet, combine_relations
     from st_relbert.data.leakage import benchmark_pairs
 
     check_relation_file(output, overwrite)
     loaded = [RelationSet.load(name) for name in sets]
-    combination = combine_relations(loaded, PairExclusion(benchmark_pairs(exclude)), mismatches)
-    written = write_relation_file(
-        output, combination.relations, {"sets": sets, "mismatches": mismatches, **combination.report()}
-    )
-    show_dropped(combination.dropped, combination.dropped_in_all, combination.pairs)
-    say(f"{combination.relations}")
-    say(f"Saved {written}")
+    tests = PairExclusion(benchmark_pairs(exclude))
+    build = combine_relations(loaded, tests, mismatches=mismatches, least=least, most=most or None, seed=seed)
+    _write(build, output, {"sets": sets, "mismatches": mismatches, "least": least, "most": most, "seed": seed})
 
 
 @app.command()
 def wordnet(
     output: options.RelationFile,
     wordnet: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="the folder with WordNet's files (that of Debian's package, /usr/share/wordnet)"
-        ),
-    ] = None,
-    min_count: Annotated[int, typer.Option(help="how often a word has to occur in SemCor; names need not")] = 1,
-    pairs_per_relation: Annotated[int, typer.Option(help="sample this many of a larger relation")] = 200,
-    min_pairs: Annotated[int, typer.Option(help="leave smaller relations out")] = 5,
-    seed: Annotated[int, typer.Option(help="decides which pairs are sampled")] = 0,
-    exclude: options.Exclude | None = None,
-    no_exclude: Annotated[bool, typer.Option("--no-exclude", help="leave no pair out")] = False,
+        str, typer.Option(metavar="FILE", help="a file in the format WN-LMF, or an id that the library wn downloads")
+    ] = "oewn:2024",
+    min_count: Annotated[
+        int, typer.Option(help="in how many definitions and examples of the wordnet a word has to occur")
+    ] = 1,
+    least: Least = 5,
+    most: Most = 200,
+    words: Words = 3,
+    relations: Only = [],  # noqa: B006
+    without: Without = [],  # noqa: B006
+    seed: Seed = 0,
+    exclude: Tests = None,
+    no_exclude: NoExclude = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    r"""Make a relation set of WordNet 3.0.
+    r"""Make a relation set of a wordnet.
 
-    Hypernymy, instances, holonymy, attributes, entailment, cause, antonymy, derivation, pertainyms and inflection.
-    Pairs that stand in test sets are left out: of the shipped questions and, if it is set, of $ST_RELBERT_DATA, unless
-    others are named. Needs pip install st-relbert\[wordnet] and WordNet's files (Debian and Ubuntu: apt-get install
-    wordnet-base).
+    Hypernymy, instances, holonymy, attributes, entailment, cause, synonyms, opposites, derivations by meaning,
+    pertainyms, irregular inflection, and what definitions state ("a young ...", "lacking ...", "the study of ...").
+    Pairs that stand in test sets are left out. Needs pip install st-relbert\[wordnet].
     """
-    from st_relbert.data.leakage import benchmark_pairs
-    from st_relbert.wordnet import DEBIAN_FOLDER, WordNet, build_relations
+    from st_relbert.data.wordnet import WordNet, wordnet_triples
 
     check_relation_file(output, overwrite)
+    settings = {"least": least, "most": most, "words": words, "seed": seed}
+    triples = wordnet_triples(WordNet.read(wordnet, show_progress_bar=not quiet), min_count=min_count)
     tests = [] if no_exclude else exclude or _default_tests()
-    settings = {
-        "min_count": min_count,
-        "pairs_per_relation": pairs_per_relation,
-        "min_pairs": min_pairs,
-        "seed": seed,
-    }
-    build = build_relations(
-        WordNet.read(wordnet or DEBIAN_FOLDER, show_progress_bar=not quiet), exclude=benchmark_pairs(tests), **settings
+    build = _of_triples(triples, tests, relations, without, **settings)
+    _write(build, output, {"wordnet": wordnet, "min_count": min_count, **settings})
+
+
+def _of_triples(
+    triples: Iterable[Triple], tests: list[str], relations: list[str], without: list[str], **numbers: int
+) -> TripleBuild:
+    from st_relbert.data import PairExclusion
+    from st_relbert.data.leakage import benchmark_pairs
+    from st_relbert.data.triples import relations_of_triples
+
+    return relations_of_triples(
+        triples,
+        PairExclusion(benchmark_pairs(tests)),
+        relations=relations,
+        without=without,
+        least=numbers["least"],
+        most=numbers["most"] or None,
+        words=numbers["words"] or None,
+        seed=numbers["seed"],
     )
+
+
+def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> None:
+    """Write a relation set and its report, and print what matters of it."""
     figures = build.report()
     written = write_relation_file(output, build.relations, {**settings, **figures})
-    show([{"parent": name, **of_parent} for name, of_parent in figures["parents"].items()])
-    show_dropped(build.dropped, build.dropped_in_all, build.candidates)
+    if len(figures["parents"]) < len(build.relations.names):
+        show([{"parent": name, **of_parent} for name, of_parent in figures["parents"].items()])
+    if symmetric := figures.get("symmetric"):
+        say(f"Symmetric, so without negatives: {', '.join(symmetric)}")
+    if inverse := figures.get("inverse"):
+        say(f"Inverse of each other: {', '.join(map(' and '.join, inverse))}")
+    if left_out := figures.get("left_out"):
+        say(f"Triples left out: {', '.join(f'{count:,} ({reason})' for reason, count in left_out.items())}")
+    show_dropped(build.dropped, build.dropped_in_all, build.pairs)
     say(f"{build.relations}")
     say(f"Saved {written}")
 

@@ -7,10 +7,10 @@ from st_relbert.data.relation_set import RelationSet, load_relations
 
 __all__ = [
     "AnalogyQuestion",
-    "PairExclusion",
-    "RelationBuild",
     "LeakageReport",
     "MappingProblem",
+    "PairExclusion",
+    "RelationBuild",
     "RelationSet",
     "combine_relations",
     "find_leakage",

@@ -14,6 +14,9 @@ from st_relbert.data.definitions import EMPTY, PATTERNS, clause_of
 from st_relbert.data.triples import Triple
 from st_relbert.environment import import_extra
 
+DEFAULT_WORDNET = "oewn:2024"
+"""Open English WordNet, by its id in the library `wn`."""
+
 NOUN, VERB, ADJECTIVE, ADVERB = "noun", "verb", "adjective", "adverb"
 _PARTS = {"n": NOUN, "v": VERB, "a": ADJECTIVE, "s": ADJECTIVE, "r": ADVERB}
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -175,8 +178,8 @@ def wordnet_triples(wordnet: WordNet, *, min_count: int = 1) -> Iterator[Triple]
         - `synonym/verb` (shut, close), of words that have the synset as their usual sense
         - between words in any sense, as the other word tells which is meant: `antonym/adjective` (hot, cold),
           `negation/adjective` (happy, unhappy), `pertainym/noun.location` (French, France)
-        - `derivation/agent` (teach, teacher), `instrument`, `result`, `event` ..., by meaning where the wordnet says it,
-          else by the base's part of speech and the derived word's lexicographer file:
+        - `derivation/agent` (teach, teacher), `instrument`, `result`, `event` ..., by meaning if the wordnet says so,
+          or else by the base's part of speech and the derived word's lexicographer file:
           `derivation/adjective-noun.attribute` (happy, happiness)
         - of an English wordnet: `inflection/irregular plural` (mouse, mice), `irregular past`, `comparative`,
           `superlative`, of the forms that are listed
@@ -203,7 +206,7 @@ def _between_synsets(wordnet: WordNet, min_count: int) -> Iterator[Triple]:
                     continue
                 if kind == "instance_hypernym":
                     yield head, f"instance/{tail}", tail
-                elif kind in _OF_SYNSETS:
+                elif kind in _OF_SYNSETS and (kind, synset["partOfSpeech"]) != ("attribute", "n"):  # stands there twice
                     name, side = _OF_SYNSETS[kind]
                     of = {"head": synset, "tail": wordnet.synsets[target]}.get(side)
                     yield head, f"{name}/{of['lexfile']}" if of and of.get("lexfile") else name, tail
