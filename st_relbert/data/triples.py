@@ -73,7 +73,7 @@ def relations_of_triples(
         >>> triples = [("wheel", "part of", "car"), ("car", "has part", "wheel"), ("cat", "is a", "animal")]
         >>> build = relations_of_triples(triples, least=1)
         >>> build.relations.positives["part of"], build.relations.negatives["part of"], build.inverse
-        ([('wheel', 'car')], [('car', 'wheel')], [('part of', 'has part')])
+        ([('wheel', 'car')], [('car', 'wheel')], [('has part', 'part of')])
     """
     check_limits(least, most)
     if words is not None and words < 1:
