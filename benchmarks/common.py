@@ -9,7 +9,7 @@ import subprocess
 import time
 import venv
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,7 +36,7 @@ def make_reference(folder: Path) -> str:
 def provenance(packages: Iterable[str]) -> dict[str, Any]:
     """Date, machine and versions."""
     return {
-        "date": str(datetime.now(tz=UTC).date()),
+        "date": str(datetime.now(tz=timezone.utc).date()),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }

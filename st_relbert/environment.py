@@ -1,4 +1,4 @@
-"""Whether a device computes in bfloat16, rather than only storing it."""
+"""What is at hand: packages that come with an extra, and devices that compute in bfloat16."""
 
 from __future__ import annotations
 

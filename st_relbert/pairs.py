@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
 
 Pair: TypeAlias = tuple[str, str]
 """A head word and a tail word; each may hold several words ("New York")."""
+
+LONGEST_WORD = 10_000
+"""The most characters of a word. What is longer is a text by mistake, and would take an encoder's tokenizer minutes."""
+
+
+class _CheckedPair(tuple[str, str]):
+    """A pair that `as_pair` has checked: the steps that it passes on its way to the vector need not check it again."""
+
+    __slots__ = ()
 
 
 def is_flat_pair(value: Any) -> bool:
@@ -18,67 +28,116 @@ def is_flat_pair(value: Any) -> bool:
     >>> is_flat_pair(("Tokyo", "Japan")), is_flat_pair([("Tokyo", "Japan")])
     (True, False)
     """
-    if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
-        return False
-    return all(isinstance(word, str) for word in value)
+    # Not a Series: of two words it could be a row of a table as well as a column.
+    return not _is_series(value) and _may_be_pair(value) and all(isinstance(word, str) for word in value)
 
 
 def as_pair(value: Any, where: str) -> Pair:
     """Check one pair.
 
     Args:
-        value: A tuple, list or array of two words.
+        value: A tuple, list, array or Series of two words.
         where: How to name the pair in an error, for instance `"pair 3"`.
 
     Returns:
         The pair as a tuple of two strings, the words unchanged.
 
     Raises:
-        ValueError: If `value` is not two words that each hold something visible.
+        ValueError: If `value` is not two words that each hold something visible and are no whole texts.
     """
+    if type(value) is _CheckedPair:
+        return value
     if isinstance(value, str):
         raise ValueError(
             f"{where} is the string {_shorten(value)}, expected two words. "
             'Write one pair as [("head", "tail")], a list that holds one tuple.'
         )
-    if not isinstance(value, list | tuple | np.ndarray) or len(value) != 2:
+    if not _may_be_pair(value):
         raise ValueError(f'{where} is {_shorten(value)}, expected two words such as ("Tokyo", "Japan").')
     head, tail = value
     if not _is_plain_word(head):
         _check_word(head, f"the head of {where}")
     if not _is_plain_word(tail):
         _check_word(tail, f"the tail of {where}")
-    return head, tail
+    return _CheckedPair((head, tail))
 
 
-def as_pairs(values: Iterable[Any], where: str = "pair", first: int = 0) -> list[Pair]:
+def as_pairs(values: Any, where: str = "pair", first: int = 0) -> list[Pair]:
     """Check a batch of pairs; see `as_pair`.
 
     Args:
-        values: The pairs.
+        values: The pairs: a list, an array, a `datasets` column, a Series of pandas or polars, a generator, or anything
+            else that has an order. Or a DataFrame with the columns `head` and `tail`, or with two columns.
         where: What an error calls each pair, before its number.
         first: The number of the first pair.
+
+    Raises:
+        ValueError: If `values` is no batch of pairs, or one of them is not a pair; see `as_pair`.
 
     >>> as_pairs([["Tokyo", "Japan"], ("Paris", "France")])
     [('Tokyo', 'Japan'), ('Paris', 'France')]
     """
     return [
-        # The common case first, without the text of an error: this is walked for every pair that is embedded.
+        # The common cases first, without the text of an error: this is walked for every pair that is embedded.
         value
+        if type(value) is _CheckedPair
+        else _CheckedPair(value)
         if type(value) is tuple and len(value) == 2 and _is_plain_word(value[0]) and _is_plain_word(value[1])
         else as_pair(value, f"{where} {index}")
-        for index, value in enumerate(values, start=first)
+        for index, value in enumerate(_batch(values), start=first)
     ]
+
+
+def _may_be_pair(value: Any) -> bool:
+    is_array = isinstance(value, np.ndarray) and value.ndim > 0
+    may_hold_words = isinstance(value, list | tuple) or is_array or _is_series(value)
+    return may_hold_words and len(value) == 2
+
+
+def _is_series(value: Any) -> bool:
+    """Whether it is a Series of pandas or polars, neither of which has to be installed."""
+    return hasattr(value, "to_numpy") and not hasattr(value, "columns")
+
+
+def _batch(values: Any) -> Iterator[Any]:
+    """The members of a batch, rows of a DataFrame included."""
+    if hasattr(values, "columns") and hasattr(values, "to_numpy"):
+        return _rows(values)
+    if not isinstance(values, str | bytes | Mapping | set | frozenset):
+        with suppress(TypeError):
+            return iter(values)
+    raise ValueError(
+        f"The input is {_shorten(values)}{', which has no order' if isinstance(values, set | frozenset) else ''}. "
+        'Expected pairs of words such as [("Tokyo", "Japan"), ("Paris", "France")].'
+    )
+
+
+def _rows(frame: Any) -> Iterator[Any]:
+    names = list(frame.columns)
+    if {"head", "tail"} <= set(names):
+        return iter(frame[["head", "tail"]].to_numpy())
+    if len(names) != 2:
+        raise ValueError(
+            f"The DataFrame has the columns {_shorten(names)}, expected head and tail, or two columns. "
+            "Choose them: frame[[head_column, tail_column]]."
+        )
+    return iter(frame.to_numpy())
 
 
 def _is_plain_word(word: Any) -> bool:
     """Whether it is printable text that is more than blanks, which needs no closer look."""
-    return isinstance(word, str) and word.isprintable() and not word.isspace() and word != ""
+    return (
+        isinstance(word, str) and word.isprintable() and not word.isspace() and word != "" and len(word) <= LONGEST_WORD
+    )
 
 
 def _check_word(word: Any, where: str) -> None:
     if not isinstance(word, str):
         raise ValueError(f"{where} is {_shorten(word)} of type {type(word).__name__}, expected a string.")
+    if len(word) > LONGEST_WORD:
+        raise ValueError(
+            f"{where} is {word[:30]!r}... of {len(word):,} characters, expected a word: at most {LONGEST_WORD:,}."
+        )
     if any("\ud800" <= char <= "\udfff" for char in word):
         raise ValueError(
             f"{where} is {_shorten(word)}, which holds a lone surrogate and is no valid Unicode text. "

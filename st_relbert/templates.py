@@ -1,7 +1,7 @@
 """Prompt templates: text with a place for the head, the tail and the mask token.
 
-The placeholders are those of RelBERT (Ushio et al., 2021, section 3.1): ``<subj>`` for the head, ``<obj>`` for the
-tail, ``<mask>`` for the language model's mask token.
+The placeholders are those of RelBERT (Ushio et al., 2021, section 3.1): `<subj>` for the head, `<obj>` for the
+tail, `<mask>` for the language model's mask token.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ NAMED_TEMPLATES: dict[str, str] = {
 
 DEFAULT_TEMPLATE = "a"
 
+_LONGEST = 2_000
+
 Aggregation = Literal["average_no_mask", "average", "mask"]
 """Which tokens of a prompt are pooled into the vector of the relation."""
 
@@ -38,10 +40,10 @@ class Template:
     """A checked prompt template.
 
     Args:
-        text: The template text with ``<subj>``, ``<obj>`` and, where the pooling needs it, ``<mask>``.
+        text: The template text with `<subj>`, `<obj>` and, where the pooling needs it, `<mask>`.
 
     Raises:
-        ValueError: If ``<subj>`` or ``<obj>`` is missing.
+        ValueError: If `<subj>` or `<obj>` is missing; if it is longer than 2,000 characters.
 
     Example:
         >>> template = Template("<subj> is the <mask> of <obj>")
@@ -52,6 +54,11 @@ class Template:
     text: str
 
     def __post_init__(self) -> None:
+        if len(self.text) > _LONGEST:
+            raise ValueError(
+                f"The template {self.text[:30]!r}... has {len(self.text):,} characters, expected a sentence of at most "
+                f"{_LONGEST:,}: encoders read a few hundred tokens."
+            )
         missing = [name for name in (SUBJECT, OBJECT) if name not in self.text]
         if missing:
             raise ValueError(
@@ -65,7 +72,7 @@ class Template:
         """Look a named template up, or check a custom one.
 
         Args:
-            name_or_text: A key of :data:`NAMED_TEMPLATES`, or template text.
+            name_or_text: A key of `NAMED_TEMPLATES`, or template text.
 
         Raises:
             ValueError: If it is no known name and lacks a placeholder.
@@ -93,7 +100,7 @@ class Template:
 
         Args:
             pairs: The pairs.
-            mask: What stands for ``<mask>``.
+            mask: What stands for `<mask>`.
 
         Returns:
             One prompt a pair.
@@ -110,7 +117,7 @@ class Template:
 
         Args:
             pair: The pair.
-            mask: What stands for ``<mask>``.
+            mask: What stands for `<mask>`.
 
         Returns:
             A number of characters of the rendered prompt.

@@ -19,7 +19,7 @@ class PairVectors:
 
     Args:
         rows: The row of each pair.
-        vectors: ``(pairs, d)``.
+        vectors: `(pairs, d)`.
     """
 
     def __init__(self, rows: dict[Pair, int], vectors: Vectors) -> None:
@@ -54,11 +54,11 @@ class PairVectors:
         return cls(rows, np.asarray(vectors, dtype=np.float32))
 
     def of(self, pairs: Sequence[Pair]) -> Vectors:
-        """The vectors of some pairs, ``(n, d)``, as the model gives them."""
+        """The vectors of some pairs, `(n, d)`, as the model gives them."""
         return self._vectors[[self._rows[pair] for pair in pairs]]
 
     def unit(self, pairs: Sequence[Pair]) -> Vectors:
-        """The vectors of some pairs, ``(n, d)``, of length 1: their products are cosines.
+        """The vectors of some pairs, `(n, d)`, of length 1: their products are cosines.
 
         Raises:
             ValueError: If one of them is zero.
@@ -86,14 +86,14 @@ class EncodeCache:
         self._vectors: dict[Pair, NDArray[np.float32]] = {}
 
     def encode(self, pairs: list[Pair], **kwargs: Any) -> NDArray[np.float32]:
-        """Encode pairs, those that are new; see :meth:`sentence_transformers.SentenceTransformer.encode`.
+        """Encode pairs, those that are new; see `SentenceTransformer.encode`.
 
         Args:
             pairs: The pairs.
             **kwargs: Handed on to the model; they have to be the same at every call but for the batch size.
 
         Returns:
-            ``(n, d)``.
+            `(n, d)`.
         """
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self._vectors]
         if new:

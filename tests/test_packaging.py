@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
@@ -63,7 +62,8 @@ def test_importing_warns_of_nothing():
 
 
 def test_the_lower_bounds_are_the_versions_that_are_tested():
-    """``make test-lowest`` installs these; a bound that nobody ran is a guess."""
+    """`make test-lowest` installs these; a bound that nobody ran is a guess."""
+    tomllib = pytest.importorskip("tomllib", reason="since Python 3.11")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     users = [name for name in project["optional-dependencies"] if name not in ("dev", "docs")]
     groups = [project["dependencies"], *(project["optional-dependencies"][name] for name in users)]

@@ -1,6 +1,8 @@
 import unicodedata
 
 import numpy as np
+import pandas
+import polars
 import pytest
 from datasets import Dataset
 from hypothesis import given
@@ -27,6 +29,11 @@ from st_relbert.pairs import as_pair, as_pairs, folded, folded_word, is_flat_pai
         (("\x00\x07", "b"), "at least one visible character"),
         (("a", "\u200b\u200e"), "at least one visible character"),
         (("a", "b\ud800"), "lone surrogate"),
+        (np.array("a"), "expected two words"),
+        (
+            ("a", "b" * 10_001),
+            r"the tail of pair 3 is 'b{30}'\.\.\. of 10,001 characters, expected a word: at most 10,000",
+        ),
     ],
 )
 def test_what_is_no_pair_is_an_error_that_shows_it(value, message):
@@ -48,11 +55,64 @@ def test_long_values_are_shortened_in_errors():
     assert len(str(error.value)) < 200
 
 
-def test_batches_may_be_arrays_and_dataset_columns():
-    expected = [("Tokyo", "Japan"), ("Paris", "France")]
-    assert as_pairs(np.array(expected)) == expected
-    assert as_pairs(np.array(expected, dtype=object)) == expected
-    assert as_pairs(Dataset.from_dict({"pair": [list(pair) for pair in expected]})["pair"]) == expected
+PAIRS = [("Tokyo", "Japan"), ("Paris", "France"), ("Rome", "Italy")]
+LISTS = [list(pair) for pair in PAIRS]
+BATCHES = {
+    "array": np.array(PAIRS),
+    "array of objects": np.array(PAIRS, dtype=object),
+    "column": Dataset.from_dict({"pair": LISTS})["pair"],
+    "pandas Series": pandas.Series(PAIRS),
+    "pandas DataFrame": pandas.DataFrame(PAIRS, columns=["head", "tail"]),
+    "pandas columns in another order": pandas.DataFrame(
+        [(7, tail, head) for head, tail in PAIRS], columns=["id", "tail", "head"]
+    ),
+    "pandas columns without names": pandas.DataFrame(PAIRS),
+    "polars Series": polars.Series(LISTS),
+    "polars DataFrame": polars.DataFrame(PAIRS, schema=["head", "tail"], orient="row"),
+    "polars columns of other names": polars.DataFrame(PAIRS, schema=["city", "country"], orient="row"),
+    "keys": dict.fromkeys(PAIRS).keys(),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches_may_be_tables_and_arrays(name):
+    assert as_pairs(BATCHES[name]) == PAIRS
+
+
+def test_batches_may_be_read_once():
+    heads, tails = zip(*PAIRS, strict=True)
+    assert as_pairs(zip(heads, tails, strict=True)) == as_pairs(pair for pair in PAIRS) == PAIRS
+    assert as_pairs(as_pairs(PAIRS)) == PAIRS
+    assert repr(as_pairs(PAIRS)[0]) == "('Tokyo', 'Japan')"
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (None, r"The input is None. Expected pairs of words such as \[\("),
+        (7, "The input is 7. Expected pairs"),
+        ("Tokyo", "The input is 'Tokyo'. Expected pairs"),
+        (np.array("Tokyo"), "Expected pairs"),
+        ({"head": ["a"], "tail": ["b"]}, "The input is {'head'.*Expected pairs"),
+        ({("a", "b")}, "which has no order"),
+        ([("a", "b"), {"head": "a", "tail": "b"}], "pair 1 is {'head': 'a', 'tail': 'b'}, expected two words"),
+        (
+            pandas.DataFrame(["a"], columns=["head"]),
+            r"has the columns \['head'\], expected head and tail, or two columns",
+        ),
+        (polars.DataFrame({"a": ["a"], "b": ["b"], "c": ["c"]}), r"columns \['a', 'b', 'c'\].*frame\[\["),
+        (
+            pandas.DataFrame({"head": ["a", float("nan")], "tail": ["b", "c"]}),
+            "the head of pair 1 is nan of type float",
+        ),
+        (polars.DataFrame({"head": ["a", None], "tail": ["b", "c"]}), "the head of pair 1 is None of type NoneType"),
+        (polars.DataFrame({"head": ["a"], "tail": [1]}), "the tail of pair 0 is 1 of type int"),
+        (pandas.Series(["a", "b"]), "pair 0 is the string 'a'"),
+    ],
+)
+def test_what_is_no_batch_is_an_error_that_shows_it(batch, message):
+    with pytest.raises(ValueError, match=message):
+        as_pairs(batch)
 
 
 def test_the_error_counts_from_the_given_number():
@@ -74,6 +134,7 @@ def test_a_flat_pair_is_no_batch():
     assert is_flat_pair(["a", "b"]) and is_flat_pair(np.array(["a", "b"]))
     assert not is_flat_pair([["a", "b"], ["c", "d"]])
     assert not is_flat_pair("ab")
+    assert not is_flat_pair(pandas.Series(["a", "b"]))  # a column of two words as well as a row
     assert not is_flat_pair(["a", "b", "c"])
 
 

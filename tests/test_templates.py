@@ -58,3 +58,8 @@ def test_the_essential_part_ends_where_head_tail_and_mask_all_stood(head, tail):
     prompt = template.render([(head, tail)], mask="[M]")[0]
     essential = prompt[: template.essential_length((head, tail), mask="[M]")]
     assert essential == f"Today, I finally discovered the relation between {head} and {tail} : {head} is the [M]"
+
+
+def test_a_text_that_is_no_sentence_is_refused():
+    with pytest.raises(ValueError, match="has 120,005 characters, expected a sentence of at most 2,000"):
+        Template("<subj>" * 20_000 + "<obj>")

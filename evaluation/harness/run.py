@@ -6,7 +6,7 @@ import os
 import platform
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         "row": row.name,
         "seed": seed,
         "plan": planned,
-        "date": str(datetime.now(tz=UTC).date()),
+        "date": str(datetime.now(tz=timezone.utc).date()),
         "machine": machine(),
         "versions": versions(),
         "training_seconds": trained.seconds if trained else None,

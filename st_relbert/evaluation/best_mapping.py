@@ -190,7 +190,7 @@ class MappingSearch:
 
 def _assign(allowed: NDArray[np.bool_], source: Any, target: Any) -> NDArray[np.bool_]:
     """What is allowed once a source has its target."""
-    below = allowed.copy()
+    below: NDArray[np.bool_] = allowed.copy()
     below[source] = False
     below[:, target] = False
     below[source, target] = True

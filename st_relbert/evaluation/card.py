@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -153,7 +153,7 @@ def as_hub_entries(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
                 dataset_id=data_set,
                 task_id=result.dataset,
                 value=round(float(row["value"]), _DECIMALS),
-                date=str(datetime.now(tz=UTC).date()),
+                date=str(datetime.now(tz=timezone.utc).date()),
                 notes=f"{_metric(row['metric'])[0]} over {result.count:,} {_suite(row).counted}{spread}; st-relbert",
             )
             entries.append(entry)

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def write_report(path: str | os.PathLike[str], report: EvaluationReport, model: 
         report: The report.
         model: What to say about the model: `model` (name or path), `template`, `aggregation`.
     """
-    head = {**model, "date": str(datetime.now(tz=UTC).date()), "versions": versions()}
+    head = {**model, "date": str(datetime.now(tz=timezone.utc).date()), "versions": versions()}
     write_json(path, {**head, **asdict(report)})
 
 

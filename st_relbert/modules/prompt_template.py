@@ -22,20 +22,20 @@ from st_relbert.templates import DEFAULT_TEMPLATE, MASK, PLACEHOLDERS, Template
 class PromptTemplate(Transformer):
     """A Transformer that reads word pairs through a prompt template.
 
-    It is sentence-transformers' :class:`~sentence_transformers.base.modules.Transformer` but for the preprocessing:
-    a pair is written into the template and the prompt is tokenised. Words are data: one that spells a special token
-    (``[MASK]``, ``</s>``) or a placeholder (``<obj>``) is tokenised as text. A prompt longer than
-    :attr:`max_seq_length` loses its end, as long as head, tail and mask each stand whole in the rest; else it is an
-    error. Prompts are always padded on the right, where padding changes no encoder's positions.
+    It is sentence-transformers' `Transformer` but for the preprocessing: a pair is written into the template and the
+    prompt is tokenised. Words are data: one that spells a special token (`[MASK]`, `</s>`) or a placeholder (`<obj>`)
+    is tokenised as text. A prompt longer than `max_seq_length` loses its end, as long as head, tail and mask each stand
+    whole in the rest; else it is an error. Prompts are always padded on the right, where padding changes no encoder's
+    positions. Tokens that are added to the tokenizer count from the next batch on.
 
     Args:
         model_name_or_path: A Hugging Face encoder, hub id or folder.
-        template: A name of :data:`st_relbert.templates.NAMED_TEMPLATES` or a text with ``<subj>``, ``<obj>`` and
-            usually ``<mask>``.
-        **kwargs: See :class:`~sentence_transformers.base.modules.Transformer`.
+        template: A name of `NAMED_TEMPLATES` or a text with `<subj>`, `<obj>` and
+            usually `<mask>`.
+        **kwargs: See `Transformer`.
 
     Raises:
-        ValueError: If the template is unknown or lacks a placeholder; if it has a ``<mask>`` but the tokenizer has no
+        ValueError: If the template is unknown or lacks a placeholder; if it has a `<mask>` but the tokenizer has no
             mask token; if the tokenizer is not a fast one.
 
     Source: Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.1.
@@ -48,7 +48,6 @@ class PromptTemplate(Transformer):
         self.modality_config = {"text": self.modality_config["text"]}
         self.input_formatter.supported_modalities = ["text"]
         self.tokenizer.padding_side = "right"
-        self._prompt_tokenizer = PromptTokenizer(self.tokenizer)
         self.template = template
 
     @property
@@ -58,17 +57,17 @@ class PromptTemplate(Transformer):
 
     @template.setter
     def template(self, name_or_text: str) -> None:
-        template = Template.of(name_or_text)
-        if template.has_mask and not self._prompt_tokenizer.mask:
+        template, tokenizer = Template.of(name_or_text), PromptTokenizer(self.tokenizer)
+        if template.has_mask and not tokenizer.mask:
             raise ValueError(
                 f"The template {template.text!r} has a <mask>, but {type(self.tokenizer).__name__} has no mask token. "
                 "Use a template without <mask>, and the pooling 'average'."
             )
-        self._template = template
+        self._template, self._prompt_tokenizer = template, tokenizer
         # A special token in the template's own text ("<subj> [SEP] <obj>") is meant as one.
-        parts = (part if part in PLACEHOLDERS else self._prompt_tokenizer.mark(part) for part in template.parts)
+        parts = (part if part in PLACEHOLDERS else tokenizer.mark(part) for part in template.parts)
         self._marked = Template("".join(parts))
-        self._assembler = PromptAssembler.of(self._prompt_tokenizer, self._marked)
+        self._assembler = PromptAssembler.of(tokenizer, self._marked)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:  # type: ignore[override]  # read-only in Transformer too
@@ -80,7 +79,7 @@ class PromptTemplate(Transformer):
 
     @property
     def special_tokens(self) -> tuple[str, str]:
-        """What the tokenizer puts before and after a text, for instance ``("[CLS]", "[SEP]")``."""
+        """What the tokenizer puts before and after a text, for instance `("[CLS]", "[SEP]")`."""
         encoding = self._prompt_tokenizer(["x"])[0]
         words = encoding.special_tokens_mask.index(0)
         start, end = encoding.ids[:words], encoding.ids[len(encoding.ids) - _count_at_end(encoding) :]
@@ -99,14 +98,14 @@ class PromptTemplate(Transformer):
             inputs: Pairs of words, each a tuple, list or array of two strings.
             prompt: Not supported; the template is the prompt.
             processing_kwargs: Not supported; there is nothing to set.
-            **kwargs: ``max_length`` stands in for :attr:`max_seq_length`, as the trainer's argument of this name
-                does. Others (``task``) are accepted for sentence-transformers' sake and change nothing.
+            **kwargs: `max_length` stands in for `max_seq_length`, as the trainer's argument of this name
+                does. Others (`task`) are accepted for sentence-transformers' sake and change nothing.
 
         Returns:
-            ``input_ids`` and ``attention_mask``, both int64 of shape ``(pairs, tokens)``, and ``modality``.
+            `input_ids` and `attention_mask`, both int64 of shape `(pairs, tokens)`, and `modality`.
 
         Raises:
-            ValueError: If an input is not a pair of words, or :attr:`max_seq_length` cuts off a word or the mask.
+            ValueError: If an input is not a pair of words, or `max_seq_length` cuts off a word or the mask.
         """
         if prompt or processing_kwargs:
             raise ValueError(
@@ -115,6 +114,8 @@ class PromptTemplate(Transformer):
         if len(inputs) == 0:
             return {}
         pairs = as_pairs(inputs)
+        if not self._prompt_tokenizer.is_of(self.tokenizer):
+            self.template = self.template  # tokens were added: from now on prompts are read with them
         limit = kwargs.get("max_length") or self.max_seq_length
         token_ids = self._tokenize(pairs)
         if limit is not None:
@@ -138,7 +139,7 @@ class PromptTemplate(Transformer):
         return self._prompt_tokenizer(self._marked.render(pairs, self._prompt_tokenizer.mask))
 
     def _cut(self, pair: Pair, limit: int) -> list[int]:
-        """The token ids of a prompt, cut at ``limit`` as the reference cuts, but never into what pooling needs."""
+        """The token ids of a prompt, cut at `limit` as the relbert library cuts, but never into what pooling needs."""
         encoding = self._encode([pair])[0]
         ids: list[int] = encoding.ids
         end = _count_at_end(encoding)

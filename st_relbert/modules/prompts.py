@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import AddedToken, Encoding, Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from st_relbert.pairs import Pair
 from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
 
-_MOST_WORDS = 100_000  # some 30 MB
+_MOST_REMEMBERED = 2_000_000  # characters and tokens; some 30 MB for words of usual length
 
 
 class Place(NamedTuple):
@@ -26,19 +26,21 @@ class Place(NamedTuple):
 
 
 class WordTokens:
-    """Tokenises words as they stand in one kind of place, and remembers up to 100,000 of them.
+    """Tokenises words as they stand in one kind of place, and remembers them.
 
     Args:
         tokenizer: The tokenizer of prompts.
         place: What surrounds the words.
+        most: How much it remembers, in characters and tokens; a single batch of words may be more.
     """
 
-    def __init__(self, tokenizer: PromptTokenizer, place: Place) -> None:
+    def __init__(self, tokenizer: PromptTokenizer, place: Place, most: int = _MOST_REMEMBERED) -> None:
         self._tokenizer = tokenizer
         self._place = place
         left, alone, both = tokenizer.pieces([place.left, "x", f"x {place.right}"])
         self._first, self._last = len(left), len(both) - len(alone) if place.right else 0
         self._known: dict[str, list[int]] = {}
+        self._size, self._most = 0, most
 
     def of(self, words: Set[str]) -> dict[str, list[int]]:
         """The tokens of some words, with those of what touches them.
@@ -53,13 +55,15 @@ class WordTokens:
             ValueError: If a word holds U+FDD0.
         """
         known = self._known
-        missing = {word for word in words if word not in known}
-        if missing and len(known) + len(missing) > _MOST_WORDS:
-            # A new one: another thread may still read the old one.
-            self._known = known = {}
-            missing = set(words)
+        missing = [word for word in words if word not in known]
         if missing:
-            known.update(zip(missing, self._tokenize(list(missing)), strict=True))
+            tokens = self._tokenize(missing)
+            self._size += sum(map(len, missing)) + sum(map(len, tokens))
+            if self._size > self._most:
+                # A new one: another thread may still read the old one.
+                self._known = known = {word: known[word] for word in words if word in known}
+                self._size = sum(map(len, missing)) + sum(map(len, tokens))
+            known.update(zip(missing, tokens, strict=True))
         return known
 
     def _tokenize(self, words: list[str]) -> list[list[int]]:
@@ -77,7 +81,7 @@ _GUARD = "\ufdd0"
 class PromptTokenizer:
     """Turns prompts into token ids, and never a word into a special token.
 
-    A plain tokenizer reads ``("[MASK]", "token")`` as a pair whose head *is* the mask token. Refusing to split special
+    A plain tokenizer reads `("[MASK]", "token")` as a pair whose head *is* the mask token. Refusing to split special
     tokens at all does not help: the template's own mask has to stay one, and a unigram vocabulary holds the special
     tokens as ordinary pieces. So this is a private copy of the tokenizer, the same in every id and rule but for one:
     its special tokens are renamed to strings that no word may contain.
@@ -86,7 +90,7 @@ class PromptTokenizer:
         tokenizer: A fast tokenizer; it is not changed.
 
     Raises:
-        ValueError: If the tokenizer is not a fast one (backed by the ``tokenizers`` library).
+        ValueError: If the tokenizer is not a fast one (backed by the `tokenizers` library).
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -104,8 +108,14 @@ class PromptTokenizer:
         self._names = {token: f"{_GUARD}{index}{_GUARD}" for index, token in enumerate(tokens)}
         self.mask: str = self._names.get(tokenizer.mask_token, "")
         self._backend = Tokenizer.from_str(json.dumps(_rename(state, self._names)))
+        self._source = backend, *_tokens_of(tokenizer)
+        self._added = backend.get_added_tokens_decoder()
         self._backend.no_truncation()
         self._backend.no_padding()
+
+    def is_of(self, tokenizer: PreTrainedTokenizerBase) -> bool:
+        """Whether it is a copy of this tokenizer as it is now, with all tokens that were added to it since."""
+        return self._source == (tokenizer.backend_tokenizer, *_tokens_of(tokenizer))
 
     def mark(self, text: str) -> str:
         """Write a text so that the special tokens in it are read as such: for templates, never for words."""
@@ -117,7 +127,7 @@ class PromptTokenizer:
         """Tokenise prompts, the tokenizer's own start and end tokens included.
 
         Args:
-            prompts: Texts in which :attr:`mask` stands for the mask token.
+            prompts: Texts in which `mask` stands for the mask token.
 
         Returns:
             The encoding of each prompt, neither cut nor padded.
@@ -131,6 +141,9 @@ class PromptTokenizer:
     @property
     def splits_at_blanks(self) -> bool:
         """Whether no token can reach over a blank, whatever the vocabulary."""
+        # Added tokens are found before the text is split. Special ones cannot be in a word, and have no blank here.
+        if any(not token.special and _reaches_over_blanks(token) for token in self._added.values()):
+            return False
         splitter = self._backend.pre_tokenizer
         return splitter is not None and len(splitter.pre_tokenize_str("a b c")) >= 3
 
@@ -144,10 +157,18 @@ class PromptTokenizer:
         """Refuse the one character that the renamed special tokens are made of.
 
         Raises:
-            ValueError: If ``word`` contains U+FDD0.
+            ValueError: If `word` contains U+FDD0.
         """
         if _GUARD in word:
             raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
+
+
+def _tokens_of(tokenizer: PreTrainedTokenizerBase) -> tuple[Any, ...]:
+    return tokenizer.backend_tokenizer.get_added_tokens_decoder(), tokenizer.all_special_tokens, tokenizer.mask_token
+
+
+def _reaches_over_blanks(token: AddedToken) -> bool:
+    return token.lstrip or token.rstrip or len(token.content.split()) != 1 or token.content != token.content.strip()
 
 
 def _rename(state: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
@@ -192,12 +213,12 @@ class PromptAssembler:
     Most tokenizers cut text at blanks before they look anything up, so that the tokens of the text between two blanks
     depend on that text alone. The template is therefore tokenised once, and a word once for each kind of place it
     stands in, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is tried
-    out on words that would show if it did not; see :meth:`of`.
+    out on words that would show if it did not; see `of`.
 
     Args:
         tokenizer: The tokenizer of prompts.
         text: The template, with the mask and its other special tokens marked.
-        end: What to tokenise a word with that ends the prompt: ``"x"``, as if text followed, or ``""``.
+        end: What to tokenise a word with that ends the prompt: `"x"`, as if text followed, or `""`.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, text: str, end: str) -> None:

@@ -165,3 +165,18 @@ def test_encode_writes_the_vectors_of_the_library(model, tmp_path, capsys):
     assert capsys.readouterr().out == f"Saved 2 vectors to {output}\n"
     vectors = np.array(pyarrow.parquet.read_table(output)["vector"].to_pylist(), dtype=np.float32)
     np.testing.assert_allclose(vectors, RelBERT(model).encode([("Tokyo", "Japan"), ("finger", "hand")]), atol=1e-6)
+
+
+@pytest.mark.parametrize("module", ["st_relbert.cli", "typer", "st_relbert.cli.train"])
+def test_ctrl_c_while_the_command_is_imported_is_one_line(module):
+    code = (
+        "import runpy, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "runpy.run_module('st_relbert', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "st-relbert: Interrupted.\n")

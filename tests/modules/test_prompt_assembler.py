@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from st_relbert.modules import PromptTemplate
@@ -67,6 +67,22 @@ def test_a_tokenizer_whose_tokens_reach_over_blanks_reads_whole_prompts(splitter
     )
     assert len(tokenizer.pieces(["jam of"])[0]) < sum(map(len, tokenizer.pieces(["jam", " of"])))
     assert PromptAssembler.of(tokenizer, marked(tokenizer, "<subj> of <obj>")) is None
+
+
+@pytest.mark.parametrize(
+    "token", ["of Japan", "ok", "yo", " is", AddedToken("of", rstrip=True), AddedToken("a", lstrip=True)]
+)
+def test_tokens_that_were_added_are_found_as_in_whole_prompts(kind, token):
+    """They are looked for before a text is split at blanks, and may reach over one."""
+    tokenizer = tiny.build_tokenizer(kind)
+    tokenizer.add_tokens([token])
+    prompts = PromptTokenizer(tokenizer)
+    template = marked(prompts, "a")
+    assembler = PromptAssembler.of(prompts, template)
+    pairs = [("Tokyo", "Japan"), ("of", "Japan is"), ("a of Japan", "ok yo"), ("café a", " is")]
+    whole = [encoding.ids for encoding in prompts(template.render(pairs, prompts.mask))]
+    assert (assembler(pairs) if assembler else whole) == whole
+    assert (assembler is None) == (str(token) not in ("ok", "yo"))
 
 
 def test_both_ways_give_the_same_features(encoder, monkeypatch):

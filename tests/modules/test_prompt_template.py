@@ -3,7 +3,9 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
+from st_relbert import RelBERT
 from st_relbert.modules import PromptTemplate, RelationPooling
+from st_relbert.modules.prompts import PromptTokenizer
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand"), ("New York City", "mother-in-law café 東京 " + "mask " * 20)]
 
@@ -75,6 +77,13 @@ def test_a_word_of_ten_thousand_characters_is_an_error(encoder):
         PromptTemplate(encoder).preprocess([("ab" * 5_000, "Japan")])
 
 
+def test_what_is_longer_is_refused_before_it_is_tokenised(encoders, monkeypatch):
+    prompt = PromptTemplate(encoders["wordpiece"])
+    monkeypatch.setattr(PromptTokenizer, "pieces", None)
+    with pytest.raises(ValueError, match="the tail of pair 1 is .* of 2,000,000 characters"):
+        prompt.preprocess([("a", "b"), ("c", "d" * 2_000_000)])
+
+
 def test_wordpiece_reads_a_word_of_ten_thousand_characters_as_unknown(encoders):
     prompt = PromptTemplate(encoders["wordpiece"], template="short")
     assert prompt.tokenizer.unk_token_id in prompt.preprocess([("ab" * 5_000, "Japan")])["input_ids"]
@@ -95,6 +104,35 @@ def test_a_special_token_in_the_template_itself_is_one(encoder, name):
     prompt = PromptTemplate(encoder, template=f"{token} <subj> {token} <obj> <mask>.")
     whole = f"{token} Tokyo {token} Japan {prompt.tokenizer.mask_token}."
     assert prompt.preprocess([("Tokyo", "Japan")])["input_ids"].tolist() == [prompt.tokenizer(whole)["input_ids"]]
+
+
+@pytest.mark.parametrize(("token", "special"), [("[REL]", True), ("zzzz", False), ("Toky", False), ("of Japan", False)])
+def test_a_token_counts_as_soon_as_it_is_added(encoder, tmp_path, token, special):
+    """As a model that was saved and loaded again, and as a tokenizer that had it from the start."""
+    pairs = [("Tokyo", "Japan"), (f"a {token} b", "x"), ("of", token)]
+    prompt = PromptTemplate(encoder, template="short")
+    before = prompt.preprocess(pairs)["input_ids"].tolist()
+    prompt.tokenizer.add_tokens([token], special_tokens=special)
+    prompt.model.resize_token_embeddings(len(prompt.tokenizer) + 8)
+    after = prompt.preprocess(pairs)["input_ids"].tolist()
+    prompt.save(str(tmp_path))
+    assert after == PromptTemplate.load(str(tmp_path)).preprocess(pairs)["input_ids"].tolist()
+    new = prompt.tokenizer.convert_tokens_to_ids(token)
+    assert any(new in row for row in after) != special  # words are data: none spells a special token
+    if special:
+        assert after == before
+
+
+def test_an_added_special_token_in_the_template_is_one(encoder, tmp_path):
+    model = RelBERT(encoder, template="short")
+    model.tokenizer.add_tokens(["[REL]"], special_tokens=True)
+    model[0].model.resize_token_embeddings(len(model.tokenizer) + 8)
+    model[0].template = "<subj> [REL] <obj> : <mask>"
+    token = model.tokenizer.convert_tokens_to_ids("[REL]")
+    assert (model.preprocess(PAIRS)["input_ids"] == token).sum(dim=1).tolist() == [1, 1, 1]
+    model.save_pretrained(str(tmp_path), create_model_card=False)
+    for saved in (RelBERT(str(tmp_path)), SentenceTransformer(str(tmp_path))):
+        np.testing.assert_allclose(saved.encode(PAIRS), model.encode(PAIRS), atol=1e-5)
 
 
 def test_control_characters_and_right_to_left_text_are_read(encoder):

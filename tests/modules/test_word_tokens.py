@@ -1,6 +1,5 @@
 import pytest
 
-from st_relbert.modules import prompts
 from st_relbert.modules.prompts import Place, PromptTokenizer, WordTokens
 from tests import tiny
 
@@ -37,14 +36,23 @@ def test_a_word_is_tokenised_once(tokenizer):
     assert tokenizer.texts[2:] == ["x Paris x"]
 
 
-def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer, monkeypatch):
-    monkeypatch.setattr(prompts, "_MOST_WORDS", 100)
-    tokens = WordTokens(tokenizer, Place("", "", " ", "x"))
+def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer):
+    tokens = WordTokens(tokenizer, Place("", "", " ", "x"), most=1_000)
     given = tokens.of({"Tokyo"})
     for start in range(0, 1000, 40):
         words = {f"w{number}" for number in range(start, start + 40)}
         assert words <= tokens.of(words).keys()
-        assert len(tokens.of(words)) <= 100
+        assert sum(len(word) + len(ids) for word, ids in tokens.of(words).items()) <= 1_000
     assert "Tokyo" in given
     many = {f"w{number}" for number in range(300)}
     assert many <= tokens.of(many).keys()  # more at once than are kept
+
+
+def test_long_words_push_others_out(tokenizer):
+    tokens = WordTokens(tokenizer, Place("", "", " ", "x"), most=1_000)
+    tokens.of({"Tokyo", "Japan"})
+    assert tokens.of({"x" * 600, "Japan"}).keys() == {"x" * 600, "Japan"}
+    # What is still needed is not tokenised again.
+    tokenizer.texts.clear()
+    tokens.of({"Japan"})
+    assert not tokenizer.texts
