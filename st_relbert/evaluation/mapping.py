@@ -99,22 +99,15 @@ class RelationMappingEvaluator(RelationEvaluator):
     def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
         """`accuracy`, between 0 and 1: the share of terms placed right in a problem, on average over the problems."""
         predicted = self.predict(model)
-        shares = self._shares_right(predicted)
+        shares = [
+            float(np.mean([guess == right for guess, right in zip(order, problem.target, strict=True)]))
+            for problem, order in zip(self.problems, predicted, strict=True)
+        ]
         solved = [
             {"source": problem.source, "true": problem.target, "pred": order, "accuracy": share}
             for problem, order, share in zip(self.problems, predicted, shares, strict=True)
         ]
         return self.result({"accuracy": shares}, self.problems, prediction=solved)
-
-    def shares(self, model: SentenceTransformer) -> list[float]:
-        """The share of terms placed right in each problem."""
-        return self._shares_right(self.predict(model))
-
-    def _shares_right(self, predicted: list[list[str]]) -> list[float]:
-        return [
-            float(np.mean([guess == right for guess, right in zip(order, problem.target, strict=True)]))
-            for problem, order in zip(self.problems, predicted, strict=True)
-        ]
 
     def predict(self, model: SentenceTransformer) -> list[list[str]]:
         """The targets of each problem, in the order of its sources.

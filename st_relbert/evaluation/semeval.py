@@ -199,7 +199,7 @@ def _ratings(values: list[Any], where: str) -> dict[Pair, float]:
 
 
 class SimilarityScore(NamedTuple):
-    """The two official scores, of a relation or averaged over relations."""
+    """The two official scores of a relation; those of a system are the averages over the relations."""
 
     maxdiff_accuracy: float
     spearman: float
@@ -286,18 +286,6 @@ def score_relations(
         except ValueError as error:
             raise ValueError(f"Relation {name!r}: {error}") from error
     return scores
-
-
-def official_average(scores: Mapping[str, SimilarityScore]) -> SimilarityScore:
-    """The averages over relations, each weighing the same however many questions and pairs it has.
-
-    Raises:
-        ValueError: If there are no relations.
-    """
-    if not scores:
-        raise ValueError("There are no scores of relations to average, expected at least one.")
-    accuracy, correlation = np.mean(list(scores.values()), axis=0)
-    return SimilarityScore(float(accuracy), float(correlation))
 
 
 def _values(pairs: Sequence[Pair], numbers: Numbers, what: str = "number") -> list[float]:

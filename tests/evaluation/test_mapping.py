@@ -96,7 +96,8 @@ def test_accuracy_is_the_mean_share_over_problems():
     half = {**MIND, "target_random": ["human mind", "memory", "learning by heart", "mistake"]}
     evaluator = RelationMappingEvaluator([ATOM, half])
     assert evaluator.predict(Constant([1, 2])) == [ATOM["target_random"], half["target_random"]]
-    assert evaluator.shares(Constant([1, 2])) == [0, 0.5]
+    solved = evaluator.evaluate(Constant([1, 2])).details["prediction"]
+    assert [problem["accuracy"] for problem in solved] == [0, 0.5]
     assert evaluator(Constant([1, 2])) == {"accuracy": 0.25}
 
 

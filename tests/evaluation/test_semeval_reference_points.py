@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from st_relbert.data.sources import read_records
-from st_relbert.evaluation.semeval import as_similarity_relations, maxdiff_accuracy, official_average, score_relations
+from st_relbert.evaluation.semeval import SimilarityScore, as_similarity_relations, maxdiff_accuracy, score_relations
 from tests.evaluation.test_semeval_scores import maxdiff_by_loop
 
 
@@ -18,7 +18,7 @@ def semeval(data):
 
 def score(relations, number_of):
     numbers = {relation.relation_type: dict(number_of(relation)) for relation in relations}
-    return official_average(score_relations(relations, numbers))
+    return SimilarityScore(*np.mean(list(score_relations(relations, numbers).values()), axis=0))
 
 
 def test_every_pair_of_a_question_is_rated_as_it_is_spelled(semeval):

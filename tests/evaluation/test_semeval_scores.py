@@ -8,10 +8,8 @@ from scipy.stats import spearmanr
 
 from st_relbert.evaluation.semeval import (
     MaxDiffQuestion,
-    SimilarityScore,
     as_similarity_relations,
     maxdiff_accuracy,
-    official_average,
     score_relations,
     spearman,
 )
@@ -109,11 +107,6 @@ def test_infinite_numbers_are_ordered_and_others_ignored():
     assert spearman(by_pair(1, 2, 3, 4), numbers) == 1
 
 
-def test_relations_weigh_the_same():
-    scores = {"1/a": SimilarityScore(0.2, -1), "1/b": SimilarityScore(0.4, 0.5)}
-    assert official_average(scores) == (pytest.approx(0.3), -0.25)
-
-
 @pytest.mark.parametrize("bad", [math.nan, None, np.float32("nan")])
 def test_a_number_that_is_missing_or_nan_is_an_error(bad):
     question = MaxDiffQuestion(PAIRS, least=[3, 1, 1, 0], most=[0, 1, 1, 3])
@@ -131,8 +124,6 @@ def test_nothing_to_score_is_an_error():
         maxdiff_accuracy([], {})
     with pytest.raises(ValueError, match="4 ratings do not differ"):
         spearman(by_pair(1, 1, 1, 1), by_pair(1, 2, 3, 4))
-    with pytest.raises(ValueError, match="no scores"):
-        official_average({})
 
 
 def relation(name="1/a"):
