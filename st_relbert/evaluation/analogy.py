@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple, Self, Unpack, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.questions import AnalogyQuestion, as_questions, load_questions
 from st_relbert.data.shipped import SHIPPED

@@ -9,11 +9,12 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.sources import DATA_DIR_VARIABLE
 from st_relbert.evaluation.results import EvaluationResult, digest

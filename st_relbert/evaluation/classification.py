@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, Unpack
+from typing import Any, TypeAlias
 
 import numpy as np
 from joblib import effective_n_jobs, parallel_config
@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.sources import read_records, require
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask

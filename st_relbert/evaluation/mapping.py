@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import permutations
-from typing import Any, Self, Unpack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.questions import MappingProblem
 from st_relbert.data.sources import read_records

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, Self, Unpack, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation.analogy import TIE_TOLERANCE
