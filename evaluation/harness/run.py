@@ -21,6 +21,7 @@ from st_relbert.evaluation import run_suite
 from st_relbert.evaluation.results import versions
 
 AVERAGED_SEEDS = (0, 1, 2)
+CLASSIFIERS = {"grid": "mlp", "linear": "linear"}
 
 
 def plan(row: Row, table: Table, train: bool) -> dict[str, Any]:
@@ -58,13 +59,15 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         ValueError: If the weights or the training data cannot be had, or none of the sets.
     """
     planned = plan(row, table, train)
-    classifier = MLPClassifier(random_state=seed) if table.classifier == "default" else "mlp"
+    classifier = MLPClassifier(random_state=seed) if table.classifier == "default" else CLASSIFIERS[table.classifier]
     with tempfile.TemporaryDirectory() as folder:
         trained = _trained(row, table, planned["trained"], seed, models or Path(folder), quiet)
         source = trained.folder if trained else resolve(row.model or "")
         model = RelBERT(source, template=row.template, pooling=row.pooling, reduction="sum")
         started = time.monotonic()
-        report = run_suite(model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifier)
+        report = run_suite(
+            model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifiers[table.classifier]
+        )
         held_out = bool(planned.get("data", {}).get("hold_out"))
         results = [*report.rows(), *(choice_results(model, report.rows(), held_out) if table.choosing else [])]
     if not report.results:

@@ -108,7 +108,7 @@ def write_csv(path: Path, cells: Sequence[Cell]) -> None:
 
 def as_markdown(title: str, cells: Sequence[Cell]) -> str:
     """A table with a line a model, and its published figures in a line of their own."""
-    columns = list(dict.fromkeys((cell.set, cell.metric) for cell in cells if cell.metric != "f1_macro"))
+    columns = list(dict.fromkeys((cell.set, cell.metric) for cell in cells))
     by_key = {(cell.row, cell.set, cell.metric): cell for cell in cells}
     heads = [f"{name} ({metric.replace('_', ' ')})" for name, metric in columns]
     lines = [title, "", f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]

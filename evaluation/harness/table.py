@@ -64,8 +64,8 @@ class Table:
         title: What it shows, and where it was published.
         rows: Its rows.
         sets: The names of the sets by task; see `st_relbert.evaluation.run_suite`.
-        classifier: ``"grid"``: chosen on validation data, as the papers say; ``"default"``: scikit-learn's
-            ``MLPClassifier`` as it is, which the published models' own ``classification.json`` show.
+        classifier: `"grid"`: chosen on validation data, as the papers say; `"default"`: scikit-learn's `MLPClassifier`
+            as it is, which the published models' own `classification.json` show; `"linear"`: a linear probe.
         choosing: Whether the table is for choosing settings: it also has what
             :func:`~harness.choosing.choice_results` gives.
     """
@@ -79,8 +79,10 @@ class Table:
 
     def __post_init__(self) -> None:
         """Check what may be misspelled, and that no row hides another."""
-        if self.classifier not in ("grid", "default"):
-            raise ValueError(f"The table {self.name} has the classifier {self.classifier!r}, expected grid or default.")
+        if self.classifier not in (known := ("grid", "default", "linear")):
+            raise ValueError(
+                f"The table {self.name} has the classifier {self.classifier!r}, expected one of: {', '.join(known)}."
+            )
         names = [row.name for row in self.rows]
         if repeated := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"The table {self.name} has two rows called {repeated[0]!r}. Rename one.")

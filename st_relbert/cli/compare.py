@@ -1,4 +1,4 @@
-"""``st-relbert compare``: is one model better than another, on the questions that both answered?"""
+"""`st-relbert compare`: is one model better than another, on the questions that both answered?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``st-relbert evaluate``: score a model by analogy questions, or by all sets of the papers."""
+"""`st-relbert evaluate`: score a model by analogy questions, or by all sets of the papers."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def load_sets(names: list[str]) -> dict[str, Any]:
 
 
 def set_name(name: str) -> str:
-    """What to call a question set: ``u2`` for ``data/u2``, ``data/u2/test.jsonl`` and ``data/u2.jsonl``.
+    """What to call a question set: `u2` for `data/u2`, `data/u2/test.jsonl` and `data/u2.jsonl`.
 
     >>> set_name("data/u2"), set_name("data/u2/test.jsonl"), set_name("data/u2.jsonl")
     ('u2', 'u2', 'u2')

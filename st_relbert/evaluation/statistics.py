@@ -1,4 +1,4 @@
-"""McNemar's test: do two models differ on the same questions?"""
+"""How sure is a figure, and do two models differ? Bootstrap intervals and McNemar's test."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean of independent outcomes, such as an accuracy.
 
-    Resamples as many outcomes as there are, with replacement, and takes the middle ``level`` of the resampled means.
+    Resamples as many outcomes as there are, with replacement, and takes the middle `level` of the resampled means.
     The outcomes have to be independent: for a benchmark whose questions share relations, give the scores of the
     relations rather than the outcomes of the questions. If all outcomes are equal the interval is that one value,
     which says nothing about other questions.
 
     Args:
-        correct: ``(n,)``: right (1, True) or wrong (0, False) for each question, or any finite numbers.
+        correct: `(n,)`: right (1, True) or wrong (0, False) for each question, or any finite numbers.
         level: The share of resampled means inside.
         samples: Number of resamples.
         seed: Seed of the draws: the same arguments give the same interval.
@@ -32,7 +32,7 @@ def bootstrap_interval(
         Lower and upper end.
 
     Raises:
-        ValueError: If there are no outcomes, they are not one row of finite numbers, or ``level`` or ``samples`` is
+        ValueError: If there are no outcomes, they are not one row of finite numbers, or `level` or `samples` is
             out of range.
 
     Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
@@ -86,11 +86,11 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarResult:
     """Exact two-sided McNemar test of paired right / wrong outcomes.
 
     If the models are equally good, a question that only one of them gets right is as likely the first's as the
-    second's, so ``first_only`` is binomial with probability 1/2; the others say nothing.
+    second's, so `first_only` is binomial with probability 1/2; the others say nothing.
 
     Args:
-        first: ``(n,)``: 1 or True where the first model is right, 0 or False where it is wrong.
-        second: ``(n,)``: the same of the second model, on the same questions in the same order.
+        first: `(n,)`: 1 or True where the first model is right, 0 or False where it is wrong.
+        second: `(n,)`: the same of the second model, on the same questions in the same order.
 
     Returns:
         The four counts and the p value; 1 if no question tells the models apart.
