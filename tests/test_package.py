@@ -74,6 +74,16 @@ def test_import_is_silent_light_and_offline():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_search_needs_no_evaluation():
+    """Nor any part of scikit-learn that sentence-transformers does not load itself."""
+    code = (
+        "import sys, sentence_transformers; before = set(sys.modules); import st_relbert.search; "
+        "print([name for name in set(sys.modules) - before if name.startswith(('sklearn', 'st_relbert.evaluation'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_local_models_are_loaded_and_saved_without_the_network(encoders, tmp_path):
     code = (
         OFFLINE

@@ -469,9 +469,10 @@ def _named(
         name = os.fspath(saved_as)
         return replace(identity, name=os.path.abspath(name) if os.path.isdir(name) else name)
     # A model in memory may have been trained since it was loaded, and bears the name of its encoder still.
-    for name in (getattr(model, "saved_to", None), identity.name):
-        if name and _is_saved_as(name, identity):
-            return replace(identity, name=name)
+    names: tuple[str | None, ...] = (getattr(model, "saved_to", None), identity.name)
+    for known in names:
+        if known and _is_saved_as(known, identity):
+            return replace(identity, name=known)
     _LOG.warning(
         "The model is not saved as it is now (%s), so the index can be opened with the model only. Save it first, or "
         "name the folder it will be in: saved_as=...",

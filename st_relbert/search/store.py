@@ -440,7 +440,7 @@ def _ann_config() -> Any:
 
 _FULL = re.compile(r"No space left|File too large|os error (28|122)\b")
 _OF_SYSTEM = re.compile(r"os error (?!2\b|5\b)\d+|[Cc]ommit conflict|[Tt]imed? ?out")
-_OF_VALUES = re.compile(r"Cast error|Divide by zero|[Oo]verflow|Regex|regex")
+_OF_VALUES = re.compile(r"applying filter expression|Cast error|Divide by zero")
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import io
 import json
 import sys
 
@@ -165,3 +166,71 @@ def test_vectors_that_name_no_model_are_refused(saved, tmp_path, capsys):
     arguments = ["index", "build", str(tmp_path / "x.parquet"), "--model", saved, "--output", str(tmp_path / "y")]
     assert main(arguments) == 2
     assert "does not name the model that made it" in capsys.readouterr().err
+
+
+def test_several_queries_from_a_file_or_the_standard_input(idx, capsys, tmp_path, monkeypatch):
+    lines = "Paris\tFrance\n\nOslo\tNorway\tBern\tSwitzerland\n"
+    (tmp_path / "queries.txt").write_text(lines)
+    written = run(capsys, "index", "search", idx, "--queries", tmp_path / "queries.txt", "--json").splitlines()
+    rows = [json.loads(line) for line in written]
+    single = [
+        json.loads(line) for line in run(capsys, "index", "search", idx, "Paris", "France", "--json").splitlines()
+    ]
+    assert [row["head"] for row in rows if row["query"] == ["Paris", "France"]] == [row["head"] for row in single]
+    assert sum(row["query"] == ["Oslo", "Norway", "Bern", "Switzerland"] for row in rows) == 3
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert "Paris : France\n" in run(capsys, "index", "search", idx, "--queries", "-")
+    (tmp_path / "queries.csv").write_text("head,tail\nParis,France\n")
+    assert run(capsys, "index", "label", idx, "--queries", tmp_path / "queries.csv").startswith("Paris : France\nshare")
+    monkeypatch.setattr("sys.stdin", io.StringIO("Tokyo\tJapan\tRome\n"))
+    (first, *_) = run(capsys, "complete", idx, "--queries", "-", "--json").splitlines()
+    assert json.loads(first)["query"] == ["Tokyo", "Japan", "Rome"]
+    for line, message in [("Paris\n", "Line 1 of the queries is 'Paris', expected head and tail"), ("a\t\n", "Line 1")]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(line))
+        assert main(["index", "search", idx, "--queries", "-"]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["index", "search", idx, "--queries", "none.txt"]) == 2
+    assert "Cannot read the queries 'none.txt'" in capsys.readouterr().err
+
+
+def test_the_relations_and_their_own_pairs(idx, capsys):
+    rows = [json.loads(line) for line in run(capsys, "index", "relations", idx, "--json").splitlines()]
+    assert rows == [{"relation": "capital", "pairs": 2}, {"relation": "part", "pairs": 1}]
+    own = [
+        json.loads(line)
+        for line in run(capsys, "index", "search", idx, "--relation", "capital", "--own", "--json").splitlines()
+    ]
+    assert [(row["head"], row["tail"]) for row in own] == [("Tokyo", "Japan"), ("Rome", "Italy")]
+    assert main(["index", "search", idx, "a", "b", "--own"]) == 2
+    assert "--own shows the pairs of a relation" in capsys.readouterr().err
+
+
+def test_arguments_are_checked_before_the_model_is_loaded(idx, pairs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(RelBERT, "__init__", None)
+    (tmp_path / "bad.csv").write_text("head,tail\na,b\nc,\n")
+    (tmp_path / "taken.csv").write_text("head,tail,_distance\na,b,1\n")
+    build = ["index", "build", "--model", "m", "--quiet", "--output"]
+    for arguments, message in [
+        (["index", "search", idx, "a", "b", "--where", "relation = 'a' nonsense"], "The filter"),
+        (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
+        (["index", "label", idx, "a"], "1 words were given"),
+        (["complete", idx, "a", "b"], "2 words were given"),
+        (["complete", idx, "a", "b", "c", "-k", "0"], "-k is 0"),
+        (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary"),
+        ([*build, idx, pairs], "is an index already"),
+        ([*build, str(tmp_path / "new"), str(tmp_path / "bad.csv")], "bad.csv"),
+        ([*build, str(tmp_path / "new"), str(tmp_path / "taken.csv")], "'_distance' cannot be made"),
+    ]:
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "new").exists() and not (tmp_path / "new.partial").exists()
+
+
+def test_an_index_is_replaced_when_the_new_one_is_whole(idx, saved, pairs, tmp_path, capsys):
+    (tmp_path / "bad.csv").write_text("head,tail\na,b\nc,\n")
+    command = ["index", "build", "--model", saved, "--output", idx, "--overwrite", "--quiet"]
+    assert main([*command, str(tmp_path / "bad.csv")]) == 2
+    assert len(RelationIndex.open(idx)) == 3
+    (tmp_path / "good.csv").write_text("head,tail\na,b\n")
+    assert main([*command, str(tmp_path / "good.csv")]) == 0
+    assert len(RelationIndex.open(idx)) == 1

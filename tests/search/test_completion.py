@@ -31,6 +31,23 @@ def test_the_shortlist_is_scored_as_all_words_are(model):
     assert AnalogyCompleter(model, WORDS, shortlist=100)(*question) == AnalogyCompleter(model, WORDS)(*question)
 
 
+def test_words_that_are_known_to_follow_count(model):
+    """They are candidates though the vocabulary and the shortlist leave them out, and stand a little higher."""
+    question = ("Tokyo", "Japan"), "Paris"
+    plain = AnalogyCompleter(model, [*WORDS, "Louvre"])(*question, k=100)
+    scores = dict(plain)
+    completer = AnalogyCompleter(model, WORDS, shortlist=1)
+    found = completer(*question, known=["Louvre", "paris", "Japan"])
+    assert {"Louvre"} < {each.word for each in found} and len(found) == 2
+    assert {each.word: each.score for each in found}["Louvre"] == pytest.approx(scores["Louvre"], abs=1e-5)
+    last = plain[-1].word
+    places = [[each.word for each in plain].index(last)]
+    again = AnalogyCompleter(model, [*WORDS, "Louvre"])(*question, k=100, known=[last])
+    places.append([each.word for each in again].index(last))
+    expected = sum(score > scores[last] + 0.1 for score in scores.values())
+    assert places[1] == expected <= places[0]
+
+
 def test_the_vocabulary_is_encoded_once_for_all_questions(model, monkeypatch):
     """Of the second question only the shortlist and the question itself."""
     completer = AnalogyCompleter(model, WORDS, shortlist=3)
@@ -54,4 +71,6 @@ def test_bad_input(model):
         completer(("Tokyo",), "Paris")
     with pytest.raises(ValueError, match="the head of the pair to complete"):
         completer(("Tokyo", "Japan"), "")
+    with pytest.raises(ValueError, match="k is 0"):
+        completer(("a", "b"), "c", k=0)
     assert completer(("a", "b"), "c") == [] and Completion("a", 1.0).word == "a"

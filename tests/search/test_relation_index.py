@@ -57,6 +57,20 @@ def test_a_relation_is_the_prototype_of_its_pairs(index):
         index.search_relation("cpaital")
 
 
+def test_a_relation_is_searched_without_encoding(index, monkeypatch):
+    monkeypatch.setattr(RelBERT, "encode", None)
+    assert len(RelationIndex.open(index.path).search_relation("capital")) == 5
+
+
+def test_the_rows_and_the_number_of_each_relation(index):
+    assert index.relation_counts() == {"capital": 3, "part": 3}
+    rows = list(index.rows_of_relation("part", "head != 'page'"))
+    assert [(row["head"], row["tail"]) for row in rows] == PAIRS["part"][:2]
+    assert index.tails("Tokyo") == ["Japan", "sushi"] and index.tails("x") == []
+    with pytest.raises(ValueError, match="No row has the relation 'x'. The index has: capital, part"):
+        index.rows_of_relation("x")
+
+
 def test_words_of_the_query_can_be_excluded(index):
     """Upper and lower case are the same word."""
     everything = pairs_of(index.search(("tokyo", "x"), k=8))

@@ -16,7 +16,7 @@ def test_keys_can_be_reversed(head, tail):
     assert key.isprintable() and " " not in key and key.count("__") == 1
 
 
-def test_keys_of_plain_words_are_those_of_the_references_files():
+def test_keys_of_plain_words_are_those_of_the_relbert_library():
     """Reference behaviour: "__" between the words, "_" for a blank."""
     assert pair_key(("Tokyo", "Japan")) == "Tokyo__Japan"
     assert pair_key(("New York", "café")) == "New_York__café"
@@ -41,6 +41,14 @@ def test_gensim_reads_the_file_and_finds_the_same_neighbours(index, tmp_path):
     assert [key_pair(key) for key, _ in similar] == expected
     np.testing.assert_allclose([score for _, score in similar], [hit.score for hit in hits], atol=1e-5)
     assert {key_pair(key) for key in vectors.index_to_key} == {(row["head"], row["tail"]) for row in index.rows()}
+
+
+@pytest.mark.parametrize("name", ["x.body", "vectors", "x.txt.body", "replaced"])
+def test_the_file_may_have_any_name(index, tmp_path, name):
+    assert export_word2vec(index, tmp_path / name) == 8
+    lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "8 16" and len(lines) == 9
+    assert [path.name for path in tmp_path.iterdir() if path.name != "idx"] == [name]
 
 
 def test_an_empty_index_is_an_error(model, tmp_path):
