@@ -1,17 +1,22 @@
-"""The blocks that files are embedded in: rows in, a file of vectors out, whole or not there."""
+"""The blocks that tables are embedded in: rows in, a file of vectors out, whole or not there."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet
 
+from st_relbert.encoding.formats import FILES, write_lance
 from st_relbert.environment import import_extra
-from st_relbert.files.location import DONE, MADE_FROM, Location
+from st_relbert.files.location import DONE, MADE_FROM, TEMPORARY, Location
+from st_relbert.files.outputs import check_output, output_lock
 from st_relbert.files.tables import PairTable
 
 BLOCK_ROWS = 8_192  # what an interruption costs each worker at most
@@ -80,106 +85,183 @@ class RowReader:
 
 
 class VectorBlocks:
-    """The blocks of an output that are done: Parquet files, each whole or not there.
+    """The blocks of an output that are done: Parquet files, each whole or not there, each with a record beside it.
+
+    Blocks of an output that is a file or a Lance table are kept in ``{output}.partial`` until all are done. Beside
+    ``00000000.parquet`` stands ``_00000000.json`` with its rows and its checksum; a block without one is not done.
 
     Args:
-        output: A path or URI. ``*.parquet``: the blocks become one file; ``*.lance``: a Lance table; without a suffix
-            they stay as they are, a folder of Parquet files, with ``_SUCCESS`` in it when all are done. Until then,
-            blocks of the first two are kept in ``{output}.partial``.
+        output: A path or URI; its suffix is one of `FILES` or ``.lance``, or it has none: a folder of Parquet files.
+
+    Raises:
+        ValueError: If it has another suffix, or a name that a Lance table cannot have.
     """
 
     def __init__(self, output: str) -> None:
         self.output = output
         self.place = Location.of(output)
-        self.kind = posixpath.splitext(self.place.path)[1]
-        """``".parquet"``, ``".lance"``, or none for a folder."""
-        self.folder = self.place.beside(".partial") if self.kind in (".parquet", ".lance") else self.place
+        self.kind = posixpath.splitext(self.place.name)[1]
+        """The suffix, empty for a folder."""
+        if self.kind and self.kind not in (*FILES, ".lance"):
+            raise ValueError(
+                f"The output is {output!r}, expected NAME.parquet, NAME.csv, NAME.npy, NAME.lance or a folder, which "
+                "has no suffix."
+            )
+        if self.kind == ".lance":
+            import_extra("lancedb", "search")
+            if not re.fullmatch(r"[\w.-]+", self.place.name, re.ASCII):
+                raise ValueError(
+                    f"The Lance table is called {self.place.name!r}, expected letters, digits, '_', '-' and '.' only."
+                )
+        self.folder = self.place.beside(".partial") if self.kind else self.place
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep other processes of this machine from writing the output; object stores have no locks."""
+        return output_lock(self.place.path) if self.place.local else nullcontext()
 
     def check(self, overwrite: bool) -> None:
         """Refuse an output that is there already.
 
         Raises:
-            ValueError: If it is done and may not be replaced, is a folder of something else, or a file of another kind.
+            ValueError: If it is done and may not be replaced, is a folder of something else, or cannot be written.
         """
-        if self.kind in (".parquet", ".lance"):
-            if self.place.exists and not overwrite:
+        if self.kind and self.place.local:
+            check_output(self.place.path, overwrite, "_versions" if self.kind == ".lance" else None)
+        elif self.kind:
+            whole = self.place / "_versions" if self.kind == ".lance" else self.place
+            if whole.exists and not overwrite:
                 raise ValueError(f"{self.output!r} exists already. Choose another output, or replace it (--overwrite).")
-            return
-        if self.kind:
-            raise ValueError(
-                f"The output is {self.output!r}, expected NAME.parquet, NAME.lance or a folder, which has no suffix."
-            )
-        names = self.folder.names()
-        if DONE in names:
+        elif self.place.info.is_file:
+            raise ValueError(f"{self.output!r} is a file. Choose another output.")
+        elif (self.place / DONE).exists:
             raise ValueError(f"{self.output!r} is done already. Choose another output, or delete the folder.")
-        if names and MADE_FROM not in names:
-            raise ValueError(f"{self.output!r} is a folder of other files. Choose another output.")
+        elif not (self.place / MADE_FROM).exists and [each for each in self.place.names() if each[0] != "."]:
+            raise ValueError(
+                f"{self.output!r} is a folder of other files: it has no {MADE_FROM}, which says what its blocks were "
+                "made from. Choose another output."
+            )
 
-    def begin(self, made_from: Mapping[str, Any]) -> set[int]:
+    def begin(self, made_from: Mapping[str, Any], planned: Sequence[Block]) -> list[Block]:
         """Begin, or go on.
 
         Args:
             made_from: What the vectors depend on, as JSON has it.
+            planned: All blocks.
 
         Returns:
-            The blocks that are done.
+            The blocks that are left to do. One that is not as it was written is one of them.
 
         Raises:
-            ValueError: If there are blocks that were made from something else.
+            ValueError: If there are blocks that were made from something else, or that nobody knows what from.
         """
         self.folder.make_folder()
+        for name in self.folder.names():
+            if name.startswith(TEMPORARY):
+                (self.folder / name).remove()
+        names = [name for name in self.folder.names() if name != MADE_FROM]
         manifest = self.folder / MADE_FROM
         if not manifest.exists:
+            if names:
+                raise ValueError(
+                    f"{self.folder.path!r} holds {names[0]!r}, but no {MADE_FROM} that says what it was made from. "
+                    "Delete the folder, or choose another output."
+                )
             manifest.write_text(json.dumps(made_from))
-        then = json.loads(manifest.read_text())
-        changed = [name for name, value in made_from.items() if then.get(name) != value]
+        self._compare(made_from, manifest)
+        known = {name for block in planned for name in (_name(block.number), _record(block.number))}
+        if strays := [name for name in names if name not in known and name[0] != "."]:
+            raise ValueError(
+                f"{self.folder.path!r} holds {strays[0]!r}, which is no part of this output. Move it elsewhere, or "
+                "choose another output."
+            )
+        return [block for block in planned if self._content(block) is None]
+
+    def _compare(self, made_from: Mapping[str, Any], manifest: Location) -> None:
+        try:
+            then = json.loads(manifest.read_text())
+            changed = [name for name, value in made_from.items() if then.get(name) != value]
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise ValueError(
+                f"{manifest.path!r} is damaged: nobody knows what the blocks beside it were made from. Delete the "
+                "folder."
+            ) from error
         if changed:
             name = changed[0]
             raise ValueError(
                 f"{self.folder.path!r} holds a part of the same output made with other {name} ({then.get(name)}, now "
                 f"{made_from[name]}). Go on with those, choose another output, or delete the folder."
             )
-        return {int(posixpath.splitext(name)[0]) for name in self._files()}
 
     def has(self, number: int) -> bool:
         """Whether a block is done."""
-        return (self.folder / _name(number)).exists
+        return (self.folder / _record(number)).exists
 
     def write(self, number: int, table: pa.Table) -> None:
-        """Write a block."""
-        with (self.folder / _name(number)).writing() as stream:
-            pa.parquet.write_table(table, stream)
+        """Write a block, then its record."""
+        stream = pa.BufferOutputStream()
+        pa.parquet.write_table(table, stream)
+        content = stream.getvalue()
+        (self.folder / _name(number)).write(content)
+        (self.folder / _record(number)).write_text(json.dumps({"rows": len(table), "sha256": _checksum(content)}))
 
-    def finish(self, schema: Any) -> None:
-        """Make the output of the blocks.
+    def finish(self, planned: Sequence[Block], schema: pa.Schema) -> int:
+        """Check all blocks, and make the output of them.
 
         Args:
+            planned: All blocks.
             schema: The schema of the rows.
+
+        Returns:
+            The number of rows that the output holds.
+
+        Raises:
+            ValueError: If a block is no longer as it was written.
         """
-        if self.kind == ".parquet":
-            with self.place.writing() as stream, pa.parquet.ParquetWriter(stream, schema) as writer:
-                for table in self._tables():
-                    writer.write_table(table)
-        elif self.kind == ".lance":
-            folder, _, name = self.output.rpartition("/")
-            batches = pa.RecordBatchReader.from_batches(
-                schema, (b for table in self._tables() for b in table.to_batches())
-            )
-            database = import_extra("lancedb", "search").connect(folder or ".")
-            database.create_table(name.removesuffix(".lance"), batches, mode="overwrite")
-        else:
+        tables = (self._table(block) for block in planned)
+        if not self.kind:
+            rows = sum(len(table) for table in tables)
             (self.folder / DONE).write_text("")
-            return
+            for block in planned:
+                (self.folder / _record(block.number)).remove()
+            return rows
+        if self.kind == ".lance":
+            rows = write_lance(tables, schema, self.place, self.output)
+        else:
+            with self.place.writing() as stream:
+                rows = FILES[self.kind](tables, schema, stream, sum(block.rows for block in planned))
         self.folder.remove_folder()
+        return rows
 
-    def _files(self) -> list[str]:
-        return [name for name in self.folder.names() if name.endswith(".parquet") and name[0] not in "._"]
+    def _table(self, block: Block) -> pa.Table:
+        content = self._content(block)
+        if content is None:
+            raise ValueError(
+                f"{(self.folder / _name(block.number)).path!r} is damaged: it is not as it was written. Run the same "
+                "command again; it encodes this block again."
+            )
+        return pa.parquet.read_table(pa.BufferReader(content))
 
-    def _tables(self) -> Iterator[pa.Table]:
-        for name in self._files():
-            place = self.folder / name
-            yield pa.parquet.read_table(place.path, filesystem=place.filesystem)
+    def _content(self, block: Block) -> Any:
+        """The file of a block; None if there is none or it is damaged, and then there is no record either."""
+        record = self.folder / _record(block.number)
+        try:
+            expected = json.loads(record.read_text())
+            content = (self.folder / _name(block.number)).read()
+            if expected == {"rows": block.rows, "sha256": _checksum(content)}:
+                return content
+        except (OSError, ValueError):
+            pass
+        record.remove()
+        return None
 
 
 def _name(number: int) -> str:
     return f"{number:08}.parquet"
+
+
+def _record(number: int) -> str:
+    return f"_{number:08}.json"
+
+
+def _checksum(content: Any) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -46,7 +47,9 @@ def encode_files(
         paths: Tables of pairs with the same columns, see `read_tables`: paths or URIs, with ``*`` for several, or
             folders of Parquet files.
         output: The columns of the input and ``vector``, a list of ``d`` float32. ``name.parquet``: one file;
-            ``name.lance``: a Lance table; anything else: a folder of Parquet files, done when it holds ``_SUCCESS``.
+            ``name.lance``: a Lance table; a name without a suffix: a folder of Parquet files, done when it holds
+            ``_SUCCESS``. ``name.csv`` has the vectors in columns ``vector_1`` to ``vector_d``; ``name.npy`` is an array
+            of the vectors alone, in the order of the rows.
         options: How the tables are read: their columns, header, separator and encoding.
         batch_size: Pairs embedded at a time.
         engine: ``"one"``: this process; ``"processes"``: sentence-transformers' pool of processes; ``"ray"``: a Ray
@@ -59,31 +62,34 @@ def encode_files(
         The number of pairs.
 
     Raises:
-        ValueError: If the output is there already, a file cannot be read or has a row that is no pair (nothing is
-            written then), or an interrupted output was made from other files or by another model.
+        ValueError: If the output is there already or another process is writing it, a file cannot be read or has a row
+            that is no pair (nothing is written then), or an interrupted output was made from other files or by another
+            model.
         MissingExtraError: If the engine or the output needs a package that is not installed.
     """
     if engine not in get_args(Engine):
         raise ValueError(f"The engine is {engine!r}, expected {', '.join(map(repr, get_args(Engine)))}.")
     blocks = VectorBlocks(output)
-    blocks.check(overwrite)
-    tables = read_tables(paths, options)
-    vector = pa.field("vector", pa.list_(pa.float32(), model.get_embedding_dimension()))
-    # Says whose vectors these are, so that an index can take them as they are.
-    identity = ModelIdentity.of(model)
-    metadata = {**(tables[0].schema.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
-    schema = tables[0].schema.append(vector).with_metadata(metadata)
-    done = blocks.begin(_made_from(model, identity, tables))
-    planned = plan_blocks(tables)
-    left = [block for block in planned if block.number not in done]
-    total = sum(block.rows for block in planned)
-    begun = total - sum(block.rows for block in left)
-    make = partial(BlockEncoder, tables=tables, output=blocks, schema=schema)
-    with tqdm(desc="Encoding", unit=" pairs", total=total, initial=begun, disable=not show_progress_bar) as progress:
-        for count in _ENGINES[engine](model, make, left, batch_size, workers) if left else ():
-            progress.update(count)
-    blocks.finish(schema)
-    return total
+    with blocks.hold():
+        blocks.check(overwrite)
+        tables = read_tables(paths, options)
+        if any(Location.of(table.path) == blocks.place for table in tables):
+            raise ValueError(f"{output!r} is one of the tables that are to be read. Choose another output.")
+        vector = pa.field("vector", pa.list_(pa.float32(), model.get_embedding_dimension()))
+        # Says whose vectors these are, so that an index can take them as they are.
+        identity = ModelIdentity.of(model)
+        metadata = {**(tables[0].schema.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
+        schema = tables[0].schema.append(vector).with_metadata(metadata)
+        planned = plan_blocks(tables)
+        left = blocks.begin(_made_from(model, identity, tables), planned)
+        total, to_do = (sum(block.rows for block in some) for some in (planned, left))
+        make = partial(BlockEncoder, tables=tables, output=blocks, schema=schema)
+        with tqdm(
+            desc="Encoding", unit=" pairs", total=total, initial=total - to_do, disable=not show_progress_bar
+        ) as progress:
+            for count in _ENGINES[engine](model, make, left, batch_size, workers) if left else ():
+                progress.update(count)
+        return blocks.finish(planned, schema)
 
 
 def _made_from(model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable]) -> dict[str, Any]:
@@ -92,12 +98,10 @@ def _made_from(model: SentenceTransformer, identity: ModelIdentity, tables: Sequ
     # What an index does not ask about, as it scales all vectors to length 1 and compares roughly.
     state |= {name: getattr(model, name, None) for name in ("reduction", "fast")}
     infos = [(table.path, Location.of(table.path).info) for table in tables]
-    return {
+    made_from = {
         "files": [{"path": path, "bytes": info.size, "modified": info.mtime_ns} for path, info in infos],
-        "options": {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(tables[0].options).items()
-        },
+        "options": asdict(tables[0].options),
         "model": state,
         "block_rows": BLOCK_ROWS,
     }
+    return dict(json.loads(json.dumps(made_from)))  # as it is read again

@@ -13,6 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs
 
+from st_relbert.files.outputs import atomic_output
+
+TEMPORARY = ".st-relbert-"  # how the names of what is not yet in its place begin
 DONE = "_SUCCESS"  # in a folder of Parquet files that is whole, as Hadoop and Spark have it
 MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers pass over names that begin like this
 
@@ -51,6 +54,16 @@ class Location:
         """A file in this folder."""
         return Location(self.filesystem, f"{self.path}/{name}")
 
+    @property
+    def parent(self) -> Location:
+        """The folder that this is in."""
+        return Location(self.filesystem, self.path.rpartition("/")[0])
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
     def beside(self, suffix: str) -> Location:
         """The neighbour whose name goes on with a suffix."""
         return Location(self.filesystem, self.path + suffix)
@@ -74,27 +87,47 @@ class Location:
 
     def read_text(self) -> str:
         """The text of this file."""
-        with self.filesystem.open_input_stream(self.path) as stream:
-            return str(stream.read().decode())
+        return str(self.read().to_pybytes().decode())
+
+    @property
+    def local(self) -> bool:
+        """Whether it is on this machine's file system."""
+        return isinstance(self.filesystem, pa.fs.LocalFileSystem)
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
         """A stream to a temporary name, which is moved here when all went well."""
-        parent, _, name = self.path.rpartition("/")
-        temporary = f"{parent}/.st-relbert-{uuid.uuid4().hex}-{name}"
+        if self.local:
+            with atomic_output(self.path) as local, open(local, "wb") as file:
+                yield file
+            return
+        temporary = self.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
         try:
-            with self.filesystem.open_output_stream(temporary) as stream:
+            with self.filesystem.open_output_stream(temporary.path) as stream:
                 yield stream
-            self.filesystem.move(temporary, self.path)
+            self.filesystem.move(temporary.path, self.path)
         except BaseException:
-            with suppress(OSError):
-                self.filesystem.delete_file(temporary)
+            temporary.remove()
             raise
+
+    def write(self, content: Any) -> None:
+        """Write bytes, whole or not at all."""
+        with self.writing() as stream:
+            stream.write(content)
 
     def write_text(self, text: str) -> None:
         """Write a text, whole or not at all."""
-        with self.writing() as stream:
-            stream.write(text.encode())
+        self.write(text.encode())
+
+    def read(self) -> Any:
+        """The content of this file, as it is, as a buffer."""
+        with self.filesystem.open_input_file(self.path) as file:
+            return file.read_buffer()
+
+    def remove(self) -> None:
+        """Remove this file, if it is there."""
+        with suppress(OSError):
+            self.filesystem.delete_file(self.path)
 
     def make_folder(self) -> None:
         """Make this folder, and those above it."""

@@ -1,50 +1,105 @@
-"""Output that is either whole or not there."""
+"""Outputs that are whole or not there, and are written by one process at a time.
+
+What is written stands in a workspace beside its place until it is done: ``.st-relbert-DIGEST-RANDOM`` with the new one
+in ``new`` and, while a folder is replaced, the old one in ``old``. The digest is that of the output's name, so nothing
+that an output may be called collides with it, and the next process that writes the output finds what a killed one left.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import platform
+import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+_Name = str | os.PathLike[str]
 
-def check_output(path: str | os.PathLike[str], overwrite: bool, folder_of: str = "modules.json") -> None:
+
+def check_output(path: _Name, overwrite: bool, folder_of: str | None = "modules.json") -> None:
     """Refuse an output that cannot be written, before any work is done for it.
 
     Args:
-        path: Where a file or a model folder is to go.
+        path: Where a file or a folder is to go.
         overwrite: Whether what is there may be replaced.
-        folder_of: The file by which a folder is known that may be replaced; by default that of a saved model.
+        folder_of: What a folder has to hold to be replaced, by default the list of modules of a saved model; None: no
+            folder is replaced.
 
     Raises:
-        ValueError: If something is there and ``overwrite`` is not set, if it is a folder without that file (which is
-            never replaced), or if its parent cannot be written to.
+        ValueError: If something is there and may not be replaced, if another process is writing it, or if its name or
+            its parent cannot be written to.
     """
     target = Path(path)
-    if target.exists() and not overwrite:
-        raise ValueError(f"{str(target)!r} exists already. Choose another output, or replace it with --overwrite.")
-    if target.is_dir() and any(target.iterdir()) and not (target / folder_of).is_file():
-        raise ValueError(
-            f"{str(target)!r} is a folder without {folder_of}, so it is not replaced. Choose another output."
-        )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent):
-            pass
-    except OSError as error:
-        raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
+    with output_lock(target):
+        if target.exists() and not overwrite:
+            raise ValueError(f"{str(target)!r} exists already. Choose another output, or replace it with --overwrite.")
+        if not target.is_dir():
+            return
+        if folder_of is None:
+            raise ValueError(f"{str(target)!r} is a folder, so it is not replaced. Choose another output.")
+        if any(target.iterdir()) and not (target / folder_of).exists():
+            raise ValueError(
+                f"{str(target)!r} is a folder without {folder_of}, so it is not replaced. Choose another output."
+            )
 
 
 @contextmanager
-def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
+def output_lock(path: _Name) -> Iterator[None]:
+    """Keep others from writing an output, from before the work until the output is in place.
+
+    Folders above it are made. What a process left behind that was killed is removed; an old output that it had moved
+    aside is moved back.
+
+    Args:
+        path: Where a file or a folder is to go.
+
+    Raises:
+        ValueError: If another process (or thread) holds it, with its number and machine, or if nothing can be written there.
+    """
+    target = Path(path).absolute()
+    digest = _digest(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.parent / f".st-relbert-{digest}.lock", timeout=0, is_singleton=True)
+        lock.acquire()
+    except Timeout:
+        holder = ""
+        with suppress(OSError):
+            holder = Path(lock.lock_file).read_text(encoding="utf-8")
+        raise ValueError(
+            f"{str(path)!r} is being written by {holder or 'another process'}. Wait for it, or choose another "
+            "output."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
+    first = lock.lock_counter == 1  # the same process may hold it already
+    try:
+        if first:
+            Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+            for workspace in target.parent.glob(f".st-relbert-{digest}-*"):
+                _clear(workspace, target)
+        yield
+    finally:
+        if first:
+            with suppress(OSError):  # while it is held: who opens it now notices that it is gone
+                os.unlink(lock.lock_file)
+        lock.release()
+
+
+@contextmanager
+def atomic_output(path: _Name) -> Iterator[Path]:
     """Give a temporary name to write a file or a folder to, and move it into place when all went well.
 
     Args:
         path: Where the output is to go; what is there is replaced, and kept if writing fails.
+
+    Raises:
+        ValueError: If another process is writing the output, or nothing can be written there.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -53,54 +108,55 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
         ...     (Path(folder) / "out.txt").read_text()
         'done'
     """
-    target = Path(path)
-    # Beside the target: a move is one step within a file system only.
-    with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent) as workspace:
-        temporary = Path(workspace) / target.name
-        yield temporary
-        if not target.is_dir():
-            os.replace(temporary, target)
-            return
-        # A folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure.
-        aside = Path(workspace) / "replaced"
-        os.replace(target, aside)
+    target = Path(path).absolute()
+    with output_lock(target):
+        # Beside the target: a move is one step within a file system only.
+        workspace = Path(tempfile.mkdtemp(prefix=f".st-relbert-{_digest(target)}-", dir=target.parent))
         try:
+            (workspace / "new").mkdir()
+            temporary = workspace / "new" / target.name
+            yield temporary
+            _flush(temporary)
+            # A folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure.
+            if target.is_dir() or (temporary.is_dir() and target.exists()):
+                os.replace(target, workspace / "old")
             os.replace(temporary, target)
-        except OSError:
-            os.replace(aside, target)
-            raise
+            _flush_folder(target.parent)
+        finally:
+            _clear(workspace, target)
 
 
-@contextmanager
-def output_lock(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Keep other processes from writing the same output, from before the work until the output is in place.
-
-    Args:
-        path: Where the output is to go; a local path. The lock is a hidden file beside it, which goes with the holder.
-
-    Raises:
-        ValueError: If another process holds it; says which. Or if the folder cannot be written to.
-
-    Example:
-        >>> with tempfile.TemporaryDirectory() as folder, output_lock(Path(folder) / "out.txt"):
-        ...     sorted(os.listdir(folder))
-        ['.out.txt.holder', '.out.txt.lock']
-    """
-    target = Path(os.path.abspath(path))
-    holder = target.with_name(f".{target.name}.holder")  # not in the lock file, which cannot be read everywhere
-    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=0)
+def _digest(target: Path) -> str:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        who = holder.read_text(encoding="utf-8") if holder.is_file() else "another process"
-        raise ValueError(f"{str(path)!r} is being written by {who}. Wait for it, or choose another output.") from error
-    except OSError as error:
-        raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
+        name = target.name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"The name {target.name!r} is not UTF-8. Choose another output.") from error
+    return hashlib.blake2b(name, digest_size=8).hexdigest()
+
+
+def _clear(workspace: Path, target: Path) -> None:
+    """Remove a workspace; an old output in it goes back to its place, if that is empty."""
+    if (workspace / "old").exists() and not target.exists():
+        os.replace(workspace / "old", target)
+    shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    """Have a file, or all of a folder, written to the disk itself."""
+    if path.is_dir():
+        for each in path.iterdir():
+            _flush(each)
+        _flush_folder(path)
+        return
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-        yield
+        os.fsync(descriptor)
     finally:
-        holder.unlink(missing_ok=True)
-        Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+        os.close(descriptor)

@@ -120,7 +120,7 @@ QUESTIONS = "starter/held_out_pairs"
         ([*EVALUATE, QUESTIONS, QUESTIONS], "Two question sets would be called 'held_out_pairs'"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/model.safetensors", "--output", "{new}.parquet"], "one that ends in .csv"),
-        (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "expected NAME.parquet, NAME.lance or a folder"),
+        (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "expected NAME.parquet, NAME.csv, NAME.npy"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_2(encoders, model, tmp_path, capsys, arguments, message):

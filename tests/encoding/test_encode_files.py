@@ -3,6 +3,7 @@ import os
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
@@ -212,7 +213,7 @@ def test_a_folder_of_parquet_files(model, tmp_path, monkeypatch):
     monkeypatch.setattr(block, "BLOCK_ROWS", 4)
     path, output = write(tmp_path, ".csv"), tmp_path / "out"
     cut_short(model, path, str(output), after=1)
-    assert sorted(os.listdir(output)) == ["00000000.parquet", "_made_from.json"]
+    assert sorted(os.listdir(output)) == ["00000000.parquet", "_00000000.json", "_made_from.json"]
     encode_files(model, path, str(output), show_progress_bar=False)
     assert sorted(os.listdir(output)) == ["00000000.parquet", "00000001.parquet", "_SUCCESS", "_made_from.json"]
     table = pa.parquet.read_table(output)  # files that begin with _ are passed over
@@ -242,3 +243,115 @@ def test_a_lance_table(model, tmp_path, monkeypatch):
 def test_an_engine_that_there_is_not(model, tmp_path):
     with pytest.raises(ValueError, match="The engine is 'spark', expected 'one', 'processes', 'ray'"):
         encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), engine="spark")
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "fewer rows", "record gone", "record broken"])
+@pytest.mark.parametrize("output", ["out", "out.parquet"])
+def test_a_damaged_block_is_encoded_again(model, tmp_path, monkeypatch, damage, output):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
+    path, output = write(tmp_path, ".csv"), str(tmp_path / output)
+    cut_short(model, path, output, after=2)
+    folder = tmp_path / ("out" if output.endswith("out") else "out.parquet.partial")
+    part, record = folder / "00000000.parquet", folder / "_00000000.json"
+    content = bytearray(part.read_bytes())
+    if damage == "cut":
+        part.write_bytes(content[:-20])
+    elif damage == "empty":
+        part.write_bytes(b"")
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        part.write_bytes(content)
+    elif damage == "fewer rows":
+        pa.parquet.write_table(pa.parquet.read_table(part).slice(1), part)
+    elif damage == "record gone":
+        record.unlink()
+    else:
+        record.write_text("[[")
+    assert encode_files(model, path, output, show_progress_bar=False) == len(PAIRS)
+    table = pa.parquet.read_table(output)
+    assert table["head"].to_pylist() == [head for head, _ in PAIRS]
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["out", "out.parquet"])
+def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_path, monkeypatch, output):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
+    path, output = write(tmp_path, ".csv"), str(tmp_path / output)
+    folder = tmp_path / ("out" if output.endswith("out") else "out.parquet.partial")
+    encode = model.encode
+
+    def damaging(pairs, **kwargs):
+        for part in folder.glob("00000001.parquet"):
+            part.write_bytes(part.read_bytes()[:-1])
+        return encode(pairs, **kwargs)
+
+    model.encode = damaging
+    with pytest.raises(ValueError, match="00000001.parquet' is damaged.*Run the same command again"):
+        encode_files(model, path, output, show_progress_bar=False)
+    model.encode = encode
+    assert not (tmp_path / "out" / "_SUCCESS").exists() and not (tmp_path / "out.parquet").exists()
+    assert encode_files(model, path, output, show_progress_bar=False) == len(PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "99999999.parquet").write_bytes(b""), "holds '99999999.parquet', which is no part"),
+        (lambda folder: (folder / "mine.txt").write_bytes(b""), "holds 'mine.txt', which is no part"),
+        (lambda folder: (folder / "_made_from.json").unlink(), "no _made_from.json"),
+        (lambda folder: (folder / "_made_from.json").write_text("{"), "_made_from.json' is damaged"),
+        (lambda folder: (folder / "_made_from.json").write_text("[1]"), "_made_from.json' is damaged"),
+        (lambda folder: (folder / "_made_from.json").write_text("[" * 200_000), "_made_from.json' is damaged"),
+        (lambda folder: (folder / "_made_from.json").write_text("{}"), "made with other files"),
+    ],
+)
+@pytest.mark.parametrize("output", ["out", "out.parquet"])
+def test_a_folder_that_is_not_as_it_was_left_is_refused(model, tmp_path, monkeypatch, output, change, message):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
+    path, output = write(tmp_path, ".csv"), str(tmp_path / output)
+    cut_short(model, path, output, after=2)
+    change(tmp_path / ("out" if output.endswith("out") else "out.parquet.partial"))
+    with pytest.raises(ValueError, match=message):
+        encode_files(model, path, output, show_progress_bar=False)
+
+
+def test_an_array_of_vectors(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    output = str(tmp_path / "out.npy")
+    encode_files(model, write(tmp_path, ".csv"), output, show_progress_bar=False)
+    vectors = np.load(output)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)
+
+
+def test_a_csv_file_of_vectors(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    output = str(tmp_path / "out.csv")
+    encode_files(model, write(tmp_path, ".jsonl"), output, show_progress_bar=False)
+    rows = [row for batch in pair_files.read_table(output).batches() for row in batch.to_pylist()]
+    assert [(row["head"], row["tail"]) for row in rows] == PAIRS and [row["id"] for row in rows] == list("012345")
+    vectors = [[float(row[f"vector_{number}"]) for number in range(1, 17)] for row in rows]
+    np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)
+    (tmp_path / "pair.jsonl").write_text('{"pair": ["Tokyo", "Japan"]}')
+    encode_files(model, str(tmp_path / "pair.jsonl"), output, overwrite=True, show_progress_bar=False)
+    assert pa.csv.read_csv(output)["pair"].to_pylist() == ['["Tokyo", "Japan"]']
+
+
+@pytest.mark.parametrize("name", ["my vectors.lance", "é.lance", "out.npz", "out.partial", "folder.csv", "pairs.csv"])
+def test_an_output_that_cannot_be_is_refused_before_the_work(model, tmp_path, name):
+    path = write(tmp_path, ".csv")
+    (tmp_path / "folder.csv").mkdir()
+    model.encode = None
+    with pytest.raises(ValueError, match="expected|is a folder|is one of the tables"):
+        encode_files(model, path, str(tmp_path / name), overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == ["folder.csv", "pairs.csv"]
+
+
+def test_what_a_file_holds_at_its_end_is_known_before_the_first_pair_is_embedded(model, tmp_path):
+    path = tmp_path / "a.jsonl"
+    good = '{"head": "a", "tail": "b", "n": 1}\n' * 20_000
+    model.encode = None
+    path.write_text(good + '{"head": "a", "tail": "b", "n": "x"}\n')
+    with pytest.raises(ValueError, match=r"line 20001|element 20001|rows from line"):
+        encode_files(model, str(path), str(tmp_path / "out"))
+    assert os.listdir(tmp_path) == ["a.jsonl"]

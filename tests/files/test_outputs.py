@@ -1,8 +1,10 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
-from st_relbert.files.outputs import atomic_output, check_output
+from st_relbert.files.outputs import atomic_output, check_output, output_lock
 
 
 def test_an_output_that_fails_leaves_what_was_there(tmp_path):
@@ -56,3 +58,69 @@ def test_an_unwritable_place_is_refused_before_the_work(tmp_path, monkeypatch, p
 def test_missing_folders_are_made(tmp_path):
     check_output(tmp_path / "a" / "b" / "out", overwrite=False)
     assert (tmp_path / "a" / "b").is_dir()
+
+
+@pytest.mark.parametrize("name", ["replaced", "old", "new", "x" * 200, ".hidden", "a b;c'\"", "日本"])
+def test_no_name_collides_with_those_of_the_work(tmp_path, name):
+    for content in ("first", "second"):
+        with atomic_output(tmp_path / name) as temporary:
+            temporary.mkdir()
+            (temporary / "old").write_text(content)
+    assert os.listdir(tmp_path) == [name] and (tmp_path / name / "old").read_text() == "second"
+
+
+def test_a_name_that_is_not_utf_8_is_refused_before_the_work(tmp_path):
+    with pytest.raises(ValueError, match="is not UTF-8"):
+        check_output(tmp_path / os.fsdecode(b"caf\xe9"), overwrite=False)
+    with pytest.raises(ValueError, match="Cannot write to"):
+        check_output(tmp_path / ("x" * 300) / "out", overwrite=False)
+
+
+@pytest.mark.parametrize("moves", [1, 2])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, MemoryError])
+def test_what_was_there_comes_back_whatever_happens_between_the_moves(tmp_path, monkeypatch, moves, error):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("old")
+    replace, calls = os.replace, []
+
+    def interrupted(source, target):
+        calls.append(target)
+        if len(calls) == moves:
+            raise error
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(error), atomic_output(tmp_path / "out") as temporary:
+        temporary.mkdir()
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["old"]
+
+
+def test_the_content_is_on_the_disk_before_it_is_moved(tmp_path, monkeypatch):
+    done = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append("flush") or fsync(descriptor))
+    monkeypatch.setattr(os, "replace", lambda *names: done.append("move") or replace(*names))
+    with atomic_output(tmp_path / "out") as temporary:
+        temporary.write_text("text")
+    assert done == ["flush", "move", "flush"]
+
+
+def test_one_process_writes_an_output_and_says_who_it_is(tmp_path):
+    code = (
+        "import sys, time; from st_relbert.files.outputs import output_lock\n"
+        "with output_lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    )
+    output = tmp_path / "out"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        for use in (lambda: check_output(output, True), lambda: atomic_output(output).__enter__()):
+            with pytest.raises(ValueError, match=rf"'.*out' is being written by process {other.pid} on"):
+                use()
+        other.stdin.close()
+        other.wait()
+    assert os.listdir(tmp_path) == []
+    with output_lock(output), output_lock(output), atomic_output(output) as temporary:  # one process may, again
+        temporary.write_text("done")
+    assert os.listdir(tmp_path) == ["out"]

@@ -1,0 +1,119 @@
+"""What rows with vectors are written as: Parquet, CSV, a NumPy array or a Lance table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from st_relbert.environment import import_extra
+from st_relbert.files.location import Location
+from st_relbert.files.outputs import atomic_output
+
+_LANCE_OPTIONS = {"region": "region", "access_key": "aws_access_key_id", "secret_key": "aws_secret_access_key"}
+
+
+def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
+    """Write one Parquet file.
+
+    Args:
+        tables: The rows, with the column ``vector`` at the end.
+        schema: Their schema.
+        stream: Where to.
+        rows: How many there will be.
+
+    Returns:
+        How many there were.
+    """
+    written = 0
+    with pa.parquet.ParquetWriter(stream, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+            written += len(table)
+    return written
+
+
+def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
+    """Write the vectors alone, ``(rows, d)`` float32, as `numpy.load` reads them; see `write_parquet`."""
+    dimension = schema.field("vector").type.list_size
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
+    np.lib.format.write_array_header_1_0(stream, header)
+    written = 0
+    for table in tables:
+        stream.write(_vectors(table).astype("<f4").tobytes())
+        written += len(table)
+    return written
+
+
+def write_csv(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
+    """Write a CSV file, with the vectors as columns ``vector_1`` to ``vector_d``; see `write_parquet`.
+
+    Lists and objects become JSON.
+    """
+    dimension = schema.field("vector").type.list_size
+    names = [*schema.names[:-1], *(f"vector_{number}" for number in range(1, dimension + 1))]
+    kinds = [pa.string() if _nested(kind) else kind for kind in schema.types[:-1]]
+    flat = pa.schema(list(zip(names, [*kinds, *[pa.float32()] * dimension], strict=True)))
+    written = 0
+    with pa.csv.CSVWriter(stream, flat) as writer:
+        for table in tables:
+            further = [_as_json(column) if _nested(column.type) else column for column in table.columns[:-1]]
+            writer.write_table(pa.table([*further, *_vectors(table).T], schema=flat))
+            written += len(table)
+    return written
+
+
+FILES: dict[str, Callable[[Iterable[pa.Table], pa.Schema, Any, int], int]] = {
+    ".parquet": write_parquet,
+    ".csv": write_csv,
+    ".npy": write_npy,
+}
+"""What writes a file, by the suffix of its name."""
+
+
+def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, uri: str) -> int:
+    """Write a Lance table, in place of the one that is there.
+
+    Args:
+        tables: The rows.
+        schema: Their schema.
+        place: Where to; its name ends in ``.lance``.
+        uri: The same as it was named; for an object store its query says how to reach that.
+
+    Returns:
+        The number of rows.
+    """
+    lancedb = import_extra("lancedb", "search")
+    batches = pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))
+    name = place.name.removesuffix(".lance")
+    if place.local:
+        with atomic_output(place.path) as temporary:
+            return int(lancedb.connect(str(temporary.parent)).create_table(name, batches).count_rows())
+    parts = urlsplit(uri)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    options = {_LANCE_OPTIONS[key]: value for key, value in query.items() if key in _LANCE_OPTIONS}
+    if "endpoint_override" in query:
+        scheme = query.get("scheme", "https")
+        options |= {"endpoint": f"{scheme}://{query['endpoint_override']}", "allow_http": str(scheme == "http").lower()}
+    database = lancedb.connect(f"{parts.scheme}://{place.parent.path}", storage_options=options)
+    return int(database.create_table(name, batches, mode="overwrite").count_rows())
+
+
+def _vectors(table: pa.Table) -> Any:
+    column = table.column("vector").combine_chunks()
+    return column.flatten().to_numpy().reshape(len(table), -1)
+
+
+def _nested(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_nested(kind))
+
+
+def _as_json(column: pa.ChunkedArray) -> pa.Array:
+    values = column.to_pylist()
+    return pa.array([None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values])
