@@ -31,21 +31,25 @@ def check_output(path: _Name, overwrite: bool, folder_of: str | None = "modules.
             folder is replaced.
 
     Raises:
-        ValueError: If something is there and may not be replaced, if another process is writing it, or if its name or
-            its parent cannot be written to.
+        ValueError: If something is there and may not be replaced, if its name is not UTF-8, or if its parent cannot be
+            written to.
     """
     target = Path(path)
-    with output_lock(target):
+    _digest(target)
+    try:
         if target.exists() and not overwrite:
             raise ValueError(f"{str(target)!r} exists already. Choose another output, or replace it with --overwrite.")
-        if not target.is_dir():
-            return
-        if folder_of is None:
+        if target.is_dir() and folder_of is None:
             raise ValueError(f"{str(target)!r} is a folder, so it is not replaced. Choose another output.")
-        if any(target.iterdir()) and not (target / folder_of).exists():
+        if target.is_dir() and any(target.iterdir()) and not (target / str(folder_of)).exists():
             raise ValueError(
                 f"{str(target)!r} is a folder without {folder_of}, so it is not replaced. Choose another output."
             )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
 
 
 @contextmanager
@@ -59,7 +63,8 @@ def output_lock(path: _Name) -> Iterator[None]:
         path: Where a file or a folder is to go.
 
     Raises:
-        ValueError: If another process (or thread) holds it, with its number and machine, or if nothing can be written there.
+        ValueError: If another process (or thread) holds it, with its number and machine; or if nothing can be written
+            there.
     """
     target = Path(path).absolute()
     digest = _digest(target)
@@ -72,8 +77,7 @@ def output_lock(path: _Name) -> Iterator[None]:
         with suppress(OSError):
             holder = Path(lock.lock_file).read_text(encoding="utf-8")
         raise ValueError(
-            f"{str(path)!r} is being written by {holder or 'another process'}. Wait for it, or choose another "
-            "output."
+            f"{str(path)!r} is being written by {holder or 'another process'}. Wait for it, or choose another output."
         ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error

@@ -115,7 +115,7 @@ def test_one_process_writes_an_output_and_says_who_it_is(tmp_path):
         [sys.executable, "-c", code, str(output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout.readline() == b"held\n"
-        for use in (lambda: check_output(output, True), lambda: atomic_output(output).__enter__()):
+        for use in (lambda: output_lock(output).__enter__(), lambda: atomic_output(output).__enter__()):
             with pytest.raises(ValueError, match=rf"'.*out' is being written by process {other.pid} on"):
                 use()
         other.stdin.close()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -297,8 +298,12 @@ def test_what_changes_nothing_may_differ_when_a_run_is_resumed(interrupted, tmp_
 
 
 def test_a_second_run_of_the_same_output_says_who_has_it(run, tmp_path):
-    with output_lock(tmp_path / "model"), pytest.raises(ValueError, match=f"written by process {os.getpid()} on "):
-        run(max_steps=1).train(show_progress_bar=False)
+    with ThreadPoolExecutor(1) as other:
+        held = output_lock(tmp_path / "model")
+        other.submit(held.__enter__).result()
+        with pytest.raises(ValueError, match=f"written by process {os.getpid()} on "):
+            run(max_steps=1).train(show_progress_bar=False)
+        other.submit(held.__exit__, None, None, None).result()
     assert os.listdir(tmp_path) == []
     run(max_steps=1).train(show_progress_bar=False)
     assert os.listdir(tmp_path) == ["model"]
