@@ -65,9 +65,7 @@ def run_row(row: Row, table: Table, seed: int, train: bool, models: Path | None,
         source = trained.folder if trained else resolve(row.model or "")
         model = RelBERT(source, template=row.template, pooling=row.pooling, reduction="sum")
         started = time.monotonic()
-        report = run_suite(
-            model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifiers[table.classifier]
-        )
+        report = run_suite(model, table.sets, show_progress_bar=not quiet, seed=seed, classifier=classifier)
         held_out = bool(planned.get("data", {}).get("hold_out"))
         results = [*report.rows(), *(choice_results(model, report.rows(), held_out) if table.choosing else [])]
     if not report.results:
