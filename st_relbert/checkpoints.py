@@ -1,56 +1,56 @@
-"""The layouts on disk: published RelBERT checkpoints (read) and the portable layout (read and written).
+"""Models on disk: the portable layout (read and written) and published RelBERT checkpoints (read).
 
-The portable layout holds nothing but sentence-transformers' own modules, so it loads with a plain
-``SentenceTransformer(path)``: a chat template writes the prompt (sentence-transformers hands a pair over as one message
-for each word), :class:`MultiVectorMask` hides tokens from the pooling, :class:`Pooling` takes the mean. Its
-``config.json`` carries the ``relbert_config`` of the published checkpoints too, for the reference library and for
-reading it back into the fast modules.
+The portable layout holds nothing but sentence-transformers' own modules, so that plain
+`SentenceTransformer(path)` loads it. Sentence-transformers hands a pair over as one message for each word, and a chat
+template writes the prompt of the two; a `MultiVectorMask` hides tokens from the pooling; a `Pooling` takes the mean.
+Other modules stay as they are.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from sentence_transformers.base.modality import InputFormatter
-from sentence_transformers.base.modules import Module, Transformer
+from sentence_transformers.base.modules import Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from sentence_transformers.sentence_transformer.modules import Pooling
-from sentence_transformers.util import load_file_path
+from sentence_transformers.util import fullname, load_file_path
+from torch import nn
+from transformers import PreTrainedTokenizerBase
 
 from st_relbert.modules import PromptTemplate, RelationPooling
-from st_relbert.templates import MASK, OBJECT, SUBJECT, Aggregation, Template
+from st_relbert.templates import MASK, OBJECT, SUBJECT, PoolingMode, Template
 
-REFERENCE_MAX_LENGTH = 64
-"""The length at which the reference library cuts prompts unless told otherwise."""
-
-# A folder with an adapter has no config.json of the encoder: transformers would look for all its weights.
-_ADAPTER_FILE = "relbert_config.json"
+RELBERT_MAX_LENGTH = 64
+"""The length at which the relbert library cuts prompts unless told otherwise."""
 
 _PROBES = [("Tokyo", "Japan"), ("New York City", "the USA"), ("mother-in-law", "café"), ("東京", "3.14")]
 
 
 @dataclass(frozen=True)
 class RelBERTConfig:
-    """How a checkpoint was trained to read pairs: ``relbert_config`` in its ``config.json``."""
+    """How a checkpoint was trained to read pairs: `relbert_config` in its `config.json`."""
 
     template: str
-    aggregation: Aggregation
+    pooling: PoolingMode
     max_length: int | None
     """Where prompts are cut; None leaves it to the tokenizer's own setting."""
 
 
 def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTConfig | None:
-    """Read how a checkpoint, portable or published, reads pairs.
+    """Read how a checkpoint of the relbert library, or an encoder taken from one, reads pairs.
 
     Args:
         model_name_or_path: A folder or a hub id.
-        **hub_kwargs: ``token``, ``cache_folder``, ``revision``, ``local_files_only``.
+        **hub_kwargs: `token`, `cache_folder`, `revision`, `local_files_only`.
 
     Returns:
         The configuration, or None for an encoder that RelBERT has not trained.
@@ -58,12 +58,11 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
     Raises:
         ValueError: If the checkpoint was written by an older version, without a key that is needed.
     """
-    config = _read_json(model_name_or_path, "config.json", hub_kwargs) or {}
-    if adapter := _read_json(model_name_or_path, _ADAPTER_FILE, hub_kwargs):
-        config = {"relbert_config": adapter}
-    if "relbert_config" not in config:
+    relbert_config = _read_object(model_name_or_path, "config.json", hub_kwargs).get("relbert_config")
+    if relbert_config is None:
         return None
-    relbert_config = config["relbert_config"]
+    if not isinstance(relbert_config, dict):
+        raise ValueError(f"The relbert_config of {model_name_or_path!r} is {relbert_config!r}, expected an object.")
     for key in ("template", "aggregation_mode"):
         if not relbert_config.get(key):
             raise ValueError(
@@ -72,53 +71,151 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
                 "Add the key to its config.json, or use a newer checkpoint."
             )
     max_length = None
-    if not saved_module_types(model_name_or_path, **hub_kwargs):  # published, not portable
-        finetuning = _read_json(model_name_or_path, "finetuning_config.json", hub_kwargs) or {}
-        max_length = finetuning.get("max_length", REFERENCE_MAX_LENGTH)
+    if not saved_module_types(model_name_or_path, **hub_kwargs):  # sentence-transformers says so itself
+        finetuning = _read_object(model_name_or_path, "finetuning_config.json", hub_kwargs)
+        max_length = finetuning.get("max_length", RELBERT_MAX_LENGTH)
     return RelBERTConfig(relbert_config["template"], relbert_config["aggregation_mode"], max_length)
 
 
+def read_pipeline_template(model_name_or_path: str, **hub_kwargs: Any) -> str | None:
+    """Read the template of a saved pipeline that begins with a pair prompt, in either form.
+
+    Args:
+        model_name_or_path: A folder or a hub id.
+        **hub_kwargs: `token`, `cache_folder`, `revision`, `local_files_only`.
+
+    Returns:
+        The template's text, or None if it is no saved pipeline or one that reads texts.
+    """
+    types = saved_module_types(model_name_or_path, **hub_kwargs)
+    if not types:
+        return None
+    if types[0] == fullname(PromptTemplate):
+        return str(_read_object(model_name_or_path, "sentence_bert_config.json", hub_kwargs).get("template"))
+    tokenizer = _read_object(model_name_or_path, "tokenizer_config.json", hub_kwargs)
+    chat_template = _read_text(model_name_or_path, "chat_template.jinja", hub_kwargs) or tokenizer.get("chat_template")
+    mask = tokenizer.get("mask_token")
+    mask = mask.get("content") if isinstance(mask, dict) else mask
+    return parse_chat_template(chat_template, mask) if isinstance(chat_template, str) else None
+
+
 def saved_module_types(model_name_or_path: str, **hub_kwargs: Any) -> list[str]:
-    """The classes of a saved pipeline's modules, by their full names; none if it is no saved pipeline."""
-    modules: Any = _read_json(model_name_or_path, "modules.json", hub_kwargs) or []
+    """The classes of a saved pipeline's modules, by their full names; none if it is no saved pipeline.
+
+    Raises:
+        ValueError: If `modules.json` is not a list of modules.
+    """
+    modules = _read_json(model_name_or_path, "modules.json", hub_kwargs)
+    if modules is None:
+        return []
+    if not isinstance(modules, list) or not modules or not all(_is_module(module) for module in modules):
+        raise ValueError(
+            f"The modules.json of {model_name_or_path!r} holds {str(modules)[:60]}, expected a list of modules, each "
+            "with its name, path and type. The model is damaged: restore it."
+        )
     return [module["type"] for module in modules]
 
 
-def portable_modules(prompt: PromptTemplate, pooling: RelationPooling) -> list[Module]:
-    """Write a pipeline in sentence-transformers' own modules; the encoder is shared, not copied.
-
-    Args:
-        prompt: The input module.
-        pooling: The output module, already part of a model.
-
-    Returns:
-        Modules that give the same vectors as the two, to be saved.
+def check_json_files(folder: str) -> None:
+    """Refuse a folder whose configuration is damaged; the libraries that read it would fail in the middle of it.
 
     Raises:
-        ValueError: If there is no such form: for the reduction ``"sum"``, and for a tokenizer that splits the prompt
-            in another way when its special tokens are written out.
+        ValueError: If a file is not a JSON object.
     """
-    if pooling.reduction != "mean":
+    for filename in ("config.json", "config_sentence_transformers.json", "sentence_bert_config.json"):
+        _read_object(folder, filename, {})
+
+
+def read_finetuning_config(model_name_or_path: str, **hub_kwargs: Any) -> str | None:
+    """The text of `finetuning_config.json`, how a model was trained; None if there is none."""
+    return _read_text(model_name_or_path, "finetuning_config.json", hub_kwargs)
+
+
+def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
+    """Put a `RelationPooling` in the place of sentence-transformers' mask and pooling.
+
+    Args:
+        modules: The modules of a pipeline; the first is a `PromptTemplate`.
+
+    Returns:
+        The pipeline with a `RelationPooling`. Modules before and after it stay.
+
+    Raises:
+        ValueError: If the pipeline has no pooling, or one that is not RelBERT's.
+    """
+    place = next((at for at, module in enumerate(modules) if isinstance(module, Pooling | RelationPooling)), None)
+    prompt = modules[0]
+    if place is None or not isinstance(prompt, PromptTemplate):
+        names = ", ".join(type(module).__name__ for module in modules)
+        raise ValueError(f"The pipeline is {names}, expected a Transformer that reads pairs and a pooling.")
+    pooling = modules[place]
+    if isinstance(pooling, RelationPooling):
+        return list(modules)
+    start, mask = place, modules[place - 1]
+    kept: PoolingMode = "average" if MASK in prompt.template else "average_no_mask"  # without a mask, the same
+    if isinstance(mask, MultiVectorMask):
+        start -= 1
+        kept = "mask" if mask.keep_only_token_ids else "average_no_mask"
+    if pooling.pooling_mode != "mean" or not _is_portable_mask(mask, prompt):
         raise ValueError(
-            f"A model with reduction {pooling.reduction!r} has no portable form: sentence-transformers' pooling takes "
-            "means. Set reduction='mean' to save it (the cosines are the same)."
+            f"The model pools by {pooling.pooling_mode!r} after {type(mask).__name__}, expected one of RelBERT's "
+            "poolings (average_no_mask, average, mask). Load it with SentenceTransformer instead."
         )
-    prompt.config.relbert_config = {"template": prompt.template, "aggregation_mode": pooling.aggregation}
-    modules: list[Module] = [_portable_transformer(prompt)]
-    if pooling.aggregation == "mask" and pooling.mask_token_id is not None:
-        modules.append(MultiVectorMask(keep_only_token_ids=[pooling.mask_token_id]))
-    elif pooling.aggregation == "average_no_mask" and MASK in prompt.template:
-        skiplist = MultiVectorMask([prompt.tokenizer.mask_token], skiplist_tasks=["query", "document"])
-        skiplist.resolve_with_tokenizer(prompt.tokenizer)
-        modules.append(skiplist)
-    return [*modules, Pooling(pooling.embedding_dimension, "mean")]
+    dimension: Any = pooling.embedding_dimension
+    return [*modules[:start], RelationPooling(dimension, kept), *modules[place + 1 :]]
+
+
+def to_portable_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
+    """Write a pipeline in sentence-transformers' own modules; weights are shared, not copied.
+
+    Args:
+        modules: The modules of a RelBERT: a `PromptTemplate`, a `RelationPooling` and any others.
+
+    Returns:
+        Modules that give the same vectors.
+
+    Raises:
+        ValueError: If there is no such form: for the reduction `"sum"`, and for a tokenizer that splits the prompt in
+            another way when its special tokens are written out.
+    """
+    portable: list[nn.Module] = []
+    prompt = modules[0]
+    for module in modules:
+        if isinstance(module, PromptTemplate):
+            portable.append(_portable_transformer(module))
+        elif isinstance(module, RelationPooling) and isinstance(prompt, PromptTemplate):
+            prompt.config.relbert_config = {"template": prompt.template, "aggregation_mode": module.pooling}
+            portable += _portable_pooling(module, prompt)
+        else:
+            portable.append(module)
+    return portable
+
+
+def parse_chat_template(chat_template: str, mask: str | None) -> str | None:
+    """Find the template that a portable model's chat template writes.
+
+    Args:
+        chat_template: The chat template of any tokenizer.
+        mask: The tokenizer's mask token.
+
+    Returns:
+        The template's text; None if the chat template is not of a pair model.
+    """
+    part = r'(?:head\.content|tail\.content|"(?:[^"\\]|\\.)*")'
+    output = re.search(rf"endif -%\}}\{{\{{- ({part}(?: ~ {part})*) -\}}\}}\s*$", chat_template)
+    if output is None:
+        return None
+    slots = {"head.content": SUBJECT, "tail.content": OBJECT, json.dumps(mask): MASK}
+    parts = re.findall(part, output[1])[1:-1]  # special tokens stand at both ends
+    text = "".join(slots.get(part) or json.loads(part) for part in parts)
+    return text if {"head.content", "tail.content"} <= set(parts) else None
 
 
 def rename_tokenizer_class(folder: str) -> None:
     """Give a saved generic tokenizer the class name that transformers 4 knows as well as 5.
 
     Args:
-        folder: The saved model. The reference library, which needs transformers 4, reads it too then.
+        folder: The saved model. The relbert library, which needs transformers 4, reads it too then.
     """
     path = Path(folder, "tokenizer_config.json")
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -127,17 +224,28 @@ def rename_tokenizer_class(folder: str) -> None:
         path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_adapter_relbert_config(folder: str, prompt: PromptTemplate, pooling: RelationPooling) -> None:
-    """Say beside a saved adapter (LoRA) how the model reads pairs; a whole model says so in its ``config.json``.
+def _portable_pooling(pooling: RelationPooling, prompt: PromptTemplate) -> list[nn.Module]:
+    if pooling.reduction != "mean":
+        raise ValueError(
+            f"A model with reduction {pooling.reduction!r} has no portable form: sentence-transformers' pooling takes "
+            "means. Set reduction='mean' to save it (the cosines are the same)."
+        )
+    mean = Pooling(pooling.embedding_dimension, "mean")
+    if pooling.pooling == "mask" and pooling.mask_token_id is not None:
+        return [MultiVectorMask(keep_only_token_ids=[pooling.mask_token_id]), mean]
+    if pooling.pooling == "average_no_mask" and MASK in prompt.template:
+        return [MultiVectorMask([prompt.tokenizer.mask_token], skiplist_tasks=["query", "document"]), mean]
+    return [mean]
 
-    Args:
-        folder: The saved model.
-        prompt: Its input module.
-        pooling: Its output module.
-    """
-    if Path(folder, "adapter_config.json").is_file():
-        config = {"template": prompt.template, "aggregation_mode": pooling.aggregation}
-        Path(folder, _ADAPTER_FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+def _is_portable_mask(mask: nn.Module, prompt: PromptTemplate) -> bool:
+    """Whether it is what `_portable_pooling` puts before the mean, or no mask at all."""
+    if not isinstance(mask, MultiVectorMask):
+        return True
+    tokenizer = prompt.tokenizer
+    if mask.keep_only_token_ids:
+        return mask.keep_only_token_ids == [tokenizer.mask_token_id] and not mask.skiplist_words
+    return mask.skiplist_words == [tokenizer.mask_token]
 
 
 def _portable_transformer(prompt: PromptTemplate) -> Transformer:
@@ -154,10 +262,10 @@ def _portable_transformer(prompt: PromptTemplate) -> Transformer:
 
 
 def _with_chat_template(prompt: PromptTemplate, gap: str) -> Transformer:
-    # The same object without our preprocessing: nothing is loaded twice, and an update of the weights reaches both.
-    transformer = copy.copy(prompt)
-    transformer.__class__ = Transformer
-    tokenizer = copy.deepcopy(prompt.tokenizer)
+    # The parts of the prompt module without its preprocessing: nothing is loaded twice, the weights stay in common.
+    transformer: Transformer = Transformer.__new__(Transformer)
+    vars(transformer).update(vars(prompt))
+    tokenizer: PreTrainedTokenizerBase = copy.deepcopy(prompt.tokenizer)
     tokenizer.chat_template = _chat_template(prompt, gap)
     text = prompt.modality_config["text"]
     transformer.modality_config = {"text": text, "message": {**text, "format": "flat"}}
@@ -193,12 +301,36 @@ def _same_tokens(transformer: Transformer, prompt: PromptTemplate) -> bool:
     return torch.equal(ours["input_ids"], theirs["input_ids"])
 
 
-def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> dict[str, Any] | None:
+def _is_module(module: Any) -> bool:
+    return isinstance(module, dict) and all(isinstance(module.get(key), str) for key in ("name", "path", "type"))
+
+
+def _read_text(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> str | None:
     path = load_file_path(model_name_or_path, filename, **hub_kwargs)
-    if path is None:
-        return None
     try:
-        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}), expected the {filename} of a saved model.") from error
+        return None if path is None else Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 ({error}), expected the {filename} of a saved model.") from error
+
+
+def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> Any:
+    text = _read_text(model_name_or_path, filename, hub_kwargs)
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"The {filename} of {model_name_or_path!r} is not JSON ({error}). The model is damaged: restore it."
+        ) from error
+
+
+def _read_object(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object; an empty one if there is no such file."""
+    content = _read_json(model_name_or_path, filename, hub_kwargs)
+    if content is None and load_file_path(model_name_or_path, filename, **hub_kwargs) is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"The {filename} of {model_name_or_path!r} holds {str(content)[:60]}, expected an object. The model is "
+            "damaged: restore it."
+        )
     return content

@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
 from sentence_transformers.util import fullname
+from sentence_transformers.util.decorators import deprecated_kwargs
 from torch import nn
 
 from st_relbert.checkpoints import (
     RelBERTConfig,
-    portable_modules,
+    check_json_files,
+    read_finetuning_config,
+    read_pipeline_template,
     read_relbert_config,
     rename_tokenizer_class,
-    saved_module_types,
-    write_adapter_relbert_config,
+    to_fast_modules,
+    to_portable_modules,
 )
 from st_relbert.environment import computes_in_bfloat16
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Reduction
-from st_relbert.pairs import as_pair, as_pairs, is_flat_pair
-from st_relbert.templates import DEFAULT_TEMPLATE, Aggregation
+from st_relbert.pairs import Pair, as_pair, as_pairs, is_flat_pair
+from st_relbert.templates import DEFAULT_TEMPLATE, PoolingMode
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _typed_like(function: _Function) -> Callable[[Callable[..., Any]], _Function]:
+    """Lend a method the type of another, overloads included."""
+    return lambda method: method  # type: ignore[return-value]
 
 
 class RelBERT(SentenceTransformer):
     """A relation-embedding model: a pair of words in, the vector of their relation out.
 
-    A model saved by it is in the portable layout: plain ``SentenceTransformer(path)`` loads it, without this package.
+    It is a sentence-transformers pipeline that begins with a `PromptTemplate`, has a `RelationPooling`, and may hold
+    any other module (`Normalize`, `Dense`). It is saved in the portable layout: plain `SentenceTransformer(path)` loads
+    the folder, without this package.
 
     Args:
         model_name_or_path: Any Hugging Face or sentence-transformers encoder, a published RelBERT checkpoint, or a
-            folder that ``save_pretrained`` wrote; a hub id or a local folder.
-        template: A name of :data:`st_relbert.templates.NAMED_TEMPLATES` or a text with ``<subj>``, ``<obj>`` and
-            ``<mask>``. None: the checkpoint's own, or ``"a"`` for an encoder that has none.
-        pooling: ``"average_no_mask"``, ``"average"`` or ``"mask"``; see
-            :class:`~st_relbert.modules.RelationPooling`. None: the checkpoint's own, or ``"average_no_mask"``.
-        reduction: ``"mean"`` or ``"sum"``. None: ``"mean"``.
+            RelBERT that this class or plain sentence-transformers saved; a hub id or a folder.
+        template: A name of `st_relbert.templates.NAMED_TEMPLATES` or a text with `<subj>`, `<obj>` and `<mask>`. None:
+            the checkpoint's own, or `"a"` for an encoder that has none.
+        pooling: `"average_no_mask"`, `"average"` or `"mask"`; see `RelationPooling`. None: the checkpoint's own, or
+            `"average_no_mask"`.
+        reduction: `"mean"` or `"sum"`. None: the model's own, or `"mean"`.
         fast: Embed in bfloat16 where the device computes in it, about three times as fast on such a CPU; elsewhere
             it changes nothing. Vectors are float32 still, at a cosine of more than 0.9999 to the exact ones. The
             weights stay as they are, and so does training.
-        **kwargs: See :class:`~sentence_transformers.SentenceTransformer`.
+        **kwargs: See `sentence_transformers.SentenceTransformer`.
 
     Raises:
-        ValueError: If the folder does not exist, is unreadable or holds no encoder; if an argument is not one of the
-            known values; if the checkpoint's ``relbert_config`` is of an old version.
+        ValueError: If the folder does not exist, is damaged or holds no encoder; if weights of the encoder are
+            missing; if an argument is not one of the known values; if the checkpoint's `relbert_config` is of an old
+            version.
+        ImportError: If what a backend (`"onnx"`, `"openvino"`) needs is not installed.
 
     Example:
         >>> model = RelBERT("relbert/relbert-bert-base-nce-semeval2012")  # doctest: +SKIP
@@ -71,7 +88,7 @@ class RelBERT(SentenceTransformer):
         self,
         model_name_or_path: str | os.PathLike[str] | None = None,
         template: str | None = None,
-        pooling: Aggregation | None = None,
+        pooling: PoolingMode | None = None,
         reduction: Reduction | None = None,
         fast: bool = False,
         **kwargs: Any,
@@ -80,23 +97,21 @@ class RelBERT(SentenceTransformer):
         self.saved_to: str | None = None
         """The folder that the model was saved to last, by which an index finds it again."""
         self._requested: dict[str, Any] = {"template": template, "pooling": pooling, "reduction": reduction}
+        self._saved_template: str | None = None
+        self._finetuning_config: str | None = None
+        self._requirements: Any = None
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
+        self._name = name
+        if name is None and any(self._requested.values()):
+            raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
         if name is not None and os.path.exists(name):
             _check_folder(name)
         elif name is not None:
             _check_hub(name, kwargs)
         try:
             super().__init__(name, **kwargs)
-        except (ImportError, TypeError, ValueError):
-            raise
-        except Exception as error:
-            # One error for a mistyped folder, an unknown hub id, missing weights and damaged files: each library that
-            # reads a part of a model has errors of its own for these.
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-            raise ValueError(
-                f"Cannot load a model from {name!r}: {reason}. Expected a folder with config.json, tokenizer and "
-                "weights, or the id of a model on the Hugging Face hub."
-            ) from error
+        except OSError as error:  # of the search for the model; _load_modules tells those of its files
+            raise _loading_error(name, error) from error
 
     @property
     def template(self) -> str:
@@ -104,14 +119,14 @@ class RelBERT(SentenceTransformer):
         return self._prompt.template
 
     @property
-    def pooling(self) -> str:
-        """The aggregation: which tokens are pooled."""
-        return self._pooling.aggregation
+    def pooling(self) -> PoolingMode:
+        """Which tokens are pooled."""
+        return self._relation_pooling.pooling
 
     @property
-    def reduction(self) -> str:
-        """Whether token vectors are averaged (``"mean"``) or added up (``"sum"``)."""
-        return self._pooling.reduction
+    def reduction(self) -> Reduction:
+        """Whether token vectors are averaged (`"mean"`) or added up (`"sum"`)."""
+        return self._relation_pooling.reduction
 
     @property
     def _prompt(self) -> PromptTemplate:
@@ -121,31 +136,43 @@ class RelBERT(SentenceTransformer):
         return prompt
 
     @property
-    def _pooling(self) -> RelationPooling:
-        pooling = self[1]
-        if not isinstance(pooling, RelationPooling):
-            raise ValueError(f"The second module of a RelBERT is a RelationPooling, got {type(pooling).__name__}.")
-        return pooling
+    def _relation_pooling(self) -> RelationPooling:
+        for module in self:
+            if isinstance(module, RelationPooling):
+                return module
+        raise ValueError(f"A RelBERT has a RelationPooling, got {', '.join(type(module).__name__ for module in self)}.")
 
     def is_singular_input(self, inputs: Any) -> bool:  # type: ignore[override]  # theirs narrows to single texts
-        """Whether ``inputs`` is one pair: here ``("Tokyo", "Japan")`` is a pair, not a batch of two strings."""
-        return is_flat_pair(inputs) or super().is_singular_input(inputs)
+        """Whether `inputs` is one pair: here `("Tokyo", "Japan")` is a pair, not a batch of two strings."""
+        return is_flat_pair(inputs) or isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable)
 
-    def encode(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    @_typed_like(SentenceTransformer.encode)
+    @deprecated_kwargs(sentences="inputs")
+    def encode(
+        self, inputs: Any, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
         """Embed pairs of words; one that is given several times is embedded once.
 
         Args:
-            inputs: A pair, or a list, array or ``datasets`` column of pairs.
-            *args: See :meth:`sentence_transformers.SentenceTransformer.encode`.
-            **kwargs: See :meth:`sentence_transformers.SentenceTransformer.encode`.
+            inputs: A pair, or a list, array, `datasets` column or other iterable of pairs.
+            prompt_name: One of the model's `prompts`. It changes nothing: they are for texts, not for pairs.
+            prompt: Not supported; the template is the prompt.
+            *args: See `SentenceTransformer.encode`.
+            **kwargs: See `SentenceTransformer.encode`.
 
         Returns:
-            float32 vectors ``(pairs, d)``, or ``(d,)`` for one pair, as a NumPy array unless asked otherwise. No
-            pairs give ``(0, d)``.
+            float32 vectors `(pairs, d)`, or `(d,)` for one pair, as a NumPy array unless asked otherwise. No pairs give
+            `(0, d)`.
 
         Raises:
-            ValueError: If an input is not a pair of words.
+            ValueError: If an input is not a pair of words; if a vector is not finite.
         """
+        if prompt or prompt_name not in (None, *self.prompts):
+            raise ValueError(
+                f"Got the prompt {prompt or prompt_name!r}, but pairs are read through a template. Set `template` "
+                "instead, when the model is loaded."
+            )
+        args = (None, "", *args)
         # Checked here as well as in the first module: only here the error can name the place in the whole input.
         if self.is_singular_input(inputs):
             return super().encode(as_pair(inputs, "the input"), *args, **kwargs)
@@ -166,86 +193,188 @@ class RelBERT(SentenceTransformer):
         # Otherwise no autocast at all, rather than a disabled one, which would end the caller's own.
         fast = self.fast and computes_in_bfloat16(device)
         with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
-            return super()._inference(inputs, device=device, **kwargs)
+            outputs = super()._inference(inputs, device=device, **kwargs)
+        _check_finite(inputs, outputs)
+        return outputs
 
     def _input_length(self, sample: Any) -> int:  # type: ignore[override]  # theirs is static, and asked as a method
         """Batches are made of prompts of one length in tokens: with characters, a fifth of a batch is padding."""
-        prompt = self[0]  # the plain module, while a model card is written
-        return prompt.prompt_length(sample) if isinstance(prompt, PromptTemplate) else super()._input_length(sample)
+        return self._prompt.prompt_length(sample)
 
-    def save(self, path: str, *args: Any, **kwargs: Any) -> None:
-        """Save the model in the portable layout; see :func:`st_relbert.checkpoints.portable_modules`.
+    def to_sentence_transformer(self) -> SentenceTransformer:
+        """The same model in sentence-transformers' own modules, which is what is saved; the weights are shared.
+
+        Raises:
+            ValueError: If there is no such form, for instance with the reduction `"sum"`.
+        """
+        modules = to_portable_modules(list(self))
+        plain = SentenceTransformer(
+            modules=modules,
+            device=str(self.device),
+            prompts={name: prompt or "" for name, prompt in self.prompts.items()},
+            default_prompt_name=self.default_prompt_name,
+            similarity_fn_name=self._similarity_fn_name,
+            truncate_dim=self.truncate_dim,
+        )
+        plain.module_kwargs = _numbered(modules, self._kwargs_of_modules())[1]
+        return plain
+
+    def save(
+        self,
+        path: str,
+        model_name: str | None = None,
+        create_model_card: bool = True,
+        train_datasets: list[str] | None = None,
+        safe_serialization: bool = True,
+    ) -> None:
+        """Save the model in the portable layout, which plain sentence-transformers loads.
 
         Args:
             path: The folder; it is made if need be.
-            *args: See :meth:`sentence_transformers.SentenceTransformer.save`.
-            **kwargs: See :meth:`sentence_transformers.SentenceTransformer.save`.
+            model_name: See `SentenceTransformer.save`; so for the other arguments.
+            create_model_card: Write `README.md`. A model that was loaded, and not trained since, keeps the one it has.
+            train_datasets: Not used.
+            safe_serialization: Write weights as safetensors.
 
         Raises:
-            ValueError: If the model has no portable form, for instance with the reduction ``"sum"``.
+            ValueError: If the model has no portable form, for instance with the reduction `"sum"`.
         """
-        with self._portable_form():
-            super().save(path, *args, **kwargs)
+        plain = self.to_sentence_transformer()
+        plain.save(path, create_model_card=False, safe_serialization=safe_serialization)
+        config = json.dumps(self._get_model_config(), indent=2, sort_keys=True)
+        Path(path, "config_sentence_transformers.json").write_text(config, encoding="utf-8")
         rename_tokenizer_class(path)
-        write_adapter_relbert_config(path, self._prompt, self._pooling)
+        # Sentence-transformers asks in the same way whether the card still is the model's.
+        if self._finetuning_config and "generated_from_trainer" not in self.model_card_data.tags:
+            Path(path, "finetuning_config.json").write_text(self._finetuning_config, encoding="utf-8")
+        if create_model_card:
+            self._create_model_card(path, model_name, train_datasets)
         self.saved_to = os.path.abspath(path)
 
-    @contextmanager
-    def _portable_form(self) -> Iterator[None]:
-        """Stand in for the plain pipeline while sentence-transformers writes modules and model card."""
-        fast = self._modules
-        modules = portable_modules(self._prompt, self._pooling)
-        self._modules = OrderedDict((str(index), module) for index, module in enumerate(modules))
-        try:
-            yield
-        finally:
-            self._modules = fast
+    def _get_model_config(self) -> dict[str, Any]:
+        requirements = {} if self._requirements is None else {"requirements": self._requirements}
+        return super()._get_model_config() | requirements
 
-    def _load_modules(  # type: ignore[override]  # the same arguments, handed on
-        self, model_name_or_path: str, **kwargs: Any
-    ) -> tuple[OrderedDict[str, nn.Module], dict[str, Any]]:
-        """Build the fast modules, whichever layout the model has on disk."""
-        hub_kwargs = {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}
-        if fullname(PromptTemplate) in saved_module_types(model_name_or_path, **hub_kwargs):
-            return self._load_own_modules(model_name_or_path, **kwargs)
+    def _parse_model_config(self, model_config: dict[str, Any]) -> None:
+        """Keep what sentence-transformers checks when it loads a model, and forgets."""
+        super()._parse_model_config(model_config)
+        self._requirements = model_config.get("requirements")
+
+    def _load_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]  # handed on
+        """Load a model, with one error for all that may be wrong with its files: each library has errors of its own."""
+        try:
+            return super()._load_modules(model_name_or_path, **kwargs)
+        except ImportError as error:  # of requirements too, in several lines
+            raise ImportError(" ".join(str(error).split())) from error
+        except Exception as error:
+            if type(error) is ValueError and "\n" not in str(error):
+                raise
+            if isinstance(error.__context__, ImportError):  # a backend that is not installed
+                raise ImportError(str(error)) from error
+            raise _loading_error(self._name, error) from error
+
+    def _load_config_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Load a saved pipeline as sentence-transformers does, with our modules in the place of its first ones."""
+        hub_kwargs = _hub_kwargs(kwargs)
+        self._saved_template = read_pipeline_template(model_name_or_path, **hub_kwargs)
+        if self._saved_template is None:
+            # A model of texts: its encoder is used, and neither its pooling nor its settings, which are for texts.
+            return self._load_default_modules(model_name_or_path, **kwargs)
+        self._finetuning_config = read_finetuning_config(model_name_or_path, **hub_kwargs)
+        loaded, module_kwargs = super()._load_config_modules(model_name_or_path, **kwargs)
+        modules: dict[str, nn.Module] = dict(loaded)  # type: ignore[arg-type]  # never a list
+        kwargs_of = {module: module_kwargs[name] for name, module in modules.items()}
+        fast = to_fast_modules([*modules.values()])
+        return _numbered([self._as_requested(module) for module in fast], kwargs_of)
+
+    def _load_module_class_from_ref(self, class_ref: str, *args: Any, **kwargs: Any) -> type:
+        module_class = super()._load_module_class_from_ref(class_ref, *args, **kwargs)
+        return PromptTemplate if module_class is Transformer else module_class
+
+    def _get_module_init_defaults(self, class_ref: str) -> dict[str, Any]:
+        is_prompt = class_ref.rpartition(".")[2] in ("Transformer", "PromptTemplate")
+        return {"template": self._requested["template"] or self._saved_template} if is_prompt else {}
+
+    def _as_requested(self, module: nn.Module) -> nn.Module:
+        """The module, with what the caller asked for instead of what was saved."""
+        if isinstance(module, PromptTemplate) and self._requested["template"]:
+            module.template = self._requested["template"]
+        if isinstance(module, RelationPooling):
+            return RelationPooling(
+                module.embedding_dimension,
+                self._requested["pooling"] or module.pooling,
+                self._requested["reduction"] or module.reduction,
+            )
+        return module
+
+    def _load_default_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Make a pipeline of an encoder, or of a checkpoint of the relbert library."""
+        hub_kwargs = _hub_kwargs(kwargs)
         saved = read_relbert_config(model_name_or_path, **hub_kwargs)
         if saved is None:
             saved = RelBERTConfig(DEFAULT_TEMPLATE, "average_no_mask", max_length=None)
+        else:
+            self._finetuning_config = read_finetuning_config(model_name_or_path, **hub_kwargs)
+        template = self._requested["template"] or saved.template
         prompt = PromptTemplate.load(
-            model_name_or_path,
-            backend=self.backend,
-            init_defaults={"template": self._requested["template"] or saved.template},
-            **kwargs,
+            model_name_or_path, backend=self.backend, init_defaults={"template": template}, **kwargs
         )
         if saved.max_length is not None:
             prompt.max_seq_length = min(saved.max_length, prompt.max_seq_length or saved.max_length)
-        pooling = RelationPooling(
-            prompt.get_embedding_dimension(),
-            self._requested["pooling"] or saved.aggregation,
-            self._requested["reduction"] or "mean",
-        )
+        pooling = RelationPooling(prompt.get_embedding_dimension(), saved.pooling)
         if not kwargs["local_files_only"]:
             self.model_card_data.set_base_model(model_name_or_path, revision=kwargs["revision"])
-        return OrderedDict([("0", prompt), ("1", pooling)]), {}
+        return _numbered([prompt, self._as_requested(pooling)], {})
 
-    def _load_own_modules(
-        self, model_name_or_path: str, **kwargs: Any
-    ) -> tuple[OrderedDict[str, nn.Module], dict[str, Any]]:
-        modules: Any = self._load_config_modules(model_name_or_path, **kwargs)[0]
-        prompt, saved = modules.values()
-        prompt.template = self._requested["template"] or prompt.template
-        pooling = RelationPooling(
-            saved.embedding_dimension,
-            self._requested["pooling"] or saved.aggregation,
-            self._requested["reduction"] or saved.reduction,
+    def _kwargs_of_modules(self) -> dict[nn.Module, Any]:
+        return {self.get_submodule(name): value for name, value in (self.module_kwargs or {}).items()}
+
+
+def _numbered(
+    modules: Sequence[nn.Module], kwargs_of: Mapping[nn.Module, Any]
+) -> tuple[OrderedDict[str, nn.Module], OrderedDict[str, Any]]:
+    """Name modules by their places, and the arguments that they take from `encode` likewise."""
+    named = OrderedDict((str(place), module) for place, module in enumerate(modules))
+    return named, OrderedDict((name, kwargs_of.get(module, [])) for name, module in named.items())
+
+
+def _hub_kwargs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}
+
+
+def _check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
+    """Refuse vectors with NaN or infinity, which damaged weights give.
+
+    Args:
+        pairs: The pairs.
+        outputs: For each the vector, the tokens' vectors, or all that the pipeline computes.
+    """
+    if not isinstance(outputs, torch.Tensor):
+        rows = [output["sentence_embedding"] if isinstance(output, dict) else output for output in outputs]
+        finite = torch.tensor([bool(row.isfinite().all()) for row in rows])
+    else:
+        finite = outputs.isfinite().flatten(1).all(1) if len(outputs) else torch.ones(0)
+    if not finite.all():
+        head, tail = pairs[int(finite.logical_not().nonzero()[0])]
+        raise ValueError(
+            f"The vector of the pair ({head[:40]!r}, {tail[:40]!r}) is not finite. The model's weights are damaged, or "
+            "its training diverged: restore or train it again."
         )
-        return OrderedDict([("0", prompt), ("1", pooling)]), {}
+
+
+def _loading_error(name: str | None, error: Exception) -> ValueError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return ValueError(
+        f"Cannot load a model from {name!r}: {reason}. Expected a folder with config.json, tokenizer and weights, or "
+        "the id of a model on the Hugging Face hub."
+    )
 
 
 def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
     """Ask the hub for one file: without a connection, each of the dozen that are looked for takes half a minute."""
     if kwargs.get("local_files_only") or constants.HF_HUB_OFFLINE:
         return
+    cache = kwargs.get("cache_folder") or os.getenv("SENTENCE_TRANSFORMERS_HOME")
     # sentence-transformers looks for names without an owner among its own models too.
     for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:
         try:
@@ -253,13 +382,13 @@ def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
                 full_name,
                 "config.json",
                 revision=kwargs.get("revision"),
-                cache_dir=kwargs.get("cache_folder"),
+                cache_dir=cache,
                 token=kwargs.get("token"),
             )
             return
         except LocalEntryNotFoundError as error:
             # An adapter has no config.json, and may be in the cache all the same.
-            if try_to_load_from_cache(full_name, "adapter_config.json", cache_dir=kwargs.get("cache_folder")):
+            if try_to_load_from_cache(full_name, "adapter_config.json", cache_dir=cache):
                 return
             unreachable = error
         except Exception:  # whatever else is wrong, loading says it better
@@ -278,3 +407,4 @@ def _check_folder(path: str) -> None:
         raise ValueError(
             f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer, weights."
         )
+    check_json_files(path)

@@ -54,11 +54,13 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         """
         self.widget = []
 
-    def try_to_set_base_model(self) -> None:
+    def set_base_model(self, model_id: str, revision: str | None = None) -> bool:
         """Look the base model up on the hub; not for a folder, whose name is nobody else's business."""
-        encoder = self.model.transformers_model if self.model is not None else None
-        if encoder is not None and not os.path.isdir(encoder.config._name_or_path):
-            super().try_to_set_base_model()
+        is_local = os.path.exists(model_id) or os.path.isabs(model_id)
+        return False if is_local else super().set_base_model(model_id, revision)
+
+    def try_to_set_base_model(self) -> None:
+        """Do not guess: sentence-transformers would ask the hub for parts of a folder's path."""
 
     def set_losses(self, losses: list[nn.Module]) -> None:
         """Cite the losses of a training run, and RelBERT."""

@@ -31,7 +31,7 @@ DEFAULT_TEMPLATE = "a"
 
 _LONGEST = 2_000
 
-Aggregation = Literal["average_no_mask", "average", "mask"]
+PoolingMode = Literal["average_no_mask", "average", "mask"]
 """Which tokens of a prompt are pooled into the vector of the relation."""
 
 

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from st_relbert import RelBERT
 from st_relbert.checkpoints import read_relbert_config
-from st_relbert.modules.relation_pooling import AGGREGATIONS
+from st_relbert.modules.relation_pooling import POOLING_MODES
 from st_relbert.templates import NAMED_TEMPLATES
 
 PAIRS = [("Tokyo", "Japan"), ("café", "mother-in-law"), ("a", "New York City 東京"), ("3.14", "don't")]
@@ -31,7 +31,7 @@ CHECKPOINTS = [
 ]
 
 
-@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+@pytest.mark.parametrize("aggregation", POOLING_MODES)
 @pytest.mark.parametrize("template", [*NAMED_TEMPLATES, *CUSTOM])
 def test_the_portable_form_gives_the_same_vectors(encoder, tmp_path, template, aggregation):
     model = RelBERT(encoder, template=CUSTOM.get(template, template), pooling=aggregation)

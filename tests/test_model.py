@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import transformers
 from datasets import Dataset
 from huggingface_hub.errors import LocalEntryNotFoundError
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 import st_relbert.model
@@ -149,7 +151,7 @@ def test_no_pairs_give_no_rows(model, empty):
         ([("a", "b"), "c d"], "pair 1 is the string 'c d'"),
         ([("a", "b"), ("c", "d", "e")], "pair 1 is"),
         ([("a" * 50, "b"), ("c", None)], "the tail of pair 1 is None"),
-        (np.array([1, 2]), "the head of the input is .* expected a string"),
+        (np.array([1, 2]), "pair 0 is .*1.*, expected two words"),
     ],
 )
 def test_bad_input_is_named_by_its_place(model, bad, message):
@@ -318,3 +320,146 @@ def test_weights_are_saved_as_safetensors_alone(model, tmp_path):
     suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".safetensors", ".md", ".jinja", ".txt"}
     assert json.loads((tmp_path / "config.json").read_text())["relbert_config"]["aggregation_mode"] == "average_no_mask"
+
+
+def damage_weights(folder, change):
+    weights = load_file(folder / "model.safetensors")
+    save_file(change(weights), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.fixture(scope="module")
+def saved(encoders, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("layer.1.attention.self.query", "lacks weights of its encoder .BertModel.: encoder.layer.1.attention.self.q"),
+        ("embeddings.LayerNorm.bias", "lacks weights .*: embeddings.LayerNorm.bias. The model is damaged"),
+        ("pooler", None),  # nothing reads it
+    ],
+)
+def test_weights_are_not_made_up(saved, tmp_path, missing, message):
+    folder = shutil.copytree(saved, tmp_path / "model")
+    damage_weights(folder, lambda weights: {name: weights[name] for name in weights if missing not in name})
+    if message is None:
+        np.testing.assert_array_equal(RelBERT(str(folder)).encode(PAIRS), RelBERT(str(saved)).encode(PAIRS))
+    else:
+        with pytest.raises(ValueError, match=message):
+            RelBERT(str(folder))
+
+
+def test_layers_that_the_weights_lack_are_not_made_up(saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 4}))
+    with pytest.raises(ValueError, match="encoder.layer.2.* and 31 more"):
+        RelBERT(str(folder))
+
+
+def test_a_checkpoint_of_a_language_model_needs_no_pooler(encoders, tmp_path):
+    config = transformers.AutoConfig.from_pretrained(encoders["wordpiece"])
+    transformers.BertForMaskedLM(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(f"{encoders['wordpiece']}/{name}", tmp_path)
+    assert np.isfinite(RelBERT(str(tmp_path)).encode(PAIRS)).all()
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"convert_to_tensor": True},
+        {"precision": "int8"},
+        {"output_value": "token_embeddings"},
+        {"output_value": None},
+    ],
+)
+def test_vectors_that_are_not_finite_are_an_error_that_names_the_first_pair(model, kwargs):
+    token = model[0].preprocess([("x", "finger")])["input_ids"]
+    finger = (set(token[0].tolist()) - set(model[0].preprocess([("x", "Japan")])["input_ids"][0].tolist())).pop()
+    with torch.no_grad():
+        model[0].model.get_input_embeddings().weight[finger] = float("nan")
+    pairs = [("Tokyo", "Japan"), ("a", "finger"), ("finger", "b")]
+    with pytest.raises(Exception, match=r"pair \('a', 'finger'\) is not finite"):
+        model.encode(pairs, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("filename", "text", "message"),
+    [
+        ("modules.json", "[1]", "modules.json of .* holds .1., expected a list of modules"),
+        ("modules.json", "[" * 100_000, "modules.json of .* is not JSON"),
+        ("modules.json", '[{"idx": 0, "name": "0", "path": "../../etc", "type": "x.Y"}]', "without '..' components"),
+        ("config.json", "null", "config.json of .* holds None, expected an object"),
+        ("config.json", '{"model_type": ["bert"]}', "Cannot load a model from"),
+        ("config.json", '{"a":' * 5_000, "config.json of .* is not JSON"),
+        ("config_sentence_transformers.json", "[]", r"holds \[\], expected an object"),
+        ("sentence_bert_config.json", "{", "is not JSON"),
+        ("tokenizer_config.json", "7", "holds 7, expected an object"),
+        ("tokenizer.json", "null", "Cannot load a model|Unrecognized"),
+        ("2_Pooling/config.json", "null", "Cannot load a model"),
+    ],
+)
+def test_damaged_files_are_an_error_of_one_line(saved, tmp_path, filename, text, message):
+    folder = shutil.copytree(saved, tmp_path / "model")
+    (folder / filename).write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        RelBERT(str(folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_tokens_without_a_vector_are_an_error(encoders, tmp_path):
+    folder = shutil.copytree(encoders["wordpiece"], tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 50}))
+    name = "embeddings.word_embeddings.weight"
+    damage_weights(folder, lambda weights: {**weights, name: weights[name][:50].clone()})
+    with pytest.raises(ValueError, match="has the id .*, but the encoder has 50 token vectors"):
+        RelBERT(str(folder))
+
+
+def test_a_missing_backend_is_named(encoders):
+    with pytest.raises(ImportError, match="ONNX"):
+        RelBERT(encoders["wordpiece"], backend="onnx")
+
+
+def test_sentences_is_another_name_for_inputs(model):
+    np.testing.assert_array_equal(model.encode(sentences=PAIRS), model.encode(PAIRS))
+
+
+def test_iterables_of_pairs_are_embedded(model):
+    heads, tails = zip(*PAIRS, strict=True)
+    for pairs in (zip(heads, tails, strict=True), (pair for pair in PAIRS)):
+        np.testing.assert_array_equal(model.encode(pairs), model.encode(PAIRS))
+
+
+def test_prompts_for_texts_are_refused_and_stored_ones_change_nothing(encoders):
+    model = RelBERT(encoders["wordpiece"], prompts={"query": "find: "}, default_prompt_name="query")
+    expected = RelBERT(encoders["wordpiece"]).encode(PAIRS)
+    np.testing.assert_array_equal(model.encode(PAIRS), expected)
+    np.testing.assert_allclose(model.encode_query(PAIRS), expected, atol=1e-6)
+    for kwargs in ({"prompt": "find: "}, {"prompt_name": "nobody's"}):
+        with pytest.raises(ValueError, match="pairs are read through a template"):
+            model.encode(PAIRS, **kwargs)
+
+
+def test_settings_without_a_model_to_load_are_refused(model):
+    with pytest.raises(ValueError, match="template, pooling and reduction are for a model that is loaded"):
+        RelBERT(modules=list(model), template="c")
+
+
+def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders, tmp_path, monkeypatch):
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--owner--relbert-tiny"
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(repository / "snapshots" / revision))
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(revision)
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
+    with monkeypatch.context() as online:
+        online.setattr(st_relbert.model.constants, "HF_HUB_OFFLINE", False)
+        online.setattr("socket.getaddrinfo", lambda *args, **kwargs: (_ for _ in ()).throw(OSError("no network")))
+        assert RelBERT("owner/relbert-tiny").template.startswith("I discovered")

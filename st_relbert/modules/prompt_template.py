@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.base.modules.transformer import ProcessingKwargs
 from tokenizers import Encoding
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from st_relbert.modules.prompts import PromptAssembler, PromptTokenizer
 from st_relbert.pairs import Pair, as_pairs
@@ -45,6 +46,7 @@ class PromptTemplate(Transformer):
 
     def __init__(self, model_name_or_path: str, *, template: str = DEFAULT_TEMPLATE, **kwargs: Any) -> None:
         super().__init__(model_name_or_path, **kwargs)
+        _check_token_ids(self.model, self.tokenizer)
         self.modality_config = {"text": self.modality_config["text"]}
         self.input_formatter.supported_modalities = ["text"]
         self.tokenizer.padding_side = "right"
@@ -128,6 +130,22 @@ class PromptTemplate(Transformer):
         """The length of a pair's prompt, to sort by: in tokens, or characters where only the whole can be tokenised."""
         return self._assembler.length(pair) if self._assembler else len(self._template.render([pair], MASK)[0])
 
+    def _load_model(self, model_name_or_path: str, *args: Any, **model_kwargs: Any) -> PreTrainedModel:
+        """Load the encoder, but not without its weights: transformers would make missing ones up, with a warning."""
+        if "torch" not in args:  # another backend
+            return super()._load_model(model_name_or_path, *args, **model_kwargs)
+        loaded: Any = super()._load_model(model_name_or_path, *args, output_loading_info=True, **model_kwargs)
+        model: PreTrainedModel = loaded[0]
+        # Nothing reads an encoder's pooler here, and checkpoints of language models have none.
+        missing = sorted(name for name in loaded[1]["missing_keys"] if "pooler" not in name.split("."))
+        if missing:
+            raise ValueError(
+                f"{model_name_or_path!r} lacks weights of its encoder ({type(model).__name__}): {missing[0]}"
+                f"{f' and {len(missing) - 1} more' if missing[1:] else ''}. The model is damaged, or its config.json "
+                "is that of another one: restore it."
+            )
+        return model
+
     def _tokenize(self, pairs: list[Pair]) -> list[list[int]]:
         return self._assembler(pairs) if self._assembler else [encoding.ids for encoding in self._encode(pairs)]
 
@@ -161,6 +179,21 @@ class PromptTemplate(Transformer):
         input_ids = np.full(attended.shape, pad_id)
         input_ids[attended] = np.fromiter(chain.from_iterable(token_ids), np.int64, lengths.sum())
         return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(attended.astype(np.int64))}
+
+
+def _check_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse a tokenizer that has tokens without a vector, on which the encoder would stop in the middle of its work.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    vectors = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    token, last = max(tokenizer.get_vocab().items(), key=itemgetter(1))
+    if vectors is not None and last >= vectors:
+        raise ValueError(
+            f"The tokenizer's token {token!r} has the id {last}, but the encoder has {vectors} token vectors. Take the "
+            "tokenizer that belongs to the encoder."
+        )
 
 
 def _count_at_end(encoding: Encoding) -> int:

@@ -9,11 +9,11 @@ from sentence_transformers.base.model import BaseModel
 from sentence_transformers.base.modules import Module
 from torch import Tensor
 
-from st_relbert.templates import MASK, Aggregation
+from st_relbert.templates import MASK, PoolingMode
 
 Reduction = Literal["mean", "sum"]
 
-AGGREGATIONS: tuple[str, ...] = get_args(Aggregation)
+POOLING_MODES: tuple[str, ...] = get_args(PoolingMode)
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
 
 
@@ -21,32 +21,37 @@ class RelationPooling(Module):
     """Pools the token vectors of a prompt into the vector of the relation.
 
     Args:
-        embedding_dimension: The size ``d`` of the token vectors, which is that of the relation vectors too.
-        aggregation: Which tokens count. ``"average_no_mask"``: all but padding and mask tokens (special tokens such
-            as ``[CLS]`` count), RelBERT's best. ``"average"``: all but padding. ``"mask"``: the mask tokens only.
-        reduction: ``"mean"``, or ``"sum"`` as the reference library computes it. Cosines are the same; a classifier
-            on the raw vectors sees the difference, so ``"sum"`` reproduces published classification figures.
+        embedding_dimension: The size `d` of the token vectors, which is that of the relation vectors too.
+        pooling: Which tokens count. `"average_no_mask"`: all but padding and mask tokens (special tokens such as
+            `[CLS]` count), RelBERT's best. `"average"`: all but padding. `"mask"`: the mask tokens only.
+        reduction: `"mean"`, or `"sum"` as the relbert library computes it. Cosines are the same; a classifier on the
+            raw vectors sees the difference, so `"sum"` reproduces published classification figures.
 
     Raises:
         ValueError: If an argument is not one of the known values; if the model it becomes part of has no mask token
-            where the aggregation needs one.
+            where the pooling needs one.
 
-    Source: Ushio et al. (2021), section 3.1; the reference sums (``relbert`` 2.0).
+    Example:
+        >>> RelationPooling(768, "mask")
+        RelationPooling({'embedding_dimension': 768, 'pooling': 'mask', 'reduction': 'mean'})
+
+    Source: Ushio et al. (2021), section 3.1; the relbert library (2.0) sums.
     """
 
-    config_keys: list[str] = ["embedding_dimension", "aggregation", "reduction"]
+    config_keys: list[str] = ["embedding_dimension", "pooling", "reduction"]
+    config_key_renames = {"aggregation": "pooling"}  # the key of earlier models
 
     def __init__(
         self,
         embedding_dimension: int,
-        aggregation: Aggregation = "average_no_mask",
+        pooling: PoolingMode = "average_no_mask",
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        _check_known("pooling", aggregation, AGGREGATIONS)
+        _check_known("pooling", pooling, POOLING_MODES)
         _check_known("reduction", reduction, REDUCTIONS)
         self.embedding_dimension = embedding_dimension
-        self.aggregation = aggregation
+        self.pooling = pooling
         self.reduction = reduction
         self.mask_token_id: int | None = None
 
@@ -54,11 +59,11 @@ class RelationPooling(Module):
         """Find the mask token of the model's tokenizer, and check that pooling will find it in the prompts.
 
         Raises:
-            ValueError: If there is no mask token, or no ``<mask>`` in the template, but the aggregation needs it.
+            ValueError: If there is no mask token, or no `<mask>` in the template, but the pooling needs it.
         """
         self.mask_token_id = model.tokenizer.mask_token_id
         template = getattr(model[0], "template", MASK)
-        if self.aggregation != "mask":
+        if self.pooling != "mask":
             return
         if self.mask_token_id is None:
             raise ValueError("The pooling 'mask' needs a mask token, but the tokenizer has none. Use 'average'.")
@@ -66,11 +71,11 @@ class RelationPooling(Module):
             raise ValueError(f"The pooling 'mask' needs a {MASK} in the template, but {template!r} has none.")
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """Add ``sentence_embedding``, ``(pairs, d)``, to the features.
+        """Add `sentence_embedding`, `(pairs, d)`, to the features.
 
         Args:
-            features: ``token_embeddings`` ``(pairs, tokens, d)``, ``attention_mask`` and ``input_ids``
-                ``(pairs, tokens)``; padding may stand on either side. Nothing but the new key is written.
+            features: `token_embeddings` `(pairs, tokens, d)`, `attention_mask` and `input_ids`
+                `(pairs, tokens)`; padding may stand on either side. Nothing but the new key is written.
             **kwargs: Ignored.
         """
         tokens: Tensor = features["token_embeddings"]
@@ -84,12 +89,12 @@ class RelationPooling(Module):
         return features
 
     def _counted_tokens(self, features: dict[str, Any]) -> Tensor:
-        """Which tokens take part: bool, ``(pairs, tokens)``."""
+        """Which tokens take part: bool, `(pairs, tokens)`."""
         attended: Tensor = features["attention_mask"].bool()
-        if self.aggregation == "average" or self.mask_token_id is None:
+        if self.pooling == "average" or self.mask_token_id is None:
             return attended
         is_mask: Tensor = features["input_ids"] == self.mask_token_id
-        return attended & (is_mask if self.aggregation == "mask" else ~is_mask)
+        return attended & (is_mask if self.pooling == "mask" else ~is_mask)
 
     def get_embedding_dimension(self) -> int:
         """The size of the relation vectors."""

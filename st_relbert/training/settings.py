@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from st_relbert.losses import LOSSES, loss_class
-from st_relbert.templates import NAMED_TEMPLATES, Aggregation
+from st_relbert.templates import NAMED_TEMPLATES, PoolingMode
 
 Schedule = Literal["linear", "constant"]
 Choice = Literal["none", "accuracy", "loss"]
@@ -49,7 +49,7 @@ class TrainingSettings:
         f"prompt template: {_TEMPLATES}, or a text with <subj>, <obj>, <mask>; default: the model's own",
         None,
     )
-    pooling: Aggregation | None = _setting("model and data", "average_no_mask, average or mask", None)
+    pooling: PoolingMode | None = _setting("model and data", "average_no_mask, average or mask", None)
     max_length: int | None = _setting("model and data", "tokens that prompts are cut at; default: all", None)
     loss: str = _setting("objective", f"what is minimised: {', '.join(LOSSES)}", "info_nce")
     temperature: float = _setting("objective", "temperature of info_nce and info_loob", 0.05)

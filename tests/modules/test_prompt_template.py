@@ -150,7 +150,7 @@ def test_a_mask_in_the_template_needs_one_in_the_tokenizer(encoders):
     with pytest.raises(ValueError, match="has a <mask>, but .* has no mask token"):
         PromptTemplate(encoders["wordpiece"], template="a", **kwargs)
     prompt = PromptTemplate(encoders["wordpiece"], template="<subj> and <obj>", **kwargs)
-    assert pipeline(prompt, aggregation="average").encode([("a", "b")]).shape == (1, 16)
+    assert pipeline(prompt, pooling="average").encode([("a", "b")]).shape == (1, 16)
 
 
 def test_the_template_is_part_of_the_saved_configuration(encoders, tmp_path):

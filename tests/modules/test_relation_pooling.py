@@ -3,7 +3,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.modules import PromptTemplate, RelationPooling
-from st_relbert.modules.relation_pooling import AGGREGATIONS
+from st_relbert.modules.relation_pooling import POOLING_MODES
 
 MASK_ID = 4
 
@@ -21,7 +21,7 @@ def features(padding_side):
     return {"input_ids": input_ids, "attention_mask": attention, "token_embeddings": torch.randn(3, width, 6)}
 
 
-def pool_slowly(batch, aggregation, reduction):
+def pool_slowly(batch, pooling, reduction):
     """A plain loop over tokens, to test the tensor operations against."""
     pooled = []
     for ids, attended, vectors in zip(
@@ -30,7 +30,7 @@ def pool_slowly(batch, aggregation, reduction):
         counted = [
             vector
             for token, on, vector in zip(ids.tolist(), attended.tolist(), vectors, strict=True)
-            if on and (aggregation == "average" or (token == MASK_ID) == (aggregation == "mask"))
+            if on and (pooling == "average" or (token == MASK_ID) == (pooling == "mask"))
         ]
         total = torch.stack(counted).sum(0)
         pooled.append(total / len(counted) if reduction == "mean" else total)
@@ -39,13 +39,13 @@ def pool_slowly(batch, aggregation, reduction):
 
 @pytest.mark.parametrize("padding_side", ["left", "right"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("aggregation", AGGREGATIONS)
-def test_pooling_equals_a_loop_over_tokens(aggregation, reduction, padding_side):
+@pytest.mark.parametrize("mode", POOLING_MODES)
+def test_pooling_equals_a_loop_over_tokens(mode, reduction, padding_side):
     batch = features(padding_side)
-    pooling = RelationPooling(6, aggregation, reduction)
+    pooling = RelationPooling(6, mode, reduction)
     pooling.mask_token_id = MASK_ID
     pooled = pooling(dict(batch))["sentence_embedding"]
-    torch.testing.assert_close(pooled, pool_slowly(batch, aggregation, reduction))
+    torch.testing.assert_close(pooled, pool_slowly(batch, mode, reduction))
 
 
 def test_pooling_writes_nothing_but_its_result():
@@ -89,6 +89,11 @@ def test_the_configuration_survives_a_round_trip(tmp_path):
     RelationPooling(6, "mask", "sum").save(str(tmp_path))
     assert RelationPooling.load(str(tmp_path)).get_config_dict() == {
         "embedding_dimension": 6,
-        "aggregation": "mask",
+        "pooling": "mask",
         "reduction": "sum",
     }
+
+
+def test_a_configuration_with_the_earlier_key_is_read(tmp_path):
+    (tmp_path / "config.json").write_text('{"embedding_dimension": 6, "aggregation": "mask", "reduction": "sum"}')
+    assert RelationPooling.load(str(tmp_path)).pooling == "mask"
