@@ -109,6 +109,66 @@ def wordnet(
     _write(build, output, {"wordnet": wordnet, "min_count": min_count, **settings})
 
 
+@app.command()
+def triples(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="files, plain or compressed, or folders")],
+    output: options.RelationFile,
+    columns: Annotated[
+        tuple[str, str, str],
+        typer.Option(
+            metavar="HEAD RELATION TAIL",
+            help="the three columns of a table: names, or numbers from 1",
+            rich_help_panel="how tables are read",
+        ),
+    ] = ("head", "relation", "tail"),
+    format: Annotated[
+        str,
+        typer.Option(
+            help="table (CSV, TSV, JSON Lines, Parquet), conceptnet (dump, or lines of relation, head, tail), facts "
+            "(LAMA, ParaRel, T-REX), lre, docred; auto tells by the beginning of each file"
+        ),
+    ] = "auto",
+    no_header: options.NoHeader = False,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
+    least: Least = 5,
+    most: Most = 1000,
+    words: Words = 3,
+    relations: Only = [],  # noqa: B006
+    without: Without = [],  # noqa: B006
+    seed: Seed = 0,
+    exclude: Tests = None,
+    no_exclude: NoExclude = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make a relation set of a knowledge graph, or of facts.
+
+    Files of heads, relations and tails of any size become a relation set. Pairs that stand in test sets are left out.
+    Reversed pairs become negatives, save in relations that hold both ways.
+    """
+    from st_relbert.data.graphs import read_triples
+    from st_relbert.files.options import TableOptions
+
+    check_relation_file(output, overwrite)
+    head, relation, tail = columns
+    if no_header and columns == ("head", "relation", "tail"):
+        head, relation, tail = "1", "2", "3"
+    table = TableOptions(
+        columns=(head, tail), relation=relation, header=not no_header, separator=separator, encoding=encoding
+    )
+    named = columns != ("head", "relation", "tail") or no_header
+    read = read_triples(
+        files,
+        format="table" if named and format == "auto" else format,
+        options=table,
+        show_progress_bar=not quiet,
+    )
+    settings = {"least": least, "most": most, "words": words, "seed": seed}
+    build = _of_triples(read, [] if no_exclude else exclude or _default_tests(), relations, without, **settings)
+    _write(build, output, {"files": files, "format": format, "columns": columns, **settings})
+
+
 def _of_triples(
     triples: Iterable[Triple], tests: list[str], relations: list[str], without: list[str], **numbers: int
 ) -> TripleBuild:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from st_relbert.data.shipped import SHIPPED, shipped_records
+from st_relbert.files.location import Location
+from st_relbert.files.tables import read_table
+from st_relbert.files.text import SEPARATORS, read_json, suffix_of
 
 STARTER = "starter"
 _SHIPPED = Path(__file__).parent
@@ -37,10 +39,10 @@ def read_records(
     """Read the records of a data set, from the first place that has it.
 
     Args:
-        name_or_path: A JSON Lines file; a folder with one such file a split (`train.jsonl`); `"relations"`,
-            `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package ships; or a data
-            set on the Hugging Face hub as `owner/name` or `owner/name/config`, of which a copy in the folder
-            `$ST_RELBERT_DATA` is preferred.
+        name_or_path: A JSON Lines file, or a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`;
+            a folder with one JSON Lines file a split (`train.jsonl`); `"relations"`, `"relations/held_out_pairs"` and
+            so on, or `"starter/..."`, for the data that the package ships; or a data set on the Hugging Face hub as
+            `owner/name` or `owner/name/config`, of which a copy in the folder `$ST_RELBERT_DATA` is preferred.
         splits: The names of splits to look for, the first found is read. A file is read whatever its name.
         example: A record as it should be, for errors.
 
@@ -77,7 +79,8 @@ def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str,
     path = Path(path)
     if path.suffix.lower() in _NOT_READ:
         raise ValueError(f"{str(path)!r} is not read, expected JSON Lines, CSV or TSV. Export it as CSV.")
-    return _read_json_lines(path, example)
+    suffix = suffix_of(str(path))
+    return _read_table(path) if suffix in SEPARATORS or suffix == ".parquet" else _read_json(path, example)
 
 
 def _folders(name: str) -> list[Path]:
@@ -93,27 +96,29 @@ def _folders(name: str) -> list[Path]:
     return folders
 
 
-def _read_json_lines(path: Path, example: str) -> list[dict[str, Any]]:
-    records = []
-    expected = f"expected JSON Lines: one object a line{example and f', such as {example}'}."
+def _read_json(path: Path, example: str) -> list[dict[str, Any]]:
     try:
-        # Not splitlines: it also breaks at U+2028 and others, which may stand inside a JSON string.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"Cannot read {str(path)!r} as UTF-8 text: {error}.") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except RecursionError:
-            raise ValueError(f"{path}, line {number} is nested too deeply, {expected}") from None
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number} is not JSON ({error}), {expected}") from error
-        if not isinstance(record, dict):
-            raise ValueError(f"{path}, line {number} is a {type(record).__name__}, {expected}")
-        records.append(record)
+        records = []
+        for row in read_json(Location.of(str(path)), None):
+            if not isinstance(row.cells, dict):
+                raise ValueError(f"{row.place} is a {type(row.cells).__name__}.")
+            records.append(row.cells)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(
+            f"Cannot read {str(path)!r}: {str(error).rstrip('.')}; expected JSON Lines, one object a "
+            f"line{example and f', such as {example}'}."
+        ) from error
     return records
+
+
+def _read_table(path: Path) -> list[dict[str, Any]]:
+    table = read_table(str(path))
+    if table.relation is None:
+        raise ValueError(
+            f"{str(path)!r} has the columns {', '.join(table.schema.names)}, expected head, tail and relation. Rename "
+            "them, or make a relation set with st-relbert data triples --columns HEAD RELATION TAIL."
+        )
+    return [{"head": head, "tail": tail, "relation": relation} for (head, tail), relation in table.records()]
 
 
 def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], str]:

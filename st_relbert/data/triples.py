@@ -53,8 +53,7 @@ def relations_of_triples(
     """Make a relation set of triples. Memory is bounded by `most`, however many triples there are.
 
     A relation is symmetric if at least half of its pairs are there in both directions; of such pairs the direction that
-    came first is kept. Two relations are inverse if at least half of the pairs of the smaller one are the other's,
-    reversed.
+    came first is kept. Two relations are inverse if at least half of the pairs of each are the other's, reversed.
 
     Args:
         triples: The triples. Underscores, which graphs write for blanks, become blanks.
@@ -184,5 +183,5 @@ def _inverse_relations(positives: dict[str, list[Pair]], symmetric: Collection[s
     for pair, of_pair in relations_of.items():
         shared.update((name, other) for name in of_pair for other in relations_of.get(pair[::-1], ()))
     for (name, other), count in shared.items():
-        if name < other and count >= _HALF * min(len(positives[name]), len(positives[other])):
+        if name < other and count >= _HALF * max(len(positives[name]), len(positives[other])):
             yield name, other

