@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import shlex
 from dataclasses import MISSING, Field, fields
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -36,6 +37,7 @@ def run(output: str, preset: str | None, resume: bool, overwrite: bool, quiet: b
         raise Interrupted(str(interrupt)) from interrupt
     if get_rank() == 0:
         say(f"Saved {output}")
+        say(f"Next: st-relbert evaluate {shlex.quote(output)} starter/held_out_pairs")
     if torch.distributed.is_initialized():  # the trainer leaves its processes' threads running, which abort at exit
         torch.distributed.destroy_process_group()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -118,22 +118,40 @@ class TrainingRun(TrainingSettings):
             TrainingDiverged: If the loss or the weights became infinite or not a number; a `ValueError`.
             TrainingInterrupted: If Ctrl-C or SIGTERM stopped it; a checkpoint was saved.
         """
-        with ExitStack() as stack:
-            if get_rank() == 0:  # of several processes the first writes
-                stack.enter_context(output_lock(self.output))
-            return self._train(resume, overwrite, show_progress_bar)
-
-    def _train(self, resume: bool, overwrite: bool, show_progress_bar: bool) -> RelBERT:
         check_output(self.output, overwrite)
         relations, validation = load_data(self)
         for line in _summary(relations):
             logger.info("%s", line)
         model = self._model()
         _check_lengths(model, relations)
-        held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
-        before = held_out.evaluate(model).metrics["accuracy"] if held_out else 0.0
         arguments = build_arguments(self, model, str(self.checkpoints.path))
-        checkpoint = self._checkpoint(arguments, _description(self, model, relations, validation), resume, overwrite)
+        # Of several processes, which are told apart from here on, the first writes.
+        with output_lock(self.output) if get_rank() == 0 else nullcontext():
+            check_output(self.output, overwrite)  # another run may have come to its end meanwhile
+            run = _description(self, model, relations, validation)
+            checkpoint = self._checkpoint(arguments, run, resume, overwrite)
+            held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
+            before = held_out.evaluate(model).metrics["accuracy"] if held_out else 0.0
+            trainer = self._trainer(model, arguments, relations, validation, show_progress_bar)
+            self._run(trainer, checkpoint)
+            trainer.check_weights()
+            if get_rank() == 0:
+                with atomic_output(self.output) as temporary:
+                    model.save_pretrained(str(temporary))
+                    write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
+                self.checkpoints.clear()
+                if show_progress_bar:
+                    _report(model, held_out, before)
+        return model
+
+    def _trainer(
+        self,
+        model: RelBERT,
+        arguments: SentenceTransformerTrainingArguments,
+        relations: RelationSet,
+        validation: RelationSet | None,
+        show_progress_bar: bool,
+    ) -> RelationTrainer:
         taught = relations.with_parents() if self._parents_are_steps(relations) else relations
         trainer = RelationTrainer(
             model=model,
@@ -146,16 +164,7 @@ class TrainingRun(TrainingSettings):
         )
         for shown in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(shown)
-        self._run(trainer, checkpoint)
-        trainer.check_weights()
-        if trainer.is_world_process_zero():
-            with atomic_output(self.output) as temporary:
-                model.save_pretrained(str(temporary))
-                write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
-            self.checkpoints.clear()
-            if show_progress_bar:
-                _report(model, held_out, before)
-        return model
+        return trainer
 
     def _checkpoint(
         self, arguments: SentenceTransformerTrainingArguments, run: dict[str, Any], resume: bool, overwrite: bool
@@ -232,6 +241,11 @@ def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) ->
         100 * held_out.evaluate(model).metrics["accuracy"],
         len(held_out.questions),
     )
+    pairs = list(dict.fromkeys(question.stem for question in held_out.questions))
+    vectors = model.encode(pairs, convert_to_tensor=True)
+    similarities = model.similarity(vectors, vectors).fill_diagonal_(float("-inf"))
+    for pair, nearest in list(zip(pairs, similarities.argmax(dim=1).tolist(), strict=True))[:3]:
+        logger.info("Nearest to %s: %s.", " - ".join(pair), " - ".join(pairs[nearest]))
 
 
 def _description(

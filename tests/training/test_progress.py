@@ -51,9 +51,11 @@ def test_what_training_did_to_held_out_pairs_is_said(run, caplog):
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("st_relbert.training")]
     assert lines[0].startswith("Training on 61 relations with 854 pairs and ")
     found = re.search(
-        r"not trained on, answered right: (.*) % before training, (.*) % after \(478 questions\)", lines[-1]
+        r"not trained on, answered right: (.*) % before training, (.*) % after \(478 questions\)", lines[-4]
     )
     assert all(0 < float(share) < 100 for share in found.groups())
+    neighbours = [re.fullmatch(r"Nearest to (.+ - .+): (.+ - .+)\.", line) for line in lines[-3:]]
+    assert all(line[1] != line[2] for line in neighbours)
 
 
 def test_the_last_loss_is_of_the_last_step(encoders, tmp_path):
