@@ -298,12 +298,26 @@ def test_what_changes_nothing_may_differ_when_a_run_is_resumed(interrupted, tmp_
 
 
 def test_a_second_run_of_the_same_output_says_who_has_it(run, tmp_path):
+    lock = output_lock(tmp_path / "model")
     with ThreadPoolExecutor(1) as other:
-        held = output_lock(tmp_path / "model")
-        other.submit(held.__enter__).result()
+        other.submit(lock.__enter__).result()
         with pytest.raises(ValueError, match=f"written by process {os.getpid()} on "):
             run(max_steps=1).train(show_progress_bar=False)
-        other.submit(held.__exit__, None, None, None).result()
+        other.submit(lock.__exit__, None, None, None).result()
     assert os.listdir(tmp_path) == []
     run(max_steps=1).train(show_progress_bar=False)
     assert os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("name", ["replaced", "new", "old", "checksums.json", "run.json", "a checkpoint-1"])
+def test_no_name_of_an_output_collides_with_one_of_ours(run, tmp_path, name):
+    for seed in (0, 1):
+        run(max_steps=1, seed=seed, output=str(tmp_path / name)).train(overwrite=True, show_progress_bar=False)
+    assert os.listdir(tmp_path) == [name]
+    assert json.loads((tmp_path / name / "finetuning_config.json").read_text())["random_seed"] == 1
+
+
+def test_a_name_that_is_no_text_is_refused_before_the_work(run, tmp_path):
+    with pytest.raises(ValueError, match="is not UTF-8"):
+        run(output=str(tmp_path / "\udcff")).train(show_progress_bar=False)
+    assert os.listdir(tmp_path) == []
