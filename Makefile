@@ -29,14 +29,14 @@ test: install
 	$(BIN)/pytest -m "not reference"
 
 test-fast: install
-	$(BIN)/pytest -m "not reference and not slow"
+	$(BIN)/pytest -m "not reference and not slow and not faults"
 
 test-reference: install
 	$(BIN)/pytest -m reference
 
 # With the lowest versions of all dependencies, in an environment of its own.
 test-lowest: $(VENV)-lowest/.installed
-	$(VENV)-lowest/bin/pytest -m "not reference and not slow"
+	$(VENV)-lowest/bin/pytest -m "not reference and not slow and not faults"
 
 $(VENV)-lowest/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(VENV)-lowest
