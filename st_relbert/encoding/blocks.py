@@ -229,7 +229,7 @@ class VectorBlocks:
         else:
             with self.place.writing() as stream:
                 rows = FILES[self.kind](tables, schema, stream, sum(block.rows for block in planned))
-        self.folder.remove_folder()
+        self.folder.remove()
         return rows
 
     def _table(self, block: Block) -> pa.Table:

@@ -125,17 +125,16 @@ class Location:
             return file.read_buffer()
 
     def remove(self) -> None:
-        """Remove this file, if it is there."""
-        with suppress(OSError):
-            self.filesystem.delete_file(self.path)
+        """Remove this file, or this folder with all that is in it, if it is there."""
+        with suppress(FileNotFoundError):
+            if self.info.type == pa.fs.FileType.Directory:
+                self.filesystem.delete_dir(self.path)
+            else:
+                self.filesystem.delete_file(self.path)
 
     def make_folder(self) -> None:
         """Make this folder, and those above it."""
         self.filesystem.create_dir(self.path, recursive=True)
-
-    def remove_folder(self) -> None:
-        """Remove this folder with all that is in it."""
-        self.filesystem.delete_dir(self.path)
 
 
 def expand(pattern: str) -> list[str]:

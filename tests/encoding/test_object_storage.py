@@ -36,7 +36,7 @@ def bucket(server, monkeypatch):
 
     Location.of(uri("")).make_folder()
     yield uri
-    Location.of(uri("")).remove_folder()
+    Location.of(uri("")).remove()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_folders(tmp_path):
     folder.make_folder()
     (folder / "x").write_text("")
     assert folder.names() == ["x"] and folder.beside(".c").path.endswith("/b.c")
-    folder.remove_folder()
+    folder.remove()
     assert not folder.exists
 
 
