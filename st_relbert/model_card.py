@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardData
 from torch import nn
 
@@ -66,3 +67,24 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         """Cite the losses of a training run, and RelBERT."""
         super().set_losses(losses)
         self.citations = {"RelBERT": CITATION, **self.citations}
+
+
+def use_pair_card(model: SentenceTransformer) -> None:
+    """Give a model that is trained on pairs a card with pairs for examples.
+
+    A portable model in plain sentence-transformers has that library's card, which looks for sentences in the training
+    data and fails on pairs. A card of any other class is left alone.
+
+    Args:
+        model: The model; its card is replaced.
+    """
+    plain = getattr(model, "model_card_data", None)
+    if type(plain) is not SentenceTransformerModelCardData:
+        return
+    card = RelBERTModelCardData()
+    for given in fields(plain):
+        if given.name not in ("tags", "task_name", "usage_examples", "citations", "model"):
+            setattr(card, given.name, getattr(plain, given.name))
+    card.add_tags(plain.tags)
+    card.register_model(model)
+    model.model_card_data = card

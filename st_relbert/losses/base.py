@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from st_relbert.losses.batch import RelationBatch, gather_rows, prompt_tokens
+from st_relbert.model_card import use_pair_card
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class RelationLoss(nn.Module):
         gather_across_devices: bool = True,
     ) -> None:
         super().__init__()
+        use_pair_card(model)
         self.model = model
         self.parents = None if parents is None else list(parents)
         self.classification_head = classification_head
