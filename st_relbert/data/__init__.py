@@ -2,6 +2,7 @@
 
 from st_relbert.data.combine import PairExclusion, RelationBuild, combine_relations, with_mismatches
 from st_relbert.data.leakage import LeakageReport, find_leakage, find_leakages
+from st_relbert.data.question_files import OpenQuestion, load_open_questions
 from st_relbert.data.questions import AnalogyQuestion, MappingProblem, load_questions
 from st_relbert.data.relation_set import RelationSet, load_relations
 
@@ -9,12 +10,14 @@ __all__ = [
     "AnalogyQuestion",
     "LeakageReport",
     "MappingProblem",
+    "OpenQuestion",
     "PairExclusion",
     "RelationBuild",
     "RelationSet",
     "combine_relations",
     "find_leakage",
     "find_leakages",
+    "load_open_questions",
     "load_questions",
     "load_relations",
     "with_mismatches",

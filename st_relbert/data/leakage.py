@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from st_relbert.data.question_files import is_question_text
 from st_relbert.data.questions import AnalogyQuestion, MappingProblem, as_questions
 from st_relbert.data.sources import read_records
 from st_relbert.pairs import Pair, as_pair, as_pairs, folded
@@ -39,7 +40,8 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     """
     sets: dict[str, set[Pair]] = {}
     for name in (os.fspath(name) for name in names):
-        files = _files(Path(name)) if os.path.isdir(name) else {name: Path(name)}
+        listed = os.path.isdir(name) and not is_question_text(name)
+        files = _files(Path(name)) if listed else {name: Path(name)}
         for key, path in files.items():
             records, source = read_records(path if path.is_file() else name, ["test", "validation"])
             pairs = sets.setdefault(key, set())

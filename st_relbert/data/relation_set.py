@@ -12,6 +12,7 @@ from typing import Any
 
 from datasets import Dataset, Features, List, Value
 
+from st_relbert.data.question_files import is_question_text, relation_pairs
 from st_relbert.data.sources import read_records, require
 from st_relbert.pairs import Pair, as_pair, negative_label
 
@@ -57,15 +58,19 @@ class RelationSet:
 
         Args:
             name_or_path: A JSON Lines file, or a folder with one a split, in the columns of
-                ``relbert/semeval2012_relational_similarity``: ``relation_type``, ``positives`` and ``negatives`` (lists
-                of ``[head, tail]``; ``negatives`` may be empty or left out). Or a data set of that kind on the hub. Or
-                ``"starter"``, the set that the package ships. Records of the same relation are put together.
+                `relbert/semeval2012_relational_similarity`: `relation_type`, `positives` and `negatives` (lists of
+                `[head, tail]`; `negatives` may be empty or left out). Or a JSON Lines, CSV, TSV or Parquet file with a
+                pair a row: `head`, `tail` and `relation`. Or the questions of Google, BATS or MSR as they are
+                published. Or a data set on the hub, or one that the package ships: `"relations"`, `"starter"`. Records
+                of the same relation are put together.
             split: ``"train"`` or ``"validation"``.
 
         Raises:
             ValueError: If nothing is there, a record is malformed (the error names its row), or there are fewer than
                 two relations.
         """
+        if is_question_text(name_or_path):
+            return cls.from_records(cls(relation_pairs(name_or_path)).records(), os.fspath(name_or_path))
         records, source = read_records(name_or_path, [split], RELATION_EXAMPLE)
         return cls.from_records(records, source)
 

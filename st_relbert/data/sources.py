@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from st_relbert.data.question_files import choice_questions, is_question_text
 from st_relbert.data.shipped import SHIPPED, shipped_records
 from st_relbert.files.location import Location
 from st_relbert.files.tables import read_table
@@ -39,10 +40,11 @@ def read_records(
     """Read the records of a data set, from the first place that has it.
 
     Args:
-        name_or_path: A JSON Lines file, or a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`;
-            a folder with one JSON Lines file a split (`train.jsonl`); `"relations"`, `"relations/held_out_pairs"` and
-            so on, or `"starter/..."`, for the data that the package ships; or a data set on the Hugging Face hub as
-            `owner/name` or `owner/name/config`, of which a copy in the folder `$ST_RELBERT_DATA` is preferred.
+        name_or_path: A JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`;
+            questions of Google, BATS, MSR or SAT as they are published; a folder with one JSON Lines file a split
+            (`train.jsonl`); `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data
+            that the package ships; or a data set on the Hugging Face hub as `owner/name` or `owner/name/config`, of
+            which a copy in the folder `$ST_RELBERT_DATA` is preferred.
         splits: The names of splits to look for, the first found is read. A file is read whatever its name.
         example: A record as it should be, for errors.
 
@@ -53,6 +55,8 @@ def read_records(
         ValueError: If nothing is there, or a line is not a JSON object.
     """
     name = os.fspath(name_or_path)
+    if is_question_text(name):
+        return choice_questions(name), name
     if os.path.isfile(name):
         return read_file(name, example), name
     for folder in _folders(name):
