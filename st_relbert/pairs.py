@@ -16,12 +16,6 @@ LONGEST_WORD = 10_000
 """The most characters of a word. What is longer is a text by mistake, and would take an encoder's tokenizer minutes."""
 
 
-class _CheckedPair(tuple[str, str]):
-    """A pair that `as_pair` has checked: the steps that it passes on its way to the vector need not check it again."""
-
-    __slots__ = ()
-
-
 def is_flat_pair(value: Any) -> bool:
     """Whether `value` is one pair itself, rather than a batch of pairs.
 
@@ -45,8 +39,6 @@ def as_pair(value: Any, where: str) -> Pair:
     Raises:
         ValueError: If `value` is not two words that each hold something visible and are no whole texts.
     """
-    if type(value) is _CheckedPair:
-        return value
     if isinstance(value, str):
         raise ValueError(
             f"{where} is the string {_shorten(value)}, expected two words. "
@@ -59,7 +51,7 @@ def as_pair(value: Any, where: str) -> Pair:
         _check_word(head, f"the head of {where}")
     if not _is_plain_word(tail):
         _check_word(tail, f"the tail of {where}")
-    return _CheckedPair((head, tail))
+    return head, tail
 
 
 def as_pairs(values: Any, where: str = "pair", first: int = 0) -> list[Pair]:
@@ -78,10 +70,8 @@ def as_pairs(values: Any, where: str = "pair", first: int = 0) -> list[Pair]:
     [('Tokyo', 'Japan'), ('Paris', 'France')]
     """
     return [
-        # The common cases first, without the text of an error: this is walked for every pair that is embedded.
+        # The common case first, without the text of an error: this is walked for every pair that is embedded.
         value
-        if type(value) is _CheckedPair
-        else _CheckedPair(value)
         if type(value) is tuple and len(value) == 2 and _is_plain_word(value[0]) and _is_plain_word(value[1])
         else as_pair(value, f"{where} {index}")
         for index, value in enumerate(_batch(values), start=first)

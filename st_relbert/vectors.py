@@ -1,4 +1,4 @@
-"""A model that remembers what it has encoded."""
+"""Vectors of pairs: looked up by pair, and remembered from one evaluator to the next."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class EncodeCache:
         Returns:
             `(n, d)`.
         """
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in self._vectors]
+        new = [pair for pair in pairs if pair not in self._vectors]  # the model embeds what is repeated once
         if new:
             self._vectors |= dict(zip(new, self.model.encode(new, **kwargs), strict=True))
         return np.stack([self._vectors[pair] for pair in pairs])

@@ -50,6 +50,7 @@ class PromptTemplate(Transformer):
         self.modality_config = {"text": self.modality_config["text"]}
         self.input_formatter.supported_modalities = ["text"]
         self.tokenizer.padding_side = "right"
+        self._prompt_tokenizer = PromptTokenizer(self.tokenizer)
         self.template = template
 
     @property
@@ -59,7 +60,9 @@ class PromptTemplate(Transformer):
 
     @template.setter
     def template(self, name_or_text: str) -> None:
-        template, tokenizer = Template.of(name_or_text), PromptTokenizer(self.tokenizer)
+        template, tokenizer = Template.of(name_or_text), self._prompt_tokenizer
+        if not tokenizer.is_of(self.tokenizer):
+            tokenizer = PromptTokenizer(self.tokenizer)
         if template.has_mask and not tokenizer.mask:
             raise ValueError(
                 f"The template {template.text!r} has a <mask>, but {type(self.tokenizer).__name__} has no mask token. "
