@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from st_relbert.data import RelationBuild, RelationSet
     from st_relbert.data.triples import Triple, TripleBuild
 
-_SHIPPED_TESTS = ("starter/held_out_pairs", "starter/held_out_relations")
-
 app = typer.Typer(help="Make training relations, without the pairs of test sets.")
 
 
@@ -243,7 +241,10 @@ def _report(path: Path) -> Path:
 
 
 def _default_tests() -> list[str]:
-    from st_relbert.data.sources import DATA_DIR_VARIABLE
+    from st_relbert.data.shipped import QUESTION_SETS, SHIPPED
+    from st_relbert.data.sources import DATA_DIR_VARIABLE, STARTER
 
+    shipped = [f"{SHIPPED}/{name}" for name in QUESTION_SETS]
+    shipped += [f"{STARTER}/held_out_pairs", f"{STARTER}/held_out_relations"]
     folder = os.environ.get(DATA_DIR_VARIABLE)
-    return [*_SHIPPED_TESTS, *([folder] if folder else [])]
+    return [*shipped, *([folder] if folder else [])]
