@@ -51,7 +51,7 @@ class ModelIdentity:
         )
 
     def as_json(self) -> str:
-        """For :meth:`from_json`."""
+        """For `from_json`."""
         return json.dumps(asdict(self))
 
     @classmethod

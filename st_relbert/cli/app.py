@@ -1,4 +1,4 @@
-"""``st-relbert app``: a local web page over an index."""
+"""`st-relbert app`: a local web page over an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``st-relbert complete``: complete an analogy with the words of an index."""
+"""`st-relbert complete`: complete an analogy with the words of an index."""
 
 from __future__ import annotations
 

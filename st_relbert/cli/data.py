@@ -1,4 +1,4 @@
-"""``st-relbert data``: make training relations."""
+"""`st-relbert data`: make training relations."""
 
 from __future__ import annotations
 

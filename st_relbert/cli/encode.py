@@ -1,4 +1,4 @@
-"""``st-relbert encode``: embed the pairs of files."""
+"""`st-relbert encode`: embed the pairs of files."""
 
 from __future__ import annotations
 

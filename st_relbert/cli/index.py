@@ -1,4 +1,4 @@
-"""``st-relbert index``: build an index of pairs, and search it."""
+"""`st-relbert index`: build an index of pairs, and search it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``st-relbert leakage``: which questions hold pairs that a model was trained on, and its scores without them."""
+"""`st-relbert leakage`: which questions hold pairs that a model was trained on, and its scores without them."""
 
 from __future__ import annotations
 

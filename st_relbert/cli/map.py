@@ -1,4 +1,4 @@
-"""``st-relbert map``: see the relation space of a model."""
+"""`st-relbert map`: see the relation space of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``st-relbert train``: train a relation-embedding model."""
+"""`st-relbert train`: train a relation-embedding model."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     """The pairs of test sets.
 
     Args:
-        names: JSON Lines files, or what else :func:`~st_relbert.data.sources.read_records` reads, of which the test
-            split is taken, or else the validation split. Or folders, such as ``$ST_RELBERT_DATA``: all JSON Lines
-            files in them, at any depth, but those called ``train.jsonl``.
+        names: JSON Lines files, or what else `read_records` reads, of which the test
+            split is taken, or else the validation split. Or folders, such as `$ST_RELBERT_DATA`: all JSON Lines
+            files in them, at any depth, but those called `train.jsonl`.
 
     Returns:
         All pairs of each set: stems and all choices of analogy questions, pairs of lexical relation classification, all
         ordered pairs of terms of a side of a mapping problem, rated pairs and questions of SemEval-2012 Task 2,
-        positives and negatives of relation sets. The sets are called as in ``names``, files in a folder by their path
+        positives and negatives of relation sets. The sets are called as in `names`, files in a folder by their path
         in it, without the suffix.
 
     Raises:
@@ -51,7 +51,7 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
 
 
 def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
-    """All pairs of a record of a test set, told by its columns; see :func:`benchmark_pairs`.
+    """All pairs of a record of a test set, told by its columns; see `benchmark_pairs`.
 
     Args:
         record: The record.
@@ -127,11 +127,11 @@ class LeakageReport:
     Args:
         questions: The number of questions.
         rows: For each kind the rows (from 0, ascending) of the questions it holds for. The kinds are
-            ``{positive,negative}_{part}_{form}`` and ``shared_analogy``; each is there, with an empty list if nothing
-            was found. The parts of a question are its ``stem``, its right ``answer``, ``stem_or_answer``, and
-            ``choice``: any of the choices, the right one included. The forms are ``exact``: the pair is a training
-            pair; ``reversed``: with head and tail swapped it is; ``folded``: one or the other, whatever upper and lower
-            case and white space. In a ``shared_analogy`` stem and answer are both, in any form, positives of the same
+            `{positive,negative}_{part}_{form}` and `shared_analogy`; each is there, with an empty list if nothing
+            was found. The parts of a question are its `stem`, its right `answer`, `stem_or_answer`, and
+            `choice`: any of the choices, the right one included. The forms are `exact`: the pair is a training
+            pair; `reversed`: with head and tail swapped it is; `folded`: one or the other, whatever upper and lower
+            case and white space. In a `shared_analogy` stem and answer are both, in any form, positives of the same
             training relation.
     """
 
@@ -160,8 +160,8 @@ class LeakageReport:
             correct: Whether each question was answered rightly, in the questions' order.
 
         Returns:
-            The number of questions and the accuracy on them (None if there are none) over ``all`` of them, over those
-            ``without_overlap`` (see :attr:`overlapping`) and over those ``without_shared_analogies``.
+            The number of questions and the accuracy on them (None if there are none) over `all` of them, over those
+            `without_overlap` (see `overlapping`) and over those `without_shared_analogies`.
 
         Raises:
             ValueError: If there are not as many outcomes as questions.
@@ -184,7 +184,7 @@ def find_leakage(questions: Questions, positives: Relations, negatives: Relation
     """Find the questions that hold training pairs.
 
     Args:
-        questions: Analogy questions in the hub's columns; see :class:`AnalogyEvaluator`.
+        questions: Analogy questions in the hub's columns; see `AnalogyEvaluator`.
         positives: The training pairs of each relation.
         negatives: Pairs that training pushed away from each relation; None: there are none.
 
@@ -205,7 +205,7 @@ def find_leakage(questions: Questions, positives: Relations, negatives: Relation
 def find_leakages(
     sets: Mapping[str, Questions], positives: Relations, negatives: Relations | None = None
 ) -> dict[str, LeakageReport]:
-    """:func:`find_leakage` for several sets of questions by name, going through the training pairs only once.
+    """`find_leakage` for several sets of questions by name, going through the training pairs only once.
 
     Raises:
         ValueError: If a set has no questions or one is malformed.
@@ -227,9 +227,9 @@ def kind_name(label: str, part: str, form: str) -> str:
     """The name of a kind of leakage in a report.
 
     Args:
-        label: ``"positive"`` or ``"negative"``.
-        part: One of ``PARTS``.
-        form: One of ``FORMS``.
+        label: `"positive"` or `"negative"`.
+        part: One of `PARTS`.
+        form: One of `FORMS`.
     """
     return f"{label}_{part}_{form}"
 

@@ -35,12 +35,12 @@ class AnalogyQuestion:
         """Check a record in the hub's columns.
 
         Args:
-            record: ``stem`` (a pair), ``choice`` (a list of pairs), ``answer`` (an index into ``choice``), and
-                optionally ``prefix``.
+            record: `stem` (a pair), `choice` (a list of pairs), `answer` (an index into `choice`), and
+                optionally `prefix`.
             where: How to name the record in an error.
 
         Raises:
-            ValueError: If a column is missing, something is not a pair, or ``answer`` is no index.
+            ValueError: If a column is missing, something is not a pair, or `answer` is no index.
         """
         require(dict(record), ["stem", "choice", "answer"], where, QUESTION_EXAMPLE)
         if not isinstance(record["choice"], Sequence | np.ndarray):
@@ -54,7 +54,7 @@ class AnalogyQuestion:
 
 
 def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy questions") -> list[AnalogyQuestion]:
-    """Check analogy questions in the hub's columns; see :meth:`AnalogyQuestion.of`.
+    """Check analogy questions in the hub's columns; see `AnalogyQuestion.of`.
 
     Raises:
         ValueError: If there are none, or one is malformed.
@@ -73,7 +73,7 @@ def load_questions(name_or_path: str | os.PathLike[str], split: str | None = Non
             (`stem`, `choice`, `answer`); or that data set on the hub, `relbert/analogy_questions/u2`; or
             `"starter/held_out_pairs"` and the others that the package ships; or the files of SAT, Google, BATS or MSR
             as they are published, of which the latter three get wrong choices (see `choice_questions`).
-        split: The split; None: ``test``, or ``validation`` where there is no test split.
+        split: The split; None: `test`, or `validation` where there is no test split.
 
     Returns:
         The records.
@@ -99,7 +99,7 @@ class MappingProblem:
         """Check a record in the hub's columns.
 
         Args:
-            record: ``source``, ``target`` (in the right order), ``target_random`` (as given): lists of terms.
+            record: `source`, `target` (in the right order), `target_random` (as given): lists of terms.
             where: How to name the record in an error.
 
         Raises:
@@ -121,11 +121,11 @@ class MappingProblem:
         return cls(source, target, given)
 
     def source_pairs(self) -> list[Pair]:
-        """All ``n (n - 1)`` ordered pairs of source terms, in the order of ``itertools.permutations``."""
+        """All `n (n - 1)` ordered pairs of source terms, in the order of `itertools.permutations`."""
         return list(permutations(self.source, 2))
 
     def given_pairs(self) -> list[Pair]:
-        """All ``n (n - 1)`` ordered pairs of target terms as given, in the order of ``itertools.permutations``."""
+        """All `n (n - 1)` ordered pairs of target terms as given, in the order of `itertools.permutations`."""
         return list(permutations(self.given, 2))
 
 

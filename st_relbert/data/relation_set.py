@@ -63,7 +63,7 @@ class RelationSet:
                 pair a row: `head`, `tail` and `relation`. Or the questions of Google, BATS or MSR as they are
                 published. Or a data set on the hub, or one that the package ships: `"relations"`, `"starter"`. Records
                 of the same relation are put together.
-            split: ``"train"`` or ``"validation"``.
+            split: `"train"` or `"validation"`.
 
         Raises:
             ValueError: If nothing is there, a record is malformed (the error names its row), or there are fewer than
@@ -76,10 +76,10 @@ class RelationSet:
 
     @classmethod
     def from_records(cls, records: Iterable[dict[str, Any]], source: str = "relations") -> RelationSet:
-        """Make a relation set of records with ``relation_type``, ``positives`` and optionally ``negatives``.
+        """Make a relation set of records with `relation_type`, `positives` and optionally `negatives`.
 
         Args:
-            records: The records; see :meth:`load`.
+            records: The records; see `load`.
             source: What to call them in an error.
         """
         positives: dict[str, list[Pair]] = {}
@@ -126,14 +126,14 @@ class RelationSet:
 
     @property
     def parent_names(self) -> list[str]:
-        """The parent of each relation: what is before the slash in ``parent/child``, or else its own name."""
+        """The parent of each relation: what is before the slash in `parent/child`, or else its own name."""
         return [name.split("/")[0] for name in self.positives]
 
     @property
     def parents(self) -> list[int] | None:
         """The parent of each relation, by index; None, if the set has no hierarchy.
 
-        It has one if some relation's name is written ``parent/child`` and there are at least two parents.
+        It has one if some relation's name is written `parent/child` and there are at least two parents.
         """
         index = {name: number for number, name in enumerate(dict.fromkeys(self.parent_names))}
         if len(index) < 2 or not any("/" in name for name in self.positives):
@@ -144,7 +144,7 @@ class RelationSet:
         """The set as training data.
 
         Returns:
-            A dataset of the columns ``pair``, ``[head, tail]``, and ``label``: the index of the relation, or -1 - r
+            A dataset of the columns `pair`, `[head, tail]`, and `label`: the index of the relation, or -1 - r
             for a pair that is nothing but a negative of the relation r. Each relation's negatives follow its positives.
         """
         rows: dict[str, list[Any]] = {"pair": [], "label": []}
@@ -156,7 +156,7 @@ class RelationSet:
         return Dataset.from_dict(rows, features=FEATURES)
 
     def records(self) -> list[dict[str, Any]]:
-        """The set as records, one a relation; :meth:`from_records` is the way back."""
+        """The set as records, one a relation; `from_records` is the way back."""
         return [
             {
                 "relation_type": name,
@@ -226,7 +226,7 @@ class RelationSet:
 
 
 def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -> Dataset:
-    """Load a relation set as training data: :meth:`RelationSet.load` and :meth:`RelationSet.dataset` in one.
+    """Load a relation set as training data: `RelationSet.load` and `RelationSet.dataset` in one.
 
     Example:
         >>> relations = load_relations("starter", "train")

@@ -87,11 +87,11 @@ class RowReader:
 class VectorBlocks:
     """The blocks of an output that are done: Parquet files, each whole or not there, each with a record beside it.
 
-    Blocks of an output that is a file or a Lance table are kept in ``{output}.partial`` until all are done. Beside
-    ``00000000.parquet`` stands ``_00000000.json`` with its rows and its checksum; a block without one is not done.
+    Blocks of an output that is a file or a Lance table are kept in `{output}.partial` until all are done. Beside
+    `00000000.parquet` stands `_00000000.json` with its rows and its checksum; a block without one is not done.
 
     Args:
-        output: A path or URI; its suffix is one of `FILES` or ``.lance``, or it has none: a folder of Parquet files.
+        output: A path or URI; its suffix is one of `FILES` or `.lance`, or it has none: a folder of Parquet files.
 
     Raises:
         ValueError: If it has another suffix, or a name that a Lance table cannot have.

@@ -44,15 +44,15 @@ def encode_files(
 
     Args:
         model: A SentenceTransformer that takes pairs.
-        paths: Tables of pairs with the same columns, see `read_tables`: paths or URIs, with ``*`` for several, or
+        paths: Tables of pairs with the same columns, see `read_tables`: paths or URIs, with `*` for several, or
             folders of Parquet files.
-        output: The columns of the input and ``vector``, a list of ``d`` float32. ``name.parquet``: one file;
-            ``name.lance``: a Lance table; a name without a suffix: a folder of Parquet files, done when it holds
-            ``_SUCCESS``. ``name.csv`` has the vectors in columns ``vector_1`` to ``vector_d``; ``name.npy`` is an array
+        output: The columns of the input and `vector`, a list of `d` float32. `name.parquet`: one file;
+            `name.lance`: a Lance table; a name without a suffix: a folder of Parquet files, done when it holds
+            `_SUCCESS`. `name.csv` has the vectors in columns `vector_1` to `vector_d`; `name.npy` is an array
             of the vectors alone, in the order of the rows.
         options: How the tables are read: their columns, header, separator and encoding.
         batch_size: Pairs embedded at a time.
-        engine: ``"one"``: this process; ``"processes"``: sentence-transformers' pool of processes; ``"ray"``: a Ray
+        engine: `"one"`: this process; `"processes"`: sentence-transformers' pool of processes; `"ray"`: a Ray
             cluster, whose machines all have to reach the files.
         workers: How many workers the engine has, and what each of them has.
         overwrite: Replace a file or a table at the output.

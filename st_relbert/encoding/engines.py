@@ -23,7 +23,7 @@ class BlockEncoder:
     """Reads, embeds and writes blocks; each worker has one.
 
     Args:
-        encode: Gives the vectors ``(pairs, d)`` of pairs, float32.
+        encode: Gives the vectors `(pairs, d)` of pairs, float32.
         tables: The tables that blocks are of.
         output: Where blocks are written to.
         schema: The schema of the rows with their vectors, the last column.
@@ -83,7 +83,7 @@ class Workers:
         """How many workers a cluster runs.
 
         Args:
-            resources: What the cluster has, as Ray names it: ``CPU`` and ``GPU``.
+            resources: What the cluster has, as Ray names it: `CPU` and `GPU`.
 
         Raises:
             ValueError: If there is no room for the workers that are asked for.
@@ -101,7 +101,7 @@ class Workers:
 
 
 MakeEncoder = Callable[[Callable[[list[Any]], Any]], BlockEncoder]
-"""Makes a worker's encoder of blocks from the model's ``encode``."""
+"""Makes a worker's encoder of blocks from the model's `encode`."""
 
 
 def in_this_process(

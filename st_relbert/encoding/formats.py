@@ -23,7 +23,7 @@ def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, ro
     """Write one Parquet file.
 
     Args:
-        tables: The rows, with the column ``vector`` at the end.
+        tables: The rows, with the column `vector` at the end.
         schema: Their schema.
         stream: Where to.
         rows: How many there will be.
@@ -40,7 +40,7 @@ def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, ro
 
 
 def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
-    """Write the vectors alone, ``(rows, d)`` float32, as `numpy.load` reads them; see `write_parquet`."""
+    """Write the vectors alone, `(rows, d)` float32, as `numpy.load` reads them; see `write_parquet`."""
     dimension = schema.field("vector").type.list_size
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
     np.lib.format.write_array_header_1_0(stream, header)
@@ -52,7 +52,7 @@ def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: 
 
 
 def write_csv(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
-    """Write a CSV file, with the vectors as columns ``vector_1`` to ``vector_d``; see `write_parquet`.
+    """Write a CSV file, with the vectors as columns `vector_1` to `vector_d`; see `write_parquet`.
 
     Lists and objects become JSON.
     """
@@ -83,7 +83,7 @@ def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, 
     Args:
         tables: The rows.
         schema: Their schema.
-        place: Where to; its name ends in ``.lance``.
+        place: Where to; its name ends in `.lance`.
         uri: The same as it was named; for an object store its query says how to reach that.
 
     Returns:

@@ -25,7 +25,7 @@ class Location:
     """A path in a file system; it can be sent to other processes and machines.
 
     Args:
-        filesystem: A ``pyarrow.fs.FileSystem``.
+        filesystem: A `pyarrow.fs.FileSystem`.
         path: An absolute path in it.
     """
 
@@ -37,8 +37,8 @@ class Location:
         """Find out where a name points to.
 
         Args:
-            name: A path, or a URI such as ``s3://bucket/pairs.parquet`` or ``gs://...``. Access to an object store is
-                configured as Arrow does it, by environment variables or the URI's query (``?region=eu-west-1``).
+            name: A path, or a URI such as `s3://bucket/pairs.parquet` or `gs://...`. Access to an object store is
+                configured as Arrow does it, by environment variables or the URI's query (`?region=eu-west-1`).
 
         Raises:
             ValueError: If the URI is of an unknown kind.
@@ -70,7 +70,7 @@ class Location:
 
     @property
     def info(self) -> Any:
-        """Type, size and time, as ``pyarrow.fs.FileInfo``."""
+        """Type, size and time, as `pyarrow.fs.FileInfo`."""
         return self.filesystem.get_file_info(self.path)
 
     @property
@@ -141,8 +141,8 @@ def expand(pattern: str) -> list[str]:
     """The names of the files that a pattern or a folder stands for, sorted; any other name stands for itself.
 
     Args:
-        pattern: A path or URI, with ``*`` in its last part only, or a folder of Parquet files. Names that begin with
-            ``_`` or ``.`` are not parts of it.
+        pattern: A path or URI, with `*` in its last part only, or a folder of Parquet files. Names that begin with
+            `_` or `.` are not parts of it.
 
     Raises:
         ValueError: If nothing matches, or a folder of vectors is not finished.

@@ -17,15 +17,15 @@ class TableOptions:
     Columns are named, or numbered from 1. Upper and lower case are the same, unless both exist.
 
     Args:
-        columns: The columns of heads and tails. A column of pairs (lists of two words, or objects with ``head`` and
-            ``tail``) is named twice. By default ``head`` and ``tail``, or else ``pair``; the first two columns of a
+        columns: The columns of heads and tails. A column of pairs (lists of two words, or objects with `head` and
+            `tail`) is named twice. By default `head` and `tail`, or else `pair`; the first two columns of a
             file without a header.
-        relation: The column of relations; None: the one that is called ``relation``, if there is one.
+        relation: The column of relations; None: the one that is called `relation`, if there is one.
         header: Whether the first row of separated values holds the names of the columns.
         separator: What separates the values of a row; None: what the file's first line suggests.
         encoding: The encoding of text; None: what a byte-order mark says, or else UTF-8.
         drop: Columns to leave out.
-        types: ``"int"``, ``"float"`` or ``"bool"`` by column, for separated values; all others are text.
+        types: `"int"`, `"float"` or `"bool"` by column, for separated values; all others are text.
 
     Raises:
         ValueError: If the separator is not one character, not two columns are named, or a type is unknown.
@@ -55,7 +55,7 @@ class TableOptions:
         return {str(name).casefold() for name in (*self.columns, "head", "tail", "pair", "relation")}
 
     def names_by_place(self, count: int) -> list[str]:
-        """Names for the columns of a file without a header: ``head``, ``tail``, ``relation``, ``column_4``.
+        """Names for the columns of a file without a header: `head`, `tail`, `relation`, `column_4`.
 
         Args:
             count: The number of columns.

@@ -1,7 +1,7 @@
 """Outputs that are whole or not there, and are written by one process at a time.
 
-What is written stands in a workspace beside its place until it is done: ``.st-relbert-DIGEST-RANDOM`` with the new one
-in ``new`` and, while a folder is replaced, the old one in ``old``. The digest is that of the output's name, so nothing
+What is written stands in a workspace beside its place until it is done: `.st-relbert-DIGEST-RANDOM` with the new one
+in `new` and, while a folder is replaced, the old one in `old`. The digest is that of the output's name, so nothing
 that an output may be called collides with it, and the next process that writes the output finds what a killed one left.
 """
 

@@ -83,9 +83,9 @@ def read_tables(
     """Read tables of the same columns; see `read_table`.
 
     Args:
-        paths: Paths or URIs; with ``*`` in the last part for several files; or folders of Parquet files.
+        paths: Paths or URIs; with `*` in the last part for several files; or folders of Parquet files.
         options: How they are read.
-        vectors: Whether they may hold a column ``vector``.
+        vectors: Whether they may hold a column `vector`.
 
     Returns:
         The tables, at least one, all with the same schema.
@@ -115,11 +115,11 @@ def read_table(path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = 
     """Read a table of pairs from its first to its last row, and check all of it.
 
     Args:
-        path: A file, or its URI in an object store: CSV (``.csv``), TSV (``.tsv``, ``.tab``; quotes mean nothing),
-            either (``.txt``), a JSON array (``.json``), JSON Lines (``.jsonl``, ``.ndjson``), each also compressed
-            (``.gz``, ``.bz2``, ``.zst``), or Parquet.
+        path: A file, or its URI in an object store: CSV (`.csv`), TSV (`.tsv`, `.tab`; quotes mean nothing),
+            either (`.txt`), a JSON array (`.json`), JSON Lines (`.jsonl`, `.ndjson`), each also compressed
+            (`.gz`, `.bz2`, `.zst`), or Parquet.
         options: How it is read.
-        vectors: Whether it may hold a column ``vector``, as files do that `encode_files` wrote.
+        vectors: Whether it may hold a column `vector`, as files do that `encode_files` wrote.
 
     Raises:
         ValueError: If it cannot be read, lacks a column, or a row is no pair; the message names the line.

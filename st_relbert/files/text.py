@@ -35,7 +35,7 @@ class Row(NamedTuple):
     """A row of a text file.
 
     Args:
-        place: Where it stands, for errors: ``line 7``, ``element 7``.
+        place: Where it stands, for errors: `line 7`, `element 7`.
         cells: Its values, by place or by name.
     """
 
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 
 def suffix_of(path: str) -> str:
-    """The suffix that says how a file is read: of ``pairs.CSV.gz`` it is ``.csv``."""
+    """The suffix that says how a file is read: of `pairs.CSV.gz` it is `.csv`."""
     bare, suffix = posixpath.splitext(path.lower())
     inner = posixpath.splitext(bare)[1]
     return inner if suffix in COMPRESSED and inner in (*SEPARATORS, *JSON) else suffix

@@ -71,7 +71,7 @@ TITLES = ("Similar pairs", "Completion", "Relation guess")
 
 
 def build_page(explorer: Explorer) -> Any:
-    """The page, a ``gr.Blocks``, with the first of the explorer's examples filled in and answered.
+    """The page, a `gr.Blocks`, with the first of the explorer's examples filled in and answered.
 
     Nothing that is typed is kept or sent elsewhere: Gradio's analytics are off.
 
@@ -214,7 +214,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(page: Any, host: str = "127.0.0.1") -> Any:
-    """A server for a page: a ``uvicorn.Server``, of which ``run(sockets=[listen(host, port)])`` serves until Ctrl-C.
+    """A server for a page: a `uvicorn.Server`, of which `run(sockets=[listen(host, port)])` serves until Ctrl-C.
 
     It makes no connections, takes no uploads, answers requests of its own page only, and tells browsers to load nothing
     from other machines.

@@ -82,7 +82,7 @@ def _cells(relation_map: RelationMap) -> list[list[float]]:
 
 
 def _embed(data: Any) -> str:
-    """JSON that is safe within a script element: no ``</script>`` and no ``<!--`` can stand in it."""
+    """JSON that is safe within a script element: no `</script>` and no `<!--` can stand in it."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

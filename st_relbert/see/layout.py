@@ -19,7 +19,7 @@ def check_unit(vectors: Vectors) -> None:
     """Refuse vectors whose products are not cosines.
 
     Args:
-        vectors: ``(n, d)``.
+        vectors: `(n, d)`.
 
     Raises:
         ValueError: If there are none, or one of them is not of length 1; a vector with NaN in it is not.
@@ -68,7 +68,7 @@ def check_method(method: str) -> None:
     """Refuse a method that is unknown or not installed, before any work is done for it.
 
     Raises:
-        ValueError: If ``method`` is none of :data:`METHODS`, or ``"umap"`` and the package is not installed.
+        ValueError: If `method` is none of `METHODS`, or `"umap"` and the package is not installed.
     """
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}, expected one of {', '.join(METHODS)}.")
@@ -82,12 +82,12 @@ def project(unit: Vectors, method: str = "tsne", seed: int = 0) -> Points:
     Distances between far groups, their sizes and the axes mean nothing in the result.
 
     Args:
-        unit: ``(n, d)``, of length 1. The squared Euclidean distance of such vectors is 2 - 2 cos.
-        method: ``"tsne"``, or ``"umap"`` with the package ``umap-learn``.
+        unit: `(n, d)`, of length 1. The squared Euclidean distance of such vectors is 2 - 2 cos.
+        method: `"tsne"`, or `"umap"` with the package `umap-learn`.
         seed: Decides all that is random.
 
     Returns:
-        ``(n, 2)``, centred. Both methods start from the principal components (Kobak & Linderman, 2021), which are also
+        `(n, 2)`, centred. Both methods start from the principal components (Kobak & Linderman, 2021), which are also
         the result for fewer than four pairs.
 
     Raises:
@@ -144,7 +144,7 @@ def _umap() -> Any:
 
 
 def _principal_components(unit: Vectors) -> Points:
-    """The first two, ``(n, 2)``; zero for what is missing."""
+    """The first two, `(n, 2)`; zero for what is missing."""
     centred = unit.astype(np.float64) - unit.mean(axis=0, dtype=np.float64)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     # The sign of an axis is arbitrary: its largest entry is made positive, so that it does not depend on the machine.
@@ -191,12 +191,12 @@ def find_clusters(unit: Vectors, relations: Sequence[str], seed: int = 0) -> lis
     "excess of mass" makes a single one of most pairs.
 
     Args:
-        unit: ``(n, d)``, of length 1.
+        unit: `(n, d)`, of length 1.
         relations: The relation of each.
         seed: Of the approximate principal components of large sets.
 
     Returns:
-        The clusters of at least :data:`SMALLEST` pairs, largest first. A pair may be in none.
+        The clusters of at least `SMALLEST` pairs, largest first. A pair may be in none.
 
     Raises:
         ValueError: If a vector is not of length 1.
@@ -236,7 +236,7 @@ class Confusion:
 
     Args:
         names: The relations, k of them.
-        shares: ``(k, k)``: of the pairs of the relation in the row, the share nearest to the prototype of the one in
+        shares: `(k, k)`: of the pairs of the relation in the row, the share nearest to the prototype of the one in
             the column. A row sums to 1; it is NaN for a relation of a single pair, which nothing can be said of.
         accuracy: The share of all pairs nearest to their own prototype, those of single-pair relations left out; NaN
             if that leaves none.
@@ -263,7 +263,7 @@ def confusion(unit: Vectors, relations: Sequence[str]) -> Confusion:
     are equally near, to 1e-6, share a pair among them. A mean of zero points nowhere, and counts as a cosine of 0.
 
     Args:
-        unit: ``(n, d)``, of length 1.
+        unit: `(n, d)`, of length 1.
         relations: The relation of each.
 
     Raises:
@@ -285,7 +285,7 @@ def confusion(unit: Vectors, relations: Sequence[str]) -> Confusion:
 
 
 def _cosines(unit: Points, labels: NDArray[np.intp], count: int) -> Points:
-    """Of each pair to each prototype, ``(n, k)``."""
+    """Of each pair to each prototype, `(n, k)`."""
     sums = np.zeros((count, unit.shape[1]))
     np.add.at(sums, labels, unit)
     cosines: Points = unit @ _directions(sums).T
@@ -301,7 +301,7 @@ def _directions(sums: Points) -> Points:
 
 
 def _nearest(cosines: Points) -> Points:
-    """1 for the nearest prototype of each pair, ``(n, k)``, shared out among equals."""
+    """1 for the nearest prototype of each pair, `(n, k)`, shared out among equals."""
     nearest = cosines >= cosines.max(axis=1, keepdims=True) - TIE
     shares: Points = nearest / nearest.sum(axis=1, keepdims=True)
     return shares

@@ -27,7 +27,7 @@ def sample_pairs(pairs: Mapping[str, list[Pair]], count: int, seed: int = 0) -> 
         The drawn pairs of each relation, in their order. What small relations leave over goes to larger ones.
 
     Raises:
-        ValueError: If ``count`` is less than the number of relations.
+        ValueError: If `count` is less than the number of relations.
 
     >>> drawn = sample_pairs({"few": [("a", "b")], "many": [("c", str(n)) for n in range(9)]}, 4)
     >>> {name: len(of_relation) for name, of_relation in drawn.items()}
@@ -60,7 +60,7 @@ class RelationMap:
         pairs: The n pairs; a pair of several relations appears with each.
         relations: The relation of each.
         groups: What each is coloured by: its relation, or its relation's parent.
-        points: ``(n, 2)``: where each stands.
+        points: `(n, 2)`: where each stands.
         clusters: Pairs whose vectors lie close together.
         confusion: How far the relations can be told apart.
         title: What the map is of.
@@ -91,8 +91,8 @@ class RelationMap:
         Args:
             model: A SentenceTransformer that takes pairs.
             relations: The relation set; its negatives are not used.
-            colour: ``"relation"`` or ``"parent"``; None: by parent if the set has a hierarchy.
-            method: See :func:`~st_relbert.see.project`.
+            colour: `"relation"` or `"parent"`; None: by parent if the set has a hierarchy.
+            method: See `project`.
             seed: Decides all that is random.
             title: What the map is of.
             batch_size: Pairs encoded at a time.
@@ -128,7 +128,7 @@ def group_names(relations: RelationSet, colour: str | None) -> dict[str, str]:
 
     Args:
         relations: The relation set.
-        colour: See :meth:`RelationMap.build`.
+        colour: See `RelationMap.build`.
 
     Raises:
         ValueError: If there is no hierarchy to colour by.

@@ -1,4 +1,4 @@
-"""The map and the confusion of relations as pictures; needs ``pip install st-relbert[plot]``."""
+"""The map and the confusion of relations as pictures; needs `pip install st-relbert[plot]`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Marker(NamedTuple):
     """How the points of a group are drawn.
 
     Args:
-        colour: As ``#rrggbb``.
-        shape: Index into :data:`SHAPES`.
+        colour: As `#rrggbb`.
+        shape: Index into `SHAPES`.
     """
 
     colour: str
@@ -111,7 +111,7 @@ def densest_place(points: Points) -> tuple[float, float]:
     """Where most points of a group lie close together: its mean may be among points of other groups.
 
     Args:
-        points: ``(n, 2)``, at least one.
+        points: `(n, 2)`, at least one.
 
     Returns:
         The mean of the ten points, or half of them if that is fewer, that are the closest neighbours of one of them.
