@@ -34,6 +34,12 @@ logger = logging.getLogger(__name__)
 
 _METRICS = {"accuracy": "eval_validation_accuracy", "loss": "eval_loss"}
 _CHECKED_AT_A_TIME = 10_000
+# What transformers calls it: the newer name first, which older releases of transformers 5 do not have.
+_CHECKPOINTING = next(
+    name
+    for name in ("activation_checkpointing", "gradient_checkpointing")
+    if name in SentenceTransformerTrainingArguments.__dataclass_fields__
+)
 # What may differ when a run is resumed: where things are, and what does not change the result.
 _FREE = ("output", "base_model", "train_data", "validation_data", "save_steps", "report_to", "activation_checkpointing")
 
@@ -47,6 +53,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         folder: Where the checkpoints go.
     """
     choose = settings.choose_by != "none"
+    checkpointing: dict[str, Any] = {_CHECKPOINTING: settings.activation_checkpointing}
     return SentenceTransformerTrainingArguments(
         output_dir=folder,
         num_train_epochs=settings.epochs,
@@ -66,7 +73,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         ),
         seed=settings.seed,
         bf16=settings.bf16,
-        activation_checkpointing=settings.activation_checkpointing,
+        **checkpointing,
         # The trainer takes bfloat16 for a GPU's unless it is told that there is none.
         use_cpu=model.device.type == "cpu",
         dataloader_pin_memory=model.device.type == "cuda",
