@@ -70,7 +70,7 @@ class RelBERT(SentenceTransformer):
             version.
         ImportError: If what a backend (`"onnx"`, `"openvino"`) needs is not installed.
 
-    Example:
+    Examples:
         >>> model = RelBERT("relbert/relbert-bert-base-nce-semeval2012")  # doctest: +SKIP
         >>> model.encode([("Tokyo", "Japan"), ("Paris", "France")]).shape  # doctest: +SKIP
         (2, 768)

@@ -148,7 +148,7 @@ def negative_label(relation: int) -> int:
 
     It is its own inverse: `negative_label(negative_label(relation)) == relation`.
 
-    Example:
+    Examples:
         >>> negative_label(0), negative_label(1)
         (-1, -2)
     """

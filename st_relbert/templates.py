@@ -45,7 +45,7 @@ class Template:
     Raises:
         ValueError: If `<subj>` or `<obj>` is missing; if it is longer than 2,000 characters.
 
-    Example:
+    Examples:
         >>> template = Template("<subj> is the <mask> of <obj>")
         >>> template.render([("Tokyo", "Japan")], mask="[MASK]")
         ['Tokyo is the [MASK] of Japan']
@@ -122,7 +122,7 @@ class Template:
         Returns:
             A number of characters of the rendered prompt.
 
-        Example:
+        Examples:
             >>> Template.of("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
             42
         """

@@ -17,7 +17,7 @@ class PairExclusion:
     Args:
         tests: The pairs of each test set; see `benchmark_pairs`.
 
-    Example:
+    Examples:
         >>> tests = PairExclusion({"capitals": [("Tokyo", "Japan")]})
         >>> ("japan", "Tokyo") in tests, ("Paris", "France") in tests
         (True, False)
@@ -51,7 +51,7 @@ def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, 
         tests: Pairs of test sets, which are not made either.
         seed: Decides which pairs are joined. What a relation gets does not depend on the order of the relations.
 
-    Example:
+    Examples:
         >>> relations = RelationSet({"taller": [("tall", "taller"), ("old", "older")], "x": [("a", "b")]}, {})
         >>> with_mismatches(relations).negatives["taller"][:3]
         [('tall', 'old'), ('taller', 'older'), ('tall', 'older')]
@@ -146,7 +146,7 @@ def combine_relations(
     Raises:
         ValueError: If fewer than two relations are left, or a number is out of range.
 
-    Example:
+    Examples:
         >>> one = RelationSet({"capital": [("Tokyo", "Japan"), ("Paris", "France")]})
         >>> other = RelationSet({"part": [("finger", "hand")], "young": [("puppy", "dog")]})
         >>> build = combine_relations([one, other], PairExclusion({"questions": [("paris", "france")]}))

@@ -34,7 +34,7 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     Raises:
         ValueError: If nothing is there, or a record is malformed or of none of these kinds.
 
-    Example:
+    Examples:
         >>> sorted(benchmark_pairs(["starter/held_out_pairs"]))
         ['starter/held_out_pairs']
     """
@@ -60,7 +60,7 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     Raises:
         ValueError: If it is malformed, or of an unknown kind.
 
-    Example:
+    Examples:
         >>> pairs_of_record({"head": "cat", "tail": "animal", "relation": "hyper"}, "row 0")
         [('cat', 'animal')]
     """
@@ -191,7 +191,7 @@ def find_leakage(questions: Questions, positives: Relations, negatives: Relation
     Raises:
         ValueError: If there are no questions or one is malformed.
 
-    Example:
+    Examples:
         >>> question = {"stem": ["Tokyo", "Japan"], "choice": [["Rome", "Italy"], ["a", "b"]], "answer": 0}
         >>> report = find_leakage([question], {"capital": [("tokyo", "japan"), ("Italy", "Rome")]})
         >>> report.rows["positive_stem_exact"], report.rows["positive_stem_folded"]

@@ -46,7 +46,7 @@ def load_open_questions(path: str | os.PathLike[str]) -> list[OpenQuestion]:
     Raises:
         ValueError: If it is none of these, or a line is malformed.
 
-    Example:
+    Examples:
         >>> import pathlib, tempfile
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "questions-words.txt"
         >>> _ = path.write_text(": capitals\nTokyo Japan Rome Italy\n")

@@ -34,7 +34,7 @@ class RelationSet:
     Raises:
         ValueError: If there are negatives of a relation that has no positives.
 
-    Example:
+    Examples:
         >>> relations = RelationSet({"capital": [("Tokyo", "Japan")], "young": [("puppy", "dog")]})
         >>> relations.dataset()["label"][:]
         [0, 1]
@@ -106,7 +106,7 @@ class RelationSet:
     def merge(cls, sets: Iterable[RelationSet]) -> RelationSet:
         """Put relation sets together: relations of the same name become one, with each pair once.
 
-        Example:
+        Examples:
             >>> one = RelationSet({"capital": [("Tokyo", "Japan")]})
             >>> RelationSet.merge([one, RelationSet({"capital": [("Rome", "Italy")]})]).positives
             {'capital': [('Tokyo', 'Japan'), ('Rome', 'Italy')]}
@@ -228,7 +228,7 @@ class RelationSet:
 def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -> Dataset:
     """Load a relation set as training data: `RelationSet.load` and `RelationSet.dataset` in one.
 
-    Example:
+    Examples:
         >>> relations = load_relations("starter", "train")
         >>> relations.column_names
         ['pair', 'label']

@@ -93,7 +93,7 @@ def parse_relations(text: str, where: str) -> list[ShippedRelation]:
         ValueError: If it is not YAML, a relation lacks a field or has an unknown one, its sentence lacks a slot, or a
             line is not a pair.
 
-    Example:
+    Examples:
         >>> text = '''
         ... - name: sound of an animal
         ...   sentence: "{tail} is the sound that a {head} makes"
@@ -132,7 +132,7 @@ def in_words(label: str, pair: Pair) -> str | None:
     Returns:
         The sentence; None for a label that is not of a shipped relation.
 
-    Example:
+    Examples:
         >>> in_words("attribute/sound of an animal", ("horse", "neigh"))
         'neigh is the sound that a horse makes'
     """

@@ -68,7 +68,7 @@ def relations_of_triples(
     Raises:
         ValueError: If a number is out of range, a relation that is named does not occur, or fewer than two are left.
 
-    Example:
+    Examples:
         >>> triples = [("wheel", "part of", "car"), ("car", "has part", "wheel"), ("cat", "is a", "animal")]
         >>> build = relations_of_triples(triples, least=1)
         >>> build.relations.positives["part of"], build.relations.negatives["part of"], build.inverse

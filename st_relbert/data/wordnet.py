@@ -165,26 +165,27 @@ _ENDINGS = {
 def wordnet_triples(wordnet: WordNet, *, min_count: int = 1) -> Iterator[Triple]:
     """Go through the relations of a wordnet.
 
+    Those that hold both ways come in both directions.
+
+    - Between synsets, each standing with one word: `hypernym/noun.animal` (dog, canine), `instance/city` (Munich,
+      city), `part/noun.artifact` (wheel, car), `member/noun.person`, `substance`, `attribute/noun.attribute` (hot,
+      temperature), `entailment` (snore, sleep), `cause` (kill, die), `field` (offside, sport); and `synonym/verb`
+      (shut, close), of words that have the synset as their usual sense.
+    - Between words in any sense, as the other word tells which is meant: `antonym/adjective` (hot, cold),
+      `negation/adjective` (happy, unhappy), `pertainym/noun.location` (French, France).
+    - `derivation/agent` (teach, teacher), `instrument`, `result`, `event` ..., by meaning if the wordnet says so, or
+      else by the base's part of speech and the derived word's lexicographer file: `derivation/adjective-noun.attribute`
+      (happy, happiness).
+    - Of an English wordnet: `inflection/irregular plural` (mouse, mice), `irregular past`, `comparative`,
+      `superlative`, of the forms that are listed; and `definition/young` (cygnet, swan) and so on, as definitions state
+      them (`st_relbert.data.definitions`).
+
     Args:
         wordnet: The wordnet.
         min_count: In how many definitions and examples of the wordnet a word has to occur.
 
     Yields:
-        Triples of these relations; those that hold both ways come in both directions:
-
-        - between synsets, each standing with one word: `hypernym/noun.animal` (dog, canine), `instance/city` (Munich,
-          city), `part/noun.artifact` (wheel, car), `member/noun.person`, `substance`, `attribute/noun.attribute` (hot,
-          temperature), `entailment` (snore, sleep), `cause` (kill, die), `field` (offside, sport)
-        - `synonym/verb` (shut, close), of words that have the synset as their usual sense
-        - between words in any sense, as the other word tells which is meant: `antonym/adjective` (hot, cold),
-          `negation/adjective` (happy, unhappy), `pertainym/noun.location` (French, France)
-        - `derivation/agent` (teach, teacher), `instrument`, `result`, `event` ..., by meaning if the wordnet says so,
-          or else by the base's part of speech and the derived word's lexicographer file:
-          `derivation/adjective-noun.attribute` (happy, happiness)
-        - of an English wordnet: `inflection/irregular plural` (mouse, mice), `irregular past`, `comparative`,
-          `superlative`, of the forms that are listed
-        - of an English wordnet: `definition/young` (cygnet, swan) and so on, as definitions state them; see
-          `st_relbert.data.definitions`
+        The triples.
     """
     if min_count < 0:
         raise ValueError(f"min_count is {min_count}, expected at least 0.")

@@ -54,7 +54,7 @@ class AnalogyEvaluator(RelationEvaluator):
         ValueError: If there are no questions or one is malformed (the error names its row), or if an argument is not
             one of the known values.
 
-    Example:
+    Examples:
         >>> questions = [{"stem": ["a", "b"], "choice": [["c", "d"], ["a", "b"]], "answer": 1}]
         >>> evaluator = AnalogyEvaluator(questions, name="toy")
         >>> evaluator.primary_metric

@@ -152,7 +152,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         ValueError: If a split is empty, a row malformed or its label not in `train` (the error names split and row),
             `train` has fewer than two labels, or `classifier` or `n_jobs` is unusable.
 
-    Example:
+    Examples:
         >>> rows = [{"head": "rose", "tail": "flower", "relation": "hyper"},
         ...         {"head": "wheel", "tail": "car", "relation": "mero"}]
         >>> RelationClassificationEvaluator(rows, rows, name="toy").primary_metric

@@ -59,7 +59,7 @@ class RelationMappingEvaluator(RelationEvaluator):
     Raises:
         ValueError: If there are no problems or one is malformed; the error names its row.
 
-    Example:
+    Examples:
         >>> problem = {"source": ["sun", "planet"], "target": ["nucleus", "electron"]}
         >>> evaluator = RelationMappingEvaluator([{**problem, "target_random": ["electron", "nucleus"]}], name="toy")
         >>> evaluator.primary_metric

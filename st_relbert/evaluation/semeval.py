@@ -219,7 +219,7 @@ def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> 
     Raises:
         ValueError: If a pair has no number or nan, or there are no questions.
 
-    Example:
+    Examples:
         >>> pairs = [("a", "b"), ("c", "d"), ("e", "f"), ("g", "h")]
         >>> question = MaxDiffQuestion(pairs, least=[3, 2, 0, 0], most=[0, 0, 2, 2])
         >>> maxdiff_accuracy([question], dict(zip(pairs, [0.2, 0.1, 0.8, 0.9])))
@@ -248,7 +248,7 @@ def spearman(ratings: Numbers, numbers: Numbers) -> float:
     Raises:
         ValueError: If a pair has no number or nan, or there are no two different ratings.
 
-    Example:
+    Examples:
         >>> ratings = {("a", "b"): 50.0, ("c", "d"): -10.0, ("e", "f"): 0.0}
         >>> spearman(ratings, {("a", "b"): 0.9, ("c", "d"): 0.1, ("e", "f"): 0.2})
         1.0

@@ -37,7 +37,7 @@ def bootstrap_interval(
 
     Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
 
-    Example:
+    Examples:
         >>> low, high = bootstrap_interval([True] * 60 + [False] * 40)
         >>> round(low, 2), round(high, 2)
         (0.5, 0.7)
@@ -101,7 +101,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarResult:
     Source: McNemar (1947), "Note on the sampling error of the difference between correlated proportions or
     percentages", with the binomial distribution itself in place of its approximation.
 
-    Example:
+    Examples:
         >>> mcnemar([1, 1, 1, 1, 1, 0], [1, 0, 0, 0, 0, 0])
         McNemarResult(both=1, first_only=4, second_only=0, neither=1, p_value=0.125)
     """

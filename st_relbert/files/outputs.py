@@ -105,7 +105,7 @@ def atomic_output(path: _Name) -> Iterator[Path]:
     Raises:
         ValueError: If another process is writing the output, or nothing can be written there.
 
-    Example:
+    Examples:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with atomic_output(Path(folder) / "out.txt") as temporary:
         ...         _ = temporary.write_text("done")

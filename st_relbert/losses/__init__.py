@@ -52,7 +52,7 @@ def loss_class(name: str) -> type[RelationLoss]:
     Raises:
         ValueError: If there is none.
 
-    Example:
+    Examples:
         >>> loss_class("triplet").__name__
         'RelationTripletLoss'
     """

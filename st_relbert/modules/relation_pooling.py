@@ -31,7 +31,7 @@ class RelationPooling(Module):
         ValueError: If an argument is not one of the known values; if the model it becomes part of has no mask token
             where the pooling needs one.
 
-    Example:
+    Examples:
         >>> RelationPooling(768, "mask")
         RelationPooling({'embedding_dimension': 768, 'pooling': 'mask', 'reduction': 'mean'})
 

@@ -45,7 +45,7 @@ class AnalogyCompleter:
     Raises:
         ValueError: If there is no word, or one is no word.
 
-    Example:
+    Examples:
         >>> complete = AnalogyCompleter(model, ["France", "Rome", "bread"])
         >>> [each.word for each in complete(("Tokyo", "Japan"), "Paris", k=1)]
         ['France']

@@ -87,7 +87,7 @@ class RelationIndex:
     Raises:
         ValueError: If the model is not the one that made the index.
 
-    Example:
+    Examples:
         >>> index = RelationIndex.create("capitals", model)
         >>> index.add([("Paris", "France"), ("Paris", "France")])
         1

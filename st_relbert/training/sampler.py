@@ -57,7 +57,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         ValueError: If a setting is out of range, the dataset has other columns, no relation has two positives, or a
             batch would have no negative.
 
-    Example:
+    Examples:
         >>> from st_relbert.data import load_relations
         >>> sampler = RelationBatchSampler(load_relations("starter"), relations_per_batch=32, pairs_per_relation=4)
         >>> len(sampler)
@@ -270,7 +270,7 @@ def group_relations(
     Returns:
         The same rows in another order.
 
-    Example:
+    Examples:
         >>> from st_relbert.data import load_relations
         >>> stream = group_relations(load_relations("starter").to_iterable_dataset(), pairs_per_relation=4)
         >>> len({row["label"] for row in stream.take(32)}) > 1

@@ -33,7 +33,7 @@ class TrainingSettings:
     Raises:
         ValueError: If a setting has a value that it does not know, or two do not go together.
 
-    Example:
+    Examples:
         >>> settings = TrainingSettings(base_model="bert-base-cased", train_data="starter", output="relbert-nce")
         >>> settings.temperature
         0.05
@@ -141,7 +141,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     Raises:
         ValueError: If there is no such preset, or the file holds no settings.
 
-    Example:
+    Examples:
         >>> read_preset("relbert-bert-base-nce-semeval2012")["base_model"]
         'bert-base-cased'
     """

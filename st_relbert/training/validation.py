@@ -51,7 +51,7 @@ def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 1
     Raises:
         ValueError: If no relation has two pairs.
 
-    Example:
+    Examples:
         >>> relations = RelationSet.load("starter", "validation")
         >>> questions = validation_questions(relations)
         >>> len(questions), len(questions[0]["choice"])
