@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
+from huggingface_hub import ModelCard
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardData
 from torch import nn
+from yaml import YAMLError
 
 CITATION = """
 @inproceedings{ushio-etal-2021-distilling,
@@ -20,6 +23,10 @@ CITATION = """
     url = "https://aclanthology.org/2021.emnlp-main.712",
 }
 """
+
+
+# Where a run took place, rather than what it did.
+_NOT_SHOWN = {"restore_callback_states_from_checkpoint", "use_cpu", "dataloader_pin_memory"}
 
 
 @dataclass
@@ -41,11 +48,31 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         ]
     )
 
+    template_path: Path = field(default=Path(__file__).parent / "model_card_template.md", init=False, repr=False)
+    sampler: dict[str, Any] = field(default_factory=dict, init=False)
+    """The settings of the sampler of batches, where the trainer has one of its own."""
+    _snippet_default_model_id = "path/to/this/model"
+
     def __post_init__(self) -> None:
         """Set the example pairs: two capitals, and one of another relation."""
         super().__post_init__()
         self.usage_examples: list[Any] = [["Tokyo", "Japan"], ["Paris", "France"], ["finger", "hand"]]
         self.citations = {"RelBERT": CITATION}
+
+    def get_model_specific_metadata(self) -> dict[str, Any]:
+        """What the card says of the model itself, and of its training what is not the trainer's default."""
+        facts = super().get_model_specific_metadata()
+        model: Any = self.model
+        if hasattr(model, "to_sentence_transformer") and model.reduction == "mean":
+            facts["model_string"] = str(model.to_sentence_transformer())  # the modules that are saved
+        facts |= {name: getattr(model, name, None) for name in ("template", "pooling", "reduction")}
+        shown = {**self.non_default_hyperparameters, "learning_rate": self.all_hyperparameters.get("learning_rate")}
+        # Where there is a sampler of relations, it decides what a batch is, whatever the trainer's batch size says.
+        hidden = _NOT_SHOWN | ({"per_device_train_batch_size", "per_device_eval_batch_size"} if self.sampler else set())
+        facts["hyperparameters"] = {
+            name: value for name, value in shown.items() if value is not None and name not in hidden
+        }
+        return facts
 
     def set_widget_examples(self, dataset: Any) -> None:
         """Keep the example pairs; sentence-transformers looks for texts in the training data, and fails on pairs.
@@ -54,6 +81,19 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
             dataset: The training data.
         """
         self.widget = []
+
+    def take_over(self, card: str) -> None:
+        """Take licence, language and base model from the card of the model that was loaded, for when it is trained on.
+
+        Args:
+            card: The text of the card. One that is not readable has nothing to give.
+        """
+        try:
+            metadata = ModelCard(card, ignore_metadata_errors=True).data
+        except (ValueError, YAMLError):
+            return
+        for name in ("license", "language", "base_model"):
+            setattr(self, name, getattr(self, name) or metadata.get(name))
 
     def set_base_model(self, model_id: str, revision: str | None = None) -> bool:
         """Look the base model up on the hub; not for a folder, whose name is nobody else's business."""
@@ -83,7 +123,7 @@ def use_pair_card(model: SentenceTransformer) -> None:
         return
     card = RelBERTModelCardData()
     for given in fields(plain):
-        if given.name not in ("tags", "task_name", "usage_examples", "citations", "model"):
+        if given.name not in ("tags", "task_name", "usage_examples", "citations", "model", "template_path"):
             setattr(card, given.name, getattr(plain, given.name))
     card.add_tags(plain.tags)
     card.register_model(model)

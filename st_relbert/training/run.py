@@ -132,6 +132,8 @@ class TrainingRun(TrainingSettings):
         model = self._model()
         _check_lengths(model, relations)
         arguments = build_arguments(self, model, str(self.checkpoints.path))
+        if isinstance(model.model_card_data, RelBERTModelCardData):
+            model.model_card_data.sampler = getattr(arguments.batch_sampler, "keywords", {})
         # Of several processes, which are told apart from here on, the first writes.
         with output_lock(self.output) if get_rank() == 0 else nullcontext():
             check_output(self.output, overwrite)  # another run may have come to its end meanwhile
