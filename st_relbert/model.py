@@ -282,8 +282,9 @@ class RelBERT(SentenceTransformer):
             return self._load_default_modules(model_name_or_path, **kwargs)
         self._finetuning_config = read_finetuning_config(model_name_or_path, **hub_kwargs)
         loaded, module_kwargs = super()._load_config_modules(model_name_or_path, **kwargs)
-        if self._model_card_text and isinstance(self.model_card_data, RelBERTModelCardData):
-            self.model_card_data.take_over(self._model_card_text)
+        card: Any = self._model_card_text
+        if card and isinstance(self.model_card_data, RelBERTModelCardData):
+            self.model_card_data.take_over(card)
         modules: dict[str, nn.Module] = dict(loaded)  # type: ignore[arg-type]  # never a list
         kwargs_of = {module: module_kwargs[name] for name, module in modules.items()}
         fast = to_fast_modules([*modules.values()])

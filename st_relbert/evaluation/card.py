@@ -323,7 +323,7 @@ def _shown(key: str, value: Any) -> str:
     if key in ("model", "data") and _is_local(text):
         text = PureWindowsPath(text).name or "a local folder"
     # As code: Markdown would take the <subj> of a template for an HTML tag, and not show it.
-    return f"` {text} `" if "`" in text else f"`{text}`"
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def _is_local(text: str) -> bool:
