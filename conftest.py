@@ -1,4 +1,4 @@
-"""What the examples in docstrings find: a tiny model, and a folder of their own."""
+"""What the examples in docstrings find: a tiny model, in memory and saved, and a folder of their own."""
 
 from __future__ import annotations
 
@@ -28,4 +28,5 @@ def _examples(
     doctest_namespace: dict[str, Any], _example_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    _example_model.save_pretrained("relbert-nce", create_model_card=False)
     doctest_namespace["model"] = _example_model
