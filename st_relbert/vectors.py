@@ -53,7 +53,7 @@ class PairVectors:
             )
         return cls(rows, np.asarray(vectors, dtype=np.float32))
 
-    def of(self, pairs: Sequence[Pair]) -> Vectors:
+    def raw(self, pairs: Sequence[Pair]) -> Vectors:
         """The vectors of some pairs, `(n, d)`, as the model gives them."""
         return self._vectors[[self._rows[pair] for pair in pairs]]
 
@@ -63,7 +63,7 @@ class PairVectors:
         Raises:
             ValueError: If one of them is zero.
         """
-        vectors = self.of(pairs)
+        vectors = self.raw(pairs)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         zero = np.flatnonzero(lengths == 0)
         if len(zero):

@@ -106,7 +106,7 @@ def add(
     )
     opened = RelationIndex.open(index, model)
     source.require_vectors_of(opened.identity)
-    added = opened.add(source, batch_size, show_progress_bar=not quiet, total=len(source))
+    added = opened.add(source, batch_size, show_progress_bar=not quiet, total=source.total)
     say(f"Added {added:,} rows; the others were there already.")
     _say_state(opened)
 

@@ -163,7 +163,7 @@ class AnalogyEvaluator(RelationEvaluator):
             if self.similarity == "cosine":
                 scores = scores * (vectors.unit(choices) @ vectors.unit([stem])[0])
             else:
-                scores = scores / (1 + np.linalg.norm(vectors.of(choices) - vectors.of([stem]), axis=1))
+                scores = scores / (1 + np.linalg.norm(vectors.raw(choices) - vectors.raw([stem]), axis=1))
         return scores
 
 

@@ -137,8 +137,8 @@ def relation_scores(problem: MappingProblem, vectors: PairVectors) -> NDArray[np
         `(n, n, n, n)`: `[i, j, a, b]` compares sources i and j with targets a and b; 0 where i = j or a = b.
     """
     # In float64, as in the relbert library: its ties are those of the numbers, not of rounding.
-    sources = vectors.of(problem.source_pairs()).astype(np.float64)
-    targets = vectors.of(problem.given_pairs()).astype(np.float64)
+    sources = vectors.raw(problem.source_pairs()).astype(np.float64)
+    targets = vectors.raw(problem.given_pairs()).astype(np.float64)
     lengths = np.outer(np.linalg.norm(sources, axis=1), np.linalg.norm(targets, axis=1))
     size = len(problem.source)
     # Read down the list of pairs: the first and the second term of each.

@@ -120,7 +120,7 @@ def atomic_output(path: _Name) -> Iterator[Path]:
             (workspace / "new").mkdir()
             temporary = workspace / "new" / target.name
             yield temporary
-            _flush(temporary)
+            flush(temporary)
             # A folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure.
             if target.is_dir() or (temporary.is_dir() and target.exists()):
                 os.replace(target, workspace / "old")
@@ -145,11 +145,11 @@ def _clear(workspace: Path, target: Path) -> None:
     shutil.rmtree(workspace, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have a file, or all of a folder, written to the disk itself."""
     if path.is_dir():
         for each in path.iterdir():
-            _flush(each)
+            flush(each)
         _flush_folder(path)
         return
     with open(path, "rb+") as file:

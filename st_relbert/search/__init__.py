@@ -2,10 +2,12 @@
 
 from st_relbert.search.completion import AnalogyCompleter, Completion
 from st_relbert.search.export import export_word2vec
-from st_relbert.search.index import RelationIndex, SearchHit
+from st_relbert.search.folder import check_place
+from st_relbert.search.hits import SearchHit
+from st_relbert.search.index import RelationIndex
 from st_relbert.search.labels import RelationLabel, relation_labels
 from st_relbert.search.sources import PairSource, open_pair_source, read_queries
-from st_relbert.search.store import StoreState, check_place
+from st_relbert.search.store import StoreState
 
 __all__ = [
     "AnalogyCompleter",

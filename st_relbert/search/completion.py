@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.pairs import Pair, as_pair
+from st_relbert.pairs import Pair, as_pair, folded_word
 from st_relbert.vectors import PairVectors
 
 # Stands for any word where the relation of a word by itself is estimated.
@@ -72,10 +72,11 @@ class AnalogyCompleter:
                 f"shortlist is {shortlist}, expected a number of words from 1 up, or None for all of them."
             )
         self.shortlist = shortlist
+        self._folded = [folded_word(word) for word in self.vocabulary]
         self._tails: NDArray[np.float32] | None = None
 
     def __call__(self, stem: Pair, head: str, k: int = 10, *, known: Iterable[str] = ()) -> list[Completion]:
-        """The best words, without those of the question.
+        """The best words, without those of the question, however they are written (case, underscores, accents).
 
         Args:
             stem: The pair that shows the relation.
@@ -92,12 +93,12 @@ class AnalogyCompleter:
             raise ValueError(f"k is {k}, expected a number of words from 1 up.")
         stem = as_pair(stem, "the stem")
         as_pair((head, _ANYTHING), "the pair to complete")
-        given = {word.casefold() for word in (*stem, head)}
-        rows = [row for row, word in enumerate(self.vocabulary) if word.casefold() not in given]
+        given = {folded_word(word) for word in (*stem, head)}
+        rows = [row for row, word in enumerate(self._folded) if word not in given]
         if self.shortlist is not None and len(rows) > self.shortlist:
             estimates = self._estimates(stem, head)[rows]
             rows = [rows[i] for i in np.argsort(-estimates, kind="stable")[: self.shortlist]]
-        followers = [word for word in known if word.casefold() not in given]
+        followers = [word for word in known if folded_word(word) not in given]
         words = list(dict.fromkeys([*(self.vocabulary[row] for row in rows), *followers]))
         return self._score(stem, head, words, set(followers))[:k]
 

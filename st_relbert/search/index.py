@@ -2,72 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
-from st_relbert.model import RelBERT
-from st_relbert.pairs import Pair, as_pairs, is_flat_pair
-from st_relbert.search.rows import (
-    RESERVED,
-    Row,
-    Where,
-    as_rows,
-    as_sql,
-    as_table,
-    chunks,
-    digest_of,
-    literal,
-    schema_of,
-    vectors_of,
-)
-from st_relbert.search.sources import PairSource
-from st_relbert.search.store import PairStore, StoreState, check_place
-from st_relbert.vectors import PairVectors
-
-_LOG = logging.getLogger(__name__)
+from st_relbert.search.folder import check_place
+from st_relbert.search.hits import Exclude, Exclusion, SearchHit, check_wanted, nearest
+from st_relbert.search.models import IndexModel, saved_identity
+from st_relbert.search.rows import RESERVED, Where, as_rows, as_sql, as_table, chunks, literal, schema_of
+from st_relbert.search.sources import as_pair_source
+from st_relbert.search.store import PairStore, StoreState
 
 _MADE_OF = b"st_relbert.rows"
-
-
-@dataclass(frozen=True)
-class SearchHit:
-    """One result of a search.
-
-    Args:
-        head: The head word.
-        tail: The tail word.
-        relation: The relation the pair is labelled with, if any.
-        score: The cosine to the query, from -1 to 1.
-        columns: The values of the index's further columns.
-    """
-
-    head: str
-    tail: str
-    relation: str | None
-    score: float
-    columns: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def pair(self) -> Pair:
-        """Head and tail."""
-        return self.head, self.tail
-
-
-Exclude = Literal["pair", "words", "nothing"]
 
 
 class RelationIndex:
@@ -99,13 +54,7 @@ class RelationIndex:
         self._store = store
         self.identity = store.identity
         """The model whose vectors these are."""
-        self._model: SentenceTransformer | None = None
-        self._model_name = self.identity.name
-        if isinstance(model, str | os.PathLike):
-            self._model_name = os.fspath(model)
-        elif model is not None:
-            self.identity.require_same(ModelIdentity.of(model))
-            self._model = model
+        self._model = IndexModel(store.identity, model, store.path)
 
     @classmethod
     def create(
@@ -134,8 +83,8 @@ class RelationIndex:
             MissingExtraError: If LanceDB is not installed.
         """
         check_place(Path(path), overwrite)
-        identity = _named(ModelIdentity.of(model), model, saved_as)
-        return cls(PairStore.create(Path(path), _schema(columns or {}, identity), overwrite), model)
+        schema = _schema(columns or {}, saved_identity(model, saved_as))
+        return cls(PairStore.create(Path(path), schema, overwrite), model)
 
     @classmethod
     def build(
@@ -174,24 +123,14 @@ class RelationIndex:
             OSError: If the disk is full.
             MissingExtraError: If LanceDB is not installed.
         """
-        if isinstance(rows, Iterator):
-            raise ValueError(
-                f"The rows are a {type(rows).__name__}, which can be read once only, expected a list, a Dataset or "
-                "what open_pair_source gives: all rows are checked before the first is encoded."
-            )
+        source = as_pair_source(rows, columns)
         check_place(Path(path), overwrite)
-        identity = ModelIdentity.of(model)
-        if isinstance(rows, PairSource):
-            columns, digest = columns or rows.columns, rows.check()
-            rows.require_vectors_of(identity)
-        else:
-            columns = columns or {}
-            digest = digest_of(rows, columns)
-        schema = _schema(columns, _named(identity, model, saved_as), {_MADE_OF: digest.encode()})
+        digest = source.check()
+        identity = saved_identity(model, saved_as)
+        source.require_vectors_of(identity)
+        schema = _schema(source.columns, identity, {_MADE_OF: digest.encode()})
         with PairStore.building(Path(path), schema, overwrite) as store:
-            cls(store, model).add(
-                rows, batch_size, chunk_size, show_progress_bar, len(rows) if isinstance(rows, Sized) else None
-            )
+            cls(store, model).add(source, batch_size, chunk_size, show_progress_bar, source.total)
         return cls.open(path, model)
 
     @classmethod
@@ -218,16 +157,7 @@ class RelationIndex:
         Raises:
             ValueError: If the model that made the index is no longer there, or has changed.
         """
-        if self._model is None:
-            if not self._model_name:
-                raise ValueError(
-                    f"The model of the index {str(self.path)!r} was not saved when the index was made. Open it with "
-                    "the model: RelationIndex.open(path, model), or --model FOLDER."
-                )
-            model = _load(self._model_name, self.identity)
-            self.identity.require_same(ModelIdentity.of(model))
-            self._model = model
-        return self._model
+        return self._model.loaded
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -286,7 +216,7 @@ class RelationIndex:
                 present = self._store.present([row.key for row in chunk.rows])
                 new = [row for row in chunk.rows if row.key not in present]
                 if new:
-                    added += self._store.insert(as_table(new, self._encoded(new, batch_size), schema))
+                    added += self._store.insert(as_table(new, self._model.encode_rows(new, batch_size), schema))
                 progress.update(chunk.read)
         # Also without a new row: an interrupted call may have added the last one.
         if self.state.wants_optimizing:
@@ -309,7 +239,7 @@ class RelationIndex:
             k: The number of rows to find; fewer where there are no more.
             where: Only rows that meet this: SQL, or values by column; see `st_relbert.search.rows.as_sql`.
             exclude: `"pair"`: not the query's pairs themselves; `"words"`: no pair either that shares a word with
-                them, upper and lower case taken for the same; `"nothing"`.
+                them, however it is written (case, underscores, accents); `"nothing"`.
             exact: Compare with all rows even where there is an approximate index.
 
         Returns:
@@ -318,12 +248,10 @@ class RelationIndex:
         Raises:
             ValueError: If the query is neither, the filter cannot be used, or `k` is not positive.
         """
-        _check_count(k, "k")
-        if exclude not in get_args(Exclude):
-            raise ValueError(f"exclude is {exclude!r}, expected {', '.join(map(repr, get_args(Exclude)))}.")
+        check_wanted(k, exclude)
         condition = self._condition(where)
-        pairs, vector = self._query(query)
-        return self._nearest(vector, k, condition, exact, _excluder(pairs, exclude), len(pairs))
+        pairs, vector = self._model.read_query(query)
+        return nearest(self._store, vector, k, condition, Exclusion(pairs, exclude), exact)
 
     def search_relation(self, relation: str, k: int = 10, where: Where | None = None) -> list[SearchHit]:
         """Find pairs like those that are labelled with a relation, which are left out themselves.
@@ -336,14 +264,14 @@ class RelationIndex:
         Raises:
             ValueError: If no row has the label.
         """
-        _check_count(k, "k")
+        check_wanted(k)
         condition = self._condition(where)
         rows = list(islice(self.rows_of_relation(relation, vectors=True), 1000))
         pairs = {(row["head"], row["tail"]) for row in rows}
         prototype = np.asarray([row["vector"] for row in rows], dtype=np.float32).mean(axis=0)
         other = f"(relation IS NULL OR relation != {literal(relation)})"
         condition = f"{condition} AND {other}" if condition else other
-        return self._nearest(prototype, k, condition, False, _excluder(pairs, "pair"), len(pairs))
+        return nearest(self._store, prototype, k, condition, Exclusion(pairs))
 
     def rows_of_relation(
         self, relation: str, where: Where | None = None, vectors: bool = False
@@ -408,101 +336,9 @@ class RelationIndex:
             self._store.check(condition)
         return condition
 
-    def _encoded(self, rows: list[Row], batch_size: int) -> NDArray[np.float32]:
-        pairs = [row.pair for row in rows]
-        if any(row.vector is not None for row in rows):
-            return vectors_of(rows, self.identity.dimension).unit(pairs)
-        return PairVectors.encode(self.model, pairs, batch_size).unit(pairs)
-
-    def _query(self, query: Any) -> tuple[list[Pair], NDArray[np.float32]]:
-        """The pairs of a query, and its vector `(d,)`."""
-        if isinstance(query, np.ndarray) and query.dtype.kind == "f":
-            if query.shape != (self.identity.dimension,):
-                raise ValueError(f"The query has the shape {query.shape}, expected ({self.identity.dimension},).")
-            return [], query.astype(np.float32)
-        pairs = as_pairs([query] if is_flat_pair(query) else list(query), "query pair")
-        if not pairs:
-            raise ValueError("The query holds no pair, expected at least one.")
-        mean: NDArray[np.float32] = PairVectors.encode(self.model, pairs).unit(pairs).mean(axis=0)
-        return pairs, mean
-
-    def _nearest(
-        self,
-        vector: NDArray[np.float32],
-        k: int,
-        condition: str | None,
-        exact: bool,
-        left_out: Callable[[SearchHit], bool],
-        expected: int,
-    ) -> list[SearchHit]:
-        """The best hits that are not left out, of which about `expected` are."""
-        if not np.isfinite(vector).all() or not vector.any():
-            raise ValueError("The query's vector is zero or not finite, so it has no cosine to any other.")
-        # What is excluded is left out afterwards: a condition on words would be looked at for every row.
-        wanted, rows = k, len(self)
-        while True:
-            wanted = min(wanted + expected + 4, max(rows, 1))
-            hits = [_hit(*found) for found in zip(*self._store.search(vector, wanted, condition, exact), strict=True)]
-            kept = [hit for hit in hits if not left_out(hit)]
-            if len(kept) >= k or len(hits) < wanted or wanted >= rows:
-                return kept[:k]
-            wanted *= 4
-
 
 def _schema(
     columns: Mapping[str, Any], identity: ModelIdentity, metadata: Mapping[bytes, bytes] | None = None
 ) -> pa.Schema:
     made_by = {MODEL_METADATA: identity.as_json().encode()}
     return schema_of(columns, identity.dimension).with_metadata({**made_by, **(metadata or {})})
-
-
-def _load(name: str, identity: ModelIdentity, **kwargs: Any) -> RelBERT:
-    made_by: Any = identity
-    return RelBERT(name, template=made_by.template, pooling=made_by.pooling, **kwargs)
-
-
-def _named(
-    identity: ModelIdentity, model: SentenceTransformer, saved_as: str | os.PathLike[str] | None
-) -> ModelIdentity:
-    """An identity by the name that loads the model again; without a name, and a warning, if there is none."""
-    if saved_as is not None:
-        name = os.fspath(saved_as)
-        return replace(identity, name=os.path.abspath(name) if os.path.isdir(name) else name)
-    # A model in memory may have been trained since it was loaded, and bears the name of its encoder still.
-    names: tuple[str | None, ...] = (getattr(model, "saved_to", None), identity.name)
-    for known in names:
-        if known and _is_saved_as(known, identity):
-            return replace(identity, name=known)
-    _LOG.warning(
-        "The model is not saved as it is now (%s), so the index can be opened with the model only. Save it first, or "
-        "name the folder it will be in: saved_as=...",
-        f"{identity.name!r} is of other weights" if identity.name else "it has no name",
-    )
-    return replace(identity, name="")
-
-
-def _is_saved_as(name: str, identity: ModelIdentity) -> bool:
-    try:
-        identity.require_same(ModelIdentity.of(_load(name, identity, local_files_only=True, device="cpu")))
-    except (ValueError, OSError):
-        return False
-    return True
-
-
-def _check_count(value: Any, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} is {value!r}, expected a number of rows from 1 up.")
-
-
-def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
-    columns = {name: value for name, value in row.items() if name not in RESERVED}
-    return SearchHit(row["head"], row["tail"], row["relation"], float(score), columns)
-
-
-def _excluder(pairs: Collection[Pair], exclude: Exclude) -> Callable[[SearchHit], bool]:
-    """Whether a hit is to be left out."""
-    if exclude == "words":
-        words = {word.casefold() for pair in pairs for word in pair}
-        return lambda hit: not words.isdisjoint((hit.head.casefold(), hit.tail.casefold()))
-    known = set(pairs) if exclude == "pair" else set()
-    return lambda hit: hit.pair in known

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,27 +22,23 @@ _RELATION_SET = ("relation_type", "positives")
 
 @dataclass(frozen=True)
 class PairSource:
-    """Rows for an index: a file of pairs or a relation set, read anew each time it is iterated over.
+    """Rows for an index, such as a file of pairs or a relation set, read anew each time it is iterated over.
 
     Args:
         read: Begins to read the rows.
         columns: The Arrow types of the columns besides head, tail and relation.
-        total: The number of rows.
+        total: The number of rows; None: unknown.
         identity: The model whose vectors the rows have already, if they have.
     """
 
-    read: Callable[[], Iterator[Mapping[str, Any]]]
-    columns: dict[str, Any]
-    total: int
+    read: Callable[[], Iterator[Any]]
+    columns: Mapping[str, Any]
+    total: int | None
     identity: ModelIdentity | None = None
 
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+    def __iter__(self) -> Iterator[Any]:
         """The rows, read as they are asked for."""
         return self.read()
-
-    def __len__(self) -> int:
-        """The number of rows."""
-        return self.total
 
     def require_vectors_of(self, model: ModelIdentity) -> None:
         """Refuse rows that bring vectors of another model along.
@@ -68,6 +64,26 @@ class PairSource:
     def _digest(self) -> str:
         schema_of(self.columns, dimension=1)
         return digest_of(self, self.columns)
+
+
+def as_pair_source(rows: Iterable[Any], columns: Mapping[str, Any] | None = None) -> PairSource:
+    """Rows in memory, or a source that is one already, as a source.
+
+    Args:
+        rows: Pairs or mappings, as `RelationIndex.add` takes them, which can be read twice.
+        columns: The types of further columns; None: those of the source, if it is one.
+
+    Raises:
+        ValueError: If the rows can be read once only.
+    """
+    if isinstance(rows, PairSource):
+        return replace(rows, columns=columns) if columns else rows
+    if isinstance(rows, Iterator):
+        raise ValueError(
+            f"The rows are a {type(rows).__name__}, which can be read once only, expected a list, a Dataset or "
+            "what open_pair_source gives: all rows are checked before the first is encoded."
+        )
+    return PairSource(lambda: iter(rows), columns or {}, len(rows) if isinstance(rows, Sized) else None)
 
 
 def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) -> PairSource:  # noqa: B008  # frozen

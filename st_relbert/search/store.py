@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 import tempfile
@@ -21,13 +20,24 @@ from numpy.typing import NDArray
 
 from st_relbert.environment import import_extra
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
+from st_relbert.search.folder import (
+    FOLDER,
+    TABLE,
+    check_place,
+    connect,
+    explained,
+    has_versions,
+    held,
+    lock_of,
+    move_into_place,
+    reason_of,
+    require_index,
+    workspace,
+)
 from st_relbert.search.rows import literal
 
 _LOG = logging.getLogger(__name__)
 
-TABLE = "pairs"
-_FOLDER = f"{TABLE}.lance"
-_LOCK = "write.lock"
 # From so many rows on, comparing with all of them takes several times as long as an approximate index does
 # (benchmarks/search_growth.py).
 ANN_FROM = 20_000
@@ -35,9 +45,9 @@ _PROBES = 40  # parts of the index that are searched, of some 8,000 rows each
 _REFINE = 4  # times as many candidates as wanted are compared by their whole vectors
 # Tells an index from the one that replaces it, though both be of one model.
 _INDEX_ID = b"st_relbert.index"
-# Seconds that a writer waits for another one: the approximate index of some million rows takes minutes.
-_PATIENCE = 900
 _COMMIT = timedelta(minutes=10)
+# Errors that the values of rows give under a condition, and no damage.
+_OF_VALUES = re.compile(r"applying filter expression|Cast error|Divide by zero")
 
 
 class StoreState(NamedTuple):
@@ -77,7 +87,7 @@ class PairStore:
     def __init__(self, path: Path, table: Any) -> None:
         self.path = path
         self._table = table
-        self._lock = _lock(path)
+        self._lock = lock_of(path)
         metadata = table.schema.metadata or {}
         if MODEL_METADATA not in metadata:
             raise ValueError(f"{str(path)!r} is a LanceDB table that no RelationIndex made: it names no model.")
@@ -100,7 +110,7 @@ class PairStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=path.parent) as workspace:
             _new(Path(workspace) / path.name, schema)
-            _move(Path(workspace) / path.name, path, overwrite)
+            move_into_place(Path(workspace) / path.name, path, overwrite)
         return cls.open(path)
 
     @classmethod
@@ -120,25 +130,11 @@ class PairStore:
             ValueError: If there is something at the path that may not be replaced, or another process builds it.
             MissingExtraError: If LanceDB is not installed.
         """
-        check_place(path, overwrite)
-        partial = partial_of(path)
-        check_place(partial, overwrite=True)
-        partial.mkdir(parents=True, exist_ok=True)
-        lock = _lock(partial)
-        try:
-            lock.acquire(timeout=0)
-        except TimeoutError as error:
-            raise ValueError(
-                f"Another process is building {str(path)!r}. Wait for it, or choose another path."
-            ) from error
-        try:
-            check_place(path, overwrite)  # the other process may have been at its end
+        with workspace(path, overwrite) as (partial, lock):
             store = cls(partial, _unfinished(partial, schema) or _new(partial, schema))
             store._lock = lock  # held already, by this very process
             yield store
-            _move(partial, path, overwrite)
-        finally:
-            lock.release()
+            move_into_place(partial, path, overwrite)
 
     @classmethod
     def open(cls, path: Path) -> PairStore:
@@ -148,21 +144,9 @@ class PairStore:
             ValueError: If there is none, or it is damaged.
             MissingExtraError: If LanceDB is not installed.
         """
-        if not (path / _FOLDER).is_dir() or not _has_versions(path):
-            if _has_versions(partial_of(path)):
-                raise ValueError(
-                    f"The index {str(path)!r} is not finished: its build was interrupted. Run the same "
-                    "st-relbert index build again, and it goes on."
-                )
-            if (path / _FOLDER).is_dir():
-                raise ValueError(
-                    f"The index {str(path)!r} is half-made, without a row. Make it again with st-relbert index build."
-                )
-            raise ValueError(
-                f"{str(path)!r} is no index. Make one with RelationIndex.create or st-relbert index build."
-            )
-        with _explained(path):
-            table = _connect(path).open_table(TABLE)
+        require_index(path)
+        with explained(path):
+            table = connect(path).open_table(TABLE)
         return cls(path, table)
 
     @property
@@ -172,9 +156,9 @@ class PairStore:
         Raises:
             ValueError: If another index has taken the place, whose model is another one.
         """
-        if not (self.path / _FOLDER).is_dir():
+        if not (self.path / FOLDER).is_dir():
             time.sleep(0.1)  # another index may be taking the place at this moment
-        with _explained(self.path):
+        with explained(self.path):
             schema = self._table.schema
         theirs = (schema.metadata or {}).get(MODEL_METADATA, b"")
         try:
@@ -232,7 +216,7 @@ class PairStore:
             ValueError: If the store has been replaced since.
             OSError: If the disk is full, or another process does not stop writing.
         """
-        with _held(self._lock, self.path):
+        with held(self._lock, self.path):
             if self.schema.metadata != rows.schema.metadata:
                 raise ValueError(
                     f"The index {str(self.path)!r} was replaced by another one while pairs were added, so the rest is "
@@ -246,7 +230,7 @@ class PairStore:
     def delete(self, condition: str) -> int:
         """Delete the rows that meet a condition in SQL; how many those were."""
         self.check(condition)
-        with _held(self._lock, self.path), self._current(condition) as table:
+        with held(self._lock, self.path), self._current(condition) as table:
             before = table.count_rows()
             table.delete(condition)
             deleted: int = before - table.count_rows()
@@ -266,10 +250,10 @@ class PairStore:
             found = query.to_arrow()
         return found.select(columns).to_pylist(), 1 - found["_distance"].to_numpy()
 
-    def read(self, columns: Sequence[str], condition: str | None, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    def read(self, columns: Sequence[str], condition: str | None) -> Iterator[dict[str, Any]]:
         """Rows, some thousand at a time in memory, in the order of the table."""
         with self._current(condition) as table:
-            query = table.search().select(list(columns)).limit(limit)
+            query = table.search().select(list(columns)).limit(None)
             if condition is not None:
                 query = query.where(condition)
             batches = query.to_batches()
@@ -282,7 +266,7 @@ class PairStore:
 
     def optimize(self) -> None:
         """Merge small files, remove old versions, and build or extend the approximate index of a large store."""
-        with _held(self._lock, self.path), self._current() as table:
+        with held(self._lock, self.path), self._current() as table:
             if table.count_rows() >= ANN_FROM and not _indices(table, "vector"):
                 table.create_index("vector", config=_ann_config())
             # Other processes may still read a version of a minute ago.
@@ -301,7 +285,7 @@ class PairStore:
         """The table as it is now, of the same model; what LanceDB's errors mean."""
         before = self.schema.metadata
         try:
-            with _explained(self.path):
+            with explained(self.path):
                 yield self._table
         except ValueError as error:
             if condition is not None and _OF_VALUES.search(str(error)):
@@ -313,58 +297,24 @@ class PairStore:
             raise
 
     def _of_condition(self, error: BaseException) -> ValueError:
-        return ValueError(f"The filter cannot be used: {_reason(error)}. The columns are {', '.join(self.columns)}.")
-
-
-def partial_of(path: Path) -> Path:
-    """Where a store is built before it takes its place."""
-    return path.with_name(f"{path.name}.partial")
-
-
-def check_place(path: Path, overwrite: bool) -> None:
-    """Refuse a path where a store may not go.
-
-    Args:
-        path: The folder.
-        overwrite: Whether a store that is there may be replaced. One without a version holds nothing, and always may.
-
-    Raises:
-        ValueError: If something is there that is no store, or one that may not be replaced, or files beside one.
-    """
-    if not path.exists():
-        return
-    names = {file.name for file in path.iterdir()} if path.is_dir() else {path.name}
-    if names <= {_LOCK}:
-        return
-    if _FOLDER not in names:
-        raise ValueError(f"{str(path)!r} exists and is no index, so it is not replaced. Choose another path.")
-    if others := names - {_FOLDER, _LOCK}:
-        raise ValueError(
-            f"{str(path)!r} holds {sorted(others)[0]!r} beside an index, so it is not replaced. Choose another path."
-        )
-    if not overwrite and _has_versions(path):
-        raise ValueError(f"{str(path)!r} is an index already. Choose another path, or overwrite it.")
-
-
-def _has_versions(path: Path) -> bool:
-    return any((path / _FOLDER / "_versions").glob("*.manifest"))
+        return ValueError(f"The filter cannot be used: {reason_of(error)}. The columns are {', '.join(self.columns)}.")
 
 
 def _new(path: Path, schema: pa.Schema) -> Any:
     """An empty table, in the place of what is there."""
-    shutil.rmtree(path / _FOLDER, ignore_errors=True)
+    shutil.rmtree(path / FOLDER, ignore_errors=True)
     named = schema.with_metadata({**(schema.metadata or {}), _INDEX_ID: uuid.uuid4().hex.encode()})
-    with _explained(path):
-        return _connect(path).create_table(TABLE, schema=named)
+    with explained(path):
+        return connect(path).create_table(TABLE, schema=named)
 
 
 def _unfinished(path: Path, schema: pa.Schema) -> Any:
     """The table that an interrupted build left, if it was the same build."""
-    if not _has_versions(path):
+    if not has_versions(path):
         return None
     try:
-        with _explained(path):
-            table = _connect(path).open_table(TABLE)
+        with explained(path):
+            table = connect(path).open_table(TABLE)
             found = table.schema
             table.count_rows()
     except ValueError as error:
@@ -377,58 +327,6 @@ def _unfinished(path: Path, schema: pa.Schema) -> Any:
     return None
 
 
-def _move(source: Path, path: Path, overwrite: bool) -> None:
-    """Move a whole store to its place; the one that is there stays until then."""
-    _flush(source)
-    check_place(path, overwrite)
-    if not path.exists():
-        os.replace(source, path)
-        return
-    aside = path.with_name(f".st-relbert-{uuid.uuid4().hex}")
-    with _held(_lock(path), path):  # so that nobody is in the middle of writing
-        os.replace(path, aside)
-        try:
-            os.replace(source, path)
-        except BaseException:
-            os.replace(aside, path)
-            raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _flush(folder: Path) -> None:
-    """Have the system write all files to the disk: a name that outlives a power cut must not be of an empty file."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb+") as stream:
-                os.fsync(stream.fileno())
-
-
-def _lock(path: Path) -> Any:
-    return import_extra("filelock", "search").FileLock(str(path / _LOCK))
-
-
-@contextmanager
-def _held(lock: Any, path: Path) -> Iterator[None]:
-    """One writer at a time, and none that waits forever."""
-    try:
-        lock.acquire(timeout=_PATIENCE)
-    except TimeoutError as error:
-        raise OSError(
-            f"Another process has been writing to {str(path)!r} for {_PATIENCE // 60} minutes. Wait for it or end it, "
-            "then do the same again: what was added before is kept."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _connect(path: Path) -> Any:
-    lancedb = import_extra("lancedb", "search")
-    # Always the latest version: another process may have added rows.
-    return lancedb.connect(os.fspath(path), read_consistency_interval=timedelta(0))
-
-
 def _indices(table: Any, column: str) -> list[str]:
     return [index.name for index in table.list_indices() if index.columns == [column]]
 
@@ -436,45 +334,3 @@ def _indices(table: Any, column: str) -> list[str]:
 def _ann_config() -> Any:
     # Parts of vectors at 4 bits a dimension: built in seconds, and enough bits for vectors of few dimensions too.
     return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine", num_bits=4)
-
-
-_FULL = re.compile(r"No space left|File too large|os error (28|122)\b")
-_OF_SYSTEM = re.compile(r"os error (?!2\b|5\b)\d+|[Cc]ommit conflict|[Tt]imed? ?out")
-_OF_VALUES = re.compile(r"applying filter expression|Cast error|Divide by zero")
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Say what an error of LanceDB means: a full disk, trouble of the system, or a damaged index."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:  # a panic in Rust is no Exception
-        if _FULL.search(str(error)):
-            free = shutil.disk_usage(path).free
-            raise OSError(
-                f"There is no space left for {str(path)!r} ({free / 2**20:,.0f} MiB free). What was added before is "
-                "kept; make room and add again."
-            ) from error
-        if _OF_SYSTEM.search(str(error)):
-            raise OSError(f"Cannot use the index {str(path)!r}: {_reason(error)}.") from error
-        raise ValueError(
-            f"The index {str(path)!r} is damaged ({_damaged_file(path, error)}: {_reason(error)}). Build it again "
-            "(st-relbert index build --overwrite), or restore it from a copy."
-        ) from error
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of an error of LanceDB, without places in Rust's sources."""
-    line = (str(error).strip() or type(error).__name__).split("\n")[0]
-    line = re.split(r",? ?/\S*/(?:registry|rustc|library)/|,? /rustc/", line)[0]
-    return line.removeprefix("lance error: ").rstrip(" .")[:200]
-
-
-def _damaged_file(path: Path, error: BaseException) -> str:
-    """The file that an error names, or the empty one, or the folder."""
-    if named := re.search(rf"{re.escape(_FOLDER)}/([^\s,:]+)", str(error)):
-        return f"{_FOLDER}/{named[1]}"
-    empty = (file for file in path.rglob("*") if file.is_file() and file.name != _LOCK and not file.stat().st_size)
-    return next((file.relative_to(path).as_posix() for file in empty), f"a file in {_FOLDER}")

@@ -165,7 +165,7 @@ class LengthEvaluator(RelationEvaluator):
 
     def evaluate(self, model):
         vectors = self.vectors_of(model, [("a", "b"), ("abc", "def")])
-        lengths = np.linalg.norm(vectors.of([("a", "b"), ("abc", "def")]), axis=1)
+        lengths = np.linalg.norm(vectors.raw([("a", "b"), ("abc", "def")]), axis=1)
         return self.result({"accuracy": [bool(lengths[0] < lengths[1])]}, "two pairs", lengths=lengths.tolist())
 
 

@@ -97,7 +97,7 @@ def test_an_index_is_replaced_only_by_a_whole_one(model, tmp_path, monkeypatch):
 
 def test_a_build_that_was_interrupted_blocks_no_other_one(model, tmp_path, monkeypatch, caplog):
     with monkeypatch.context() as patch:
-        patch.setattr("st_relbert.search.index.PairVectors.encode", lambda *args: 1 / 0)
+        patch.setattr("st_relbert.vectors.PairVectors.encode", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             RelationIndex.build(tmp_path / "idx", PAIRS["capital"], model)
     with pytest.raises(ValueError, match="is not finished: its build was interrupted. Run the same"):

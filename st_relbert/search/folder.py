@@ -1,0 +1,198 @@
+"""The folder of an index: what may stand there, who writes to it, how it takes its place, and what is damaged in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import BaseFileLock, FileLock
+
+from st_relbert.environment import import_extra
+from st_relbert.files.outputs import flush
+
+TABLE = "pairs"
+FOLDER = f"{TABLE}.lance"
+_LOCK = "write.lock"
+# Seconds that a writer waits for another one: the approximate index of some million rows takes minutes.
+_PATIENCE = 900
+
+
+def check_place(path: Path, overwrite: bool) -> None:
+    """Refuse a path where a store may not go.
+
+    Args:
+        path: The folder.
+        overwrite: Whether a store that is there may be replaced. One without a version holds nothing, and always may.
+
+    Raises:
+        ValueError: If something is there that is no store, or one that may not be replaced, or files beside one.
+    """
+    if not path.exists():
+        return
+    names = {file.name for file in path.iterdir()} if path.is_dir() else {path.name}
+    if names <= {_LOCK}:
+        return
+    if FOLDER not in names:
+        raise ValueError(f"{str(path)!r} exists and is no index, so it is not replaced. Choose another path.")
+    if others := names - {FOLDER, _LOCK}:
+        raise ValueError(
+            f"{str(path)!r} holds {sorted(others)[0]!r} beside an index, so it is not replaced. Choose another path."
+        )
+    if not overwrite and has_versions(path):
+        raise ValueError(f"{str(path)!r} is an index already. Choose another path, or overwrite it.")
+
+
+def has_versions(path: Path) -> bool:
+    """Whether there is an index that can be opened: one whose table has been written once at least."""
+    return any((path / FOLDER / "_versions").glob("*.manifest"))
+
+
+def require_index(path: Path) -> None:
+    """Refuse a path where there is no index.
+
+    Raises:
+        ValueError: If there is none, or one that is not finished.
+    """
+    if has_versions(path):
+        return
+    if has_versions(_partial_of(path)):
+        raise ValueError(
+            f"The index {str(path)!r} is not finished: its build was interrupted. Run the same st-relbert index build "
+            "again, and it goes on."
+        )
+    if (path / FOLDER).is_dir():
+        raise ValueError(
+            f"The index {str(path)!r} is half-made, without a row. Make it again with st-relbert index build."
+        )
+    raise ValueError(f"{str(path)!r} is no index. Make one with RelationIndex.create or st-relbert index build.")
+
+
+def _partial_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def workspace(path: Path, overwrite: bool) -> Iterator[tuple[Path, BaseFileLock]]:
+    """The folder beside its place in which one process builds an index, and its lock.
+
+    What an interrupted build left is still in it.
+
+    Args:
+        path: The index's place.
+        overwrite: Whether an index that is there may be replaced.
+
+    Raises:
+        ValueError: If there is something at the path that may not be replaced, or another process builds it.
+    """
+    check_place(path, overwrite)
+    partial = _partial_of(path)
+    check_place(partial, overwrite=True)
+    partial.mkdir(parents=True, exist_ok=True)
+    lock = lock_of(partial)
+    try:
+        lock.acquire(timeout=0)
+    except TimeoutError as error:
+        raise ValueError(f"Another process is building {str(path)!r}. Wait for it, or choose another path.") from error
+    try:
+        check_place(path, overwrite)  # the other process may have been at its end
+        yield partial, lock
+    finally:
+        lock.release()
+
+
+def move_into_place(source: Path, path: Path, overwrite: bool) -> None:
+    """Move a whole store to its place; the one that is there stays until then."""
+    flush(source)
+    check_place(path, overwrite)
+    if not path.exists():
+        os.replace(source, path)
+        return
+    aside = path.with_name(f".st-relbert-{uuid.uuid4().hex}")
+    with held(lock_of(path), path):  # so that nobody is in the middle of writing
+        os.replace(path, aside)
+        try:
+            os.replace(source, path)
+        except BaseException:
+            os.replace(aside, path)
+            raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def lock_of(path: Path) -> BaseFileLock:
+    """What a writer holds."""
+    return FileLock(path / _LOCK)
+
+
+@contextmanager
+def held(lock: BaseFileLock, path: Path) -> Iterator[None]:
+    """One writer at a time, and none that waits forever."""
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except TimeoutError as error:
+        raise OSError(
+            f"Another process has been writing to {str(path)!r} for {_PATIENCE // 60} minutes. Wait for it or end it, "
+            "then do the same again: what was added before is kept."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def connect(path: Path) -> Any:
+    """The LanceDB database in the folder.
+
+    Raises:
+        MissingExtraError: If LanceDB is not installed.
+    """
+    lancedb = import_extra("lancedb", "search")
+    # Always the latest version: another process may have added rows.
+    return lancedb.connect(os.fspath(path), read_consistency_interval=timedelta(0))
+
+
+_FULL = re.compile(r"No space left|File too large|os error (28|122)\b")
+_OF_SYSTEM = re.compile(r"os error (?!2\b|5\b)\d+|[Cc]ommit conflict|[Tt]imed? ?out")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Say what an error of LanceDB means: a full disk, trouble of the system, or a damaged index."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic in Rust is no Exception
+        if _FULL.search(str(error)):
+            free = shutil.disk_usage(path).free
+            raise OSError(
+                f"There is no space left for {str(path)!r} ({free / 2**20:,.0f} MiB free). What was added before is "
+                "kept; make room and add again."
+            ) from error
+        if _OF_SYSTEM.search(str(error)):
+            raise OSError(f"Cannot use the index {str(path)!r}: {reason_of(error)}.") from error
+        raise ValueError(
+            f"The index {str(path)!r} is damaged ({_damaged_file(path, error)}: {reason_of(error)}). Build it again "
+            "(st-relbert index build --overwrite), or restore it from a copy."
+        ) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of an error of LanceDB, without places in Rust's sources."""
+    line = (str(error).strip() or type(error).__name__).split("\n")[0]
+    line = re.split(r",? ?/\S*/(?:registry|rustc|library)/|,? /rustc/", line)[0]
+    return line.removeprefix("lance error: ").rstrip(" .")[:200]
+
+
+def _damaged_file(path: Path, error: BaseException) -> str:
+    """The file that an error names, or the empty one, or the folder."""
+    if named := re.search(rf"{re.escape(FOLDER)}/([^\s,:]+)", str(error)):
+        return f"{FOLDER}/{named[1]}"
+    empty = (file for file in path.rglob("*") if file.is_file() and file.name != _LOCK and not file.stat().st_size)
+    return next((file.relative_to(path).as_posix() for file in empty), f"a file in {FOLDER}")

@@ -1,0 +1,113 @@
+"""Hits: the rows nearest to a vector, without those that a search leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from st_relbert.pairs import Pair, folded_word
+from st_relbert.search.rows import RESERVED
+from st_relbert.search.store import PairStore
+
+Exclude = Literal["pair", "words", "nothing"]
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """One result of a search.
+
+    Args:
+        head: The head word.
+        tail: The tail word.
+        relation: The relation the pair is labelled with, if any.
+        score: The cosine to the query, from -1 to 1.
+        columns: The values of the index's further columns.
+    """
+
+    head: str
+    tail: str
+    relation: str | None
+    score: float
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def pair(self) -> Pair:
+        """Head and tail."""
+        return self.head, self.tail
+
+
+class Exclusion:
+    """What a search leaves out: the pairs of its query, or all pairs that share a word with them, or nothing.
+
+    Words are compared folded (see `folded_word`), pairs as they are.
+
+    Args:
+        pairs: The query's pairs.
+        exclude: `"pair"`, `"words"` or `"nothing"`.
+    """
+
+    def __init__(self, pairs: Collection[Pair], exclude: Exclude = "pair") -> None:
+        self.pairs = set(pairs) if exclude == "pair" else set()
+        self.words = {folded_word(word) for pair in pairs for word in pair} if exclude == "words" else set()
+        self.expected = len(pairs)
+        """About how many of the nearest rows are left out."""
+
+    def __contains__(self, hit: SearchHit) -> bool:
+        """Whether a hit is left out."""
+        return hit.pair in self.pairs or (bool(self.words) and not self.words.isdisjoint(map(folded_word, hit.pair)))
+
+
+def check_wanted(k: Any, exclude: Any = "pair") -> None:
+    """Refuse a number of hits that is none, and what `Exclusion` does not know.
+
+    Raises:
+        ValueError: If `k` is no positive integer, or `exclude` none of its names.
+    """
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
+        raise ValueError(f"k is {k!r}, expected a number of rows from 1 up.")
+    if exclude not in get_args(Exclude):
+        raise ValueError(f"exclude is {exclude!r}, expected {', '.join(map(repr, get_args(Exclude)))}.")
+
+
+def nearest(
+    store: PairStore,
+    vector: NDArray[np.float32],
+    k: int,
+    condition: str | None,
+    left_out: Exclusion,
+    exact: bool = False,
+) -> list[SearchHit]:
+    """The rows nearest to a vector, best first.
+
+    Args:
+        store: The rows.
+        vector: `(d,)`.
+        k: How many are wanted; fewer where there are no more.
+        condition: In SQL, checked; None: any row.
+        left_out: What does not count.
+        exact: Compare with all rows even where there is an approximate index.
+
+    Raises:
+        ValueError: If the vector is zero or not finite.
+    """
+    if not np.isfinite(vector).all() or not vector.any():
+        raise ValueError("The query's vector is zero or not finite, so it has no cosine to any other.")
+    # What is excluded is left out afterwards: a condition on words would be looked at for every row.
+    wanted, rows = k, len(store)
+    while True:
+        wanted = min(wanted + left_out.expected + 4, max(rows, 1))
+        hits = [_hit(*found) for found in zip(*store.search(vector, wanted, condition, exact), strict=True)]
+        kept = [hit for hit in hits if hit not in left_out]
+        if len(kept) >= k or len(hits) < wanted or wanted >= rows:
+            return kept[:k]
+        wanted *= 4
+
+
+def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
+    columns = {name: value for name, value in row.items() if name not in RESERVED}
+    return SearchHit(row["head"], row["tail"], row["relation"], float(score), columns)

@@ -1,0 +1,139 @@
+"""The model of an index: by which name it is loaded again, and loading it when a pair has to be encoded."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from st_relbert.identity import ModelIdentity
+from st_relbert.model import RelBERT
+from st_relbert.pairs import Pair, as_pairs, is_flat_pair
+from st_relbert.search.rows import Row, vectors_of
+from st_relbert.vectors import PairVectors
+
+_LOG = logging.getLogger(__name__)
+
+
+class IndexModel:
+    """The model whose vectors an index holds, loaded when it is needed for the first time.
+
+    Args:
+        identity: Which one it is.
+        model: The model, or its folder or hub id; None: it is loaded from where it was when the index was made.
+        path: The index.
+
+    Raises:
+        ValueError: If the model is another one.
+    """
+
+    def __init__(
+        self, identity: ModelIdentity, model: SentenceTransformer | str | os.PathLike[str] | None, path: Path
+    ) -> None:
+        self.identity = identity
+        self._path = path
+        self._loaded: SentenceTransformer | None = None
+        self._name = identity.name
+        if isinstance(model, str | os.PathLike):
+            self._name = os.fspath(model)
+        elif model is not None:
+            identity.require_same(ModelIdentity.of(model))
+            self._loaded = model
+
+    @property
+    def loaded(self) -> SentenceTransformer:
+        """The model itself.
+
+        Raises:
+            ValueError: If it is no longer where it was, or has changed.
+        """
+        if self._loaded is None:
+            if not self._name:
+                raise ValueError(
+                    f"The model of the index {str(self._path)!r} was not saved when the index was made. Open it with "
+                    "the model: RelationIndex.open(path, model), or --model FOLDER."
+                )
+            model = _load(self._name, self.identity)
+            self.identity.require_same(ModelIdentity.of(model))
+            self._loaded = model
+        return self._loaded
+
+    def encode(self, pairs: Sequence[Pair], batch_size: int = 64) -> NDArray[np.float32]:
+        """The vectors of pairs, `(n, d)`, of length 1.
+
+        Raises:
+            ValueError: If the model gives a pair no usable vector; see also `loaded`.
+        """
+        return PairVectors.encode(self.loaded, pairs, batch_size).unit(pairs)
+
+    def encode_rows(self, rows: Sequence[Row], batch_size: int = 64) -> NDArray[np.float32]:
+        """The vectors of rows, `(n, d)`, of length 1: those that the rows bring along, or else the model's.
+
+        Raises:
+            ValueError: If some rows bring a vector along and others do not; see also `encode`.
+        """
+        pairs = [row.pair for row in rows]
+        if any(row.vector is not None for row in rows):
+            return vectors_of(rows, self.identity.dimension).unit(pairs)
+        return self.encode(pairs, batch_size)
+
+    def read_query(self, query: Any) -> tuple[list[Pair], NDArray[np.float32]]:
+        """The pairs of a query (see `RelationIndex.search`), and its vector `(d,)`.
+
+        Raises:
+            ValueError: If it holds no pair, something else than pairs, or numbers of another shape.
+        """
+        if isinstance(query, np.ndarray) and query.dtype.kind == "f":
+            if query.shape != (self.identity.dimension,):
+                raise ValueError(f"The query has the shape {query.shape}, expected ({self.identity.dimension},).")
+            return [], query.astype(np.float32)
+        pairs = as_pairs([query] if is_flat_pair(query) else list(query), "query pair")
+        if not pairs:
+            raise ValueError("The query holds no pair, expected at least one.")
+        mean: NDArray[np.float32] = self.encode(pairs).mean(axis=0)
+        return pairs, mean
+
+
+def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] | None = None) -> ModelIdentity:
+    """Identify a model by the name that loads it again; without a name, and with a warning, if there is none.
+
+    Args:
+        model: The model.
+        saved_as: The folder or hub id to load it from, which is believed. None: where it was saved or loaded from last,
+            if that is how it is now.
+    """
+    identity = ModelIdentity.of(model)
+    if saved_as is not None:
+        name = os.fspath(saved_as)
+        return replace(identity, name=os.path.abspath(name) if os.path.isdir(name) else name)
+    # A model in memory may have been trained since it was loaded, and bears the name of its encoder still.
+    names: tuple[str | None, ...] = (getattr(model, "saved_to", None), identity.name)
+    for known in names:
+        if known and _is_saved_as(known, identity):
+            return replace(identity, name=known)
+    _LOG.warning(
+        "The model is not saved as it is now (%s), so the index can be opened with the model only. Save it first, or "
+        "name the folder it will be in: saved_as=...",
+        f"{identity.name!r} is of other weights" if identity.name else "it has no name",
+    )
+    return replace(identity, name="")
+
+
+def _load(name: str, identity: ModelIdentity, **kwargs: Any) -> RelBERT:
+    made_by: Any = identity
+    return RelBERT(name, template=made_by.template, pooling=made_by.pooling, **kwargs)
+
+
+def _is_saved_as(name: str, identity: ModelIdentity) -> bool:
+    try:
+        identity.require_same(ModelIdentity.of(_load(name, identity, local_files_only=True, device="cpu")))
+    except (ValueError, OSError):
+        return False
+    return True
