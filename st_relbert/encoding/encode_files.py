@@ -18,6 +18,7 @@ from st_relbert.files.location import Location
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, read_tables
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
+from st_relbert.modules import PromptTemplate
 
 Engine = Literal["one", "processes", "ray"]
 
@@ -63,8 +64,8 @@ def encode_files(
 
     Raises:
         ValueError: If the output is there already or another process is writing it, a file cannot be read or has a row
-            that is no pair (nothing is written then), or an interrupted output was made from other files or by another
-            model.
+            that is no pair or does not fit into a prompt (nothing is written then), or an interrupted output was made
+            from other files or by another model.
         MissingExtraError: If the engine or the output needs a package that is not installed.
     """
     if engine not in get_args(Engine):
@@ -72,7 +73,8 @@ def encode_files(
     blocks = VectorBlocks(output)
     with blocks.hold():
         blocks.check(overwrite)
-        tables = read_tables(paths, options)
+        prompt = model[0]
+        tables = read_tables(paths, options, check=prompt.check_prompts if isinstance(prompt, PromptTemplate) else None)
         if any(Location.of(table.path) == blocks.place for table in tables):
             raise ValueError(f"{output!r} is one of the tables that are to be read. Choose another output.")
         vector = pa.field("vector", pa.list_(pa.float32(), model.get_embedding_dimension()))

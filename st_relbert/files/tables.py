@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet
 
+from st_relbert.files.columns import conform, json_column, merged_schema, text_column, unified
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions, find_column
 from st_relbert.files.text import COMPRESSED, JSON, SEPARATORS, Row, of_width, read_json, read_separated, suffix_of
@@ -18,11 +19,11 @@ from st_relbert.pairs import Pair, as_pair, as_pairs
 
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
 CHUNK_ROWS = 8192  # held at a time
+CheckPairs = Callable[[list[Pair]], object]
+"""Raises `ValueError` for pairs that are none to what reads them, an encoder for instance."""
 
 _TYPES = {None: pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _DEFAULTS = TableOptions()
-_UNFIT = (pa.ArrowException, OverflowError, UnicodeError)  # a value that a column cannot hold
-_DEEPEST = 64  # levels of lists and objects in a column; Arrow crashes at very many
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class PairTable:
         """
         with _reading(self.path):
             for chunk in _open(self.path, self.options).chunks:
-                yield _conform(chunk.batch, self.schema)
+                yield conform(chunk.batch, self.schema)
 
     def pairs(self, rows: pa.RecordBatch | pa.Table) -> list[Any]:
         """The pairs of some rows."""
@@ -78,7 +79,11 @@ def _suffix(name: str) -> str:
 
 
 def read_tables(
-    paths: str | Iterable[str], options: TableOptions = _DEFAULTS, *, vectors: bool = False
+    paths: str | Iterable[str],
+    options: TableOptions = _DEFAULTS,
+    *,
+    vectors: bool = False,
+    check: CheckPairs | None = None,
 ) -> list[PairTable]:
     """Read tables of the same columns; see `read_table`.
 
@@ -86,6 +91,7 @@ def read_tables(
         paths: Paths or URIs; with `*` in the last part for several files; or folders of Parquet files.
         options: How they are read.
         vectors: Whether they may hold a column `vector`.
+        check: What pairs have to pass besides.
 
     Returns:
         The tables, at least one, all with the same schema.
@@ -96,13 +102,13 @@ def read_tables(
     names = [name for path in ([paths] if isinstance(paths, str) else paths) for name in expand(path)]
     if not names:
         raise ValueError("No file is named, expected at least one table of pairs.")
-    tables = [read_table(name, options, vectors=vectors) for name in names]
+    tables = [read_table(name, options, vectors=vectors, check=check) for name in names]
     schema = tables[0].schema
     for table in tables:
         try:
             if set(table.schema.names) != set(schema.names):
                 raise ValueError
-            schema = _unified(schema, table.schema)
+            schema = unified(schema, table.schema)
         except (pa.ArrowException, ValueError) as error:
             raise ValueError(
                 f"{table.path!r} has the columns {_described(table.schema)}, expected those of {tables[0].path!r}: "
@@ -111,7 +117,9 @@ def read_tables(
     return [table if table.schema.equals(schema) else _convertible(replace(table, schema=schema)) for table in tables]
 
 
-def read_table(path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = False) -> PairTable:
+def read_table(
+    path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = False, check: CheckPairs | None = None
+) -> PairTable:
     """Read a table of pairs from its first to its last row, and check all of it.
 
     Args:
@@ -120,6 +128,7 @@ def read_table(path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = 
             (`.gz`, `.bz2`, `.zst`), or Parquet.
         options: How it is read.
         vectors: Whether it may hold a column `vector`, as files do that `encode_files` wrote.
+        check: What pairs have to pass besides; it is given some thousand at a time.
 
     Raises:
         ValueError: If it cannot be read, lacks a column, or a row is no pair; the message names the line.
@@ -135,10 +144,10 @@ def read_table(path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = 
         named, schema, chunks = _open(path, options)
         rows, promoted = 0, False
         for chunk in chunks:
-            merged = _merged(schema, chunk)
+            merged = merged_schema(schema, chunk.batch.schema, chunk.places[0])
             promoted |= any(merged.field(field.name).type != field.type for field in schema)
             schema = merged
-            _check_pairs(chunk, *named.find_pair(schema.names))
+            _check_pairs(chunk, *named.find_pair(schema.names), check)
             rows += len(chunk.batch)
         if "vector" in schema.names and not vectors:
             raise ValueError("it has a column 'vector' already. Rename it, or leave it out with --drop vector.")
@@ -228,23 +237,8 @@ def _text_chunks(rows: Iterable[Row], names: list[str], schema: pa.Schema) -> It
     for some in _some(rows):
         columns = dict(zip(names, zip(*(row.cells for row in some), strict=True), strict=True))
         places = [row.place for row in some]
-        arrays = [_text_column(columns[field.name], field, places) for field in schema]
+        arrays = [text_column(columns[field.name], field, places) for field in schema]
         yield _Chunk(places, pa.record_batch(arrays, schema))
-
-
-def _text_column(cells: Sequence[str], field: pa.Field, places: Sequence[str]) -> pa.Array:
-    """Cells as an array; empty ones are missing in a column that is not text."""
-    if field.type == pa.string():
-        return pa.array(cells, field.type)
-    try:
-        return pa.array([cell or None for cell in cells], pa.string()).cast(field.type)
-    except pa.ArrowException:
-        for place, cell in zip(places, cells, strict=True):  # find the row
-            try:
-                pa.scalar(cell or None, pa.string()).cast(field.type)
-            except pa.ArrowException as error:
-                raise ValueError(f"the column {field.name!r} holds {cell!r:.60} in {place}: {error}.") from error
-        raise
 
 
 def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]:
@@ -257,7 +251,7 @@ def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]
             seen.update(dict.fromkeys(row.cells))
         dropped = {find_column(column, list(seen)) for column in options.drop}
         names = [name for name in seen if name not in dropped]
-        arrays = [_json_column([row.cells.get(name) for row in some], name, places) for name in names]
+        arrays = [json_column([row.cells.get(name) for row in some], name, places) for name in names]
         yield _Chunk(places, pa.record_batch(arrays, names))
     options.kept(list(seen))  # what is to be left out has to be somewhere
 
@@ -269,76 +263,6 @@ def _some(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield some
 
 
-def _json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array:
-    """Values as an Arrow array of the type that holds all of them."""
-    try:
-        return pa.array(values)
-    except _UNFIT as error:
-        kind = pa.null()
-        for place, value in zip(places, values, strict=True):  # find the row
-            try:
-                kind = _unified_types(kind, pa.array([value]).type)
-            except _UNFIT as cause:
-                raise ValueError(_unfit(name, kind, place, value)) from cause
-        raise ValueError(_unfit(name, kind, places[0], values[0])) from error
-
-
-def _unfit(name: str, kind: pa.DataType, place: str, value: Any) -> str:
-    return (
-        f"the column {name!r} holds {value!r:.60} in {place}, which does not go with the values before it ({kind}). "
-        f"Make them alike, or leave the column out with --drop {name}."
-    )
-
-
-def _merged(schema: pa.Schema, chunk: _Chunk) -> pa.Schema:
-    """The columns of a table with those of further rows."""
-    if chunk.batch.schema.equals(schema):
-        return schema
-    try:
-        merged = _unified(schema, chunk.batch.schema)
-    except pa.ArrowException as error:
-        raise ValueError(
-            f"the rows from {chunk.places[0]} on have values of another type than those before: {error}. "
-            "Make them alike, or leave the column out with --drop."
-        ) from error
-    for field in merged:
-        if _depth(field.type) > _DEEPEST:
-            raise ValueError(f"the column {field.name!r} is nested too deeply. Leave it out with --drop {field.name}.")
-    return merged
-
-
-def _unified(first: pa.Schema, second: pa.Schema) -> pa.Schema:
-    return pa.unify_schemas([first, second], promote_options="permissive").with_metadata(first.metadata)
-
-
-def _unified_types(first: pa.DataType, second: pa.DataType) -> pa.DataType:
-    return _unified(pa.schema([("value", first)]), pa.schema([("value", second)])).field("value").type
-
-
-def _depth(kind: pa.DataType) -> int:
-    depth = 0
-    inner = [kind]
-    while inner and depth <= _DEEPEST:
-        depth += 1
-        inner = [each.field(number).type for each in inner for number in range(each.num_fields)]
-    return depth
-
-
-def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Rows with the columns and types of a schema: absent ones are empty, whole numbers become fractions."""
-    arrays = []
-    for field in schema:
-        column = batch.column(field.name) if field.name in batch.schema.names else pa.nulls(len(batch), field.type)
-        try:
-            arrays.append(column if column.type == field.type else pa.array(column.to_pylist(), field.type))
-        except _UNFIT as error:
-            raise ValueError(
-                f"the column {field.name!r} does not fit the type {field.type}: {error}. Make its values alike, or "
-                f"leave it out with --drop {field.name}."
-            ) from error
-    return pa.record_batch(arrays, schema)
-
-
 def _convertible(table: PairTable) -> PairTable:
     """The table, if all its rows fit its schema: what later rows decide has to hold for earlier ones."""
     for _ in table.batches():
@@ -346,13 +270,24 @@ def _convertible(table: PairTable) -> PairTable:
     return table
 
 
-def _check_pairs(chunk: _Chunk, head: str, tail: str) -> None:
+def _check_pairs(chunk: _Chunk, head: str, tail: str, check: CheckPairs | None) -> None:
     pairs = _pairs(chunk.batch, head, tail)
     try:
-        as_pairs(pairs)
+        checked = as_pairs(pairs)
     except ValueError:
         for place, pair in zip(chunk.places, pairs, strict=True):
             as_pair(pair, place)
+        raise
+    if check is None:
+        return
+    try:
+        check(checked)
+    except ValueError:
+        for place, pair in zip(chunk.places, checked, strict=True):  # find the row
+            try:
+                check([pair])
+            except ValueError as error:
+                raise ValueError(f"{place}: {error}") from error
         raise
 
 

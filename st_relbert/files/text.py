@@ -102,7 +102,9 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
         text = "".join(lines)
         try:
             values = _parse(text, "it")
-        except ValueError:
+        except ValueError as error:
+            if not isinstance(error.__cause__, json.JSONDecodeError):
+                raise
             lines = io.StringIO(text)  # JSON Lines are often named .json
         else:
             values = values if isinstance(values, list) else [values]
@@ -203,9 +205,21 @@ def _json_row(row: Row) -> Row:
 
 def _parse(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         hint = " An array over several lines is read from a file that is named .json." if text[:1] == "[" else ""
         raise ValueError(f"{where} is no JSON ({error.msg}, column {error.colno}).{hint}") from error
     except RecursionError as error:
         raise ValueError(f"{where} is nested too deeply to be read.") from error
+    except ValueError as error:  # a name twice, or a number of thousands of digits
+        raise ValueError(f"{where} cannot be read: {str(error).partition(';')[0]}.") from error
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; a name that stands there twice would lose the first of its values."""
+    values = dict(members)
+    if len(values) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the name {twice!r:.60} twice")
+    return values

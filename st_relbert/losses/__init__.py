@@ -7,7 +7,8 @@ import pkgutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from st_relbert.losses.base import AnchorLoss, ClassificationHead, RelationLoss
+    from st_relbert.losses.base import AnchorLoss, RelationLoss
+    from st_relbert.losses.head import ClassificationHead
     from st_relbert.losses.info_nce import CachedInfoNCELoss, InfoNCELoss
     from st_relbert.losses.triplet import RelationTripletLoss, RelBERTTripletLoss
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AnchorLoss": "base",
     "CachedInfoNCELoss": "info_nce",
-    "ClassificationHead": "base",
+    "ClassificationHead": "head",
     "InfoNCELoss": "info_nce",
     "RelBERTTripletLoss": "triplet",
     "RelationLoss": "base",

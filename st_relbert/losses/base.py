@@ -11,46 +11,12 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.distributed import get_rank, get_world_size
 from torch import Tensor, nn
-from torch.nn import functional
 
 from st_relbert.losses.batch import RelationBatch, gather_rows, prompt_tokens
+from st_relbert.losses.head import ClassificationHead
 from st_relbert.model_card import use_pair_card
 
 logger = logging.getLogger(__name__)
-
-
-class ClassificationHead(nn.Module):
-    """Tells pairs of the same relation from others, by `linear([a; b; |a - b|])`.
-
-    Its weights are trained along with the model and thrown away afterwards.
-
-    Args:
-        dimension: d, the size of the embeddings.
-
-    References:
-        - Reimers and Gurevych (2019), "Sentence-BERT", section 3: https://arxiv.org/abs/1908.10084
-        - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2.
-    """
-
-    def __init__(self, dimension: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(3 * dimension, 1)
-        nn.init.normal_(self.linear.weight, std=0.02)
-
-    def forward(self, anchors: Tensor, others: Tensor) -> Tensor:
-        """Score pairs as being of the same relation.
-
-        Args:
-            anchors: `(..., d)`, to be broadcast against the others.
-            others: `(..., d)`.
-
-        Returns:
-            Logits, `(...)`.
-        """
-        anchors, others = torch.broadcast_tensors(anchors.to(self.linear.weight.dtype), others)
-        features = torch.cat([anchors, others, (anchors - others).abs()], dim=-1)
-        logits: Tensor = self.linear(features).squeeze(-1)
-        return logits
 
 
 CITATION = """
@@ -335,8 +301,8 @@ class AnchorLoss(RelationLoss):
                 positives, negatives = batch.positives(some), batch.negatives(some)
                 loss = self.sum_of_terms(batch, some, positives, negatives) / terms
                 if self.classification_head is not None:
-                    logits = self.classification_head(batch.embeddings[some][:, None, :], batch.embeddings)
-                    loss = loss + _cross_entropy(logits, positives, negatives) / anchors
+                    head = self.classification_head.loss(batch.embeddings, some, positives, negatives)
+                    loss = loss + head / anchors
                 yield weight * loss
 
     def _levels(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor) -> Iterator[tuple[RelationBatch, float]]:
@@ -357,10 +323,3 @@ class AnchorLoss(RelationLoss):
         if self.parents is not None:
             config |= {"parent_weight": self.parent_weight, "siblings_as_negatives": self.siblings_as_negatives}
         return config
-
-
-def _cross_entropy(logits: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-    """The sum over the anchors of the mean over their positives and negatives; all `(A, B)`."""
-    losses = functional.binary_cross_entropy_with_logits(logits, positives.to(logits.dtype), reduction="none")
-    compared = positives | negatives
-    return (losses.where(compared, losses.new_zeros(())).sum(dim=1) / compared.sum(dim=1)).sum()

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import Unpack
 
-from st_relbert.losses.base import AnchorLoss, ClassificationHead, RelationLoss, SharedSettings
+from st_relbert.losses.base import AnchorLoss, RelationLoss, SharedSettings
 from st_relbert.losses.batch import RelationBatch
+from st_relbert.losses.head import ClassificationHead
 from st_relbert.pairs import negative_label
 
 

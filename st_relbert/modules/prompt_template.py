@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from itertools import chain
+from math import inf
 from operator import itemgetter
 from typing import Any
 
@@ -15,9 +17,11 @@ from tokenizers import Encoding
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from st_relbert.modules.prompts import PromptAssembler, PromptTokenizer
+from st_relbert.modules.prompts import GUARD, PromptAssembler, PromptTokenizer
 from st_relbert.pairs import Pair, as_pairs
-from st_relbert.templates import DEFAULT_TEMPLATE, MASK, PLACEHOLDERS, Template
+from st_relbert.templates import DEFAULT_TEMPLATE, MASK, OBJECT, PLACEHOLDERS, SUBJECT, Template
+
+_CHECKED_AT_A_TIME = 10_000
 
 
 class PromptTemplate(Transformer):
@@ -129,6 +133,26 @@ class PromptTemplate(Transformer):
             ]
         return {**self._pad(token_ids), "modality": "text"}
 
+    def check_prompts(self, pairs: Sequence[Pair]) -> None:
+        """Refuse pairs that `preprocess` would refuse, before long work; only those that may be are tokenised.
+
+        Args:
+            pairs: Pairs of words, as `as_pairs` gives them.
+
+        Raises:
+            ValueError: If `max_seq_length` cuts off a word or the mask, or a word cannot be read.
+        """
+        limit = self.max_seq_length
+        room = inf if limit is None else limit - self.prompt_length(("x", "x"))
+        heads, tails = (self._template.parts.count(part) for part in (SUBJECT, OBJECT))
+        suspects = [
+            (head, tail)
+            for head, tail in pairs
+            if heads * _most_tokens(head) + tails * _most_tokens(tail) > room or GUARD in head or GUARD in tail
+        ]
+        for start in range(0, len(suspects), _CHECKED_AT_A_TIME):
+            self.preprocess(suspects[start : start + _CHECKED_AT_A_TIME])
+
     def prompt_length(self, pair: Pair) -> int:
         """The length of a pair's prompt, to sort by: in tokens, or characters where only the whole can be tokenised."""
         return self._assembler.length(pair) if self._assembler else len(self._template.render([pair], MASK)[0])
@@ -182,6 +206,11 @@ class PromptTemplate(Transformer):
         input_ids = np.full(attended.shape, pad_id)
         input_ids[attended] = np.fromiter(chain.from_iterable(token_ids), np.int64, lengths.sum())
         return {"input_ids": torch.from_numpy(input_ids), "attention_mask": torch.from_numpy(attended.astype(np.int64))}
+
+
+def _most_tokens(word: str) -> int:
+    """More tokens than any tokenizer makes of a word: one a byte once it is normalised, and one at each end."""
+    return 2 + len(word if word.isascii() else unicodedata.normalize("NFKD", word).encode())
 
 
 def _check_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

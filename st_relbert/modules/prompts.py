@@ -75,7 +75,7 @@ class WordTokens:
 
 
 # A Unicode noncharacter: valid in a string, never part of text that is meant for interchange.
-_GUARD = "\ufdd0"
+GUARD = "\ufdd0"
 
 
 class PromptTokenizer:
@@ -105,7 +105,7 @@ class PromptTokenizer:
         special.update(tokenizer.all_special_tokens)
         # Longest first, so that a token that contains another is not taken for it.
         tokens = sorted(special, key=len, reverse=True)
-        self._names = {token: f"{_GUARD}{index}{_GUARD}" for index, token in enumerate(tokens)}
+        self._names = {token: f"{GUARD}{index}{GUARD}" for index, token in enumerate(tokens)}
         self.mask: str = self._names.get(tokenizer.mask_token, "")
         self._backend = Tokenizer.from_str(json.dumps(_rename(state, self._names)))
         self._source = backend, *_tokens_of(tokenizer)
@@ -150,7 +150,7 @@ class PromptTokenizer:
     @staticmethod
     def is_marked(text: str) -> bool:
         """Whether a text holds a special token that is read as such."""
-        return _GUARD in text
+        return GUARD in text
 
     @staticmethod
     def check_word(word: str) -> None:
@@ -159,7 +159,7 @@ class PromptTokenizer:
         Raises:
             ValueError: If `word` contains U+FDD0.
         """
-        if _GUARD in word:
+        if GUARD in word:
             raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
 
 

@@ -23,6 +23,7 @@ from st_relbert.identity import ModelIdentity
 from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
+from st_relbert.modules import PromptTemplate
 from st_relbert.training.checkpoints import CheckpointFolder
 from st_relbert.training.record import finetuning_config, write_finetuning_config
 from st_relbert.training.sampler import RelationBatchSampler
@@ -33,7 +34,6 @@ from st_relbert.training.validation import held_out_questions, load_data, valida
 logger = logging.getLogger(__name__)
 
 _METRICS = {"accuracy": "eval_validation_accuracy", "loss": "eval_loss"}
-_CHECKED_AT_A_TIME = 10_000
 # What transformers calls it: the newer name first, which older releases of transformers 5 do not have.
 _CHECKPOINTING = next(
     name
@@ -217,11 +217,11 @@ class TrainingRun(TrainingSettings):
 
 def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
     """Refuse pairs that do not fit into a prompt now, and not when their batch comes."""
-    pairs = [
-        pair for values in (relations.positives, relations.negatives) for group in values.values() for pair in group
-    ]
-    for start in range(0, len(pairs), _CHECKED_AT_A_TIME):
-        model.preprocess(pairs[start : start + _CHECKED_AT_A_TIME])
+    prompt = model[0]
+    assert isinstance(prompt, PromptTemplate)  # as in every RelBERT
+    for groups in (relations.positives, relations.negatives):
+        for pairs in groups.values():
+            prompt.check_prompts(pairs)
 
 
 def _summary(relations: RelationSet) -> list[str]:

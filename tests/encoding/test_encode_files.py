@@ -355,3 +355,21 @@ def test_what_a_file_holds_at_its_end_is_known_before_the_first_pair_is_embedded
     with pytest.raises(ValueError, match=r"line 20001|element 20001|rows from line"):
         encode_files(model, str(path), str(tmp_path / "out"))
     assert os.listdir(tmp_path) == ["a.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        (("a " * 300, "b"), r"line 9002: The prompt of the pair \('a a .*max_seq_length is 256"),
+        (("🙂" * 80, "b"), "line 9002: The prompt of the pair"),  # four tokens each
+        (("a\ufdd0", "b"), "line 9002: .*U\\+FDD0"),
+    ],
+)
+def test_what_fits_no_prompt_is_known_before_the_first_pair_is_embedded(encoders, tmp_path, pair, message):
+    model = RelBERT(encoders["bytelevel"], template="short")
+    path = tmp_path / "a.tsv"
+    path.write_text("head\ttail\n" + "a\tb\n" * 9000 + "\t".join(pair) + "\nc\td\n", encoding="utf-8")
+    model.encode = None
+    with pytest.raises(ValueError, match=message):
+        encode_files(model, str(path), str(tmp_path / "out"))
+    assert os.listdir(tmp_path) == ["a.tsv"]

@@ -192,6 +192,18 @@ def test_columns_are_named_or_numbered(written):
         ("a.jsonl", '{"pair": ["a"]}', "line 1 is .*, expected two words"),
         ("a.jsonl", '{"pair": {"from": "a", "to": "b"}}', "line 1 is .*, expected two words"),
         ("a.csv", "head,tail,vector\na,b,c\n", "column 'vector' already.*--drop vector"),
+        (
+            "a.jsonl",
+            '{"head": "a", "tail": "b", "head": "c"}',
+            "line 1 cannot be read: .* has the name 'head' twice",
+        ),
+        ("a.json", '[{"head": "a",\n"tail": {"x": 1, "x": 2}}]', "it cannot be read: .* the name 'x' twice"),
+        (
+            "a.jsonl",
+            '{"head": "a", "tail": "b"}\n{"n": ' + "9" * 5000 + "}",
+            r"line 2 cannot be read: Exceeds the limit",
+        ),
+        ("a.jsonl", '{"head": "a", "tail": "b", "n": ' + "9" * 300 + "}", "column 'n' holds 999.*in line 1"),
         ("a.parquet", "no parquet", "Cannot read"),
         ("a.xlsx", "", r"name of a table, expected one that ends in \.csv"),
     ],

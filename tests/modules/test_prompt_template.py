@@ -1,13 +1,24 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 from st_relbert import RelBERT
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.prompts import PromptTokenizer
+from st_relbert.pairs import as_pair
+from tests.tiny import KINDS
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand"), ("New York City", "mother-in-law café 東京 " + "mask " * 20)]
+
+
+def is_word(word):
+    try:
+        return bool(as_pair((word, "x"), "it"))
+    except ValueError:
+        return False
 
 
 def pipeline(prompt, **kwargs):
@@ -87,6 +98,38 @@ def test_what_is_longer_is_refused_before_it_is_tokenised(encoders, monkeypatch)
 def test_wordpiece_reads_a_word_of_ten_thousand_characters_as_unknown(encoders):
     prompt = PromptTemplate(encoders["wordpiece"], template="short")
     assert prompt.tokenizer.unk_token_id in prompt.preprocess([("ab" * 5_000, "Japan")])["input_ids"]
+
+
+@pytest.fixture(scope="module")
+def prompts(encoders):
+    return [PromptTemplate(encoders[kind], template=template) for kind in KINDS for template in ("a", "<subj><obj>")]
+
+
+def refusal(function, *arguments):
+    try:
+        function(*arguments)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@given(
+    pairs=st.lists(st.tuples(*[st.text(min_size=1, max_size=40).filter(is_word)] * 2), min_size=1, max_size=3),
+    limit=st.integers(1, 80),
+)
+@example(pairs=[("\ufdfa" * 4, "x")], limit=80)
+@example(pairs=[("x", "a\ufdd0")], limit=80)
+@example(pairs=[("e\u0301\u0338" * 9, "\U0001f642" * 9)], limit=60)
+def test_what_is_checked_is_what_preprocessing_refuses(prompts, pairs, limit):
+    for prompt in prompts:
+        prompt.max_seq_length = limit
+        assert refusal(prompt.check_prompts, pairs) == refusal(prompt.preprocess, pairs)
+
+
+def test_usual_pairs_are_checked_without_the_tokenizer(encoders, monkeypatch):
+    prompt = PromptTemplate(encoders["wordpiece"], template="a")
+    monkeypatch.setattr(prompt, "preprocess", None)
+    prompt.check_prompts([("Tokyo", "Japan"), ("mother-in-law", "café 東京")] * 20_000)
 
 
 def test_the_trainers_max_length_counts(encoders):
