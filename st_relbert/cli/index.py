@@ -201,10 +201,12 @@ def label(
                 "relation": label.relation,
                 "pairs": label.support,
                 "such as": ", ".join(label.example),
+                "in words": label.in_words,
             }
             for label in labels
         ]
-        show(rows)
+        said = any(label.in_words for label in labels)
+        show(rows, columns=[name for name in rows[0] if said or name != "in words"])
 
 
 @app.command()

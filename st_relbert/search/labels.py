@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from st_relbert.data.shipped import in_words
 from st_relbert.pairs import Pair
 from st_relbert.search.index import RelationIndex
 
@@ -16,12 +17,15 @@ class RelationLabel(NamedTuple):
         score: Its share of the neighbours' votes, from 0 to 1.
         support: How many of the neighbours have it.
         example: The nearest of them.
+        in_words: A sentence that says what the label means of the pair; None for labels that are not of the shipped
+            relations.
     """
 
     relation: str
     score: float
     support: int
     example: Pair
+    in_words: str | None = None
 
 
 def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> list[RelationLabel]:
@@ -48,6 +52,7 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
         examples.setdefault(relation, hit.pair)
     total = sum(map(sum, votes.values())) or 1.0
     labels = [
-        RelationLabel(name, sum(of_name) / total, len(of_name), examples[name]) for name, of_name in votes.items()
+        RelationLabel(name, sum(of_name) / total, len(of_name), examples[name], in_words(name, pair))
+        for name, of_name in votes.items()
     ]
     return sorted(labels, key=lambda label: -label.score)

@@ -97,24 +97,32 @@ class Explorer:
         def answer(asked: ExplorerQuery) -> AnswerTable:
             if self._completer is None or not asked.word:
                 return AnswerTable(message="Type a third word to see what completes it.")
-            rows = tuple(
-                (found.word, f"{found.score:.2f}") for found in self._completer(asked[:2], asked.word, COMPLETIONS)
-            )
+            known = self.index.tails(asked.word)
+            found = self._completer(asked[:2], asked.word, COMPLETIONS, known=known)
+            rows = tuple((each.word, f"{each.score:.2f}") for each in found)
             return AnswerTable(f"{asked.head} is to {asked.tail} as {asked.word} is to …", ("word", "cosine"), rows)
 
         return self._view(question, answer)
 
     def labels(self, question: ExplorerQuery) -> AnswerTable:
-        """The relation of the typed pair, by the labels of its neighbours."""
+        """The relation of the typed pair, by the labels of its neighbours; in words, if any is a shipped relation."""
 
         def answer(asked: ExplorerQuery) -> AnswerTable:
             if not self.relations:
                 return AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
+            labels = relation_labels(self.index, asked[:2])[:LABELS]
+            said = any(label.in_words for label in labels)
             rows = tuple(
-                (label.relation, " : ".join(label.example), f"{label.score:.0%}")
-                for label in relation_labels(self.index, asked[:2])[:LABELS]
+                (
+                    label.relation,
+                    *([label.in_words or ""] if said else []),
+                    " : ".join(label.example),
+                    f"{label.score:.0%}",
+                )
+                for label in labels
             )
-            return AnswerTable(f"how {asked.head} is related to {asked.tail}", ("relation", "example", "votes"), rows)
+            columns = ("relation", *(["sentence"] if said else []), "example", "votes")
+            return AnswerTable(f"how {asked.head} is related to {asked.tail}", columns, rows)
 
         return self._view(question, answer)
 

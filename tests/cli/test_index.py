@@ -72,7 +72,10 @@ def test_searching(idx, capsys):
 def test_labels_completion_and_info(idx, saved, capsys, tmp_path):
     labels = [json.loads(line) for line in run(capsys, "index", "label", idx, "Paris", "France", "--json").splitlines()]
     assert {label["relation"]: label["support"] for label in labels} == {"capital": 2, "part": 1}
-    assert run(capsys, "index", "label", idx, "Paris", "France").startswith("share  relation")
+    assert {label["in_words"] for label in labels} == {None}
+    assert run(capsys, "index", "label", idx, "Paris", "France").splitlines()[0].split() == (
+        ["share", "relation", "pairs", "such", "as"]
+    )
     found = [json.loads(line) for line in run(capsys, "complete", idx, "Tokyo", "Japan", "Rome", "--json").splitlines()]
     assert {row["word"] for row in found} == {"Italy", "finger", "hand"}
     (tmp_path / "words.txt").write_text("France\nItaly\n\nSpain\n")
@@ -81,6 +84,18 @@ def test_labels_completion_and_info(idx, saved, capsys, tmp_path):
     info = json.loads(run(capsys, "index", "info", idx, "--json"))
     assert (info["rows"], info["exact"], info["model"]["name"]) == (3, True, saved)
     assert f"Model: {saved}" in run(capsys, "index", "info", idx)
+
+
+def test_labels_of_shipped_relations_are_said_in_words(idx, capsys, tmp_path):
+    (tmp_path / "more.csv").write_text("head,tail,relation\ncow,moo,attribute/sound of an animal\n")
+    run(capsys, "index", "add", idx, tmp_path / "more.csv", "--relation-column", "relation", "--quiet")
+    asked = ["index", "label", idx, "horse", "neigh"]
+    labels = [json.loads(line) for line in run(capsys, *asked, "--json").splitlines()]
+    said = {label["relation"]: label["in_words"] for label in labels}
+    sentence = "neigh is the sound that a horse makes"
+    assert said == {"attribute/sound of an animal": sentence, "capital": None, "part": None}
+    lines = run(capsys, *asked).splitlines()
+    assert lines[0].endswith("in words") and [line.endswith(sentence) for line in lines[1:]].count(True) == 1
 
 
 def test_an_index_without_relations_has_no_labels(saved, capsys, tmp_path):

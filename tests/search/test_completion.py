@@ -48,6 +48,13 @@ def test_words_that_are_known_to_follow_count(model):
     assert places[1] == expected <= places[0]
 
 
+def test_words_of_the_question_are_left_out_however_they_are_written(model):
+    vocabulary = ["new_york", "NEW  YORK", "cafe\u0301", "Straße", "hand"]
+    completer = AnalogyCompleter(model, vocabulary)
+    found = completer(("New York", "café"), "STRASSE", known=["New_York", "CAFÉ", "book"])
+    assert {each.word for each in found} == {"hand", "book"}
+
+
 def test_the_vocabulary_is_encoded_once_for_all_questions(model, monkeypatch):
     """Of the second question only the shortlist and the question itself."""
     completer = AnalogyCompleter(model, WORDS, shortlist=3)

@@ -81,6 +81,12 @@ def test_words_of_the_query_can_be_excluded(index):
     assert ("Tokyo", "Japan") not in pairs_of(index.search(("Tokyo", "Japan"), k=8))
 
 
+def test_excluded_words_are_compared_folded(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    index.add([("New_York", "x"), ("y", "NEW  YORK"), ("cafe\u0301", "z"), ("York", "New")])
+    assert pairs_of(index.search(("new york", "CAFÉ"), exclude="words")) == [("York", "New")]
+
+
 def test_the_best_is_found_behind_many_that_are_excluded(model, tmp_path):
     """More of them than a search asks for at first."""
     index = RelationIndex.create(tmp_path / "idx", model)

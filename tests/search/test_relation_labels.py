@@ -3,6 +3,8 @@ import pytest
 from st_relbert.search import RelationIndex
 from st_relbert.search.labels import relation_labels
 
+SOUND = "attribute/sound of an animal"
+
 
 def test_neighbours_vote_by_their_cosines(index):
     hits = index.search(("Berlin", "Germany"), k=4, where="relation IS NOT NULL")
@@ -25,3 +27,10 @@ def test_without_labels_there_is_no_guess(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([("a", "b"), ("c", "d")])
     assert relation_labels(index, ("e", "f")) == []
+
+
+def test_labels_of_shipped_relations_are_said_in_words(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    index.add([{"head": "cow", "tail": "moo", "relation": SOUND}, {"head": "c", "tail": "d", "relation": "my own"}])
+    said = {label.relation: label.in_words for label in relation_labels(index, ("horse", "{head}"))}
+    assert said == {SOUND: "{head} is the sound that a horse makes", "my own": None}

@@ -43,7 +43,9 @@ def test_gensim_reads_the_file_and_finds_the_same_neighbours(index, tmp_path):
     assert {key_pair(key) for key in vectors.index_to_key} == {(row["head"], row["tail"]) for row in index.rows()}
 
 
-@pytest.mark.parametrize("name", ["x.body", "vectors", "x.txt.body", "replaced"])
+@pytest.mark.parametrize(
+    "name", ["x.body", "vectors", "x.txt.body", "replaced", "new", "old", "write.lock", ".st-relbert-x"]
+)
 def test_the_file_may_have_any_name(index, tmp_path, name):
     assert export_word2vec(index, tmp_path / name) == 8
     lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()

@@ -42,7 +42,9 @@ def test_neighbours_can_be_of_one_relation_and_of_other_words(explorer):
 
 def test_completions_are_those_of_the_completer(explorer, index):
     view = explorer.completions(ExplorerQuery("Tokyo", "Japan", "Paris"))
-    expected = AnalogyCompleter(index.model, index.words())(("Tokyo", "Japan"), "Paris", k=8)
+    known = index.tails("Paris")
+    assert known == ["France"]  # so that it stands higher than its cosine
+    expected = AnalogyCompleter(index.model, index.words())(("Tokyo", "Japan"), "Paris", k=8, known=known)
     assert view.rows == tuple((found.word, f"{found.score:.2f}") for found in expected) and len(view.rows) == 8
     assert explorer.completions(ExplorerQuery("Tokyo", "Japan", " ")).message == (
         "Type a third word to see what completes it."
@@ -68,6 +70,25 @@ def test_labels_are_those_of_the_neighbours(explorer, index):
     assert column(view, "relation") == [label.relation for label in labels] and len(labels) == 2
     assert column(view, "votes") == [f"{label.score:.0%}" for label in labels]
     assert column(view, "example") == [" : ".join(label.example) for label in labels]
+
+
+def test_labels_of_shipped_relations_are_said_in_words(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    rows = [("cow", "moo", "attribute/sound of an animal"), ("Tokyo", "Japan", "my own")]
+    index.add([{"head": head, "tail": tail, "relation": relation} for head, tail, relation in rows])
+    view = Explorer(index).labels(ExplorerQuery("horse", "neigh"))
+    assert view.columns == ("relation", "sentence", "example", "votes")
+    assert {row[:3] for row in view.rows} == {
+        ("attribute/sound of an animal", "neigh is the sound that a horse makes", "cow : moo"),
+        ("my own", "", "Tokyo : Japan"),
+    }
+
+
+def test_known_tails_complete_whatever_the_shortlist_holds(index, monkeypatch):
+    monkeypatch.setattr(views_module, "SHORTLIST", 1)
+    for word, tail in (("Paris", "France"), ("Rome", "Italy")):
+        completions = Explorer(index).completions(ExplorerQuery("Tokyo", "Japan", f" {word} "))
+        assert tail in column(completions, "word") and len(completions.rows) <= 2
 
 
 def test_blanks_around_words_do_not_count(explorer):
