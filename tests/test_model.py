@@ -11,7 +11,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
-import st_relbert.model
+import st_relbert.locate
 from st_relbert import RelBERT
 from st_relbert.modules import PromptTemplate, RelationPooling
 
@@ -268,9 +268,9 @@ def test_a_hub_that_cannot_be_reached_is_asked_for_one_file_only(name, asked, mo
         names.append(repository)
         raise LocalEntryNotFoundError("no connection")
 
-    monkeypatch.setattr(st_relbert.model, "hf_hub_download", unreachable)
+    monkeypatch.setattr(st_relbert.locate, "hf_hub_download", unreachable)
     with monkeypatch.context() as online:
-        online.setattr(st_relbert.model.constants, "HF_HUB_OFFLINE", False)
+        online.setattr(st_relbert.locate.constants, "HF_HUB_OFFLINE", False)
         with pytest.raises(ValueError, match=f"There is no folder '{name}' here, and the Hugging Face hub cannot be"):
             RelBERT(name)
     assert names == asked
@@ -460,6 +460,6 @@ def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders
     (repository / "refs" / "main").write_text(revision)
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
     with monkeypatch.context() as online:
-        online.setattr(st_relbert.model.constants, "HF_HUB_OFFLINE", False)
+        online.setattr(st_relbert.locate.constants, "HF_HUB_OFFLINE", False)
         online.setattr("socket.getaddrinfo", lambda *args, **kwargs: (_ for _ in ()).throw(OSError("no network")))
         assert RelBERT("owner/relbert-tiny").template.startswith("I discovered")

