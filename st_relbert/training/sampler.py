@@ -20,6 +20,11 @@ from st_relbert.pairs import as_pairs, negative_label
 
 Rows = NDArray[np.int64]
 
+_SEVERAL_SETS = (
+    "Several train sets are not trained on in several processes: each process would take the batch of another set. "
+    "Merge them (RelationSet.merge, st-relbert data combine), or train in one process."
+)
+
 
 class RelationBatchSampler(DefaultBatchSampler):
     """Batches of several relations with several pairs each, as the losses of this package need them.
@@ -55,7 +60,7 @@ class RelationBatchSampler(DefaultBatchSampler):
 
     Raises:
         ValueError: If a setting is out of range, the dataset has other columns, no relation has two positives, or a
-            batch would have no negative.
+            batch would have no negative; or, in several processes, if the dataset is one of several.
 
     Examples:
         >>> from st_relbert.data import load_relations
@@ -102,13 +107,20 @@ class RelationBatchSampler(DefaultBatchSampler):
         self.augment_negatives = augment_negatives
         self.processes = get_world_size()
         if self.processes > 1:
+            # Sets with losses of their own are told apart by a name that the trainer adds to their rows.
+            if getattr(dataset.format["format_kwargs"].get("transform"), "keywords", {}).get("dataset_name"):
+                raise ValueError(_SEVERAL_SETS)
             # A loader that deals batches out knows that their sizes differ by there being no batch size.
-            self.batch_size = None  # type: ignore[assignment]
+            del self.batch_size
         # Such a loader passes the epoch on to the sampler's own sampler only.
         self.sampler = self  # type: ignore[assignment]
         self._index(dataset, valid_label_columns or ["label"])
         self.relations_per_batch = min(relations_per_batch, len(self._positives))
         self._check_negatives()
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse to be one of several samplers, whose sizes are looked at; loaders do without."""
+        raise AttributeError(_SEVERAL_SETS if name == "batch_size" else f"RelationBatchSampler has no {name!r}.")
 
     def _index(self, dataset: Dataset, label_columns: list[str]) -> None:
         """Sort the rows by relation, and find the pairs that stand under several."""

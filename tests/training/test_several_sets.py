@@ -12,7 +12,7 @@ from sentence_transformers.sentence_transformer.losses import MultipleNegativesR
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet, load_relations
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import RelationBatchSampler, group_relations
+from st_relbert.training import RelationBatchSampler, group_relations, sampler
 
 
 @pytest.fixture
@@ -105,3 +105,20 @@ def test_a_grouped_stream_is_trained_on(model, tmp_path, caplog):
     torch.manual_seed(0)
     taken = train(model, tmp_path / "grouped", group_relations(stream), InfoNCELoss(model), **arguments)
     assert "Nothing can be learned" not in caplog.text and all(value > 0.1 for _, value in taken)
+
+
+@pytest.mark.parametrize("names", [("starter", "ranked"), ("ranked", "starter"), ("starter", "own")])
+def test_several_sets_in_several_processes_are_refused(model, own, ranked, tmp_path, monkeypatch, names):
+    """One process would compute the loss of one set, and wait for another that computes another's."""
+    sets = {"starter": load_relations("starter"), "own": own, "ranked": ranked}
+    losses = {"starter": InfoNCELoss(model), "ranked": MultipleNegativesRankingLoss(model)}
+    monkeypatch.setattr(sampler, "get_world_size", lambda: 2)
+    args = SentenceTransformerTrainingArguments(str(tmp_path), report_to="none", batch_sampler=sampler_of, use_cpu=True)
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=args,
+        train_dataset={name: sets[name] for name in names},
+        loss=InfoNCELoss(model) if "own" in names else losses,
+    )
+    with pytest.raises((ValueError, AttributeError), match="Several train sets are not .* in several processes"):
+        trainer.get_train_dataloader()
