@@ -106,7 +106,7 @@ def add(
     )
     opened = RelationIndex.open(index, model)
     source.require_vectors_of(opened.identity)
-    added = opened.add(source, batch_size, show_progress_bar=not quiet, total=source.total)
+    added = opened.add(source, batch_size=batch_size, show_progress_bar=not quiet, total=source.total)
     say(f"Added {added:,} rows; the others were there already.")
     _say_state(opened)
 
@@ -147,13 +147,13 @@ def search(
         show(list(islice(opened.rows_of_relation(str(relation), where), k)), as_json)
         return
     if relation:
-        _show_hits(opened.search_relation(relation, k, where), as_json)
+        _show_hits(opened.search_relation(relation, k, where=where), as_json)
         return
     exclude: Literal["words", "pair"] = "words" if exclude_words else "pair"
     asked = read_queries(queries, "head and tail of each pair", lambda count: count % 2 == 0) if queries else [words]
     for query in asked:
         pairs = list(zip(query[::2], query[1::2], strict=True))
-        hits = opened.search(pairs, k, where, exclude, exact)
+        hits = opened.search(pairs, k, where=where, exclude=exclude, exact=exact)
         _show_hits(hits, as_json, query if queries else None)
 
 

@@ -42,7 +42,7 @@ class WordTokens:
         self._known: dict[str, list[int]] = {}
         self._size, self._most = 0, most
 
-    def of(self, words: Set[str]) -> dict[str, list[int]]:
+    def ids_of(self, words: Set[str]) -> dict[str, list[int]]:
         """The tokens of some words, with those of what touches them.
 
         Args:
@@ -237,7 +237,7 @@ class PromptAssembler:
             begin = start + len(tokenizer.pieces([_fill(text[: chunk.start()]).rstrip()])[0])
             self._constants.append(whole.ids[done:begin])
             self._slots.append(_Slot(int(slot[0] == OBJECT), words))
-            done = begin + len(words.of({_FILLER})[_FILLER])
+            done = begin + len(words.ids_of({_FILLER})[_FILLER])
         self._constants.append(whole.ids[done:])
 
     @classmethod
@@ -269,7 +269,8 @@ class PromptAssembler:
         words = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
         first, *rest = self._constants
         slots = [
-            (slot.word, slot.tokens.of(words[slot.word]), after) for slot, after in zip(self._slots, rest, strict=True)
+            (slot.word, slot.tokens.ids_of(words[slot.word]), after)
+            for slot, after in zip(self._slots, rest, strict=True)
         ]
         prompts = []
         for pair in pairs:
@@ -282,7 +283,7 @@ class PromptAssembler:
 
     def length(self, pair: Pair) -> int:
         """The number of tokens of a pair's prompt."""
-        words = sum(len(slot.tokens.of({pair[slot.word]})[pair[slot.word]]) for slot in self._slots)
+        words = sum(len(slot.tokens.ids_of({pair[slot.word]})[pair[slot.word]]) for slot in self._slots)
         return words + sum(map(len, self._constants))
 
 

@@ -30,9 +30,8 @@ class RelationIndex:
 
     A row is a pair, the relation it is labelled with (if any), the values of further columns, and the pair's vector,
     scaled to length 1. Below 20,000 rows a search compares the query with all of them; from there `add` builds an
-    approximate index, and `state` says so. The folder is a LanceDB database, which other programs can read.
-
-    `create` makes an empty index, `build` one of rows that are there already; `open` opens either.
+    approximate index, and `state` says so. The folder is a LanceDB database, which other programs can read. `create`
+    makes an empty index, `build` one of rows that are there already; `open` opens either.
 
     Args:
         store: The rows.
@@ -61,9 +60,9 @@ class RelationIndex:
         cls,
         path: str | os.PathLike[str],
         model: SentenceTransformer,
+        *,
         columns: Mapping[str, Any] | None = None,
         overwrite: bool = False,
-        *,
         saved_as: str | os.PathLike[str] | None = None,
     ) -> RelationIndex:
         """Make an empty index.
@@ -107,8 +106,7 @@ class RelationIndex:
 
         Args:
             path: See `create`.
-            rows: See `add`; what can be read twice, such as a list, a `datasets.Dataset` or what `open_pair_source`
-                gives.
+            rows: See `add`; what can be read twice, such as a list, a `Dataset` or what `open_pair_source` gives.
             model: See `create`.
             columns: See `create`; None: those of the source.
             overwrite: Replace an index that is there, when the new one is whole.
@@ -118,8 +116,8 @@ class RelationIndex:
             show_progress_bar: See `add`.
 
         Raises:
-            ValueError: If there is something at the path that may not be replaced, another process builds the same
-                index, a column cannot be made or a row is none.
+            ValueError: If what is at the path may not be replaced, another process builds the same index, a column
+                cannot be made or a row is none.
             OSError: If the disk is full.
             MissingExtraError: If LanceDB is not installed.
         """
@@ -130,7 +128,13 @@ class RelationIndex:
         source.require_vectors_of(identity)
         schema = _schema(source.columns, identity, {_MADE_OF: digest.encode()})
         with PairStore.building(Path(path), schema, overwrite) as store:
-            cls(store, model).add(source, batch_size, chunk_size, show_progress_bar, source.total)
+            cls(store, model).add(
+                source,
+                batch_size=batch_size,
+                chunk_size=chunk_size,
+                show_progress_bar=show_progress_bar,
+                total=source.total,
+            )
         return cls.open(path, model)
 
     @classmethod
@@ -181,6 +185,7 @@ class RelationIndex:
     def add(
         self,
         rows: Iterable[Any],
+        *,
         batch_size: int = 64,
         chunk_size: int = 8192,
         show_progress_bar: bool = False,
@@ -193,8 +198,7 @@ class RelationIndex:
 
         Args:
             rows: Pairs; or mappings with `head`, `tail` and optionally `relation` and further columns (a
-                `datasets.Dataset`). Rows may also bring a `vector` `(d,)` of the index's model along, all of
-                them or none.
+                `datasets.Dataset`). All may bring a `vector` `(d,)` of the index's model along.
             batch_size: Pairs encoded at a time.
             chunk_size: Rows held in memory and written at a time.
             show_progress_bar: Show the number of rows done.
@@ -227,6 +231,7 @@ class RelationIndex:
         self,
         query: Any,
         k: int = 10,
+        *,
         where: Where | None = None,
         exclude: Exclude = "pair",
         exact: bool = False,
@@ -253,7 +258,7 @@ class RelationIndex:
         pairs, vector = self._model.read_query(query)
         return nearest(self._store, vector, k, condition, Exclusion(pairs, exclude), exact)
 
-    def search_relation(self, relation: str, k: int = 10, where: Where | None = None) -> list[SearchHit]:
+    def search_relation(self, relation: str, k: int = 10, *, where: Where | None = None) -> list[SearchHit]:
         """Find pairs like those that are labelled with a relation, which are left out themselves.
 
         Args:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from st_relbert.search import AnalogyCompleter, RelationIndex, relation_labels
+from st_relbert.search.hits import Exclude
 
 NEIGHBOURS, COMPLETIONS, LABELS = 10, 8, 5
 # Words that are encoded with the head to complete: a second or so with a small encoder on a CPU.
@@ -84,7 +85,8 @@ class Explorer:
 
         def answer(asked: ExplorerQuery) -> AnswerTable:
             where = {"relation": asked.relation} if asked.relation else None
-            hits = self.index.search(asked[:2], NEIGHBOURS, where, "words" if asked.other_words else "pair")
+            exclude: Exclude = "words" if asked.other_words else "pair"
+            hits = self.index.search(asked[:2], NEIGHBOURS, where=where, exclude=exclude)
             rows = tuple((" : ".join(hit.pair), hit.relation or "", f"{hit.score:.2f}") for hit in hits)
             caption = f"related as {asked.head} is to {asked.tail}"
             return AnswerTable(caption, ("pair", "relation", "cosine"), rows)

@@ -22,37 +22,37 @@ def tokenizer():
 
 
 def test_the_tokens_are_those_of_the_word_and_of_what_touches_it(tokenizer):
-    tokens = WordTokens(tokenizer, Place("x", " (", "'s ", "x")).of({"Tokyo"})["Tokyo"]
+    tokens = WordTokens(tokenizer, Place("x", " (", "'s ", "x")).ids_of({"Tokyo"})["Tokyo"]
     assert tokenizer.pieces(["x (Tokyo's x"])[0] == tokenizer.pieces(["x"])[0] + tokens + tokenizer.pieces([" x"])[0]
 
 
 def test_a_word_is_tokenised_once(tokenizer):
     tokens = WordTokens(tokenizer, Place("x", " ", " ", "x"))
     tokenizer.texts.clear()
-    first = tokens.of({"Tokyo", "Japan"})["Japan"]
+    first = tokens.ids_of({"Tokyo", "Japan"})["Japan"]
     assert sorted(tokenizer.texts) == ["x Japan x", "x Tokyo x"]
-    assert tokens.of({"Japan"})["Japan"] == first
-    tokens.of({"Paris", "Japan"})
+    assert tokens.ids_of({"Japan"})["Japan"] == first
+    tokens.ids_of({"Paris", "Japan"})
     assert tokenizer.texts[2:] == ["x Paris x"]
 
 
 def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer):
     tokens = WordTokens(tokenizer, Place("", "", " ", "x"), most=1_000)
-    given = tokens.of({"Tokyo"})
+    given = tokens.ids_of({"Tokyo"})
     for start in range(0, 1000, 40):
         words = {f"w{number}" for number in range(start, start + 40)}
-        assert words <= tokens.of(words).keys()
-        assert sum(len(word) + len(ids) for word, ids in tokens.of(words).items()) <= 1_000
+        assert words <= tokens.ids_of(words).keys()
+        assert sum(len(word) + len(ids) for word, ids in tokens.ids_of(words).items()) <= 1_000
     assert "Tokyo" in given
     many = {f"w{number}" for number in range(300)}
-    assert many <= tokens.of(many).keys()  # more at once than are kept
+    assert many <= tokens.ids_of(many).keys()  # more at once than are kept
 
 
 def test_long_words_push_others_out(tokenizer):
     tokens = WordTokens(tokenizer, Place("", "", " ", "x"), most=1_000)
-    tokens.of({"Tokyo", "Japan"})
-    assert tokens.of({"x" * 600, "Japan"}).keys() == {"x" * 600, "Japan"}
+    tokens.ids_of({"Tokyo", "Japan"})
+    assert tokens.ids_of({"x" * 600, "Japan"}).keys() == {"x" * 600, "Japan"}
     # What is still needed is not tokenised again.
     tokenizer.texts.clear()
-    tokens.of({"Japan"})
+    tokens.ids_of({"Japan"})
     assert not tokenizer.texts
