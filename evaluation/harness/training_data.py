@@ -86,7 +86,7 @@ def _with_reverses(relations: RelationSet) -> RelationSet:
         swapped = [pair[::-1] for pair in pairs]
         kind = negatives if negatives[name] else positives
         kind[name] = list(dict.fromkeys([*kind[name], *(pair for pair in swapped if pair not in pairs)]))
-    return RelationSet(positives, negatives)
+    return RelationSet(positives, negatives, relations.weights)
 
 
 @cache

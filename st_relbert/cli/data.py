@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,6 +44,13 @@ def combine(
     sets: Annotated[list[str], typer.Argument(metavar="SET...", help=options.SETS_HELP)],
     output: options.RelationFile,
     exclude: options.Exclude = [],  # noqa: B006  # typer copies it
+    weight: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=W...",
+            help="train W times as often on the relations of a set, called by its name or its file's stem: own=2",
+        ),
+    ] = [],  # noqa: B006
     mismatches: Annotated[
         bool,
         typer.Option(
@@ -58,17 +66,36 @@ def combine(
 ) -> None:
     """Put several relation sets together.
 
-    Relations of the same name become one. Pairs that stand in test sets are left out, in either direction and whatever
-    case, underscores and accents.
+    Relations of the same name become one, with the larger of their weights. Pairs that stand in test sets are left out,
+    in either direction and whatever case, underscores and accents.
     """
     from st_relbert.data import PairExclusion, RelationSet, combine_relations
+    from st_relbert.data.combine import weigh_sets
     from st_relbert.data.leakage import benchmark_pairs
 
     check_relation_file(output, overwrite)
-    loaded = [RelationSet.load(name) for name in sets]
+    weights = _weights(weight)
+    loaded = weigh_sets({name: RelationSet.load(name) for name in sets}, weights)
     tests = PairExclusion(benchmark_pairs(exclude))
     build = combine_relations(loaded, tests, mismatches=mismatches, least=least, most=most or None, seed=seed)
-    _write(build, output, {"sets": sets, "mismatches": mismatches, "least": least, "most": most, "seed": seed})
+    settings = {"mismatches": mismatches, "least": least, "most": most, "seed": seed}
+    _write(build, output, {"sets": sets, "weights": weights, **settings})
+
+
+def _weights(given: list[str]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = float("nan")
+        if not name or math.isnan(weight):
+            raise ValueError(f"The weight is given as {text!r}, expected NAME=W, such as own=2.")
+        if name in weights:
+            raise ValueError(f"The set {name!r} was given two weights, {weights[name]:g} and {number}.")
+        weights[name] = weight
+    return weights
 
 
 @app.command()

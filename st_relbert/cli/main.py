@@ -19,7 +19,8 @@ from st_relbert.environment import MissingExtraError
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
 # Options that take all words up to the next option.
-_LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--test", "--train", "--type", "--without")
+_LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--test", "--train", "--type", "--weight",
+          "--without")  # fmt: skip
 
 app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="rich")
 app.command("train")(train.run)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from st_relbert.data.relation_record import check_weight
 from st_relbert.data.relation_set import RelationSet
+from st_relbert.files.text import COMPRESSED
 from st_relbert.pairs import Pair, folded, folded_word
 
 
@@ -68,7 +71,7 @@ def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, 
             and (tests is None or pair not in tests)
         )
         negatives[name] = list(dict.fromkeys([*relations.negatives.get(name, []), *made]))
-    return RelationSet(relations.positives, negatives)
+    return RelationSet(relations.positives, negatives, relations.weights)
 
 
 def _joined(pairs: list[Pair], rng: random.Random) -> Iterator[Pair]:
@@ -136,7 +139,7 @@ def combine_relations(
     """Put relation sets together; pairs of test sets are left out, positives and negatives alike.
 
     Args:
-        sets: The sets; relations of the same name are put together.
+        sets: The sets; relations of the same name are put together, and have the larger of their weights.
         tests: The pairs to leave out.
         mismatches: Add negatives of each relation's own words; see `with_mismatches`.
         least: Leave out relations with fewer positives.
@@ -166,6 +169,7 @@ def combine_relations(
     relations = RelationSet(
         {name: _sample(positives[name], most, f"{seed} {name}") for name in kept},
         {name: _sample(negatives[name], most, f"{seed} {name}") for name in kept},
+        {name: everything.weights[name] for name in kept},
     )
     return RelationBuild(
         relations=with_mismatches(relations, tests, seed) if mismatches else relations,
@@ -174,6 +178,45 @@ def combine_relations(
         dropped_in_all=sum(pair in tests for pair in pairs),
         small_relations=[name for name in everything.names if name not in set(kept)],
     )
+
+
+def weigh_sets(sets: Mapping[str, RelationSet], weights: Mapping[str, float]) -> list[RelationSet]:
+    """Weigh the relations of some sets more or less than those of others.
+
+    Args:
+        sets: The sets, each by the name that it was loaded by.
+        weights: By how much to multiply the weights of each set's relations. A set is called by its whole name, or by
+            the stem of its file: `own` for `data/own.jsonl`.
+
+    Returns:
+        The sets, in order.
+
+    Raises:
+        ValueError: If a name is of no set, or of several, or a weight is out of range.
+
+    Examples:
+        >>> sets = {"data/own.jsonl": RelationSet({"capital": [("Tokyo", "Japan")]})}
+        >>> weigh_sets(sets, {"own": 2})[0].weights
+        {'capital': 2.0}
+    """
+    weighed: dict[str, RelationSet] = {}
+    for name, weight in weights.items():
+        called = [name] if name in sets else [each for each in sets if _stem(each) == name]
+        if len(called) != 1:
+            raise ValueError(
+                f"{'Several sets are' if called else 'No set is'} called {name!r}, which was given the weight "
+                f"{weight}, expected one of {', '.join(called or sets)}."
+            )
+        if called[0] in weighed:
+            raise ValueError(f"The set {called[0]!r} was given two weights, the second by the name {name!r}.")
+        check_weight(weight, f"the set {name!r}")
+        weighed[called[0]] = sets[called[0]].weighted(weight)
+    return [weighed.get(name, relations) for name, relations in sets.items()]
+
+
+def _stem(name: str) -> str:
+    path = Path(name)
+    return Path(path.stem).stem if path.suffix in COMPRESSED else path.stem
 
 
 def check_limits(least: int, most: int | None) -> None:

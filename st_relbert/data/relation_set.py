@@ -13,13 +13,12 @@ from typing import Any
 from datasets import Dataset, Features, List, Value
 
 from st_relbert.data.question_files import is_question_text, relation_pairs
-from st_relbert.data.sources import read_records, require
-from st_relbert.pairs import Pair, as_pair, negative_label
+from st_relbert.data.relation_record import RELATION_EXAMPLE, check_weight, read_record
+from st_relbert.data.sources import read_records
+from st_relbert.pairs import Pair, negative_label
 
 logger = logging.getLogger(__name__)
 
-RELATION_EXAMPLE = '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]], "negatives": [["Lyon", "France"]]}'
-_PAIR_COLUMNS = {"head", "tail", "relation"}
 FEATURES = Features({"pair": List(Value("string")), "label": Value("int64")})
 
 
@@ -30,9 +29,11 @@ class RelationSet:
     Args:
         positives: The pairs of each relation, all different.
         negatives: Pairs that are near but wrong, for each relation. A relation that is left out has none.
+        weights: How often training draws each relation, compared with others of its size: above 0, at most 1,000. A
+            relation that is left out has the weight 1.
 
     Raises:
-        ValueError: If there are negatives of a relation that has no positives.
+        ValueError: If there are negatives or weights of a relation that has no positives, or a weight is out of range.
 
     Examples:
         >>> relations = RelationSet({"capital": [("Tokyo", "Japan")], "young": [("puppy", "dog")]})
@@ -42,15 +43,19 @@ class RelationSet:
 
     positives: dict[str, list[Pair]]
     negatives: dict[str, list[Pair]] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give each relation its negatives, if only an empty list."""
-        if unknown := [name for name in self.negatives if name not in self.positives]:
-            raise ValueError(
-                f"There are negatives of the relation {unknown[0]!r}, which has no positives, expected one of the "
-                f"relations {', '.join(self.positives) or '(none)'}."
-            )
+        """Give each relation its negatives, if only an empty list, and its weight."""
+        for kind, of_relations in (("negatives", self.negatives), ("a weight", self.weights)):
+            if unknown := [name for name in of_relations if name not in self.positives]:
+                raise ValueError(
+                    f"There {'are' if kind == 'negatives' else 'is'} {kind} of the relation {unknown[0]!r}, which has "
+                    f"no positives, expected one of the relations {', '.join(self.positives) or '(none)'}."
+                )
+        weights = {name: check_weight(weight, f"the relation {name!r}") for name, weight in self.weights.items()}
         object.__setattr__(self, "negatives", {name: self.negatives.get(name, []) for name in self.positives})
+        object.__setattr__(self, "weights", {name: weights.get(name, 1.0) for name in self.positives})
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], split: str = "train") -> RelationSet:
@@ -59,7 +64,8 @@ class RelationSet:
         Args:
             name_or_path: A JSON Lines file, or a folder with one a split, in the columns of
                 `relbert/semeval2012_relational_similarity`: `relation_type`, `positives` and `negatives` (lists of
-                `[head, tail]`; `negatives` may be empty or left out). Or a JSON Lines, CSV, TSV or Parquet file with a
+                `[head, tail]`; `negatives` may be empty or left out), and a `weight`, which is 1 where it is left out.
+                Or a JSON Lines, CSV, TSV or Parquet file with a
                 pair a row: `head`, `tail` and `relation`. Or the questions of Google, BATS or MSR as they are
                 published. Or a data set on the hub, or one that the package ships: `"relations"`, `"starter"`. Records
                 of the same relation are put together.
@@ -76,7 +82,7 @@ class RelationSet:
 
     @classmethod
     def from_records(cls, records: Iterable[dict[str, Any]], source: str = "relations") -> RelationSet:
-        """Make a relation set of records with `relation_type`, `positives` and optionally `negatives`.
+        """Make a relation set of records with `relation_type`, `positives` and optionally `negatives` and `weight`.
 
         Args:
             records: The records; see `load`.
@@ -84,19 +90,18 @@ class RelationSet:
         """
         positives: dict[str, list[Pair]] = {}
         negatives: dict[str, list[Pair]] = {}
+        weights: dict[str, float] = {}
         for row, record in enumerate(records):
-            where = f"{source}, row {row}"
-            relation, of_positives, of_negatives = _read_record(record, where)
-            if not of_positives:
-                raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
+            relation, of_positives, of_negatives, weight = read_record(record, f"{source}, row {row}")
             positives.setdefault(relation, []).extend(of_positives)
             negatives.setdefault(relation, []).extend(of_negatives)
+            weights[relation] = max(weight, weights.get(relation, 0))
         if len(positives) < 2:
             raise ValueError(
                 f"{source} has {len(positives)} relations ({', '.join(positives) or 'none'}), expected at least two: "
                 "the pairs of one are the negatives of the other."
             )
-        relations = cls.merge([cls(positives, negatives)])
+        relations = cls.merge([cls(positives, negatives, weights)])
         copies = _count(positives) + _count(negatives) - _count(relations.positives) - _count(relations.negatives)
         if copies:
             logger.info("%s: left out %d exact copies of pairs within a relation.", source, copies)
@@ -106,6 +111,8 @@ class RelationSet:
     def merge(cls, sets: Iterable[RelationSet]) -> RelationSet:
         """Put relation sets together: relations of the same name become one, with each pair once.
 
+        It has the larger of their weights.
+
         Examples:
             >>> one = RelationSet({"capital": [("Tokyo", "Japan")]})
             >>> RelationSet.merge([one, RelationSet({"capital": [("Rome", "Italy")]})]).positives
@@ -113,11 +120,18 @@ class RelationSet:
         """
         positives: dict[str, dict[Pair, None]] = {}
         negatives: dict[str, dict[Pair, None]] = {}
+        weights: dict[str, float] = {}
         for relations in sets:
+            for name, weight in relations.weights.items():
+                weights[name] = max(weight, weights.get(name, 0))
             for merged, of_set in ((positives, relations.positives), (negatives, relations.negatives)):
                 for name, pairs in of_set.items():
                     merged.setdefault(name, {}).update(dict.fromkeys(pairs))
-        return cls(*({name: list(pairs) for name, pairs in merged.items()} for merged in (positives, negatives)))
+        return cls(
+            {name: list(pairs) for name, pairs in positives.items()},
+            {name: list(pairs) for name, pairs in negatives.items()},
+            weights,
+        )
 
     @property
     def names(self) -> list[str]:
@@ -141,7 +155,7 @@ class RelationSet:
         return [index[name] for name in self.parent_names]
 
     def dataset(self) -> Dataset:
-        """The set as training data.
+        """The set as training data, without its weights: `RelationBatchSampler` is told those apart.
 
         Returns:
             A dataset of the columns `pair`, `[head, tail]`, and `label`: the index of the relation, or -1 - r
@@ -156,24 +170,42 @@ class RelationSet:
         return Dataset.from_dict(rows, features=FEATURES)
 
     def records(self) -> list[dict[str, Any]]:
-        """The set as records, one a relation; `from_records` is the way back."""
+        """The set as records, one a relation, with its weight if that is not 1; `from_records` is the way back."""
         return [
             {
                 "relation_type": name,
                 "positives": list(map(list, self.positives[name])),
                 "negatives": list(map(list, self.negatives[name])),
+                **({"weight": weight} if weight != 1 else {}),
             }
-            for name in self.positives
+            for name, weight in self.weights.items()
         ]
 
     def with_parents(self) -> RelationSet:
-        """Add each parent as a relation of its own, with the pairs of its relations, as the reference library does."""
-        positives, negatives = dict(self.positives), dict(self.negatives)
+        """Add each parent as a relation of its own, with the pairs of its relations, as the relbert library does.
+
+        It has the largest weight of its relations.
+        """
+        positives, negatives, weights = dict(self.positives), dict(self.negatives), dict(self.weights)
         for name, parent in zip(self.names, self.parent_names, strict=True):
             # A slash at the end tells the parent from a relation of the same name.
             positives[f"{parent}/"] = list(dict.fromkeys([*positives.get(f"{parent}/", []), *self.positives[name]]))
             negatives[f"{parent}/"] = []
-        return RelationSet(positives, negatives)
+            weights[f"{parent}/"] = max(self.weights[name], weights.get(f"{parent}/", 0))
+        return RelationSet(positives, negatives, weights)
+
+    def weighted(self, weight: float) -> RelationSet:
+        """The same relations, each of so many times its weight.
+
+        Raises:
+            ValueError: If the weight, or that of a relation, is out of range.
+
+        Examples:
+            >>> RelationSet({"capital": [("Tokyo", "Japan")]}, weights={"capital": 3}).weighted(0.5).weights
+            {'capital': 1.5}
+        """
+        weight = check_weight(weight, "a relation set")
+        return RelationSet(self.positives, self.negatives, {name: weight * own for name, own in self.weights.items()})
 
     def hold_out(self, share: float, seed: int) -> tuple[RelationSet, RelationSet]:
         """Split whole relations off.
@@ -215,18 +247,29 @@ class RelationSet:
             f"{len(self.positives):,} relations, {_count(self.positives):,} positive and {_count(self.negatives):,} "
             f"negative pairs; {single:,} relations of one pair (they are only pushed away from); "
             f"{self.known_false_negatives():,} known false negatives (pairs of several relations; never pushed apart)"
+            f"{self._weights_in_words()}"
         )
+
+    def _weights_in_words(self) -> str:
+        weights = [weight for weight in self.weights.values() if weight != 1]
+        if not weights:
+            return ""
+        return f"; {len(weights):,} relations of a weight other than 1, from {min(weights):g} to {max(weights):g}"
 
     def subset(self, names: Iterable[str]) -> RelationSet:
         """The relations of these names, in this order."""
         names = list(names)
         return RelationSet(
-            {name: self.positives[name] for name in names}, {name: self.negatives[name] for name in names}
+            {name: self.positives[name] for name in names},
+            {name: self.negatives[name] for name in names},
+            {name: self.weights[name] for name in names},
         )
 
 
 def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -> Dataset:
     """Load a relation set as training data: `RelationSet.load` and `RelationSet.dataset` in one.
+
+    The weights of its relations are not part of it: take them from `RelationSet.weights`.
 
     Examples:
         >>> relations = load_relations("starter", "train")
@@ -234,25 +277,6 @@ def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -
         ['pair', 'label']
     """
     return RelationSet.load(name_or_path, split).dataset()
-
-
-def _read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], list[Pair]]:
-    """The relation, the positives and the negatives of a record, which holds a relation or a single pair of one."""
-    if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
-        require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
-        return str(record["relation"]), [as_pair((record["head"], record["tail"]), f"the pair of {where}")], []
-    require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
-    return (
-        str(record["relation_type"]),
-        _read_pairs(record["positives"], f"{where}, positive"),
-        _read_pairs(record.get("negatives") or [], f"{where}, negative"),
-    )
-
-
-def _read_pairs(values: Any, where: str) -> list[Pair]:
-    if not isinstance(values, list | tuple):
-        raise ValueError(f"{where}s are {values!r}, expected a list of [head, tail].")
-    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values)]
 
 
 def _count(pairs: dict[str, list[Pair]]) -> int:

@@ -117,9 +117,35 @@ def parse_relations(text: str, where: str) -> list[ShippedRelation]:
 def shipped_relations() -> tuple[ShippedRelation, ...]:
     """All relations that the package ships, by file and in the order of each file."""
     files = sorted(FOLDER.glob("*.yaml"))
-    return tuple(
+    relations = tuple(
         relation for file in files for relation in parse_relations(file.read_text(encoding="utf-8"), file.name)
     )
+    check_directions(relations)
+    return relations
+
+
+def check_directions(relations: Iterable[ShippedRelation]) -> None:
+    """Refuse directions that say nothing. Of two inverse relations one says so, and the other has the plain direction.
+
+    Raises:
+        ValueError: If a direction is none of those of `ShippedRelation`, or names a relation that does not exist or is
+            itself the inverse of one, be it the same or the first: a cycle.
+    """
+    directions = {relation.name: relation.direction for relation in relations}
+    for name, direction in directions.items():
+        other = direction.removeprefix("inverse of ")
+        if direction in ("", "symmetric"):
+            continue
+        if other == direction or other not in directions:
+            raise ValueError(
+                f"The direction of the relation {name!r} is {direction!r}, expected symmetric, or inverse of another "
+                "relation."
+            )
+        if directions[other].startswith("inverse of "):
+            raise ValueError(
+                f"The relation {name!r} is the inverse of {other!r}, which is the {directions[other]!r}, expected one "
+                "without a direction: leave the direction of one of the two out."
+            )
 
 
 def in_words(label: str, pair: Pair) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from st_relbert.data.combine import PairExclusion, RelationBuild, check_enough, check_limits
+from st_relbert.data.relation_record import check_relation_name
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.pairs import Pair, as_pair, folded, folded_word
 
@@ -83,6 +84,8 @@ def relations_of_triples(
     left_out: Counter[str] = Counter()
     names: Counter[str] = Counter()
     for head, relation, tail in triples:
+        if relation not in names:
+            check_relation_name(relation, f"triple {sum(names.values()) + 1}")
         names[relation] += 1
         if (relations and relation not in relations) or relation in without:
             left_out["other relations"] += 1

@@ -168,6 +168,7 @@ class TrainingRun(TrainingSettings):
             train_dataset=taught.dataset(),
             loss=loss_class(self.loss).from_settings(model, self, relations.parents),
             relation_names=taught.names,
+            relation_weights=list(taught.weights.values()),
             callbacks=self._callbacks(show_progress_bar),
             **build_validation(self, validation),
         )
@@ -230,6 +231,8 @@ def _summary(relations: RelationSet) -> list[str]:
     lines = [f"Training on {len(relations.names):,} relations with {pairs:,} pairs and {negatives:,} negatives."]
     if single := sum(len(group) == 1 for group in relations.positives.values()):
         lines.append(f"Relations of a single pair, which others are only told apart from: {single:,}.")
+    if weighted := sum(weight != 1 for weight in relations.weights.values()):
+        lines.append(f"Relations that are trained on more or less often than others of their size: {weighted:,}.")
     if shared := relations.known_false_negatives():
         lines.append(f"Pairs of several relations, which are not pushed away from either: {shared:,}.")
     return lines
@@ -274,5 +277,4 @@ def _description(
 
 
 def _digest(relations: RelationSet) -> str:
-    content = json.dumps([list(relations.positives.items()), list(relations.negatives.items())])
-    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(json.dumps(relations.records()).encode(), digest_size=16).hexdigest()

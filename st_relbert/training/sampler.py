@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.util.distributed import get_world_size
 
+from st_relbert.data.relation_record import check_weight
 from st_relbert.pairs import as_pairs, negative_label
 
 Rows = NDArray[np.int64]
@@ -57,6 +58,9 @@ class RelationBatchSampler(DefaultBatchSampler):
         augment_negatives: Draw these from the other relations' positives too, as the relbert library does.
         size_exponent: Of the g groups of a relation an epoch uses g ** size_exponent, rounded: all with 1, one of each
             relation with 0, which other one each epoch. Without effect on batches of one relation.
+        weights: For each relation, by label, how many times as many groups of it an epoch uses, or fewer below 1; see
+            `RelationSet.weights`. Of 1.5 groups it uses one or two, at random. All weights 1: none. Without effect on
+            batches of so many relations that all are in every batch.
 
     Raises:
         ValueError: If a setting is out of range, the dataset has other columns, no relation has two positives, or a
@@ -90,6 +94,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         negatives_per_relation: int = 0,
         augment_negatives: bool = False,
         size_exponent: float = 1.0,
+        weights: Sequence[float] = (),
     ) -> None:
         super().__init__(dataset, batch_size, drop_last, valid_label_columns, generator, seed)
         for name, value, least in (
@@ -116,6 +121,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         self.sampler = self  # type: ignore[assignment]
         self._index(dataset, valid_label_columns or ["label"])
         self.relations_per_batch = min(relations_per_batch, len(self._positives))
+        self._weights = self._weights_of(weights)
         self._check_negatives()
 
     def __getattr__(self, name: str) -> Any:
@@ -163,19 +169,44 @@ class RelationBatchSampler(DefaultBatchSampler):
                 f"({len(without)} of {len(self._positives)} relations have no negatives of their own)."
             )
 
+    def _weights_of(self, weights: Sequence[float]) -> NDArray[np.float64] | None:
+        """The weights in the order of the relations; None, if all weigh alike."""
+        for label, weight in enumerate(weights):
+            check_weight(weight, f"the relation {label}")
+        if len(weights) and max(self._positives) >= len(weights):
+            raise ValueError(
+                f"There are {len(weights)} weights, and the dataset has the relation {max(self._positives)}, expected "
+                "one for each: list(relations.weights.values())."
+            )
+        if all(weight == 1 for weight in weights):
+            return None
+        return np.array([weights[label] for label in self._positives], dtype=np.float64)
+
     def __len__(self) -> int:
         """The number of batches in an epoch, those of all processes; the same in every epoch."""
         return self._steps() * self.processes
 
     def _steps(self) -> int:
-        if self.relations_per_batch == 1:
-            return len(self._positives)
-        groups = [self._used(math.ceil(len(rows) / self.pairs_per_relation)) for rows in self._positives.values()]
-        return max(max(groups), math.ceil(sum(groups) / self.relations_per_batch))
+        groups = self._groups_used()
+        return math.ceil(max(float(groups.max()), float(groups.sum()) / self.relations_per_batch))
 
-    def _used(self, groups: int) -> int:
-        """How many of a relation's groups an epoch uses."""
-        return round(math.pow(groups, self.size_exponent))
+    def _groups_used(self) -> NDArray[np.float64]:
+        """How many groups of each relation an epoch uses on average."""
+        sizes = np.array([len(rows) for rows in self._positives.values()])
+        groups = np.ones(len(sizes))
+        if self.relations_per_batch > 1:
+            groups = np.round(np.ceil(sizes / self.pairs_per_relation) ** self.size_exponent)
+        return groups if self._weights is None else groups * self._weights
+
+    def _draw_counts(self, random: np.random.Generator) -> list[int]:
+        """How many groups of each relation this epoch uses: fractions are drawn so that their sum stays, rounded."""
+        groups = self._groups_used()
+        counts = np.floor(groups)
+        if self._weights is not None:
+            order = random.permutation(len(groups))
+            drawn = np.floor(np.append(0, np.cumsum((groups - counts)[order])) + random.random())
+            counts[order] += np.diff(drawn)
+        return [int(count) for count in counts]
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches of the epoch, each a list of rows; with several processes, a step's share of each in turn.
@@ -184,13 +215,24 @@ class RelationBatchSampler(DefaultBatchSampler):
             ValueError: If a batch holds fewer pairs than there are processes.
         """
         random = np.random.default_rng([self.seed, self.epoch])
-        groups = {label: self._split(rows, random) for label, rows in self._positives.items()}
+        counts = self._draw_counts(random)
+        groups = {
+            label: self._groups(rows, count, random)
+            for (label, rows), count in zip(self._positives.items(), counts, strict=True)
+        }
         for _ in range(self._steps()):
             rows = self._batch(groups, random)
             if len(rows) < self.processes:
                 raise ValueError(f"A batch of {len(rows)} pairs cannot be dealt out among {self.processes} processes.")
             for share in np.array_split(rows, self.processes):
                 yield share.tolist()
+
+    def _groups(self, rows: Rows, count: int, random: np.random.Generator) -> list[list[int]]:
+        """So many of a relation's groups; where it has fewer, its rows are shuffled again for more."""
+        groups = self._split(rows, random)
+        while len(groups) < count:
+            groups += self._split(rows, random)
+        return groups[:count]
 
     def _split(self, rows: Rows, random: np.random.Generator) -> list[list[int]]:
         """Cut a relation's shuffled rows into groups of about the same size; a group of one is topped up."""
@@ -200,12 +242,14 @@ class RelationBatchSampler(DefaultBatchSampler):
         parts = np.array_split(shuffled, math.ceil(len(rows) / self.pairs_per_relation))
         if len(parts) > 1 and len(parts[-1]) == 1:
             parts[-1] = np.append(parts[-1], random.choice(parts[0]))
-        return [part.tolist() for part in parts[: self._used(len(parts))]]
+        return [part.tolist() for part in parts]
 
     def _batch(self, groups: dict[int, list[list[int]]], random: np.random.Generator) -> list[int]:
         labels = list(groups)
         # The relations with most groups left go first, in random order among equals: all run out together.
         order = random.permutation(len(labels))
+        if self._weights is not None:  # those of more weight sooner: where all have run out, they are drawn again
+            order = np.argsort(random.exponential(size=len(labels)) / self._weights)
         left = np.fromiter(map(len, groups.values()), np.int64)[order]
         chosen = [labels[index] for index in order[np.argsort(-left, kind="stable")[: self.relations_per_batch]]]
         rows: list[int] = []

@@ -6,15 +6,17 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformerTrainer
 from torch import Tensor, nn
+from torch.utils.data import BatchSampler
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
@@ -159,13 +161,29 @@ class RelationTrainer(SentenceTransformerTrainer):
     Args:
         loss: The loss.
         relation_names: The relations by label, to name a batch in an error.
+        relation_weights: Their weights by label, which `RelationBatchSampler` is told; none: all weigh alike.
         **kwargs: See `SentenceTransformerTrainer`.
     """
 
-    def __init__(self, *, loss: RelationLoss, relation_names: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        loss: RelationLoss,
+        relation_names: Sequence[str],
+        relation_weights: Sequence[float] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(loss=loss, **kwargs)
         self.relation_loss = loss
         self.relation_names = list(relation_names)
+        self.relation_weights = relation_weights
+
+    def get_batch_sampler(self, dataset: Dataset, *args: Any, **kwargs: Any) -> BatchSampler | None:
+        """The batches of a data set; the weights are those of the relations that are trained on, and of no others."""
+        if dataset is self.train_dataset and any(weight != 1 for weight in self.relation_weights):
+            make: Callable[..., BatchSampler] = self.args.batch_sampler  # type: ignore[assignment]
+            return make(dataset, *args, weights=self.relation_weights, **kwargs)
+        return super().get_batch_sampler(dataset, *args, **kwargs)
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
         """Take a step; before the optimizer changes the weights, check the loss.

@@ -48,6 +48,31 @@ def test_mismatches_become_negatives(places):
     assert json.loads(places["out"].with_suffix(".report.json").read_text())["mismatches"] is True
 
 
+def test_sets_are_weighed(places):
+    command = ["starter", "{mine}", "--weight", "mine=2", "starter=0.5", "--output", "{out}"]
+    assert combine(places, *command) == 0
+    relations = RelationSet.load(places["out"])
+    assert relations.weights["capital"] == relations.weights["geographic/island_country"] == 2
+    assert set(relations.weights.values()) == {0.5, 2}
+    assert json.loads(places["out"].with_suffix(".report.json").read_text())["weights"] == {"mine": 2, "starter": 0.5}
+    assert combine(places, *command[:2], "--weight", "{mine}=1", "--output", "{out}", "--overwrite") == 0
+    assert '"weight":' not in places["out"].read_text()
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        ["mine=0"], ["mine=-1"], ["mine=inf"], ["mine=nan"], ["mine=two"], ["mine="], ["mine"], ["=2"], ["mine=1e9"],
+        ["other=2"], ["mine=2", "mine=3"], ["mine=2", "{mine}=2"],
+    ],
+)  # fmt: skip
+def test_what_is_no_weight_is_one_line(places, capsys, weights):
+    assert combine(places, "starter", "{mine}", "--output", "{out}", "--weight", *weights) == 2
+    (line,) = capsys.readouterr().err.strip().split("\n")
+    assert line.startswith("st-relbert data: ") and "weight" in line
+    assert not places["out"].exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

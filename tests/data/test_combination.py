@@ -1,7 +1,7 @@
 import pytest
 
 from st_relbert.data import RelationSet, combine_relations
-from st_relbert.data.combine import PairExclusion
+from st_relbert.data.combine import PairExclusion, weigh_sets
 
 
 def relation_set(**relations):
@@ -38,6 +38,32 @@ def test_a_relation_whose_positives_are_all_left_out_is_named():
     more = relation_set(young=([("puppy", "dog")], []))
     combination = combine_relations([CAPITALS, PARTS, more], PairExclusion({"one": [("hand", "finger")]}))
     assert combination.small_relations == ["part"] and combination.relations.names == ["capital", "young"]
+
+
+def test_sets_are_weighed_by_name_or_stem():
+    sets = {"data/own.jsonl": CAPITALS, "b/graph.jsonl.gz": PARTS, "relbert/own": PARTS}
+    weighed = weigh_sets(sets, {"graph": 0.5, "relbert/own": 4})
+    assert [list(each.weights.values()) for each in weighed] == [[1], [0.5, 0.5], [4, 4]]
+    assert combine_relations(weighed).relations.weights == {"capital": 4, "part": 4}
+    assert weigh_sets(sets, {}) == list(sets.values())
+    # What a set says itself is multiplied.
+    own = RelationSet(CAPITALS.positives, weights={"capital": 3})
+    assert weigh_sets({"own": own}, {"own": 2})[0].weights == {"capital": 6}
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"own": 2}, "Several sets are called 'own', .* the weight 2, expected one of data/own.jsonl, relbert/own."),
+        ({"data": 2}, "No set is called 'data', .* expected one of data/own.jsonl, b/graph.jsonl.gz, relbert/own."),
+        ({"graph": 2, "b/graph.jsonl.gz": 3}, "'b/graph.jsonl.gz' was given two weights, the second by the name 'b/"),
+        ({"graph": 0}, "The weight of the set 'graph' is 0, expected a number above 0 and at most 1,000"),
+        ({"graph": float("inf")}, "The weight of the set 'graph' is inf"),
+    ],
+)
+def test_weights_of_no_set_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        weigh_sets({"data/own.jsonl": CAPITALS, "b/graph.jsonl.gz": PARTS, "relbert/own": PARTS}, weights)
 
 
 def test_too_little_left_is_an_error():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from st_relbert.data import RelationSet, load_relations
+from st_relbert.data import RelationSet, combine_relations, load_relations, with_mismatches
 
 RECORDS = [
     {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Paris", "France"]], "negatives": [["a", "b"]]},
@@ -175,6 +175,91 @@ def test_negatives_may_be_left_out():
     assert relations.known_false_negatives() == 0 and "1 negative" in str(relations)
     with pytest.raises(ValueError, match="negatives of the relation 'z', which has no positives"):
         RelationSet({"x": [("a", "b")]}, {"z": []})
+
+
+WEIGHTED = [
+    {**RECORDS[0], "weight": 2},
+    {**RECORDS[1], "weight": 0.25},
+    {"relation_type": "x", "positives": [["c", "d"]]},
+]
+
+
+def test_weights_are_kept_and_written_if_they_are_not_1(tmp_path):
+    relations = RelationSet.load(write(tmp_path / "relations.jsonl", WEIGHTED))
+    assert relations.weights == {"capital": 2.0, "part": 0.25, "x": 1.0}
+    assert [record.get("weight") for record in relations.records()] == [2.0, 0.25, None]
+    assert RelationSet.from_records(relations.records()) == relations
+    assert str(relations).endswith("; 2 relations of a weight other than 1, from 0.25 to 2")
+    assert "weight" not in str(RelationSet.from_records(RECORDS)) and RelationSet.from_records(RECORDS) != relations
+    assert relations.subset(["part"]).weights == {"part": 0.25}
+    assert with_mismatches(relations).weights == relations.weights == combine_relations([relations]).relations.weights
+    train, held_out = RelationSet.from_records(set_of("abcd").weighted(3).records()).hold_out(0.5, seed=0)
+    assert {*train.weights.values(), *held_out.weights.values()} == {3.0}
+    # As tables of the hub have it.
+    assert RelationSet.from_records([{**record, "weight": None} for record in RECORDS]).weights["part"] == 1
+
+
+def test_a_relation_of_two_sets_has_the_larger_weight():
+    sets = [
+        RelationSet({name: [(name, "t")] for name in "xyz"}, weights=weights)
+        for weights in ({"x": 2, "y": 0.5}, {"x": 3, "y": 0.1, "z": 0.5})
+    ]
+    assert RelationSet.merge(sets).weights == {"x": 3.0, "y": 0.5, "z": 1.0}
+    records = [{"relation_type": "x", "positives": [["a", "b"]], "weight": weight} for weight in (0.5, 2, 1)]
+    assert RelationSet.from_records([*records, RECORDS[0]]).weights == {"x": 2.0, "capital": 1.0}
+
+
+def test_parents_weigh_as_much_as_their_largest_relation():
+    relations = RelationSet({name: [(name, "t")] for name in ("a/x", "a/y", "b/z")}, weights={"a/y": 3, "b/z": 0.5})
+    assert relations.with_parents().weights == {"a/x": 1, "a/y": 3, "b/z": 0.5, "a/": 3, "b/": 0.5}
+
+
+@pytest.mark.parametrize("weight", [0, -1, "2", True, float("nan"), float("inf"), 1001, 10**400, [1], {}])
+def test_what_is_no_weight_is_refused(weight):
+    with pytest.raises(
+        ValueError, match="The weight of mine, row 0 is .*, expected a number above 0 and at most 1,000"
+    ):
+        RelationSet.from_records([{**RECORDS[0], "weight": weight}, RECORDS[1]], "mine")
+    with pytest.raises(ValueError, match="The weight of the relation 'x' is .*, expected a number above 0"):
+        RelationSet({"x": [("a", "b")]}, weights={"x": weight})
+
+
+def test_weights_are_of_relations_that_exist():
+    with pytest.raises(ValueError, match="There is a weight of the relation 'z', which has no positives"):
+        RelationSet({"x": [("a", "b")]}, weights={"z": 2})
+    with pytest.raises(ValueError, match="The weight of the relation 'x' is 2000.0"):
+        RelationSet({"x": [("a", "b")]}, weights={"x": 40}).weighted(50)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a\ud800", "holds a lone surrogate, '.ud800'"),
+        ("\udc80", "holds a lone surrogate"),
+        ("a\nb", "holds a control character, '.n'"),
+        ("\x1b[31mred", "holds a control character"),
+        ("nul\0", "holds a control character"),
+        ("a\u2028b", "holds a line break"),
+        ("", "is '', expected a name with a visible character"),
+        (" \u00a0", "expected a name with a visible character"),
+        (True, "is True of type bool, expected a name"),
+        (["x"], "of type list, expected a name"),
+        (1.5, "of type float, expected a name"),
+    ],
+)
+def test_names_that_cannot_be_shown_are_refused(tmp_path, name, message):
+    """In both kinds of records."""
+    for record in ({"relation_type": name, "positives": [["a", "b"]]}, {"head": "a", "tail": "b", "relation": name}):
+        with pytest.raises(ValueError, match=rf"relations\.jsonl, row 2: the .*{message}"):
+            RelationSet.load(write(tmp_path / "relations.jsonl", [*RECORDS, record]))
+
+
+@given(st.text(min_size=1).filter(lambda name: name.isprintable() and name.strip()))
+def test_all_that_can_be_shown_is_a_name(name):
+    relations = RelationSet.from_records(
+        [{"relation_type": name, "positives": [["a", "b"]]}, *WEIGHTED[:1], RECORDS[1]]
+    )
+    assert name in relations.names
 
 
 PAIRS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("def")), max_size=3, unique=True)

@@ -1,4 +1,5 @@
 import itertools
+import math
 from collections import Counter
 
 import pytest
@@ -84,6 +85,71 @@ def test_the_size_exponent_weighs_relations(exponent, expected):
     assert Counter(dataset[row]["label"] for row in used) == expected
     sampler.set_epoch(1)
     assert (exponent == 1.0) == ({row for batch in sampler for row in batch} == used)
+
+
+WEIGHTS = [2.0, 0.5, 1.5, *[1.0] * 8]  # 12 in all, of 11 relations
+
+
+@pytest.mark.parametrize(
+    ("size", "arguments"),
+    [
+        (4, {"relations_per_batch": 3}),
+        (40, {"relations_per_batch": 3, "size_exponent": 0.0}),
+        (8, {"relations_per_batch": 3}),
+        (40, {"relations_per_batch": 3, "size_exponent": 0.5}),
+        (4, {"relations_per_batch": 1, "negatives_per_relation": 1}),
+    ],
+)
+def test_relations_are_drawn_as_often_as_they_weigh(size, arguments):
+    dataset = dataset_of([size] * 11, negatives=1)
+    sampler = RelationBatchSampler(dataset, pairs_per_relation=4, weights=WEIGHTS, **arguments)
+    groups = {4: 1, 8: 2, 40: 1 if arguments.get("size_exponent") == 0 else 3}[size]
+    assert len(sampler) == 12 * groups // arguments["relations_per_batch"]
+    labels = dataset["label"][:]
+    drawn = []
+    for epoch in range(200):
+        sampler.set_epoch(epoch)
+        batches = list(sampler)
+        assert len(batches) == len(sampler)
+        drawn.append(Counter(label for batch in batches for label in {labels[row] for row in batch} if label >= 0))
+    for label, weight in enumerate(WEIGHTS):
+        counts = {epoch[label] for epoch in drawn}
+        assert counts == {math.floor(weight * groups), math.ceil(weight * groups)}, label
+        mean = sum(epoch[label] for epoch in drawn) / len(drawn)
+        # Of 200 draws of a half: 5 standard deviations.
+        assert abs(mean - weight * groups) < 0.18, label
+    used = {row for batch in batches for row in batch if labels[row] == 0}
+    assert len(used) == min(size, 4 * 2 * groups)  # other pairs each time, while there are some
+
+
+def test_what_an_epoch_draws_again_is_drawn_by_weight():
+    """A large relation has batches of its own; the others of a batch are drawn again."""
+    dataset = dataset_of([400, 4, 4, 4, 4])
+    sampler = RelationBatchSampler(dataset, relations_per_batch=2, pairs_per_relation=4, weights=[1, 3, 1, 1, 1])
+    drawn = Counter(label for batch in sampler for label in anchors(dataset, batch))
+    assert len(sampler) == drawn[0] == 100 and sum(drawn.values()) == 200
+    assert 35 < drawn[1] < 65 and all(8 < drawn[label] < 27 for label in (2, 3, 4))  # of 100, half and a sixth
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=2, max_size=6).filter(lambda sizes: max(sizes) > 1),
+    relations_per_batch=st.integers(2, 7),
+    exponent=st.sampled_from([0.0, 0.5, 1.0]),
+    data=st.data(),
+)
+def test_weights_leave_every_batch_to_be_learned_from(sizes, relations_per_batch, exponent, data):
+    weights = data.draw(st.lists(st.floats(1e-6, 4), min_size=len(sizes), max_size=len(sizes)))
+    dataset = dataset_of(sizes)
+    arguments = {"relations_per_batch": relations_per_batch, "pairs_per_relation": 3, "size_exponent": exponent}
+    sampler, same = (RelationBatchSampler(dataset, weights=weights, **arguments) for _ in range(2))
+    batches = list(sampler)
+    assert len(batches) == len(sampler) >= 1 and batches == list(same)
+    for batch in batches:
+        counts = anchors(dataset, batch)
+        assert len(batch) == len(set(batch)) and max(counts.values()) >= 2 and len(counts) >= 2
+    alike = RelationBatchSampler(dataset, weights=[1] * len(sizes), **arguments)
+    assert list(alike) == list(RelationBatchSampler(dataset, **arguments))
 
 
 def test_one_relation_a_step_is_the_references():
@@ -188,6 +254,9 @@ def test_the_starter_relations_make_batches():
         ([3, 3], {"negatives_per_relation": -1}, "negatives_per_relation is -1, expected at least 0"),
         ([3, 3], {"size_exponent": 1.5}, "size_exponent is 1.5, expected a number from 0 to 1"),
         ([3, 3], {"size_exponent": float("nan")}, "size_exponent is nan"),
+        ([3, 3], {"weights": [1]}, "There are 1 weights, and the dataset has the relation 1, expected one for each"),
+        ([3, 3], {"weights": [1, 0]}, "weight of the relation 1 is 0, expected a number above 0 and at most 1,000"),
+        ([3, 3], {"weights": [float("nan"), 1]}, "weight of the relation 0 is nan"),
         ([1, 1], {}, "No relation has two positive pairs"),
         ([3, 3], {"relations_per_batch": 1}, "every relation needs negatives"),
         ([3, 3], {"relations_per_batch": 1, "negatives_per_relation": 4}, "2 of 2 relations have no negatives"),

@@ -1,0 +1,108 @@
+"""The records of relation sets: one a relation, or one a pair."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, NamedTuple
+
+from st_relbert.data.sources import require
+from st_relbert.pairs import Pair, as_pair
+
+RELATION_EXAMPLE = '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]], "negatives": [["Lyon", "France"]]}'
+LARGEST_WEIGHT = 1000
+"""The most that a relation may weigh. With more, a training run would see little else."""
+
+_PAIR_COLUMNS = {"head", "tail", "relation"}
+_NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a line break", "Zp": "a line break"}
+
+
+class RelationRecord(NamedTuple):
+    """What a record says of a relation.
+
+    Args:
+        relation: The relation's name.
+        positives: Pairs of it, one at least.
+        negatives: Pairs that are near but wrong.
+        weight: How often training draws it, compared with others of its size.
+    """
+
+    relation: str
+    positives: list[Pair]
+    negatives: list[Pair]
+    weight: float
+
+
+def read_record(record: dict[str, Any], where: str) -> RelationRecord:
+    """Check a record, which holds a relation or a single pair of one.
+
+    Args:
+        record: The record: `relation_type`, `positives` and optionally `negatives` and `weight`; or `head`, `tail` and
+            `relation`.
+        where: How to name it in an error.
+
+    Raises:
+        ValueError: If a column is missing or holds something else.
+    """
+    if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
+        require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
+        # A column of weights would be those of the pairs.
+        pair = as_pair((record["head"], record["tail"]), f"the pair of {where}")
+        return RelationRecord(check_relation_name(record["relation"], where), [pair], [], 1.0)
+    require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
+    relation = check_relation_name(record["relation_type"], where)
+    positives = _read_pairs(record["positives"], f"{where}, positive")
+    negatives = _read_pairs(record.get("negatives") or [], f"{where}, negative")
+    if not positives:
+        raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
+    weight = record.get("weight")
+    # Tables have a null where other records have a weight.
+    return RelationRecord(relation, positives, negatives, 1.0 if weight is None else check_weight(weight, where))
+
+
+def check_relation_name(name: Any, where: str) -> str:
+    """Refuse what cannot be shown as the name of a relation.
+
+    Args:
+        name: The name; a whole number is one, too.
+        where: How to say in an error where it stands.
+
+    Returns:
+        The name as a string.
+
+    Raises:
+        ValueError: If it is blank, or holds a control character, a line break or a lone surrogate.
+    """
+    if not isinstance(name, str | int) or isinstance(name, bool):
+        raise ValueError(f"{where}: the relation is {name!r} of type {type(name).__name__}, expected a name.")
+    text = str(name)
+    if not text.strip():
+        raise ValueError(f"{where}: the relation is {text!r}, expected a name with a visible character.")
+    if unseen := next((char for char in text if unicodedata.category(char) in _NOT_IN_NAMES), None):
+        raise ValueError(
+            f"{where}: the name of the relation {text!r} holds {_NOT_IN_NAMES[unicodedata.category(unseen)]}, "
+            f"{unseen!r}, expected plain text. Rename the relation."
+        )
+    return text
+
+
+def check_weight(weight: Any, what: str) -> float:
+    """Refuse what is no weight.
+
+    Args:
+        weight: The weight.
+        what: How to say in an error what has it.
+
+    Raises:
+        ValueError: If it is not a number above 0 and at most 1,000.
+    """
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= LARGEST_WEIGHT:
+        raise ValueError(
+            f"The weight of {what} is {weight!r}, expected a number above 0 and at most {LARGEST_WEIGHT:,}."
+        )
+    return float(weight)
+
+
+def _read_pairs(values: Any, where: str) -> list[Pair]:
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"{where}s are {values!r}, expected a list of [head, tail].")
+    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values)]

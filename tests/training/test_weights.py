@@ -1,0 +1,96 @@
+"""Relations of other weights, and names that cannot be shown, on the way from a file into a run."""
+
+import json
+from functools import partial
+
+import pytest
+
+from st_relbert.cli import main
+from st_relbert.training import RelationBatchSampler, TrainingInterrupted, TrainingRun
+from st_relbert.training.trainer import CheckpointCallback
+
+NAMES = ["group/Japan", "group/hand", "other/France", "other/finger"]
+
+
+def write(path, weights=(), names=NAMES):
+    records = [
+        {"relation_type": name, "positives": [[head, name[-4:].strip("/")] for head in "abcdefgh"]} for name in names
+    ]
+    for record, weight in zip(records, weights, strict=False):
+        record["weight"] = weight
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(path)
+
+
+@pytest.fixture
+def run(encoders, tmp_path):
+    return partial(
+        TrainingRun,
+        base_model=encoders["wordpiece"],
+        train_data=write(tmp_path / "weighted.jsonl", [3, 1, 0.5]),
+        output=str(tmp_path / "model"),
+        template="short",
+        relations_per_batch=2,
+        pairs_per_relation=4,
+    )
+
+
+@pytest.fixture
+def samplers(monkeypatch):
+    """The samplers that are made, by the number of their rows, with the weights that they were told."""
+    made = []
+    init = RelationBatchSampler.__init__
+
+    def recorded(sampler, dataset, *args, weights=(), **kwargs):
+        made.append((len(dataset), list(weights)))
+        init(sampler, dataset, *args, weights=weights, **kwargs)
+
+    monkeypatch.setattr(RelationBatchSampler, "__init__", recorded)
+    return made
+
+
+def test_training_knows_the_weights_and_validation_none(run, tmp_path, samplers):
+    validation = write(tmp_path / "validation.jsonl", names=NAMES[2:])
+    run(epochs=1, choose_by="loss", validation_data=validation).train(show_progress_bar=False)
+    assert samplers[0] == (32, [3, 1, 0.5, 1]) and set(map(str, samplers[1:])) == {"(16, [])"}
+
+
+def test_parents_that_are_steps_weigh_too(run, samplers):
+    settings = {"relations_per_batch": 1, "negatives_per_relation": 4, "parent_weight": 1.0}
+    run(max_steps=1, **settings).train(show_progress_bar=False)
+    assert samplers == [(64, [3, 1, 0.5, 1, 3, 1])]
+
+
+def test_resuming_compares_weights(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        CheckpointCallback, "__enter__", lambda callback: setattr(callback, "interrupted", True) or callback
+    )
+    with pytest.raises(TrainingInterrupted):
+        run(max_steps=3).train(show_progress_bar=False)
+    monkeypatch.undo()
+    write(tmp_path / "weighted.jsonl", [3, 1])
+    with pytest.raises(ValueError, match="are of a run with other train_data"):
+        run(max_steps=3).train(resume=True, show_progress_bar=False)
+    write(tmp_path / "weighted.jsonl", [3.0, 1, 0.5, 1.0])
+    run(max_steps=3).train(resume=True, show_progress_bar=False)
+
+
+def test_the_summary_speaks_of_weights(run, caplog):
+    with caplog.at_level("INFO", logger="st_relbert"):
+        run(max_steps=1).train(show_progress_bar=False)
+    assert "Relations that are trained on more or less often than others of their size: 2." in caplog.text
+
+
+@pytest.mark.parametrize("command", ["map", "train"])
+@pytest.mark.parametrize("name", ["a\ud800", "a\nb", "\x1b[2J"])
+def test_a_name_that_cannot_be_shown_is_one_line(encoders, tmp_path, capsys, command, name):
+    path, output = write(tmp_path / "names.jsonl", names=["x", name]), tmp_path / "output.html"
+    where = (
+        [encoders["wordpiece"], path]
+        if command == "map"
+        else ["--base-model", encoders["wordpiece"], "--train-data", path]
+    )
+    assert main([command, *where, "--template", "short", "--output", str(output), "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.strip().split("\n")
+    assert f"st-relbert {command}: {path}, row 1: the name of the relation {name!r} holds a " in line
+    assert not output.exists()
