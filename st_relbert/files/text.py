@@ -101,7 +101,7 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
     if suffix_of(place.path) == ".json":
         text = "".join(lines)
         try:
-            values = _parse(text, "it")
+            values = parse_json(text, "it")
         except ValueError as error:
             if not isinstance(error.__cause__, json.JSONDecodeError):
                 raise
@@ -111,7 +111,7 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
             rows = (Row(f"element {number}", value) for number, value in enumerate(values, start=1))
             return map(_json_row, rows)
     return (
-        _json_row(Row(f"line {number}", _parse(line, f"line {number}")))
+        _json_row(Row(f"line {number}", parse_json(line, f"line {number}")))
         for number, line in enumerate(lines, start=1)
         if not line.isspace()
     )
@@ -203,7 +203,16 @@ def _json_row(row: Row) -> Row:
     )
 
 
-def _parse(text: str, where: str) -> Any:
+def parse_json(text: str, where: str) -> Any:
+    """Read JSON in which each object has a name once only.
+
+    Args:
+        text: The text.
+        where: What an error calls it.
+
+    Raises:
+        ValueError: If it is no JSON, is nested too deeply, or has a name twice or a number of thousands of digits.
+    """
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:

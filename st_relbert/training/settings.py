@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -152,10 +151,12 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
         raise ValueError(
             f"There is no preset {name_or_path!r}. Expected {', '.join(preset_names())}, or a JSON file of settings."
         )
+    from st_relbert.files.text import parse_json  # only here: help does without Arrow
+
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # the latter: nested a thousand deep
-        raise ValueError(f"The preset {str(path)!r} is not JSON: {error}.") from error
+        settings = parse_json(path.read_text(encoding="utf-8"), "it")
+    except ValueError as error:
+        raise ValueError(f"Cannot read the preset {str(path)!r}: {error}") from error
     if not isinstance(settings, dict):
         raise ValueError(f"The preset {str(path)!r} is a {type(settings).__name__}, expected an object of settings.")
     settings.pop("description", None)

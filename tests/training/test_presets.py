@@ -45,8 +45,10 @@ def test_a_file_is_a_preset_too(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "mine.json' is not JSON"),
-        ("[" * 100_000, "mine.json' is not JSON"),
+        ("{", "mine.json': it is no JSON"),
+        ("[" * 100_000, "mine.json': it is nested too deeply"),
+        ('{"epochs": 1, "epochs": 2}', "mine.json': it cannot be read: an object has the name 'epochs' twice"),
+        ('{"epochs": ' + "9" * 5000 + "}", "mine.json': it cannot be read: Exceeds the limit"),
         ("[1]", "is a list, expected an object of settings"),
         ('{"epoch": 3}', "has the setting 'epoch', expected base_model, train_data"),
     ],
