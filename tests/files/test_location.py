@@ -2,7 +2,9 @@ import pickle
 
 import pytest
 
+from st_relbert.encoding.blocks import VectorBlocks
 from st_relbert.files.location import Location, expand
+from st_relbert.files.tables import is_table
 
 
 def test_paths_and_uris_of_one_file_are_one(tmp_path):
@@ -49,3 +51,11 @@ def test_patterns(tmp_path, monkeypatch):
 def test_an_unknown_kind_of_uri():
     with pytest.raises(ValueError, match=r"Cannot use 'ftp://x/y': .*Expected a path, or a URI"):
         Location.of("ftp://x/y")
+
+
+def test_the_query_of_a_uri_is_no_part_of_the_name():
+    query = "?region=us-east-1&endpoint_override=127.0.0.1:9&scheme=http"  # never connected to
+    for name, kind in (("out.lance", ".lance"), ("out.parquet", ".parquet")):
+        blocks = VectorBlocks(f"s3://pairs/{name}{query}")
+        assert (blocks.kind, blocks.place.name, blocks.place.path) == (kind, name, f"pairs/{name}")
+    assert is_table(f"s3://pairs/a.csv.gz{query}")
