@@ -9,7 +9,8 @@ from st_relbert.training.settings import TrainingSettings, preset_names, read_pr
 
 if TYPE_CHECKING:
     from st_relbert.training.run import TrainingRun
-    from st_relbert.training.sampler import RelationBatchSampler, group_relations
+    from st_relbert.training.sampler import RelationBatchSampler
+    from st_relbert.training.stream import group_relations
     from st_relbert.training.trainer import RelationTrainer, TrainingDiverged, TrainingInterrupted
     from st_relbert.training.validation import validation_questions
 
@@ -20,7 +21,7 @@ _MODULES = {
     "TrainingDiverged": "trainer",
     "TrainingInterrupted": "trainer",
     "TrainingRun": "run",
-    "group_relations": "sampler",
+    "group_relations": "stream",
     "validation_questions": "validation",
 }
 
