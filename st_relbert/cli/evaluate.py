@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -120,20 +121,20 @@ def _run_analogies(model: Any, sets: dict[str, Any], settings: dict[str, Any]) -
 
 
 def load_sets(names: list[str]) -> dict[str, Any]:
-    """Load question sets under their short names.
+    """Load question sets under their short names, or their whole ones where several share the short one.
 
     Raises:
-        ValueError: If one cannot be had, or two have the same short name.
+        ValueError: If one cannot be had, or is named twice.
     """
     from st_relbert.data import load_questions
 
+    short = Counter(map(set_name, names))
     sets: dict[str, Any] = {}
     for name in names:
-        if set_name(name) in sets:
-            raise ValueError(
-                f"Two question sets would be called {set_name(name)!r}. Leave one out, or rename its file."
-            )
-        sets[set_name(name)] = load_questions(name)
+        called = set_name(name) if short[set_name(name)] == 1 else name
+        if called in sets:
+            raise ValueError(f"The question set {name!r} is named twice. Leave one out.")
+        sets[called] = load_questions(name)
     return sets
 
 

@@ -176,7 +176,7 @@ def test_training_on_semeval_shows_some_benchmark_questions(data, tmp_path):
         (["--train", "{train}", "--test", "no/such"], "Cannot load 'no/such'"),
         (["--train", "{test}", "--test", "{test}"], "row 0 has no 'relation_type' and no 'positives'"),
         (["--train", "{train}", "--test", "{train}"], "row 0 has no 'stem'"),
-        ([*BASE, "{test}"], "Two question sets would be called 'toy'"),
+        ([*BASE, "{test}"], "toy.jsonl' is named twice. Leave one out"),
         ([*BASE, "--output", "{train}"], "exists already"),
         ([*BASE, "--results", "no-such.json"], "'no-such.json' holds no results (FileNotFoundError"),
         (["--train", "{train}", "--test", "{short}", "--results", "{results}"], "has no results of the set 'short'"),

@@ -117,7 +117,7 @@ QUESTIONS = "starter/held_out_pairs"
         ([*TRAIN, "--output", "{new}", "--loss", "mse"], "Unknown loss 'mse', expected one of 'info_nce'"),
         ([*TRAIN, "--output", "{new}", "--held-out-relations", "0.1"], "held_out_relations needs choose_by"),
         ([*EVALUATE, QUESTIONS, "--write-card"], "Add --suite relbert"),
-        ([*EVALUATE, QUESTIONS, QUESTIONS], "Two question sets would be called 'held_out_pairs'"),
+        ([*EVALUATE, QUESTIONS, QUESTIONS], "The question set 'starter/held_out_pairs' is named twice"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/model.safetensors", "--output", "{new}.parquet"], "one that ends in .csv"),
         (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "expected NAME.parquet, NAME.csv, NAME.npy"),
@@ -136,6 +136,13 @@ def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, capsys):
     arguments = ["--analogies", "starter/held_out_pairs", "--template", "c", "--pooling", "mask", "--quiet"]
     assert main(["evaluate", encoders["wordpiece"], *arguments]) == 0
     assert "held_out_pairs" in capsys.readouterr().out
+
+
+def test_sets_of_one_name_are_told_apart(model, capsys):
+    sets = ["starter/held_out_pairs", "relations/held_out_pairs"]
+    assert main(["evaluate", model, "--analogies", *sets, "starter/held_out_relations", "--json", "--quiet"]) == 0
+    results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [result["dataset"] for result in results] == [*sets, "held_out_relations"]
 
 
 def test_an_interrupted_encode_says_how_to_go_on(model, tmp_path, capsys, monkeypatch):
