@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     model = RelBERT(args.model)
     with tempfile.TemporaryDirectory() as folder:
         index = RelationIndex.create(f"{folder}/index", model)
-        index.add(open_pair_source("starter").rows)
+        index.add(open_pair_source("starter"))
         print(f"{len(index):,} pairs of {len(index.relations())} relations")
 
         print("\nPairs like Tokyo : Japan")

@@ -37,7 +37,7 @@ def run(output: str, preset: str | None, resume: bool, overwrite: bool, quiet: b
         raise Interrupted(str(interrupt)) from interrupt
     if get_rank() == 0:
         say(f"Saved {output}")
-        say(f"Next: st-relbert evaluate {shlex.quote(output)} starter/held_out_pairs")
+        say(f"Next: st-relbert evaluate {shlex.quote(output)} --analogies starter/held_out_pairs")
     if torch.distributed.is_initialized():  # the trainer leaves its processes' threads running, which abort at exit
         torch.distributed.destroy_process_group()
 

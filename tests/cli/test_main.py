@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shlex
 import subprocess
 import sys
 
@@ -71,7 +72,11 @@ def test_train_then_evaluate(encoders, tmp_path, capsys):
     output = str(tmp_path / "trained")
     arguments = ["train", "--base-model", encoders["wordpiece"], "--train-data", "starter", "--output", output]
     assert main([*arguments, "--max-steps", "1", "--relations-per-batch", "4", "--template", "short", "--quiet"]) == 0
-    assert capsys.readouterr().out.endswith(f"Saved {output}\n")
+    saved, following = capsys.readouterr().out.splitlines()[-2:]
+    assert saved == f"Saved {output}"
+    # What it says to do next can be done.
+    assert main(shlex.split(following.removeprefix("Next: st-relbert "))) == 0
+    assert "held_out_pairs" in capsys.readouterr().out
 
     results = tmp_path / "results.json"
     sets = ["starter/held_out_pairs", "starter/held_out_relations"]

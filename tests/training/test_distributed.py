@@ -114,4 +114,6 @@ def test_evaluators_share_the_embedding_and_give_the_same_figures(encoders, tmp_
     one, other = found["embedded"]
     assert one > 100 and abs(one - other) <= len(found["figures"]) * 4
     for several, alone in zip(found["figures"], evaluating_processes.figures(model), strict=True):
+        # Ties are leads below 1e-6: batches of other sizes, which round otherwise, have others.
+        assert several.pop("ties", 0) == pytest.approx(alone.pop("ties", 0), abs=3)
         assert several == pytest.approx(alone)
