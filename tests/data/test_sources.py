@@ -136,7 +136,7 @@ def csv_text(separator, header="head,tail,relation"):
         ("x.csv", csv_text(";", "Head,Tail,Relation").encode("utf-8-sig")),
         ("x.CSV", csv_text(",").encode("utf-16")),
         ("x.tsv", csv_text("\t").encode()),
-        ("x.csv.gz", gzip.compress(csv_text(",").encode())),
+        ("x.csv.gz", gzip.compress(csv_text(",").encode(), mtime=0)),
         (
             "x.jsonl",
             b"".join(json.dumps(dict(zip(NAMES, row, strict=True))).encode() + b"\n" for row in ROWS),

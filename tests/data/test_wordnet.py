@@ -76,7 +76,7 @@ def test_definitions_and_forms_are_read_in_english_only(tmp_path):
 def test_compressed_files_are_read_and_nothing_is_downloaded_or_kept(wordnet_file, tmp_path, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was opened"))
     path = tmp_path / "tiny.xml.gz"
-    path.write_bytes(gzip.compress(wordnet_file.read_bytes()))
+    path.write_bytes(gzip.compress(wordnet_file.read_bytes(), mtime=0))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert "dog-n" in WordNet.read(path).synsets
     assert [entry.name for entry in tmp_path.iterdir()] == ["tiny.xml.gz"]
