@@ -23,7 +23,6 @@ from st_relbert.identity import ModelIdentity
 from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
-from st_relbert.modules import PromptTemplate
 from st_relbert.training.checkpoints import CheckpointFolder
 from st_relbert.training.record import finetuning_config, write_finetuning_config
 from st_relbert.training.sampler import RelationBatchSampler
@@ -218,8 +217,7 @@ class TrainingRun(TrainingSettings):
 
 def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
     """Refuse pairs that do not fit into a prompt now, and not when their batch comes."""
-    prompt = model[0]
-    assert isinstance(prompt, PromptTemplate)  # as in every RelBERT
+    prompt: Any = model[0]  # a PromptTemplate, as in every RelBERT
     for groups in (relations.positives, relations.negatives):
         for pairs in groups.values():
             prompt.check_prompts(pairs)
