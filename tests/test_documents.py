@@ -12,6 +12,8 @@ import typer
 
 from st_relbert import RelBERT
 from st_relbert.cli.main import app, repeat_options
+from st_relbert.evaluation.suite import EVALUATORS
+from st_relbert.losses import LOSSES
 from st_relbert.training import TrainingSettings
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +55,12 @@ def models(encoders, tmp_path, monkeypatch):
     for name, kind in MODELS.items():
         RelBERT(encoders[kind], template="short").save_pretrained(str(tmp_path / name), create_model_card=False)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    # What a page registers is gone after it.
+    before = [dict(registry) for registry in (EVALUATORS, LOSSES)]
+    yield tmp_path
+    for registry, entries in zip((EVALUATORS, LOSSES), before, strict=True):
+        for name in set(registry) - set(entries):
+            del registry[name]
 
 
 @pytest.mark.parametrize("page", having(lambda page: code_of(page, "python").strip()))
