@@ -20,7 +20,7 @@ def _example_model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from st_relbert import RelBERT
     from tests import tiny
 
-    return RelBERT(tiny.build_encoder("wordpiece", tmp_path_factory.mktemp("examples") / "encoder"), template="short")
+    return RelBERT(tiny.build_encoder("bytelevel", tmp_path_factory.mktemp("examples") / "encoder"), template="short")
 
 
 @pytest.fixture

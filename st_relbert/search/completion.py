@@ -46,7 +46,7 @@ class AnalogyCompleter:
         ValueError: If there is no word, or one is no word.
 
     Examples:
-        >>> complete = AnalogyCompleter(model, ["France", "Rome", "bread"])
+        >>> complete = AnalogyCompleter(model, ["France", "Japan", "Paris"])  # words of the question do not count
         >>> [each.word for each in complete(("Tokyo", "Japan"), "Paris", k=1)]
         ['France']
     """
