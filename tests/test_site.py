@@ -1,5 +1,7 @@
 """The documentation's site builds without a warning, and its pages load nothing from elsewhere."""
 
+import dataclasses
+import html
 import os
 import re
 import subprocess
@@ -7,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from st_relbert.training import TrainingSettings
 
 ROOT = Path(__file__).parent.parent
 # What a browser fetches by itself, unlike links that somebody follows.
@@ -49,3 +53,18 @@ def test_the_page_of_the_command_line_has_every_command(site):
     text = (site / "reference" / "cli" / "index.html").read_text(encoding="utf-8")
     for command in ("train", "evaluate", "index build", "complete"):
         assert f"Usage: st-relbert {command}" in text
+
+
+@pytest.mark.slow
+def test_the_page_of_the_settings_has_every_setting_with_its_default(site):
+    page = (site / "reference" / "settings" / "index.html").read_text(encoding="utf-8")
+    cells = [re.findall("<td>(.*?)</td>", row, re.DOTALL) for row in page.split("<tr>")]
+    rows = [[html.unescape(re.sub("<[^>]*>", "", cell)).strip() for cell in row] for row in cells if row]
+    shown = {name: rest for name, *rest in rows}
+    settings = {field.name: field for field in dataclasses.fields(TrainingSettings)}
+    assert shown.keys() == settings.keys()
+    for name, (_, default, text) in shown.items():
+        field = settings[name]
+        assert default == ("" if field.default is dataclasses.MISSING else repr(field.default))
+        assert text == field.metadata["help"]
+    assert shown["pooling"][0] == "'average_no_mask' or 'average' or 'mask' or None"

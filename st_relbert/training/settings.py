@@ -27,7 +27,7 @@ class TrainingSettings:
     """The settings of a training run.
 
     Each field carries its explanation and its topic as metadata: the options of `st-relbert train`, the check of
-    presets and the page of settings are made from them.
+    presets and the documentation's page of settings are made from them.
 
     Raises:
         ValueError: If a setting has a value that it does not know, or two do not go together.
