@@ -1,6 +1,7 @@
 """Tiny encoders, built in code: random weights, real tokenizers of three kinds."""
 
 import string
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -49,12 +50,13 @@ def build_tokenizer(kind: str) -> PreTrainedTokenizerFast:
 
 def _wordpiece() -> PreTrainedTokenizerFast:
     special = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(
-        TEXTS, trainers.WordPieceTrainer(vocab_size=VOCABULARY, special_tokens=list(special.values()))
-    )
+    normalizer = normalizers.BertNormalizer(lowercase=False)
+    pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pieces = _pieces(normalizer, pre_tokenizer, inside="##")
+    vocabulary = {token: i for i, token in enumerate([*special.values(), *pieces])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizer
     return _finish(tokenizer, special, "[CLS]", "[SEP]")
 
 
@@ -76,14 +78,39 @@ def _bytelevel() -> PreTrainedTokenizerFast:
 
 def _unigram() -> PreTrainedTokenizerFast:
     special = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.train_from_iterator(
-        TEXTS,
-        trainers.UnigramTrainer(vocab_size=VOCABULARY, special_tokens=_special_tokens(special), unk_token="<unk>"),
-    )
+    normalizer = normalizers.NFKC()
+    pre_tokenizer = pre_tokenizers.Metaspace()
+    # Short pieces, so that most words have several. A piece costs 1, and a rarer one a little more.
+    pieces = [piece for piece in _pieces(normalizer, pre_tokenizer, inside="") if len(piece) <= 4]
+    costs = [(piece, -1 - i / 1000) for i, piece in enumerate(pieces)]
+    vocabulary = [(token, 0.0) for token in special.values()] + costs
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=list(special).index("unk")))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.add_special_tokens(_special_tokens(special))
     return _finish(tokenizer, special, "<s>", "</s>")
+
+
+def _pieces(
+    normalizer: normalizers.Normalizer, pre_tokenizer: pre_tokenizers.PreTokenizer, *, inside: str
+) -> list[str]:
+    """The vocabulary of a tokenizer: characters, then beginnings of words and words, the frequent ones first.
+
+    It is the same in every process. The trainers of the `tokenizers` library break ties in another way in each.
+
+    Args:
+        normalizer: Applied to the texts.
+        pre_tokenizer: Splits the texts into words.
+        inside: What marks a piece inside a word.
+    """
+    words = Counter(
+        word for text in TEXTS for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
+    )
+    characters = {inside + character for word in words for character in word} | {word[0] for word in words}
+    beginnings = Counter(word[:n] for word in words for n in range(2, len(word)))
+    counts = beginnings + words
+    frequent = sorted(counts, key=lambda piece: (-counts[piece], piece))
+    return sorted(characters) + [piece for piece in frequent if piece not in characters][: VOCABULARY - len(characters)]
 
 
 def _special_tokens(special: dict[str, str]) -> list[AddedToken]:

@@ -61,7 +61,8 @@ def test_a_large_vocabulary_is_completed_by_a_shortlist(index, model, monkeypatc
         type(model), "encode", lambda self, pairs, **kw: encoded.extend(pairs) or plain(self, pairs, **kw)
     )
     view = explorer.completions(ExplorerQuery("Tokyo", "Japan", "Paris"))
-    assert len(view.rows) == 3 and 3 < len(set(encoded)) <= 7 and explorer.word_count == 12
+    # The known tail, France, stands beside the three if it is none of them.
+    assert 3 <= len(view.rows) <= 4 and 3 < len(set(encoded)) <= 8 and explorer.word_count == 12
 
 
 def test_labels_are_those_of_the_neighbours(explorer, index):
