@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from st_relbert.files.options import TableOptions
 
 MODEL_HELP = "a saved model, a published checkpoint or an encoder: hub id or folder"
-SETS_HELP = "relation sets: JSON Lines files, folders, hub ids, or those shipped: relations, starter"
+SETS_HELP = (
+    "relation sets: CSV, TSV, Parquet or JSON Lines files, folders, hub ids, or those shipped: relations, starter"
+)
 
 _TABLES = "how tables are read"
 

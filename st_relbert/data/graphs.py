@@ -113,9 +113,9 @@ def _read_table(path: str, options: TableOptions) -> Iterator[Triple]:
             f"{path!r} has the columns {', '.join(table.schema.names)}, but none that is called 'relation'. Name the "
             "columns of heads, relations and tails with --columns HEAD RELATION TAIL."
         )
-    for number, ((head, tail), relation) in enumerate(table.records(), start=1):
+    for (head, tail), relation, place in table.records():
         if relation is None or not str(relation).strip():
-            raise ValueError(f"{path!r} has no relation in row {number}.")
+            raise ValueError(f"{path!r} has no relation in {place}.")
         yield head, str(relation), tail
 
 

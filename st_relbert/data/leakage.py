@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from st_relbert.data.question_files import is_question_text
 from st_relbert.data.questions import AnalogyQuestion, MappingProblem, as_questions
-from st_relbert.data.sources import read_records
+from st_relbert.data.sources import place_of, read_records
 from st_relbert.pairs import Pair, as_pair, as_pairs, folded
 
 _TRAINING_SPLIT = "train.jsonl"
@@ -46,7 +46,7 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
             records, source = read_records(path if path.is_file() else name, ["test", "validation"])
             pairs = sets.setdefault(key, set())
             for row, record in enumerate(records):
-                pairs.update(pairs_of_record(record, f"{source}, row {row}"))
+                pairs.update(pairs_of_record(record, f"{source}, {place_of(record, row)}"))
     return sets
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from st_relbert.data.sources import read_records, require
+from st_relbert.data.sources import place_of, read_records, require
 from st_relbert.pairs import Pair, as_pair, as_pairs
 
 FEWEST_TERMS = 2
@@ -59,7 +59,7 @@ def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy qu
     Raises:
         ValueError: If there are none, or one is malformed.
     """
-    questions = [AnalogyQuestion.of(record, f"{source}, row {row}") for row, record in enumerate(records)]
+    questions = [AnalogyQuestion.of(record, f"{source}, {place_of(record, row)}") for row, record in enumerate(records)]
     if not questions:
         raise ValueError(f"{source}: no questions, expected at least one.")
     return questions

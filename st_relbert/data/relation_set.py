@@ -14,7 +14,7 @@ from datasets import Dataset, Features, List, Value
 
 from st_relbert.data.question_files import is_question_text, relation_pairs
 from st_relbert.data.relation_record import RELATION_EXAMPLE, check_weight, read_record
-from st_relbert.data.sources import read_records
+from st_relbert.data.sources import place_of, read_records
 from st_relbert.pairs import Pair, negative_label
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class RelationSet:
         negatives: dict[str, list[Pair]] = {}
         weights: dict[str, float] = {}
         for row, record in enumerate(records):
-            relation, of_positives, of_negatives, weight = read_record(record, f"{source}, row {row}")
+            relation, of_positives, of_negatives, weight = read_record(record, f"{source}, {place_of(record, row)}")
             positives.setdefault(relation, []).extend(of_positives)
             negatives.setdefault(relation, []).extend(of_negatives)
             weights[relation] = max(weight, weights.get(relation, 0))

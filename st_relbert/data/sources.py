@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from st_relbert.data.question_files import choice_questions, is_question_text
 from st_relbert.data.shipped import SHIPPED, shipped_records
-from st_relbert.files.location import Location
-from st_relbert.files.tables import read_table
-from st_relbert.files.text import SEPARATORS, read_json, suffix_of
+from st_relbert.files.location import Location, expand
+from st_relbert.files.options import find_column
+from st_relbert.files.tables import FORMATS, is_table, pair_of_cell, read_table
+from st_relbert.files.text import COMPRESSED, JSON, SPREADSHEETS, check_no_spreadsheet, read_json, suffix_of
+from st_relbert.pairs import as_pair
 
 STARTER = "starter"
 _SHIPPED = Path(__file__).parent
 DATA_DIR_VARIABLE = "ST_RELBERT_DATA"
 
 # What no data set on the hub is called, but a mistyped file is.
-_FILE_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".ndjson", ".parquet",
-                  ".gz", ".bz2", ".zst", ".zip")  # fmt: skip
-_NOT_READ = (".xlsx", ".xls", ".ods", ".zip")
+_FILE_SUFFIXES = (*FORMATS, *COMPRESSED, *SPREADSHEETS, ".zip")
+
+
+class FileRecord(dict[str, Any]):
+    """A record that knows where it stands in its file, as in `line 7`.
+
+    Args:
+        values: The record.
+        place: Where it stands.
+    """
+
+    def __init__(self, values: Mapping[str, Any], place: str) -> None:
+        super().__init__(values)
+        self.place = place
+
+
+def place_of(record: Any, row: int) -> str:
+    """What an error calls a record: by its line, if it comes from a file, or else by its index.
+
+    Args:
+        record: The record.
+        row: Its index among the records.
+    """
+    return record.place if isinstance(record, FileRecord) else f"row {row}"
 
 
 @dataclass
@@ -40,16 +63,17 @@ def read_records(
     """Read the records of a data set, from the first place that has it.
 
     Args:
-        name_or_path: A JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`;
-            questions of Google, BATS, MSR or SAT as they are published; a folder with one JSON Lines file a split
-            (`train.jsonl`); `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data
-            that the package ships; or a data set on the Hugging Face hub as `owner/name` or `owner/name/config`, of
-            which a copy in the folder `$ST_RELBERT_DATA` is preferred.
+        name_or_path: A JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`, in
+            upper or lower case; several of either (`pairs-*.csv`), or a folder of Parquet files; questions of Google,
+            BATS, MSR or SAT as they are published; a folder with one JSON Lines file a split (`train.jsonl`);
+            `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package
+            ships; or a data set on the Hugging Face hub as `owner/name` or `owner/name/config`, of which a copy in the
+            folder `$ST_RELBERT_DATA` is preferred.
         splits: The names of splits to look for, the first found is read. A file is read whatever its name.
         example: A record as it should be, for errors.
 
     Returns:
-        The records, and what to call their source in an error.
+        The records, and what to call their source in an error. Those of a file know their lines, see `place_of`.
 
     Raises:
         ValueError: If nothing is there, or a line is not a JSON object.
@@ -57,13 +81,14 @@ def read_records(
     name = os.fspath(name_or_path)
     if is_question_text(name):
         return choice_questions(name), name
-    if os.path.isfile(name):
-        return read_file(name, example), name
     for folder in _folders(name):
         for split in splits:
             path = folder / f"{split}.jsonl"
             if path.is_file():
                 return read_file(path, example), str(path)
+    if os.path.isfile(name) or is_table(name):
+        files = [name] if os.path.isfile(name) else expand(name)
+        return [record for file in files for record in read_file(file, example)], name
     if os.path.isdir(name):
         found = ", ".join(sorted(os.listdir(name))) or "nothing"
         raise ValueError(f"The folder {name!r} holds {found}, expected {' or '.join(f'{s}.jsonl' for s in splits)}.")
@@ -80,11 +105,11 @@ def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str,
     Raises:
         ValueError: If it cannot be read.
     """
-    path = Path(path)
-    if path.suffix.lower() in _NOT_READ:
-        raise ValueError(f"{str(path)!r} is not read, expected JSON Lines, CSV or TSV. Export it as CSV.")
-    suffix = suffix_of(str(path))
-    return _read_table(path) if suffix in SEPARATORS or suffix == ".parquet" else _read_json(path, example)
+    name = os.fspath(path)
+    if not Location.of(name).info.is_file:
+        raise ValueError(f"There is no file {name!r}.")
+    check_no_spreadsheet(name)
+    return _read_table(name) if is_table(name) and suffix_of(name) not in JSON else _read_json(name, example)
 
 
 def _folders(name: str) -> list[Path]:
@@ -100,29 +125,43 @@ def _folders(name: str) -> list[Path]:
     return folders
 
 
-def _read_json(path: Path, example: str) -> list[dict[str, Any]]:
+def _read_json(path: str, example: str) -> list[dict[str, Any]]:
     try:
-        records = []
-        for row in read_json(Location.of(str(path)), None):
+        records: list[dict[str, Any]] = []
+        for row in read_json(Location.of(path), None):
             if not isinstance(row.cells, dict):
                 raise ValueError(f"{row.place} is a {type(row.cells).__name__}.")
-            records.append(row.cells)
+            records.append(FileRecord(_with_usual_names(row.cells, row.place), row.place))
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(
-            f"Cannot read {str(path)!r}: {str(error).rstrip('.')}; expected JSON Lines, one object a "
+            f"Cannot read {path!r}: {str(error).rstrip('.')}; expected JSON Lines, one object a "
             f"line{example and f', such as {example}'}."
         ) from error
     return records
 
 
-def _read_table(path: Path) -> list[dict[str, Any]]:
-    table = read_table(str(path))
+def _with_usual_names(record: dict[str, Any], place: str) -> dict[str, Any]:
+    """The record with `head`, `tail` and `relation` so called, if it is a pair's, as tables may name them."""
+    names = list(record)
+    usual = {found: name for name in ("head", "tail", "relation") if (found := find_column(name, names))}
+    pair = find_column("pair", names)
+    if pair and list(usual.values()) == ["relation"]:
+        head, tail = as_pair(pair_of_cell(record[pair]), place)
+        record = {"head": head, "tail": tail, **record}
+    return {usual.get(name, name): value for name, value in record.items()}
+
+
+def _read_table(path: str) -> list[dict[str, Any]]:
+    table = read_table(path)
     if table.relation is None:
         raise ValueError(
-            f"{str(path)!r} has the columns {', '.join(table.schema.names)}, expected head, tail and relation. Rename "
+            f"{path!r} has the columns {', '.join(table.schema.names)}, expected head, tail and relation. Rename "
             "them, or make a relation set with st-relbert data triples --columns HEAD RELATION TAIL."
         )
-    return [{"head": head, "tail": tail, "relation": relation} for (head, tail), relation in table.records()]
+    return [
+        FileRecord({"head": head, "tail": tail, "relation": relation}, place)
+        for (head, tail), relation, place in table.records()
+    ]
 
 
 def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], str]:

@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 from typing_extensions import Self, Unpack
 
-from st_relbert.data.sources import read_records, require
+from st_relbert.data.sources import place_of, read_records, require
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.pairs import Pair, as_pair
@@ -74,7 +74,7 @@ class LabelledPairs:
         """
         pairs, labels = [], []
         for row, record in enumerate(records):
-            where = f"{split}, row {row}"
+            where = f"{split}, {place_of(record, row)}"
             if not isinstance(record, Mapping):
                 raise ValueError(f"{where} is {record!r}, expected an object with the columns {', '.join(COLUMNS)}.")
             require(dict(record), COLUMNS, where)

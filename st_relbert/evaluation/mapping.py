@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from typing_extensions import Self, Unpack
 
 from st_relbert.data.questions import MappingProblem
-from st_relbert.data.sources import read_records
+from st_relbert.data.sources import place_of, read_records
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.best_mapping import best_mapping
 from st_relbert.evaluation.results import EvaluationResult
@@ -30,7 +30,7 @@ def as_problems(
     Raises:
         ValueError: If there are none, or one is malformed.
     """
-    problems = [MappingProblem.of(record, f"{source}, row {row}") for row, record in enumerate(records)]
+    problems = [MappingProblem.of(record, f"{source}, {place_of(record, row)}") for row, record in enumerate(records)]
     if not problems:
         raise ValueError(f"{source}: no problems, expected at least one.")
     return problems

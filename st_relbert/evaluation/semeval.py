@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
-from st_relbert.data.sources import require
+from st_relbert.data.sources import place_of, require
 from st_relbert.pairs import Pair, as_pair, as_pairs
 
 Numbers = Mapping[Pair, float]
@@ -142,7 +142,7 @@ def _rows(records: Iterable[Mapping[str, Any]], source: str, columns: list[str],
     wheres: dict[str, str] = {}
     splits = set()
     for index, record in enumerate(records):
-        where = f"{source}, row {index}"
+        where = f"{source}, {place_of(record, index)}"
         require(dict(record), ["relation_type", "split", *columns], where)
         relation = record["relation_type"]
         if not isinstance(relation, str):

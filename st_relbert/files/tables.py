@@ -14,7 +14,18 @@ import pyarrow.parquet
 from st_relbert.files.columns import conform, json_column, merged_schema, text_column, unified
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions, find_column
-from st_relbert.files.text import COMPRESSED, JSON, SEPARATORS, Row, of_width, read_json, read_separated, suffix_of
+from st_relbert.files.text import (
+    COMPRESSED,
+    JSON,
+    SEPARATORS,
+    SPREADSHEETS,
+    Row,
+    check_no_spreadsheet,
+    of_width,
+    read_json,
+    read_separated,
+    suffix_of,
+)
 from st_relbert.pairs import Pair, as_pair, as_pairs
 
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
@@ -24,6 +35,14 @@ CheckPairs = Callable[[list[Pair]], object]
 
 _TYPES = {None: pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _DEFAULTS = TableOptions()
+
+
+class PairRow(NamedTuple):
+    """A row of a table: its pair, its relation if it has one, and where it stands, as in `line 7`."""
+
+    pair: Pair
+    relation: Any
+    place: str
 
 
 @dataclass(frozen=True)
@@ -54,19 +73,23 @@ class PairTable:
         Raises:
             ValueError: If the file has changed since, so that it cannot be read.
         """
+        for chunk in self._chunks():
+            yield chunk.batch
+
+    def _chunks(self) -> Iterator[_Chunk]:
         with _reading(self.path):
-            for chunk in _open(self.path, self.options).chunks:
-                yield conform(chunk.batch, self.schema)
+            for places, batch in _open(self.path, self.options).chunks:
+                yield _Chunk(places, conform(batch, self.schema))
 
     def pairs(self, rows: pa.RecordBatch | pa.Table) -> list[Any]:
         """The pairs of some rows."""
         return _pairs(rows, self.head, self.tail)
 
-    def records(self) -> Iterator[tuple[Pair, Any]]:
-        """The pair and the relation of each row; None where there is no relation."""
-        for batch in self.batches():
+    def records(self) -> Iterator[PairRow]:
+        """The rows; the relation is None where there is none."""
+        for places, batch in self._chunks():
             relations = batch.column(self.relation).to_pylist() if self.relation else [None] * len(batch)
-            yield from zip(as_pairs(self.pairs(batch)), relations, strict=True)
+            yield from map(PairRow, as_pairs(self.pairs(batch)), relations, places)
 
 
 def is_table(name: str) -> bool:
@@ -125,7 +148,8 @@ def read_table(
     Args:
         path: A file, or its URI in an object store: CSV (`.csv`), TSV (`.tsv`, `.tab`; quotes mean nothing),
             either (`.txt`), a JSON array (`.json`), JSON Lines (`.jsonl`, `.ndjson`), each also compressed
-            (`.gz`, `.bz2`, `.zst`), or Parquet.
+            (`.gz`, `.bz2`, `.zst`), or Parquet. Of a relation set in JSON, of objects with `relation_type` and
+            `positives`, each positive pair is a row.
         options: How it is read.
         vectors: Whether it may hold a column `vector`, as files do that `encode_files` wrote.
         check: What pairs have to pass besides; it is given some thousand at a time.
@@ -133,13 +157,14 @@ def read_table(
     Raises:
         ValueError: If it cannot be read, lacks a column, or a row is no pair; the message names the line.
     """
-    if _suffix(path) not in FORMATS:
+    if _suffix(path) not in (*FORMATS, *SPREADSHEETS):
         raise ValueError(
             f"{path!r} does not have the name of a table, expected one that ends in {', '.join(FORMATS)} "
             f"(text also in {', '.join(COMPRESSED)})."
         )
     if not Location.of(path).info.is_file:
         raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
+    check_no_spreadsheet(path)
     with _reading(path):
         named, schema, chunks = _open(path, options)
         rows, promoted = 0, False
@@ -217,12 +242,35 @@ def _open_json(rows: Iterator[Row], options: TableOptions) -> _Opened:
     first = next(rows, None)
     if first is None:
         raise ValueError("it is empty.")
-    rows = chain([first], rows)
+    rows = (row for each in chain([first], rows) for row in rows_of_relation(each))
     if isinstance(first.cells, list):  # without names
         names = options.names_by_place(len(first.cells))
         options = options.by_role(names)
         rows = (Row(place, dict(zip(names, cells, strict=True))) for place, cells in of_width(rows, len(names)))
     return _Opened(options, pa.schema([]), _json_chunks(rows, options))
+
+
+def rows_of_relation(row: Row) -> Iterator[Row]:
+    """A row for each positive pair of a relation; any other row as it is.
+
+    Args:
+        row: A row of JSON.
+
+    Raises:
+        ValueError: If the relation has no name, or a positive is no pair.
+    """
+    if not isinstance(row.cells, dict) or "positives" not in row.cells:
+        yield row
+        return
+    if "relation_type" not in row.cells:
+        raise ValueError(f"{row.place} has positives but no 'relation_type', expected the name of their relation.")
+    positives = row.cells["positives"]
+    if not isinstance(positives, list):
+        raise ValueError(f"{row.place} has the positives {positives!r:.60}, expected a list of [head, tail].")
+    for number, pair in enumerate(positives):
+        place = f"{row.place}, positive {number}"
+        head, tail = as_pair(pair, place)
+        yield Row(place, {"head": head, "tail": tail, "relation": str(row.cells["relation_type"])})
 
 
 def _parquet_chunks(file: Any, names: list[str]) -> Iterator[_Chunk]:
@@ -294,10 +342,10 @@ def _check_pairs(chunk: _Chunk, head: str, tail: str, check: CheckPairs | None) 
 def _pairs(rows: pa.RecordBatch | pa.Table, head: str, tail: str) -> list[Any]:
     if head != tail:
         return list(zip(rows.column(head).to_pylist(), rows.column(tail).to_pylist(), strict=True))
-    return [_as_tuple(value) for value in rows.column(head).to_pylist()]
+    return [pair_of_cell(value) for value in rows.column(head).to_pylist()]
 
 
-def _as_tuple(value: Any) -> Any:
+def pair_of_cell(value: Any) -> Any:
     """A pair that stands in one cell: a list, or an object with head and tail."""
     if isinstance(value, dict):
         names = {name.casefold(): word for name, word in value.items()}

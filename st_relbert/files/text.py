@@ -21,6 +21,7 @@ from st_relbert.files.options import TableOptions
 SEPARATORS = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}  # those that are tried, by suffix
 JSON = (".json", ".jsonl", ".ndjson")
 COMPRESSED = (".gz", ".bz2", ".zst")
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 
 _BYTE_ORDER_MARKS = {  # the longer ones first: one begins with a shorter one
     codecs.BOM_UTF32_LE: "utf-32",
@@ -48,6 +49,19 @@ def suffix_of(path: str) -> str:
     bare, suffix = posixpath.splitext(path.lower())
     inner = posixpath.splitext(bare)[1]
     return inner if suffix in COMPRESSED and inner in (*SEPARATORS, *JSON) else suffix
+
+
+def check_no_spreadsheet(path: str) -> None:
+    """Refuse a spreadsheet, and say what to do with it.
+
+    Raises:
+        ValueError: If the name is that of one.
+    """
+    if suffix_of(path) in SPREADSHEETS:
+        raise ValueError(
+            f"{path!r} is a spreadsheet, expected a text file. Save its sheet as CSV (UTF-8), with the columns head, "
+            "tail and relation."
+        )
 
 
 def read_separated(place: Location, options: TableOptions) -> tuple[list[str], Iterator[Row]]:

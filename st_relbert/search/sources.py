@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import nullcontext
@@ -10,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from st_relbert.data.sources import read_records, require
+from st_relbert.data.sources import place_of, read_records, require
 from st_relbert.files.options import TableOptions
-from st_relbert.files.tables import PairTable, is_table, read_tables
+from st_relbert.files.tables import PairTable, is_table, read_tables, rows_of_relation
+from st_relbert.files.text import Row
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
-from st_relbert.pairs import as_pair
 from st_relbert.search.rows import digest_of, schema_of
 
 _RELATION_SET = ("relation_type", "positives")
@@ -101,12 +100,7 @@ def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) 
     """
     if not is_table(name_or_path):
         return _relation_set(name_or_path)
-    try:
-        return _from_tables(read_tables(name_or_path, options, vectors=True))
-    except ValueError:
-        if not _is_relation_set(name_or_path):
-            raise
-        return _relation_set(name_or_path)
+    return _from_tables(read_tables(name_or_path, options, vectors=True))
 
 
 def _from_tables(tables: Sequence[PairTable]) -> PairSource:
@@ -152,23 +146,13 @@ def _identity(schema: Any, path: str) -> ModelIdentity | None:
     return ModelIdentity.from_json(metadata[MODEL_METADATA])
 
 
-def _is_relation_set(path: str) -> bool:
-    if not os.path.isfile(path) or not path.lower().endswith(".jsonl"):
-        return False
-    records, _ = read_records(path, [])
-    return bool(records) and all(column in records[0] for column in _RELATION_SET)
-
-
 def _relation_set(name_or_path: str) -> PairSource:
     records, source = read_records(name_or_path, ["train"])
+    rows = []
     for number, record in enumerate(records):
-        require(record, _RELATION_SET, f"{source}, row {number}")
-    labelled = [
-        (str(record["relation_type"]), as_pair(pair, f"{source}, row {number}, positive {position}"))
-        for number, record in enumerate(records)
-        for position, pair in enumerate(record["positives"])
-    ]
-    rows = [{"head": head, "tail": tail, "relation": relation} for relation, (head, tail) in labelled]
+        where = f"{source}, {place_of(record, number)}"
+        require(record, _RELATION_SET, where)
+        rows += [row.cells for row in rows_of_relation(Row(where, record))]
     return PairSource(rows.__iter__, {}, len(rows))
 
 

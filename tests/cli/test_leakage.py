@@ -174,8 +174,8 @@ def test_training_on_semeval_shows_some_benchmark_questions(data, tmp_path):
     [
         (["--train", "no/such", "--test", "{test}"], "Cannot load 'no/such'"),
         (["--train", "{train}", "--test", "no/such"], "Cannot load 'no/such'"),
-        (["--train", "{test}", "--test", "{test}"], "row 0 has no 'relation_type' and no 'positives'"),
-        (["--train", "{train}", "--test", "{train}"], "row 0 has no 'stem'"),
+        (["--train", "{test}", "--test", "{test}"], "line 1 has no 'relation_type' and no 'positives'"),
+        (["--train", "{train}", "--test", "{train}"], "line 1 has no 'stem'"),
         ([*BASE, "{test}"], "toy.jsonl' is named twice. Leave one out"),
         ([*BASE, "--output", "{train}"], "exists already"),
         ([*BASE, "--results", "no-such.json"], "'no-such.json' holds no results (FileNotFoundError"),

@@ -79,7 +79,7 @@ def test_columns_without_a_header(tmp_path):
     ("name", "content", "format", "message"),
     [
         ("x.csv", "head,tail\na,b\n", "auto", "none that is called 'relation'.*--columns HEAD RELATION TAIL"),
-        ("x.csv", "head,tail,relation\na,b,\n", "auto", "no relation in row 1"),
+        ("x.csv", "head,tail,relation\na,b,\n", "auto", "no relation in line 2"),
         ("x.txt", "IsA\tdog\n", "conceptnet", "line 1 has 2 cells, expected those of ConceptNet's dump"),
         ("x.jsonl", '{"sub_label": "a"}', "facts", "line 1 has no text as 'obj_label' or"),
         ("x.json", {"name": "r"}, "lre", "element 1 has no 'name' and 'samples'"),

@@ -62,20 +62,20 @@ def test_semeval_has_the_published_sizes(data):
     [
         ([], "has 0 relations .none., expected at least two"),
         (RECORDS[:1], "has 1 relations .capital., expected at least two"),
-        ([*RECORDS, {"relation_type": "x"}], "row 2 has no 'positives' .it has: relation_type."),
-        ([*RECORDS, {"positives": [["a", "b"]]}], "row 2 has no 'relation_type'"),
-        ([*RECORDS, {"relation_type": "x", "positives": []}], "row 2: the relation 'x' has no positives"),
-        ([*RECORDS, {"relation_type": "x", "positives": "ab"}], "row 2, positives are 'ab', expected a list"),
-        ([*RECORDS, {"relation_type": "x", "positives": [["a", "b"], ["c"]]}], "row 2, positive 1 is"),
-        ([*RECORDS, {"relation_type": "x", "positives": [["a", None]]}], "the tail of .*row 2, positive 0 is None"),
+        ([*RECORDS, {"relation_type": "x"}], "line 3 has no 'positives' .it has: relation_type."),
+        ([*RECORDS, {"positives": [["a", "b"]]}], "line 3 has no 'relation_type'"),
+        ([*RECORDS, {"relation_type": "x", "positives": []}], "line 3: the relation 'x' has no positives"),
+        ([*RECORDS, {"relation_type": "x", "positives": "ab"}], "line 3, positives are 'ab', expected a list"),
+        ([*RECORDS, {"relation_type": "x", "positives": [["a", "b"], ["c"]]}], "line 3, positive 1 is"),
+        ([*RECORDS, {"relation_type": "x", "positives": [["a", None]]}], "the tail of .*line 3, positive 0 is None"),
         (
             [*RECORDS, {"relation_type": "x", "positives": [["a", "b"]], "negatives": [["a", " "]]}],
-            "the tail of .*row 2, negative 0",
+            "the tail of .*line 3, negative 0",
         ),
         ([*RECORDS, [1]], "line 3 is a list; expected JSON Lines"),
     ],
 )
-def test_a_malformed_set_is_an_error_that_names_the_row(tmp_path, records, message):
+def test_a_malformed_set_is_an_error_that_names_the_line(tmp_path, records, message):
     with pytest.raises(ValueError, match=message):
         load_relations(write(tmp_path / "relations.jsonl", records))
 
@@ -250,7 +250,7 @@ def test_weights_are_of_relations_that_exist():
 def test_names_that_cannot_be_shown_are_refused(tmp_path, name, message):
     """In both kinds of records."""
     for record in ({"relation_type": name, "positives": [["a", "b"]]}, {"head": "a", "tail": "b", "relation": name}):
-        with pytest.raises(ValueError, match=rf"relations\.jsonl, row 2: the .*{message}"):
+        with pytest.raises(ValueError, match=rf"relations\.jsonl, line 3: the .*{message}"):
             RelationSet.load(write(tmp_path / "relations.jsonl", [*RECORDS, record]))
 
 
@@ -284,5 +284,5 @@ def test_rows_of_head_tail_and_relation_are_a_relation_set(tmp_path):
             {"head": "Rome", "tail": "Italy", "relation": "capital"}]  # fmt: skip
     relations = RelationSet.load(write(tmp_path / "rows.jsonl", rows))
     assert relations.positives == {"capital": [("Tokyo", "Japan"), ("Rome", "Italy")], "x": [("a", "b")]}
-    with pytest.raises(ValueError, match=r"row 3 has no 'relation'.*as in .\"relation_type\": \"capital\""):
+    with pytest.raises(ValueError, match=r"line 4 has no 'relation'.*as in .\"relation_type\": \"capital\""):
         RelationSet.load(write(tmp_path / "rows.jsonl", [*rows, {"head": "a", "tail": "b", "relation": None}]))

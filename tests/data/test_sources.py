@@ -70,7 +70,7 @@ def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(name, monkeypatch
 
 def test_a_spreadsheet_is_to_be_exported(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04")
-    with pytest.raises(ValueError, match="Export it as CSV"):
+    with pytest.raises(ValueError, match="is a spreadsheet, .* Save its sheet as CSV"):
         sources.read_records(tmp_path / "a.xlsx", ["train"])
 
 
@@ -103,7 +103,7 @@ def test_an_error_shows_a_record_of_the_right_kind(tmp_path, load):
     shown = "relation_type" if load is load_relations else "stem"
     for text in ("not JSON", "[1]", '{"a": 1}', "[" * 100_000, '{"a": ' * 5_000 + "1" + "}" * 5_000):
         path.write_text(f"{text}\n")
-        with pytest.raises(ValueError, match=f'(line 1|row 0).*{{"{shown}": ') as error:
+        with pytest.raises(ValueError, match=f'line 1.*{{"{shown}": ') as error:
             load(path)
         assert "\n" not in str(error.value)
 
@@ -160,3 +160,48 @@ def test_a_table_without_relations_says_what_to_do(tmp_path):
     (tmp_path / "x.csv").write_text("head,tail,kind\na,b,c\n")
     with pytest.raises(ValueError, match="head, tail, kind, expected head, tail and relation.*data triples --columns"):
         RelationSet.load(tmp_path / "x.csv")
+
+
+def test_several_files_are_one_set(tmp_path):
+    pieces = [pa.table(dict(zip(NAMES, map(list, zip(row)), strict=True))) for row in ROWS]
+    (tmp_path / "folder").mkdir()
+    for number, piece in enumerate(pieces):
+        pq.write_table(piece, tmp_path / "folder" / f"{number}.parquet")
+        (tmp_path / f"{number}.csv").write_text(csv_text(";").splitlines()[0] + "\n" + ";".join(ROWS[number]) + "\n")
+    for name in (tmp_path / "folder", tmp_path / "*.csv"):
+        assert RelationSet.load(name).positives == {
+            "capital": [("Tokyo", "Japan"), ("Rome", "Italy")],
+            "part": [("finger", "hand")],
+        }
+    with pytest.raises(ValueError, match="No file matches"):
+        RelationSet.load(tmp_path / "*.tsv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("x.csv", "Head;Tail;Relation\na;b;r\n\nc;d;\n", "line 4"),
+        ("x.tsv", "head\ttail\trelation\na\tb\tr\nc\td\t\n", "line 3"),
+        ("x.csv", 'head,tail,relation\n"a",b,"two\nlines"\n', "line 2"),
+        ("x.jsonl", '\n{"relation_type": "r", "positives": [["a", "b"]]}\n\n{"relation_type": "s"}\n', "line 4"),
+        ("x.jsonl", '{"HEAD": "a", "tail": "b", "relation": "r"}\n{"head": "a", "tail": " ", "relation": 7}', "line 2"),
+        ("x.json", '[{"head": "a", "tail": "b", "relation": ""}]', "element 1"),
+    ],
+)
+def test_rows_are_counted_as_the_lines_of_the_file(tmp_path, name, content, place):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=rf"{name}, {place}\b"):
+        RelationSet.load(tmp_path / name)
+
+
+def test_pairs_in_json_are_named_as_in_tables(tmp_path):
+    records = [
+        {"Head": "Tokyo", "TAIL": "Japan", "Relation": "capital"},
+        {"pair": ["Rome", "Italy"], "relation": "capital", "id": 7},
+        {"Pair": {"head": "finger", "tail": "hand"}, "relation": "part"},
+    ]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert RelationSet.load(tmp_path / "x.jsonl").positives == {
+        "capital": [("Tokyo", "Japan"), ("Rome", "Italy")],
+        "part": [("finger", "hand")],
+    }

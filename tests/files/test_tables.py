@@ -34,7 +34,7 @@ def rows(table):
 
 
 def pairs(path, **options):
-    return [pair for pair, _ in read_table(path, TableOptions(**options)).records()]
+    return [row.pair for row in read_table(path, TableOptions(**options)).records()]
 
 
 def test_cells_stay_text(written):
@@ -133,13 +133,13 @@ def test_values_that_do_not_go_together_are_refused_before_anything_else(written
 )
 def test_files_as_people_have_them(written, name, content):
     table = read_table(written(name, content))
-    assert list(table.records()) == [(("Tokyo", "Japan"), "capital")] and table.rows == 1
+    assert [row[:2] for row in table.records()] == [(("Tokyo", "Japan"), "capital")] and table.rows == 1
 
 
 def test_files_without_a_header(written):
     path = written("conceptnet.tsv", "AtLocation\tTokyo\tJapan\t1\nPartOf\tfinger\thand\t2\n")
     table = read_table(path, TableOptions(header=False, columns=(2, 3), relation=1))
-    assert list(table.records()) == [(("Tokyo", "Japan"), "AtLocation"), (("finger", "hand"), "PartOf")]
+    assert [row[:2] for row in table.records()] == [(("Tokyo", "Japan"), "AtLocation"), (("finger", "hand"), "PartOf")]
     assert table.schema.names == ["relation", "head", "tail", "column_4"]
     assert pairs(path, header=False, columns=("2", "3"), drop=["4"]) == [("Tokyo", "Japan"), ("finger", "hand")]
     assert pairs(written("two.csv", "Tokyo,Japan\n"), header=False) == [("Tokyo", "Japan")]
@@ -147,7 +147,7 @@ def test_files_without_a_header(written):
     lists = written("lists.json", '[["is", "Tokyo", "Japan", {}]]')
     for name in (path, lists):  # numbers are those of the file, whatever is left out
         table = read_table(name, TableOptions(header=False, columns=(2, 3), drop=[1, 4]))
-        assert table.schema.names == ["head", "tail"] and next(table.records()) == (("Tokyo", "Japan"), None)
+        assert table.schema.names == ["head", "tail"] and next(table.records())[:2] == (("Tokyo", "Japan"), None)
     with pytest.raises(ValueError, match="there is no column 'head': without a header columns have numbers.*1 to 4"):
         read_table(path, TableOptions(header=False, columns=("head", "2")))
     with pytest.raises(ValueError, match="has the columns AtLocation, Tokyo, .*no head and no tail.*--no-header"):
@@ -158,7 +158,7 @@ def test_columns_are_named_or_numbered(written):
     path = written("a.csv", "id,from,to,kind\n1,Tokyo,Japan,capital\n")
     for columns in (("from", "to"), ("FROM", "To"), (2, 3), ("2", "3")):
         table = read_table(path, TableOptions(columns=columns, relation="kind", drop=["id"]))
-        assert list(table.records()) == [(("Tokyo", "Japan"), "capital")]
+        assert [row[:2] for row in table.records()] == [(("Tokyo", "Japan"), "capital")]
     assert table.schema.names == ["from", "to", "kind"]
     with pytest.raises(ValueError, match="no column 'x' to leave out, only id, from, to, kind"):
         read_table(path, TableOptions(columns=("from", "to"), drop=["x"]))
@@ -208,7 +208,7 @@ def test_columns_are_named_or_numbered(written):
         ),
         ("a.jsonl", '{"head": "a", "tail": "b", "n": ' + "9" * 300 + "}", "column 'n' holds 999.*in line 1"),
         ("a.parquet", "no parquet", "Cannot read"),
-        ("a.xlsx", "", r"name of a table, expected one that ends in \.csv"),
+        ("a.docx", "", r"name of a table, expected one that ends in \.csv"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_that_names_the_place(written, name, content, message):
@@ -283,7 +283,7 @@ def test_a_folder_that_is_not_finished(tmp_path):
 
 def test_tables_go_to_other_processes(written):
     table = pickle.loads(pickle.dumps(read_table(written("a.csv", "head,tail\na,b\n"))))
-    assert list(table.records()) == [(("a", "b"), None)]
+    assert [row[:2] for row in table.records()] == [(("a", "b"), None)]
 
 
 def test_columns_that_are_given_a_type(written):
@@ -298,3 +298,29 @@ def test_columns_that_are_given_a_type(written):
         TableOptions(types={"x": "date"})
     with pytest.raises(ValueError, match="types of their own"):
         read_table(written("a.jsonl", '{"head": "a", "tail": "b"}'), TableOptions(types={"head": "int"}))
+
+
+def test_relation_sets_are_tables_of_their_positives(written):
+    lines = [
+        {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Rome", "Italy"]], "negatives": [["a", "b"]]},
+        {"relation_type": 7, "positives": [["finger", "hand"]], "weight": 2},
+    ]
+    expected = [
+        (("Tokyo", "Japan"), "capital", "line 1, positive 0"),
+        (("Rome", "Italy"), "capital", "line 1, positive 1"),
+        (("finger", "hand"), "7", "line 2, positive 0"),
+    ]
+    table = read_table(written("a.jsonl", "".join(json.dumps(line) + "\n" for line in lines)))
+    assert list(table.records()) == expected and table.rows == 3 and table.relation == "relation"
+    for positives in ("ab", [["a"]], [["a", " "]]):
+        path = written("b.jsonl", json.dumps({"relation_type": "r", "positives": positives}))
+        with pytest.raises(ValueError, match="Cannot read '.*b.jsonl': .*line 1"):
+            read_table(path)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "A.ODS"])
+def test_a_spreadsheet_is_to_be_saved_as_csv(written, name):
+    with pytest.raises(ValueError, match="is a spreadsheet, expected a text file. Save its sheet as CSV"):
+        read_table(written(name, b"PK"))
+    with pytest.raises(ValueError, match="'none.xlsx' does not exist"):
+        read_table("none.xlsx")

@@ -67,8 +67,11 @@ def test_the_shipped_relations():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([{"relation_type": "r", "positives": [["a"]]}], "row 0, positive 0 is"),
-        ([{"relation_type": "r", "positives": []}, {"positives": [["a", "b"]]}], "row 1 has no 'relation_type'"),
+        ([{"relation_type": "r", "positives": [["a"]]}], "line 1, positive 0 is"),
+        (
+            [{"relation_type": "r", "positives": []}, {"positives": [["a", "b"]]}],
+            "but no 'relation_type'",
+        ),
         ([{"stem": 1}], "no head and no tail"),
     ],
 )

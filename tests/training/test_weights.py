@@ -92,5 +92,5 @@ def test_a_name_that_cannot_be_shown_is_one_line(encoders, tmp_path, capsys, com
     )
     assert main([command, *where, "--template", "short", "--output", str(output), "--quiet"]) == 2
     (line,) = capsys.readouterr().err.strip().split("\n")
-    assert f"st-relbert {command}: {path}, row 1: the name of the relation {name!r} holds a " in line
+    assert f"st-relbert {command}: {path}, line 2: the name of the relation {name!r} holds a " in line
     assert not output.exists()
