@@ -13,6 +13,8 @@ from sentence_transformers.sentence_transformer.model_card import SentenceTransf
 from torch import nn
 from yaml import YAMLError
 
+from st_relbert.data.training_columns import check_training_columns
+
 CITATION = """
 @inproceedings{ushio-etal-2021-distilling,
     title = "Distilling Relation Embeddings from Pretrained Language Models",
@@ -73,6 +75,17 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
             name: value for name, value in shown.items() if value is not None and name not in hidden
         }
         return facts
+
+    def extract_dataset_metadata(  # type: ignore[override]  # handed on
+        self, dataset: Any, dataset_metadata: Any, loss: Any, dataset_type: str, **kwargs: Any
+    ) -> list[dict[str, Any]]:
+        """Check the columns: the trainer calls this before the first batch, with data and loss.
+
+        Raises:
+            ValueError: See `check_training_columns`.
+        """
+        check_training_columns(dataset, loss, dataset_type)
+        return super().extract_dataset_metadata(dataset, dataset_metadata, loss, dataset_type, **kwargs)  # type: ignore[arg-type]
 
     def set_widget_examples(self, dataset: Any) -> None:
         """Keep the example pairs; sentence-transformers looks for texts in the training data, and fails on pairs.

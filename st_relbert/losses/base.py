@@ -48,6 +48,9 @@ class RelationLoss(nn.Module):
             process then computes the whole loss.
     """
 
+    reads_labelled_pairs = True
+    """By which the check of a training set knows the losses for them, wherever they are defined."""
+
     def __init__(
         self,
         model: SentenceTransformer,
