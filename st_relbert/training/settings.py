@@ -43,6 +43,7 @@ class TrainingSettings:
         "model and data", "relation set: file, folder, hub id, starter or relations", "relations"
     )
     output: str = _setting("output", "folder for the trained model")
+    mismatches: bool = _setting("model and data", "add negatives made of each relation's own words", False)
     template: str | None = _setting(
         "model and data",
         f"prompt template: {_TEMPLATES}, or a text with <subj>, <obj>, <mask>; default: the model's own",

@@ -6,6 +6,7 @@ import os
 import random
 from typing import Any
 
+from st_relbert.data.combine import PairExclusion, with_mismatches
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.pairs import Pair
@@ -20,6 +21,15 @@ def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | No
     Raises:
         ValueError: If the data are unusable.
     """
+    relations, validation = _load_relations(settings)
+    if settings.mismatches:
+        held_out = validation or _validation_split(settings)
+        tests = {"validation": [pair for pairs in held_out.positives.values() for pair in pairs]} if held_out else {}
+        relations = with_mismatches(relations, PairExclusion(tests), settings.seed)
+    return relations, validation
+
+
+def _load_relations(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
     relations = RelationSet.load(settings.train_data, "train")
     if settings.choose_by == "none":
         return relations, None
@@ -31,6 +41,16 @@ def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | No
             "validation_data, or hold relations out by held_out_relations."
         )
     return relations, RelationSet.load(settings.validation_data or settings.train_data, "validation")
+
+
+def _validation_split(settings: TrainingSettings) -> RelationSet | None:
+    """The split `validation` of the training data; None if there is none."""
+    if os.path.isfile(settings.train_data):
+        return None
+    try:
+        return RelationSet.load(settings.train_data, "validation")
+    except ValueError:
+        return None
 
 
 def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
@@ -95,12 +115,12 @@ def held_out_questions(settings: TrainingSettings, validation: RelationSet | Non
     Returns:
         None, if there are no such pairs.
     """
-    if validation is None and os.path.isfile(settings.train_data):
+    relations = validation or _validation_split(settings)
+    if relations is None:
         return None
     try:
-        relations = validation or RelationSet.load(settings.train_data, "validation")
         questions = validation_questions(relations, settings.seed)
-    except ValueError:  # no such split, or too little in it
+    except ValueError:  # too little for a question
         return None
     sample = random.Random(settings.seed).sample(questions, min(len(questions), _MOST_QUESTIONS))
     return AnalogyEvaluator(sample)

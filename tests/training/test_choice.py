@@ -121,3 +121,18 @@ def test_validation_data_of_its_own(run, tmp_path):
     assert load_data(run(choose_by="loss", validation_data=str(path)))[1].names == ["x", "y", "z"]
     with pytest.raises(ValueError, match="has no splits. Name them by validation_data"):
         load_data(run(choose_by="loss", train_data=str(path)))
+
+
+def test_mismatches_are_negatives_of_a_relations_own_words(run):
+    """None of them is a pair of the validation split."""
+    plain, _ = load_data(run(train_data="starter"))
+    relations, validation = load_data(run(train_data="starter", mismatches=True, choose_by="loss"))
+    assert relations.positives == plain.positives
+    name, pairs = max(relations.positives.items(), key=lambda entry: len(entry[1]))
+    made = set(relations.negatives[name]) - set(plain.negatives[name])
+    assert len(made) > len(pairs) and {word for pair in made for word in pair} <= {
+        word for pair in pairs for word in pair
+    }
+    held_out = {pair for pairs in validation.positives.values() for pair in pairs}
+    assert not held_out & {pair for pairs in relations.negatives.values() for pair in pairs}
+    assert load_data(run(train_data="starter", mismatches=True))[0].negatives == relations.negatives

@@ -61,5 +61,5 @@ def test_files_without_settings_are_refused(tmp_path, content, message):
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="no preset 'slow'. Expected fast, minilm-fast, relbert-bert"):
+    with pytest.raises(ValueError, match="no preset 'slow'. Expected fast, minilm, minilm-fast, relbert-bert"):
         read_preset("slow")
