@@ -22,7 +22,7 @@ INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 _LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--test", "--train", "--type", "--weight",
           "--without")  # fmt: skip
 
-app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="rich")
+app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="markdown")
 app.command("train")(train.run)
 app.command("evaluate")(evaluate.run)
 app.command("compare")(compare.run)
