@@ -85,7 +85,7 @@ def output_lock(path: _Name) -> Iterator[None]:
     try:
         if first:
             Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-            for workspace in target.parent.glob(f".st-relbert-{digest}-*"):
+            for workspace in _workspaces(target):
                 _clear(workspace, target)
         yield
     finally:
@@ -114,20 +114,66 @@ def atomic_output(path: _Name) -> Iterator[Path]:
     """
     target = Path(path).absolute()
     with output_lock(target):
-        # Beside the target: a move is one step within a file system only.
-        workspace = Path(tempfile.mkdtemp(prefix=f".st-relbert-{_digest(target)}-", dir=target.parent))
+        workspace = _workspace(target)
         try:
             (workspace / "new").mkdir()
             temporary = workspace / "new" / target.name
             yield temporary
-            flush(temporary)
-            # A folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure.
-            if target.is_dir() or (temporary.is_dir() and target.exists()):
-                os.replace(target, workspace / "old")
-            os.replace(temporary, target)
-            _flush_folder(target.parent)
+            _move(temporary, target, workspace)
         finally:
             _clear(workspace, target)
+
+
+def move_into_place(source: Path, path: _Name) -> None:
+    """Move a whole file or folder to its place; until then, and if that fails, it stays where it is.
+
+    Args:
+        source: What is moved, in the same file system.
+        path: Where it is to go; what is there is replaced, and kept if moving fails.
+
+    Raises:
+        ValueError: If another process is writing the output, or nothing can be written there.
+    """
+    target = Path(path).absolute()
+    with output_lock(target):
+        workspace = _workspace(target)
+        try:
+            _move(source, target, workspace)
+        finally:
+            _clear(workspace, target)
+
+
+def mend(path: _Name) -> None:
+    """Put back what a killed process had moved aside to replace an output, and remove what it left.
+
+    Args:
+        path: Where the output is, or was.
+
+    Raises:
+        ValueError: If another process is writing the output.
+    """
+    target = Path(path).absolute()
+    if any(_workspaces(target)):
+        with output_lock(target):
+            pass
+
+
+def _workspace(target: Path) -> Path:
+    # Beside the target: a move is one step within a file system only.
+    return Path(tempfile.mkdtemp(prefix=f".st-relbert-{_digest(target)}-", dir=target.parent))
+
+
+def _workspaces(target: Path) -> Iterator[Path]:
+    return target.parent.glob(f".st-relbert-{_digest(target)}-*")
+
+
+def _move(source: Path, target: Path, workspace: Path) -> None:
+    flush(source)
+    # A folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure.
+    if target.is_dir() or (source.is_dir() and target.exists()):
+        os.replace(target, workspace / "old")
+    os.replace(source, target)
+    _flush_folder(target.parent)
 
 
 def _digest(target: Path) -> str:

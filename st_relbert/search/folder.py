@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from filelock import BaseFileLock, FileLock
 
 from st_relbert.environment import import_extra
-from st_relbert.files.outputs import flush
+from st_relbert.files import outputs
 
 TABLE = "pairs"
 FOLDER = f"{TABLE}.lance"
@@ -55,11 +54,14 @@ def has_versions(path: Path) -> bool:
 
 
 def require_index(path: Path) -> None:
-    """Refuse a path where there is no index.
+    """Refuse a path where there is no index; one that a killed build had moved aside is put back.
 
     Raises:
         ValueError: If there is none, or one that is not finished.
     """
+    if has_versions(path):
+        return
+    outputs.mend(path)
     if has_versions(path):
         return
     if has_versions(_partial_of(path)):
@@ -91,6 +93,7 @@ def workspace(path: Path, overwrite: bool) -> Iterator[tuple[Path, BaseFileLock]
     Raises:
         ValueError: If there is something at the path that may not be replaced, or another process builds it.
     """
+    outputs.mend(path)
     check_place(path, overwrite)
     partial = _partial_of(path)
     check_place(partial, overwrite=True)
@@ -109,20 +112,10 @@ def workspace(path: Path, overwrite: bool) -> Iterator[tuple[Path, BaseFileLock]
 
 def move_into_place(source: Path, path: Path, overwrite: bool) -> None:
     """Move a whole store to its place; the one that is there stays until then."""
-    flush(source)
     check_place(path, overwrite)
-    if not path.exists():
-        os.replace(source, path)
-        return
-    aside = path.with_name(f".st-relbert-{uuid.uuid4().hex}")
-    with held(lock_of(path), path):  # so that nobody is in the middle of writing
-        os.replace(path, aside)
-        try:
-            os.replace(source, path)
-        except BaseException:
-            os.replace(aside, path)
-            raise
-    shutil.rmtree(aside, ignore_errors=True)
+    # So that nobody is in the middle of writing.
+    with held(lock_of(path), path) if path.exists() else nullcontext():
+        outputs.move_into_place(source, path)
 
 
 def lock_of(path: Path) -> BaseFileLock:

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.search.folder import check_place
 from st_relbert.search.hits import Exclude, Exclusion, SearchHit, check_wanted, nearest
-from st_relbert.search.models import IndexModel, saved_identity
+from st_relbert.search.models import IndexModel, check_rows, saved_identity
 from st_relbert.search.rows import RESERVED, Where, as_rows, as_sql, as_table, chunks, literal, schema_of
 from st_relbert.search.sources import as_pair_source
 from st_relbert.search.store import PairStore, StoreState
@@ -124,12 +124,13 @@ class RelationIndex:
         source = as_pair_source(rows, columns)
         check_place(Path(path), overwrite)
         digest = source.check()
+        check_rows(as_rows(source, source.columns), lambda: model)
         identity = saved_identity(model, saved_as)
         source.require_vectors_of(identity)
         schema = _schema(source.columns, identity, {_MADE_OF: digest.encode()})
         with PairStore.building(Path(path), schema, overwrite) as store:
             cls(store, model).add(
-                source,
+                iter(source),  # checked
                 batch_size=batch_size,
                 chunk_size=chunk_size,
                 show_progress_bar=show_progress_bar,
@@ -193,8 +194,8 @@ class RelationIndex:
     ) -> int:
         """Add pairs; those that are there already, with the same relation, are left as they are.
 
-        Rows are read, encoded and written chunk by chunk. After an interruption all chunks but the last are there, and
-        the same call goes on with the rest.
+        Rows are checked, but for those of an iterator, then encoded and written chunk by chunk. After an interruption
+        all chunks but the last are there, and the same call goes on with the rest.
 
         Args:
             rows: Pairs; or mappings with `head`, `tail` and optionally `relation` and further columns (a
@@ -208,13 +209,15 @@ class RelationIndex:
             How many rows are new.
 
         Raises:
-            ValueError: If a row is no pair or has an unknown column, the model gives a pair no usable vector, or
-                another index has taken the place. The chunks before it have been added.
+            ValueError: If a row is no pair, does not fit into a prompt or has an unknown column, the model gives a pair
+                no usable vector, or another index has taken the place. Chunks that were written before stay.
             OSError: If the disk is full, or another process does not stop writing.
         """
         added = 0
         schema = self._store.schema
         named = [name for name in schema.names if name not in RESERVED]
+        if not isinstance(rows, Iterator):
+            check_rows(as_rows(rows, named), lambda: self.model)
         with tqdm(desc="Adding", unit=" pairs", total=total, disable=not show_progress_bar) as progress:
             for chunk in chunks(as_rows(rows, named), chunk_size):
                 present = self._store.present([row.key for row in chunk.rows])
@@ -320,11 +323,7 @@ class RelationIndex:
         return self._store.read(columns, self._condition(where))
 
     def delete(self, where: Where) -> int:
-        """Delete the rows that meet a condition; see `search`.
-
-        Returns:
-            How many those were.
-        """
+        """Delete the rows that meet a condition (see `search`), and say how many those were."""
         condition = self._condition(where)
         if condition is None:
             raise ValueError("No condition says what to delete. Give one, for instance {'relation': 'capital'}.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from sentence_transformers import SentenceTransformer
 
 from st_relbert.identity import ModelIdentity
 from st_relbert.model import RelBERT
+from st_relbert.modules import PromptTemplate
 from st_relbert.pairs import Pair, as_pairs, is_flat_pair
 from st_relbert.search.rows import Row, vectors_of
 from st_relbert.vectors import PairVectors
 
 _LOG = logging.getLogger(__name__)
+_CHECKED_AT_A_TIME = 8192
 
 
 class IndexModel:
@@ -99,6 +102,23 @@ class IndexModel:
             raise ValueError("The query holds no pair, expected at least one.")
         mean: NDArray[np.float32] = self.encode(pairs).mean(axis=0)
         return pairs, mean
+
+
+def check_rows(rows: Iterable[Row], model: Callable[[], SentenceTransformer]) -> None:
+    """Refuse rows that do not fit into a prompt, rather than when their turn comes.
+
+    Args:
+        rows: The rows; those that bring a vector along are not encoded, and not looked at.
+        model: Gives the model, where there is a row to encode.
+
+    Raises:
+        ValueError: If a prompt is too long, or what gives the rows refuses one.
+    """
+    pairs = (row.pair for row in rows if row.vector is None)
+    while some := list(islice(pairs, _CHECKED_AT_A_TIME)):
+        prompt: Any = model()[0]
+        if isinstance(prompt, PromptTemplate):
+            prompt.check_prompts(some)
 
 
 def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] | None = None) -> ModelIdentity:

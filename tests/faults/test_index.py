@@ -1,5 +1,6 @@
 """Processes that build an index or add to it are ended at any moment: nothing is lost, and the next call ends."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 
 from st_relbert import RelBERT
 from st_relbert.search import RelationIndex
+from st_relbert.search.folder import move_into_place
+from tests.faults.test_outputs import killed_at
 from tests.search.adding import pairs
 from tests.search.test_durability import go, start, stored
 
@@ -54,6 +57,26 @@ def test_a_build_that_is_ended_goes_on_and_blocks_nothing(model, encoders, tmp_p
     )
     assert stored(again) == set(pairs(0, ROWS)) and len(again) == ROWS
     assert len(encoded) == ROWS - done and sorted(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_an_index_is_the_old_or_the_new_one_after_a_kill_at_any_move(model, encoders, tmp_path, sign, after):
+    made = {
+        name: RelationIndex.build(tmp_path / name, [(name, "index")], model, saved_as=encoders["wordpiece"]).path
+        for name in ("old", "new")
+    }
+    path, partial = tmp_path / "idx", tmp_path / "idx.partial"
+    for number in (1, 2):
+        shutil.copytree(made["old"], path)
+        shutil.copytree(made["new"], partial)
+        assert killed_at((sign, after), number, lambda: move_into_place(partial, path, True)) != 0
+        found = stored(RelationIndex.open(path))  # puts the old one back, if neither is in place
+        assert found == {("new" if after and number == 2 else "old", "index")}
+        RelationIndex.build(path, [("new", "index")], model, saved_as=encoders["wordpiece"], overwrite=True)
+        assert stored(RelationIndex.open(path)) == {("new", "index")}
+        assert sorted(tmp_path.iterdir()) == sorted([path, *made.values()])
+        shutil.rmtree(path)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

@@ -357,3 +357,22 @@ def test_vectors_that_cannot_be_used(index, vector):
     rows = [{"head": "a", "tail": "b", "vector": [1.0] * 16}, {"head": "c", "tail": "d", "vector": vector}]
     with pytest.raises(ValueError, match=r"\('c', 'd'\) has a vector that cannot be used .*expected 16 finite numbers"):
         index.add(rows)
+
+
+def test_all_rows_fit_into_a_prompt_before_the_first_is_encoded(index, model, tmp_path, monkeypatch):
+    rows = [("a", "b"), ("x " * 600, "too long")]
+    monkeypatch.setattr(RelBERT, "encode", lambda *_, **__: pytest.fail("a pair was encoded"))
+    before = len(index)
+    for add in (
+        lambda: RelationIndex.build(tmp_path / "other", rows, model, chunk_size=1),
+        lambda: index.add(rows, chunk_size=1),
+    ):
+        with pytest.raises(ValueError, match="too long"):
+            add()
+    assert len(index) == before and not list(tmp_path.glob("other*"))
+
+
+def test_rows_with_vectors_are_not_put_into_prompts(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    vector = model.encode(("a", "b"))
+    assert index.add([{"head": "x " * 600, "tail": "long", "vector": vector}]) == 1
