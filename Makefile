@@ -24,7 +24,7 @@ $(QUICKSTART): pyproject.toml constraints.txt
 quickstart: $(QUICKSTART)
 	$(BIN)/python examples/quickstart.py --output relbert-nce --overwrite
 
-# The whole suite but for the comparison with the reference library, which needs an environment of its own.
+# The whole suite but for the comparison with the relbert library, which needs an environment of its own.
 # A process a core and one thread each: most tests compute little and wait for processes that they start.
 WORKERS ?= 2
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal

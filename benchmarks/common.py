@@ -1,4 +1,4 @@
-"""What the benchmarks share: the reference's environment, alternating measurements, where figures come from."""
+"""What the benchmarks share: the relbert library's environment, alternating measurements, where figures come from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUESTIONS = ("u2", "google", "bats")
 
 
 def make_reference(folder: Path) -> str:
-    """Make an environment with the reference library from the package index; its interpreter."""
+    """Make an environment with the relbert library from the package index; its interpreter."""
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -1,4 +1,4 @@
-"""Pairs a second of encoding: this library, the reference library and plain sentence-transformers, on one encoder.
+"""Pairs a second of encoding: this library, the relbert library and plain sentence-transformers, on one encoder.
 
     ST_RELBERT_DATA=... python benchmarks/encoding.py --output benchmarks/results/encoding.json
 
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 class Reference:
-    """The reference library in a process of its own, which measures itself."""
+    """The relbert library in a process of its own, which measures itself."""
 
     def __init__(self, python: str, encoder: str, template: str) -> None:
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -52,7 +52,7 @@ class Reference:
         for line in self._process.stdout:
             if line.startswith("seconds "):
                 return float(line.split()[1])
-        raise RuntimeError("The reference ended.")
+        raise RuntimeError("The relbert library ended.")
 
     def _write(self, message: Any) -> None:
         assert self._process.stdin is not None

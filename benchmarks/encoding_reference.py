@@ -1,4 +1,4 @@
-"""The reference library's encoding, in an environment of its own: reads JSON lines of pairs, writes seconds."""
+"""The relbert library's encoding, in an environment of its own: reads JSON lines of pairs, writes seconds."""
 
 import json
 import sys

@@ -1,8 +1,8 @@
-"""Solving the 20 relation mapping problems, without embedding: this library beside the reference.
+"""Solving the 20 relation mapping problems, without embedding: this library beside the relbert library.
 
     ST_RELBERT_DATA=... python benchmarks/mapping.py --output benchmarks/results/mapping.json
 
-The reference walks all orders and writes its similarities to disk as it goes; it takes minutes and is run once.
+The relbert library walks all orders and writes its similarities to disk as it goes; it takes minutes and is run once.
 """
 
 from __future__ import annotations

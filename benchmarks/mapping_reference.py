@@ -1,4 +1,4 @@
-"""The reference library's solving of relation mappings, in an environment of its own: reads JSON, writes seconds."""
+"""The relbert library's solving of relation mappings, in an environment of its own: reads JSON, writes seconds."""
 
 import json
 import os

@@ -1,8 +1,8 @@
-"""The first steps of training, by the reference library and by this one, on the same batches.
+"""The first steps of training, by the relbert library and by this one, on the same batches.
 
 HF_HUB_OFFLINE=1 python benchmarks/reference_training.py --output benchmarks/results/reference_training.json
 
-The reference trains with its own loop in an environment of its own; its batches are recorded and fed to
+The relbert library trains with its own loop in an environment of its own; its batches are recorded and fed to
 sentence-transformers' trainer with this library's model and loss. The two curves must agree.
 """
 
@@ -27,7 +27,7 @@ from st_relbert.templates import NAMED_TEMPLATES
 
 STEPS = 20
 TOLERANCE = 1e-4
-# The reference's own arguments; what is not here is its default.
+# The relbert library's own arguments; what is not here is its default.
 SETTINGS: dict[str, Any] = {
     "template": NAMED_TEMPLATES["a"],
     "aggregation_mode": "average_no_mask",
@@ -61,7 +61,7 @@ def encoder_without_dropout(folder: Path) -> str:
 def train_reference(
     python: str, encoder: str, data: Path, folder: Path, settings: dict[str, Any], steps: int
 ) -> dict[str, Any]:
-    """Train with the reference; see ``reference_training_worker.train``."""
+    """Train with the relbert library; see ``reference_training_worker.train``."""
     output = folder / "reference.json"
     trainer = {**settings, "model": encoder, "data": str(data), "output_dir": str(folder / "reference")}
     message = {"steps": steps, "trainer": trainer, "output": str(output)}
@@ -97,7 +97,7 @@ def table(batches: list[Row], ours: list[Row], as_negatives: list[Row], untraine
 
 
 def differences(rows: list[Row], column: str) -> dict[str, float]:
-    """The largest differences of a curve from the reference's."""
+    """The largest differences of a curve from the relbert library's."""
     absolute = [abs(row[column] - row["reference"]) for row in rows]
     relative = [value / abs(row["reference"]) for value, row in zip(absolute, rows, strict=True)]
     return {"largest_absolute": max(absolute), "largest_relative": max(relative)}

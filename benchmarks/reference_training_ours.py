@@ -38,7 +38,7 @@ class RecordedBatches(DefaultBatchSampler):
 
 
 class RepeatsAsNegatives(InfoNCELoss):
-    """Takes all pairs of a batch for different ones, as the reference does.
+    """Takes all pairs of a batch for different ones, as the relbert library does.
 
     A negative that is also a positive of the step is then pushed away, where InfoNCELoss leaves it out.
     """
@@ -76,7 +76,7 @@ def train(
         encoder: The encoder's folder.
         folder: For what the trainer writes.
         loss_class: InfoNCELoss or a subclass.
-        settings: The arguments of the reference's ``Trainer``.
+        settings: The arguments of the relbert library's ``Trainer``.
         bf16: Train in bfloat16.
 
     Returns:
@@ -85,7 +85,7 @@ def train(
     model = RelBERT(encoder, template=settings["template"], pooling=settings["aggregation_mode"], device="cpu")
     model.max_seq_length = settings["max_length"]
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.0)
-    # The reference's schedule: the first step is taken with a tenth of the rate, and the rate never falls again.
+    # The relbert library's schedule: the first step is taken with a tenth of the rate, and the rate never falls again.
     warmup = settings["lr_warmup"]
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / warmup))
     trainer = SentenceTransformerTrainer(
@@ -117,7 +117,7 @@ def arguments(folder: Path, sizes: list[int], bf16: bool) -> SentenceTransformer
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         max_steps=len(sizes),
-        max_grad_norm=0,  # the reference does not clip
+        max_grad_norm=0,  # the relbert library does not clip
         batch_sampler=partial(RecordedBatches, sizes=sizes),
         use_cpu=True,
         bf16=bf16,

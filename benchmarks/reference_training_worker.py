@@ -1,4 +1,4 @@
-"""The reference library's side of ``reference_training.py``: a few steps of its own training, recorded.
+"""The relbert library's side of ``reference_training.py``: a few steps of its own training, recorded.
 
 Runs with relbert 2.0.2, without st_relbert. Reads the settings as JSON from the standard input.
 """
@@ -21,14 +21,14 @@ VERSIONS = ("relbert", "torch", "transformers", "datasets", "numpy")
 
 
 class EnoughSteps(Exception):
-    """Ends the reference's training loop, which has no limit on steps."""
+    """Ends the relbert library's training loop, which has no limit on steps."""
 
 
 class Recorder:
-    """Stands between the reference's trainer and the functions it calls, and writes down what passes.
+    """Stands between the relbert library's trainer and the functions it calls, and writes down what passes.
 
     Args:
-        trainer: The reference's trainer; its model's two functions are wrapped.
+        trainer: The relbert library's trainer; its model's two functions are wrapped.
         steps: Stop after so many steps.
     """
 
@@ -47,7 +47,7 @@ class Recorder:
         relbert.trainer.sorted = self.sort
 
     def sort(self, values: Iterable[Any]) -> list[Any]:
-        """``sorted`` for the reference's trainer, which leaves rows of features in their order.
+        """``sorted`` for the relbert library's trainer, which leaves rows of features in their order.
 
         The trainer puts the rows of a parent relation together from those of its children, one list a feature:
         ``input_ids``, ``attention_mask``, ``labels``. It then sorts each of these lists by itself, so that the prompt
@@ -95,10 +95,10 @@ class Recorder:
 
 
 def train(settings: dict[str, Any]) -> dict[str, Any]:
-    """Run the reference's trainer for a few steps.
+    """Run the relbert library's trainer for a few steps.
 
     Args:
-        settings: ``steps``, and under ``trainer`` the arguments of the reference's ``Trainer``.
+        settings: ``steps``, and under ``trainer`` the arguments of the relbert library's ``Trainer``.
 
     Returns:
         ``rows``, a dict for each step, and ``versions``.
@@ -112,7 +112,7 @@ def train(settings: dict[str, Any]) -> dict[str, Any]:
     except EnoughSteps:
         pass
     else:
-        raise RuntimeError(f"The reference ended after {len(recorder.rows)} steps, expected {settings['steps']}.")
+        raise RuntimeError(f"The relbert library ended after {len(recorder.rows)} steps, expected {settings['steps']}.")
     return {"rows": recorder.rows, "versions": {name: importlib.metadata.version(name) for name in VERSIONS}}
 
 

@@ -1,11 +1,12 @@
-"""Training beside the reference library: seconds a step on the same pairs, and seconds to its final accuracy.
+"""Training beside the relbert library: seconds a step on the same pairs, and seconds to its final accuracy.
 
     ST_RELBERT_DATA=... ST_RELBERT_GOLDEN=... python benchmarks/training.py --output benchmarks/results/training.json
 
-A step: the reference's own loop (10 positives, 100 negatives of one relation, prompts padded to 64 tokens), and this
-library's trainer and loss on the batches that it drew. Quality: the mean accuracy on U2, Google and BATS in the course
-of training on SemEval-2012 Task 2, by the reference's recipe (its accuracies after each epoch are those of the golden
-file, its seconds those measured here) and by the preset "fast", with 3 seeds. Draws a picture beside the output.
+A step: the relbert library's own loop (10 positives, 100 negatives of one relation, prompts padded to 64 tokens), and
+this library's trainer and loss on the batches that it drew. Quality: the mean accuracy on U2, Google and BATS in the
+course of training on SemEval-2012 Task 2, by the relbert library's recipe (its accuracies after each epoch are those of
+the golden file, its seconds those measured here) and by the preset "fast", with 3 seeds. Draws a picture beside the
+output.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def curve(encoder: str, data: Path, folder: Path, seed: int) -> list[Row]:
 
 
 def time_to_quality(curves: dict[int, list[Row]], reference: list[Row]) -> Row:
-    """When each curve comes to stay at or above the reference's last accuracy."""
+    """When each curve comes to stay at or above the relbert library's last accuracy."""
     goal = reference[-1]["accuracy"]
     reached = {}
     for seed, rows in curves.items():
@@ -142,7 +143,7 @@ def time_to_quality(curves: dict[int, list[Row]], reference: list[Row]) -> Row:
 
 
 def reference_curve(golden: Path, seconds_a_step: float) -> list[Row]:
-    """The reference's accuracies, with the seconds they take here."""
+    """The relbert library's accuracies, with the seconds they take here."""
     recorded = json.loads((golden / "reference_training.json").read_text(encoding="utf-8"))
     epochs = [{"epoch": 0, **recorded["untrained"]}, *recorded["accuracy_per_epoch"]]
     return [

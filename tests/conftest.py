@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +12,18 @@ from hypothesis import HealthCheck, settings
 # Nothing in the tests may reach for the hub; read when the hub's client is imported, so set before.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+from st_relbert import RelBERT
 from tests import tiny
 from tests.data import tiny_wordnet
 
 # How fast a machine is at the moment says nothing about the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long tests first: several workers then end at the same time, and none with a long one."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(mark) for mark in ("slow", "faults")))
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +39,15 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A folder with a tiny encoder for each kind of tokenizer."""
     folder = tmp_path_factory.mktemp("encoders")
     return {kind: tiny.build_encoder(kind, folder / kind) for kind in tiny.KINDS}
+
+
+@pytest.fixture(scope="session")
+def saved_model(encoders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], None]:
+    """Copies a saved RelBERT, of an encoder of some kind, to a folder: faster than to save one in every test."""
+    folder = tmp_path_factory.mktemp("saved")
+    for kind, encoder in encoders.items():
+        RelBERT(encoder, template="short").save_pretrained(str(folder / kind), create_model_card=False)
+    return lambda kind, target: shutil.copytree(folder / kind, target)
 
 
 @pytest.fixture(params=tiny.KINDS)
@@ -60,7 +77,7 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def golden() -> Path:
-    """Outputs of the reference library."""
+    """Outputs of the relbert library."""
     return _folder("ST_RELBERT_GOLDEN")
 
 

@@ -126,7 +126,7 @@ def test_a_tokenizer_that_cannot_read_its_own_special_tokens_has_none(encoders, 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
 def test_published_checkpoints_give_the_recorded_vectors(golden, tmp_path, name):
-    """Reference behaviour: get_embedding of relbert 2.0 at max_length 64, which sums token vectors."""
+    """As in the relbert library: get_embedding of relbert 2.0 at max_length 64, which sums token vectors."""
     folder = golden / "checkpoints" / name
     recorded = json.loads((folder / "expected_embeddings.json").read_text(encoding="utf-8"))
     pairs, expected = [tuple(pair) for pair in recorded["pairs"]], np.array(recorded["embeddings"])

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import typer
 
-from st_relbert import RelBERT
 from st_relbert.cli.main import app, repeat_options
 from st_relbert.evaluation.suite import EVALUATORS
 from st_relbert.losses import LOSSES
@@ -50,10 +49,10 @@ def having(code):
 
 
 @pytest.fixture
-def models(encoders, tmp_path, monkeypatch):
+def models(saved_model, tmp_path, monkeypatch):
     """Makes the folder of a test the current one, with models of those names in it."""
     for name, kind in MODELS.items():
-        RelBERT(encoders[kind], template="short").save_pretrained(str(tmp_path / name), create_model_card=False)
+        saved_model(kind, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     # What a page registers is gone after it.
     before = [dict(registry) for registry in (EVALUATORS, LOSSES)]

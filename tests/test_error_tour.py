@@ -1,13 +1,13 @@
 """Every mistake on the page of errors gives the message that the page shows."""
 
 import re
+import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from st_relbert import RelBERT
+from st_relbert.cli import main
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,31 +37,27 @@ def names():
 
 
 @pytest.fixture(autouse=True)
-def beside_the_models(encoders, tmp_path, monkeypatch, names):
+def beside_the_models(saved_model, tmp_path, monkeypatch, names):
     for name in ("relbert-nce", "bert-base-cased"):
-        RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(tmp_path / name), create_model_card=False)
+        saved_model("wordpiece", tmp_path / name)
     monkeypatch.chdir(tmp_path)
     exec(blocks(PAGE.read_text(encoding="utf-8"), "python")[0], names)
 
 
-def message_of(kind, code, names):
+def message_of(kind, code, names, capsys):
     """What a mistake says: the error in Python, or what the command writes."""
     if kind == "py":
         with pytest.raises(Exception) as error:  # the message is what is compared
             exec(code, names)
         return str(error.value)
-    command = code.replace("st-relbert", f"{sys.executable} -m st_relbert")
-    root = str(PAGE.parent.parent)
-    done = subprocess.run(["bash", "-c", f"export PYTHONPATH={root}\n{command}"], capture_output=True, text=True)
-    assert done.returncode == 2
-    return done.stderr.strip().splitlines()[-1]
+    *preparation, command = code.strip().splitlines()
+    subprocess.run(["bash", "-c", "\n".join(preparation)], check=True)
+    name, *arguments = shlex.split(command)
+    assert (name, main(arguments)) == ("st-relbert", 2)
+    return capsys.readouterr().err.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(("kind", "code", "message"), mistakes())
-def test_a_mistake_gives_the_message_of_the_page(kind, code, message, names):
+def test_a_mistake_gives_the_message_of_the_page(kind, code, message, names, capsys):
     pattern = ".+".join(map(re.escape, message.split(ANYTHING)))
-    assert re.fullmatch(pattern, message_of(kind, code, names), re.DOTALL)
-
-
-def test_there_are_ten():
-    assert len(mistakes()) == 10
+    assert re.fullmatch(pattern, message_of(kind, code, names, capsys), re.DOTALL)

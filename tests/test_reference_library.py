@@ -1,4 +1,4 @@
-"""The reference library reads our folders: relbert 2.0.2 in an environment of its own."""
+"""The relbert library reads our folders: relbert 2.0.2 in an environment of its own."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ json.dump([[float(x) for x in vector] for vector in vectors], open(output, "w"))
 
 @pytest.fixture(scope="module")
 def reference_python(tmp_path_factory):
-    """The interpreter of an environment with the reference library, made from the package index."""
+    """The interpreter of an environment with the relbert library, made from the package index."""
     folder = tmp_path_factory.mktemp("reference") / "venv"
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
@@ -43,10 +43,10 @@ def reference_python(tmp_path_factory):
 @pytest.mark.reference
 @pytest.mark.parametrize("aggregation", ["average_no_mask", "average", "mask"])
 def test_one_folder_three_loaders(reference_python, encoder, tmp_path, aggregation):
-    """Reference behaviour: get_embedding, which sums over tokens and so differs by a positive factor."""
+    """As in the relbert library: get_embedding, which sums over tokens and so differs by a positive factor."""
     folder, output = str(tmp_path / "model"), tmp_path / "vectors.json"
     model = RelBERT(encoder, template="a", pooling=aggregation)
-    model.max_seq_length = 64  # where the reference cuts
+    model.max_seq_length = 64  # where the relbert library cuts
     model.save_pretrained(folder)
     message = json.dumps([folder, PAIRS, str(output)])
     done = subprocess.run([reference_python, "-c", READ], input=message, capture_output=True, text=True)

@@ -215,7 +215,7 @@ def test_published_figures_stand_beside(tmp_path):
 
 
 def test_a_published_checkpoint_in_the_hubs_layout(golden, data, tmp_path):
-    """Reference behaviour: the layout of the published checkpoints, and the sets in the hub's columns."""
+    """As in the relbert library: the layout of the published checkpoints, and the sets in the hub's columns."""
     rows = [{"name": "tiny", "model": str(golden / "checkpoints" / "bert-a-average_no_mask")}]
     table = tmp_path / "layout.json"
     sets = {"analogy": ["u2", "sat"], "mapping": ["relation_mapping"]}

@@ -14,7 +14,7 @@ def test_named_templates_have_all_three_places(name):
 
 
 def test_named_templates_are_those_of_the_published_checkpoints(golden):
-    """Reference behaviour: the text of relbert_config, blanks and apostrophes included."""
+    """As in the relbert library: the text of relbert_config, blanks and apostrophes included."""
     for name in "acde":
         folders = list((golden / "checkpoints").glob(f"*-{name}-*"))
         assert folders

@@ -114,7 +114,7 @@ def test_the_hierarchy_is_read_off_the_names():
 
 
 def test_parents_are_relations_of_all_their_pairs():
-    """Reference behaviour: one more relation for each parent."""
+    """As in the relbert library: one more relation for each parent."""
     relations = set_of(["a/x", "b/y", "a/z", "a"]).with_parents()
     assert relations.names == ["a/x", "b/y", "a/z", "a", "a/", "b/"]
     assert [head for head, _ in relations.positives["a/"]] == ["a/x0", "a/x1", "a/z0", "a/z1", "a0", "a1"]

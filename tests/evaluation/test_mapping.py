@@ -196,8 +196,8 @@ def test_no_problems_are_an_error():
 
 
 @pytest.mark.slow
-def test_accuracy_is_that_of_the_reference(data, golden, minilm):
-    """Reference behaviour: evaluate_relation_mapping of relbert 2.0 on an untrained encoder, template a."""
+def test_accuracy_is_that_of_the_relbert_library(data, golden, minilm):
+    """As in the relbert library: evaluate_relation_mapping of relbert 2.0 on an untrained encoder, template a."""
     recorded = json.loads((golden / "minilm_evaluation.json").read_text(encoding="utf-8"))["mapping"]["accuracy"]
     problems, _ = read_records(data / "relation_mapping", ["test"])
     model = RelBERT(minilm, template="a", reduction="sum")

@@ -6,6 +6,7 @@ from st_relbert import RelBERT
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation.semeval import SimilarityScore
 from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator, combine_cosines
+from st_relbert.vectors import EncodeCache
 from tests.evaluation.test_analogy import Lookup
 from tests.evaluation.test_semeval_scores import maxdiff_by_loop
 
@@ -159,7 +160,7 @@ def test_a_vector_of_nan_is_an_error():
 @pytest.mark.slow
 def test_an_untrained_encoder_beats_chance_and_equals_a_plain_loop(data, minilm):
     ratings, maxdiff = (read_records(data / f"semeval2012_{part}.jsonl", [])[0] for part in ("gold_ratings", "maxdiff"))
-    model = RelBERT(minilm, template="short")
+    model = EncodeCache(RelBERT(minilm, template="short"))
     evaluator = RelationalSimilarityEvaluator(ratings, maxdiff)
     scores = evaluator.scores(model)
     average = SimilarityScore(*evaluator.evaluate(model).metrics.values())
@@ -177,7 +178,7 @@ def test_an_untrained_encoder_beats_chance_and_equals_a_plain_loop(data, minilm)
     assert average == pytest.approx((np.mean(accuracies), np.mean(correlations)), abs=1e-12)
 
     for relation in evaluator.relations[::14]:  # every fourteenth: encoding takes its time
-        pairs, paradigms = model.encode(relation.pairs), model.encode(relation.paradigms)
+        pairs, paradigms = model.model.encode(relation.pairs), model.model.encode(relation.paradigms)
         for pair, vector in zip(relation.pairs, pairs, strict=True):
             cosines = [vector @ p / (np.linalg.norm(vector) * np.linalg.norm(p)) for p in paradigms]
             assert abs(scores[relation.relation_type][pair] - np.mean(cosines)) < 1e-5

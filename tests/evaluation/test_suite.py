@@ -113,7 +113,7 @@ def test_the_cache_gives_what_the_model_gives(model):
 
 
 def test_the_command_prints_a_table_and_writes_the_relbert_librarys_files(few, encoders, tmp_path, capsys):
-    """Reference behaviour: one JSON file a task."""
+    """As in the relbert library: one JSON file a task."""
     folder, output = str(tmp_path / "model"), tmp_path / "results"
     RelBERT(encoders["wordpiece"], template="short").save_pretrained(folder, create_model_card=False)
     arguments = ["evaluate", folder, "--suite", "relbert", "--output", str(output), "--quiet"]

@@ -80,8 +80,17 @@ def test_a_folder_is_the_old_or_the_new_one_after_any_kill(tmp_path, sent, after
         assert os.listdir(tmp_path) == ["out"]
 
 
-@pytest.mark.parametrize("output", ["out", "out.parquet", "out.csv", "out.npy"])
-@pytest.mark.parametrize("sent", SIGNALS)
+@pytest.mark.parametrize(
+    ("sent", "output"),
+    [
+        (signal.SIGKILL, "out"),
+        (signal.SIGTERM, "out"),
+        (signal.SIGKILL, "out.parquet"),
+        (signal.SIGINT, "out.parquet"),
+        (signal.SIGTERM, "out.csv"),
+        (signal.SIGINT, "out.npy"),
+    ],
+)
 def test_encoding_that_is_killed_at_every_move_ends_whole(model, table, tmp_path, sent, output):
     output = str(tmp_path / output)
     for number in range(1, 12):

@@ -73,8 +73,9 @@ def train(run, sent, moment, number):
     return in_child(work) == 0
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("sent", "seed"), [(signal.SIGKILL, 0), (signal.SIGKILL, 1), (signal.SIGTERM, 2), (signal.SIGTERM, 3)]
+)
 def test_a_run_that_is_killed_again_and_again_gives_the_same_weights(settings, undisturbed, tmp_path, sent, seed):
     run = TrainingRun(output=str(tmp_path / "model"), **settings)
     draw = random.Random(f"{sent} {seed}")

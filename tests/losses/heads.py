@@ -6,7 +6,7 @@ from st_relbert.losses import ClassificationHead
 
 
 def head_of(case):
-    """The head of a case of the reference outputs, or None."""
+    """The head of a case of the relbert library's outputs, or None."""
     if case["linear_weight"] is None:
         return None
     weight = torch.tensor(case["linear_weight"])

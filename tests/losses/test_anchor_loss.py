@@ -23,7 +23,7 @@ def value(loss_class, embeddings, labels, **settings):
 @pytest.mark.parametrize("loss_class", LOSSES)
 @pytest.mark.parametrize("weight", [0.5, 1.0])
 def test_parents_are_further_relations_of_the_same_embeddings(embeddings, loss_class, weight):
-    """Reference behaviour: a parent's positives are its relations' positives, its negatives the other parents'."""
+    """As in the relbert library: a parent's positives are its relations', its negatives the other parents'."""
     related = LABELS >= 0
     of_parents = torch.tensor(PARENTS)[LABELS[related]]
     expected = value(loss_class, embeddings, LABELS) + weight * value(loss_class, embeddings[related], of_parents)
@@ -34,8 +34,8 @@ def test_parents_are_further_relations_of_the_same_embeddings(embeddings, loss_c
     )
 
 
-def test_a_parents_step_is_the_references(embeddings):
-    """Reference behaviour: one relation a step, and a step for each parent; sums."""
+def test_a_parents_step_is_as_in_the_relbert_library(embeddings):
+    """As in the relbert library: one relation a step, and a step for each parent; sums."""
     related = LABELS >= 0
     steps = value(InfoNCELoss, embeddings, LABELS)
     for parent in (0, 1):

@@ -36,8 +36,8 @@ def score(embeddings, i, j, temperature):
 
 
 @pytest.mark.parametrize("index", range(7))
-def test_value_and_gradient_are_the_references(golden, index):
-    """Reference behaviour: one relation a step, summed over all ordered pairs of positives; a head in two cases."""
+def test_value_and_gradient_are_those_of_the_relbert_library(golden, index):
+    """As in the relbert library: one relation a step, a sum over ordered pairs of positives; a head in two cases."""
     cases = json.loads((golden / "info_nce.json").read_text(encoding="utf-8"))
     assert len(cases) == 7
     case = cases[index]

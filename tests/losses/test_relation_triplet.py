@@ -39,7 +39,7 @@ def test_the_loss_equals_the_formula_over_any_batch(data):
 
 
 def test_the_margin_is_what_negatives_have_to_be_farther_away():
-    """Not as in the reference, where triplets within the margin count for nothing."""
+    """Not as in the relbert library, where triplets within the margin count for nothing."""
     embeddings = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.5]], requires_grad=True)
     labels = torch.tensor([0, 0, -1])
     losses = [RelationTripletLoss(None, margin).compute_loss_from_embeddings(embeddings, labels) for margin in (0, 1)]

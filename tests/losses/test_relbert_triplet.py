@@ -9,8 +9,8 @@ from tests.losses.heads import head_of
 
 
 @pytest.mark.parametrize("index", range(4))
-def test_value_and_gradient_are_the_references(golden, index):
-    """Reference behaviour: loss_triplet, the margin subtracted; two cases with parents' terms, two with a head."""
+def test_value_and_gradient_are_those_of_the_relbert_library(golden, index):
+    """As in the relbert library: loss_triplet, the margin subtracted; two cases with parents, two with a head."""
     cases = json.loads((golden / "triplet.json").read_text(encoding="utf-8"))
     assert len(cases) == 4
     case = cases[index]

@@ -140,7 +140,7 @@ def test_the_trainers_max_length_counts(encoders):
 
 @pytest.mark.parametrize("name", ["sep_token", "eos_token", "unk_token", "mask_token"])
 def test_a_special_token_in_the_template_itself_is_one(encoder, name):
-    """Reference behaviour: the prompt is tokenised as one text."""
+    """As in the relbert library: the prompt is tokenised as one text."""
     token = getattr(PromptTemplate(encoder).tokenizer, name)
     if token is None:
         pytest.skip(f"this tokenizer has no {name}")

@@ -21,7 +21,7 @@ def tokenizer(encoder):
 @given(head=text, tail=text)
 @pytest.mark.parametrize("name", ["a", "e", "short"])
 def test_ids_are_those_of_the_whole_prompt(tokenizer, name, head, tail):
-    """Reference behaviour: the prompt is tokenised as one text."""
+    """As in the relbert library: the prompt is tokenised as one text."""
     if any(special in head + tail for special in tokenizer.all_special_tokens):
         return
     template, prompts = Template.of(name), PromptTokenizer(tokenizer)

@@ -17,7 +17,7 @@ def test_keys_can_be_reversed(head, tail):
 
 
 def test_keys_of_plain_words_are_those_of_the_relbert_library():
-    """Reference behaviour: "__" between the words, "_" for a blank."""
+    """As in the relbert library: "__" between the words, "_" for a blank."""
     assert pair_key(("Tokyo", "Japan")) == "Tokyo__Japan"
     assert pair_key(("New York", "café")) == "New_York__café"
 

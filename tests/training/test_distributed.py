@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from st_relbert import RelBERT
+from st_relbert.cli import main
 from st_relbert.data import RelationSet
 from tests.training import evaluating_processes, several_processes
 
@@ -21,40 +22,36 @@ def torchrun(processes):
     return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
 
 
-@pytest.fixture(scope="module", params=[2, 4])
-def several(request, encoders, tmp_path_factory):
-    """What some processes give for each loss: rows, pairs, labels and results of each."""
-    output = tmp_path_factory.mktemp("several") / "results.json"
+def in_processes(module, count, *arguments):
+    """Run one of the modules beside this one."""
     # As a module: so that the tests' package is found wherever the suite is started from.
-    root = Path(__file__).parents[2]
-    command = [*torchrun(request.param), "-m", "tests.training.several_processes", encoders["wordpiece"], str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root)
+    command = [*torchrun(count), "-m", f"tests.training.{module}", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
-    return json.loads(output.read_text())
 
 
 @pytest.mark.slow
-def test_processes_get_different_pairs(several):
+def test_loss_and_gradients_are_those_of_one_process_with_the_whole_batch(encoders, tmp_path):
+    """For each loss; the processes have different pairs, and shares of different sizes."""
+    in_processes("several_processes", 3, encoders["wordpiece"], tmp_path / "results.json")
+    several = json.loads((tmp_path / "results.json").read_text())
     rows = [row for process in several for row in process[0]]
-    assert len(several) in (2, 4) and len(set(rows)) == len(rows)
-    assert len({len(process[1]) for process in several}) > 1  # shares of different sizes are gathered
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", several_processes.CASES)
-def test_loss_and_gradients_are_those_of_one_process_with_the_whole_batch(several, encoders, name):
-    model = RelBERT(encoders["wordpiece"], template="short").double().eval()
-    loss_fn = several_processes.CASES[name](model, parents=RelationSet.load("starter").parents)
+    assert len(several) == 3 and len(set(rows)) == len(rows)
+    assert len({len(process[1]) for process in several}) > 1
     pairs = [tuple(pair) for process in several for pair in process[1]]
-    loss = loss_fn([model.preprocess(pairs)], torch.tensor([label for process in several for label in process[2]]))
-    loss.backward()
-    weights = [*model.parameters(), *(loss_fn.classification_head or torch.nn.Module()).parameters()]
-    gradients = [weight.grad for weight in weights if weight.grad is not None]
-    for process in several:
-        assert process[3][name]["loss"] == pytest.approx(loss.item(), rel=1e-9)
-        assert len(process[3][name]["gradients"]) == len(gradients)
-        for actual, expected in zip(process[3][name]["gradients"], gradients, strict=True):
-            torch.testing.assert_close(torch.tensor(actual, dtype=torch.float64), expected, rtol=1e-6, atol=1e-9)
+    labels = torch.tensor([label for process in several for label in process[2]])
+    for name, make in several_processes.CASES.items():
+        model = RelBERT(encoders["wordpiece"], template="short").double().eval()
+        loss_fn = make(model, parents=RelationSet.load("starter").parents)
+        loss = loss_fn([model.preprocess(pairs)], labels)
+        loss.backward()
+        weights = [*model.parameters(), *(loss_fn.classification_head or torch.nn.Module()).parameters()]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        for process in several:
+            assert process[3][name]["loss"] == pytest.approx(loss.item(), rel=1e-9), name
+            for actual, expected in zip(process[3][name]["gradients"], gradients, strict=True):
+                actual = torch.tensor(actual, dtype=torch.float64)
+                assert torch.allclose(actual, expected, rtol=1e-6, atol=1e-9), name
 
 
 @pytest.fixture
@@ -72,21 +69,21 @@ def encoder_without_dropout(encoders, tmp_path):
 @pytest.mark.parametrize(
     ("processes", "more"),
     [
-        (2, []),
         (2, ["--mini-batch-size", "7", "--classification-head"]),
-        (2, ["--choose-by", "accuracy", "--parent-weight", "1"]),
-        (4, []),
+        (4, ["--choose-by", "accuracy", "--parent-weight", "1"]),
     ],
 )
-def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, processes, more):
+def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, capsys, processes, more):
     arguments = [
-        "-m", "st_relbert", "train", "--base-model", encoder_without_dropout, "--train-data", "starter",
+        "train", "--base-model", encoder_without_dropout, "--train-data", "starter",
         "--template", "short", "--relations-per-batch", "31", "--epochs", "2", "--quiet", *more,
     ]  # fmt: skip
-    for name, command in (("one", [sys.executable]), ("several", torchrun(processes))):
-        done = subprocess.run([*command, *arguments, "--output", str(tmp_path / name)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("Saved") == 1  # by the first process alone
+    assert main([*arguments, "--output", str(tmp_path / "one")]) == 0
+    command = [*torchrun(processes), "-m", "st_relbert", *arguments, "--output", str(tmp_path / "several")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # By the first process alone.
+    assert done.stdout.count("Saved") == capsys.readouterr().out.count("Saved") == 1
     one, several = (
         json.loads((tmp_path / name / "finetuning_config.json").read_text())["st_relbert"]
         for name in ("one", "several")
@@ -105,12 +102,8 @@ def test_evaluators_share_the_embedding_and_give_the_same_figures(encoders, tmp_
     """The first process evaluates, all of them embed; see sentence-transformers' `distributed_evaluation`."""
     model = RelBERT(encoders["wordpiece"], template="short")
     model.save_pretrained(str(tmp_path / "model"))
-    output = tmp_path / "figures.json"
-    module = "tests.training.evaluating_processes"
-    command = [*torchrun(2), "-m", module, str(tmp_path / "model"), str(output)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert done.returncode == 0, done.stderr
-    found = json.loads(output.read_text())
+    in_processes("evaluating_processes", 2, tmp_path / "model", tmp_path / "figures.json")
+    found = json.loads((tmp_path / "figures.json").read_text())
     one, other = found["embedded"]
     assert one > 100 and abs(one - other) <= len(found["figures"]) * 4
     for several, alone in zip(found["figures"], evaluating_processes.figures(model), strict=True):

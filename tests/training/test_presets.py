@@ -14,7 +14,7 @@ def test_every_preset_is_a_run(name):
 
 
 def test_the_seed_models_recipe_is_the_published_one(golden):
-    """Reference behaviour: finetuning_config.json of the published models (here of test checkpoints made like them)."""
+    """As in the relbert library: finetuning_config.json of published models (here of checkpoints made like them)."""
     published = json.loads((golden / "checkpoints" / "bert-a-average_no_mask" / "finetuning_config.json").read_text())
     run = TrainingRun(output="o", **read_preset("relbert-bert-base-nce-semeval2012"))
     assert run.base_model == "bert-base-cased" and run.train_data == published["data"]

@@ -152,8 +152,8 @@ def test_weights_leave_every_batch_to_be_learned_from(sizes, relations_per_batch
     assert list(alike) == list(RelationBatchSampler(dataset, **arguments))
 
 
-def test_one_relation_a_step_is_the_references():
-    """Reference behaviour: up to 10 positives of one relation, negatives from its own and all other positives."""
+def test_one_relation_a_step_is_as_in_the_relbert_library():
+    """As in the relbert library: up to 10 positives of one relation, negatives from its own and all other positives."""
     dataset = dataset_of([8, 8, 8], negatives=3)
     sampler = RelationBatchSampler(
         dataset, relations_per_batch=1, pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True
