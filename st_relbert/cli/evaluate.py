@@ -13,44 +13,49 @@ from st_relbert.cli import options
 from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
-    from st_relbert.evaluation import EvaluationReport, EvaluationResult
+    from st_relbert.evaluation import EvaluationReport
 
 _SPLITS = {"train", "test", "validation"}
 
 
+Suite = Annotated[
+    Literal["relbert"] | None, typer.Option(help="all sets of the papers, from the hub or $ST_RELBERT_DATA")
+]
+Analogies = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SET...",
+        help="question sets: JSON Lines files, folders, hub ids such as relbert/analogy_questions/u2, or "
+        "starter/held_out_pairs and starter/held_out_relations (shipped)",
+    ),
+]
+Tasks = Annotated[
+    list[str] | None, typer.Option(metavar="TASK...", help="tasks of the suite, such as analogy; all by default")
+]
+Classifier = Annotated[
+    Literal["mlp", "linear"] | None,
+    typer.Option(
+        help="the suite's classifier of lexical relations: mlp, the papers' grid, by default; or linear, a probe "
+        "that takes seconds instead of minutes"
+    ),
+]
+WriteCard = Annotated[bool, typer.Option("--write-card", help="write the suite's results into the model's card")]
+Output = Annotated[
+    str | None, typer.Option(help="write the results to this JSON file; with --suite to this folder, one file a task")
+]
+
+
 def run(
     model: options.Model,
-    suite: Annotated[
-        Literal["relbert"] | None, typer.Option(help="all sets of the papers, from the hub or $ST_RELBERT_DATA")
-    ] = None,
-    analogies: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SET...",
-            help="question sets: JSON Lines files, folders, hub ids such as relbert/analogy_questions/u2, or "
-            "starter/held_out_pairs and starter/held_out_relations (shipped)",
-        ),
-    ] = None,
+    suite: Suite = None,
+    analogies: Analogies = None,
     template: options.Template = None,
     pooling: options.Pooling = None,
     batch_size: options.BatchSize = 64,
-    tasks: Annotated[
-        list[str] | None, typer.Option(metavar="TASK...", help="tasks of the suite, such as analogy; all by default")
-    ] = None,
-    classifier: Annotated[
-        Literal["mlp", "linear"] | None,
-        typer.Option(
-            help="the suite's classifier of lexical relations: mlp, the papers' grid, by default; or linear, a probe "
-            "that takes seconds instead of minutes"
-        ),
-    ] = None,
-    write_card: Annotated[
-        bool, typer.Option("--write-card", help="write the suite's results into the model's card")
-    ] = False,
-    output: Annotated[
-        str | None,
-        typer.Option(help="write the results to this JSON file; with --suite to this folder, one file a task"),
-    ] = None,
+    tasks: Tasks = None,
+    classifier: Classifier = None,
+    write_card: WriteCard = False,
+    output: Output = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -68,35 +73,39 @@ def run(
             "--write-card, --tasks and --classifier are the suite's. Add --suite relbert, in place of --analogies."
         )
     from st_relbert import RelBERT
-    from st_relbert.evaluation import check_model_folder, write_report, write_report_folder, write_results
-    from st_relbert.files.outputs import atomic_output, check_output
+    from st_relbert.evaluation import check_model_folder, write_results
+    from st_relbert.files.outputs import check_output
 
     if output:
         check_output(output, overwrite, folder_of="suite.json")
     if write_card:
         check_model_folder(model)
     sets = load_sets(analogies or [])
-    # As the published figures: a classifier sees the length of the vectors, a cosine does not.
     prompt: dict[str, Any] = {"template": template, "pooling": pooling}
+    # As the published figures: a classifier sees the length of the vectors, a cosine does not.
     loaded = RelBERT(model, **prompt, reduction="sum" if suite else None)
     settings: dict[str, Any] = {"batch_size": batch_size, "show_progress_bar": not quiet}
     if suite:
         report = _run_suite(loaded, tasks, {**settings, "classifier": classifier or "mlp"})
     else:
         report = _run_analogies(loaded, sets, settings)
-    show(report.rows() if as_json else [_as_shown(*row) for row in _rows(report)], as_json)
+    show(report.rows() if as_json else _as_shown(report), as_json)
     for name, reason in ({} if as_json else report.skipped).items():
         say(f"Left out {name}: {' '.join(reason.split())}")
     if output:
-        about = {"model": model, "template": loaded.template, "aggregation": loaded.pooling}
-        with atomic_output(output) as temporary:
-            if suite:
-                temporary.mkdir()
-                write_report_folder(temporary, report, about)
-            else:
-                write_report(temporary, report, about)
+        _write(output, report, {"model": model, "template": loaded.template, "aggregation": loaded.pooling}, suite)
     if write_card:
         write_results(Path(model), report.results)
+
+
+def _write(output: str, report: EvaluationReport, about: dict[str, Any], suite: str | None) -> None:
+    from st_relbert.evaluation import write_report, write_report_folder
+    from st_relbert.files.outputs import atomic_output
+
+    with atomic_output(output) as temporary:
+        if suite:
+            temporary.mkdir()
+        (write_report_folder if suite else write_report)(temporary, report, about)
 
 
 def _run_suite(model: Any, tasks: list[str] | None, settings: dict[str, Any]) -> EvaluationReport:
@@ -150,19 +159,20 @@ def set_name(name: str) -> str:
     return path.parent.name if path.stem in _SPLITS and path.parent.name else path.stem
 
 
-def _rows(report: EvaluationReport) -> list[tuple[EvaluationResult, dict[str, Any]]]:
-    return [(result, row) for result in report.results for row in result.rows()]
-
-
-def _as_shown(result: EvaluationResult, row: dict[str, Any]) -> dict[str, Any]:
-    """A figure as people read it."""
-    form = "{:.3f}".format if row["metric"] == "spearman" else percent  # a correlation is no share
-    return {
-        "task": row["task"],
-        "set": row["dataset"],
-        "metric": row["metric"],
-        "value": form(row["value"]),
-        "95 % interval": " to ".join(map(form, row["interval"] or ())),
-        "count": row["count"],
-        "ties": result.extras.get("ties"),
-    }
+def _as_shown(report: EvaluationReport) -> list[dict[str, Any]]:
+    """The figures as people read them."""
+    rows = []
+    for result in report.results:
+        for row in result.rows():
+            form = "{:.3f}".format if row["metric"] == "spearman" else percent  # a correlation is no share
+            shown = {
+                "task": row["task"],
+                "set": row["dataset"],
+                "metric": row["metric"],
+                "value": form(row["value"]),
+                "95 % interval": " to ".join(map(form, row["interval"] or ())),
+                "count": row["count"],
+                "ties": result.extras.get("ties"),
+            }
+            rows.append(shown)
+    return rows

@@ -15,7 +15,7 @@ from st_relbert.pairs import Pair, folded, folded_word
 
 
 class PairExclusion:
-    """The pairs of some test sets, in whatever direction, upper and lower case and white space.
+    """Tells whether a pair stands in a test set, whatever its direction, case and white space.
 
     Args:
         tests: The pairs of each test set; see `benchmark_pairs`.
@@ -46,8 +46,8 @@ def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, 
     """Add to the negatives of each relation pairs of its own words.
 
     Each of its pairs is joined with another one, drawn at random, in three ways: the two heads, the two tails, and the
-    head with the other's tail. So words alone no longer tell a positive from a negative. A pair that stands in any
-    relation of the set, in whatever direction, is not made; a true one that the set does not know may be.
+    head with the other's tail. Words alone then no longer tell a positive from a negative. No pair is made that stands
+    in a relation of the set, in whatever direction; but one may be made that is true and that the set lacks.
 
     Args:
         relations: The relations.
@@ -95,9 +95,9 @@ class RelationBuild:
     Args:
         relations: The relation set, without the pairs of test sets.
         pairs: The number of pairs there were to choose from.
-        dropped: How many of them were left out because they stand in each of the test sets; a pair of several sets
-            counts for each.
-        dropped_in_all: How many of them stand in some test set.
+        dropped: By test set, how many of the pairs stand in it and so were left out; one of several sets counts for
+            each.
+        dropped_in_all: How many of the pairs stand in some test set.
         small_relations: The relations that were left out because too few of their pairs remained.
     """
 
@@ -136,14 +136,14 @@ def combine_relations(
     most: int | None = None,
     seed: int = 0,
 ) -> RelationBuild:
-    """Put relation sets together; pairs of test sets are left out, positives and negatives alike.
+    """Merge relation sets, without the pairs of test sets, be they positives or negatives.
 
     Args:
-        sets: The sets; relations of the same name are put together, and have the larger of their weights.
+        sets: The sets; relations of the same name become one, which has the larger of their weights.
         tests: The pairs to leave out.
         mismatches: Add negatives of each relation's own words; see `with_mismatches`.
         least: Leave out relations with fewer positives.
-        most: Sample so many positives and negatives of each relation; None: take all.
+        most: The most positives, and the most negatives, that are sampled of each relation; None: take all.
         seed: Decides which are sampled. The sample of a relation does not depend on the other relations.
 
     Raises:
@@ -185,14 +185,14 @@ def weigh_sets(sets: Mapping[str, RelationSet], weights: Mapping[str, float]) ->
 
     Args:
         sets: The sets, each by the name that it was loaded by.
-        weights: By how much to multiply the weights of each set's relations. A set is called by its whole name, or by
-            the stem of its file: `own` for `data/own.jsonl`.
+        weights: By how much to multiply the weights of each set's relations. A set goes by its whole name, or by the
+            stem of its file: `own` for `data/own.jsonl`.
 
     Returns:
         The sets, in order.
 
     Raises:
-        ValueError: If a name is of no set, or of several, or a weight is out of range.
+        ValueError: If no set, or more than one, goes by a name, or a weight is out of range.
 
     Examples:
         >>> sets = {"data/own.jsonl": RelationSet({"capital": [("Tokyo", "Japan")]})}
@@ -245,7 +245,7 @@ def check_enough(kept: Collection[str], names: Collection[str], least: int) -> N
 
 
 def _sample(pairs: list[Pair], most: int | None, seed: str) -> list[Pair]:
-    """Some of the pairs, in their order."""
+    """At most so many of the pairs, in their order."""
     if most is None or len(pairs) <= most:
         return pairs
     return [pairs[place] for place in sorted(random.Random(seed).sample(range(len(pairs)), most))]

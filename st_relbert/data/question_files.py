@@ -1,4 +1,4 @@
-"""Analogy questions in the text files in which their authors publish them: Google, BATS, MSR and SAT."""
+"""Analogy questions as their authors publish them, in text files: Google, BATS, MSR and SAT."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CHOICES = 4
 
 @dataclass(frozen=True)
 class OpenQuestion:
-    """What is to `head` as the stem's tail is to its head?
+    """An analogy question without choices: what is to `head` as the stem's tail is to its head?
 
     Args:
         stem: The pair that shows the relation.
         head: The word that is asked about.
-        answers: The words that are right, the usual one first.
+        answers: The right answers, the usual one first.
         relation: The relation, as the file names it.
     """
 
@@ -92,7 +92,7 @@ def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[s
         path: The text of the SAT package, whose questions have five choices; or what `load_open_questions` reads. Of
             that each question gets three wrong choices: the right head with another tail of the relation, the right
             tail with another head, and a pair of another relation. BATS then asks about each pair once.
-        seed: Decides the wrong choices and the order of all.
+        seed: Decides the wrong choices and the order of all choices.
 
     Raises:
         ValueError: If it is none of these, or a line is malformed.
@@ -135,7 +135,7 @@ def _lines(path: Path, count: int | None = None) -> list[str]:
 
 
 def _kind(lines: list[str]) -> str:
-    """Whose the questions are; an empty string: nobody's that is known."""
+    """Whose questions they are; empty if that is unknown."""
     content = [line for line in lines if line and not line.startswith("#")]
     if content and content[0].startswith(":"):
         return "google"

@@ -1,4 +1,4 @@
-"""Relation sets of knowledge graphs: any stream of heads, relations and tails."""
+"""Relation sets made of triples, such as those of a knowledge graph: heads, relations and tails."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _HALF = 0.5
 
 @dataclass(frozen=True)
 class TripleBuild(RelationBuild):
-    """A relation set that was made of triples, and what was left out of it.
+    """A relation set made of triples, and what was left out of it.
 
     Args:
-        symmetric: The relations that hold in both directions. They have no negatives; those of the others are their
-            pairs reversed.
+        symmetric: The relations that hold in both directions. They have no negatives; the negatives of the others are
+            their pairs reversed.
         inverse: Relations of which one holds from tail to head where the other holds from head to tail.
         left_out: How many triples were left out for each reason.
     """
@@ -51,19 +51,20 @@ def relations_of_triples(
     without: Collection[str] = (),
     seed: int = 0,
 ) -> TripleBuild:
-    """Make a relation set of triples. Memory is bounded by `most`, however many triples there are.
+    """Make a relation set of triples; memory is bounded by `most`, however many triples there are.
 
     A relation is symmetric if at least half of its pairs are there in both directions; of such pairs the direction that
-    came first is kept. Two relations are inverse if at least half of the pairs of each are the other's, reversed.
+    came first is kept. Two relations are inverse if at least half of the pairs of each are pairs of the other,
+    reversed.
 
     Args:
         triples: The triples. Underscores, which graphs write for blanks, become blanks.
         tests: Pairs of test sets, which are left out.
         least: Leave out relations with fewer pairs.
-        most: Sample so many pairs of a relation; None: take all.
+        most: The most pairs that are sampled of a relation; None: take all.
         words: Leave out pairs with a head or tail of more words; None: take all.
-        relations: Take these only; none: all.
-        without: Leave these out.
+        relations: The relations to take; empty: all.
+        without: The relations to leave out.
         seed: Decides which pairs are sampled, whatever their order and the other relations.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The relations of a wordnet, as triples: what it states between senses, and what its definitions state."""
+"""The relations of a wordnet as triples: those between its senses, and those that its definitions state."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class WordNet:
         raise ValueError(f"{os.fspath(name_or_path)!r} holds no lexicon with words and synsets.")
 
     def is_common(self, sense: Sense, min_count: int) -> bool:
-        """Whether the word occurs in so many definitions and examples of the wordnet."""
+        """Whether the word occurs in at least so many definitions and examples of the wordnet."""
         return self.counts[sense.word.lower()] >= min_count
 
     def name_of(self, synset: str, min_count: int) -> str | None:
@@ -163,9 +163,7 @@ _ENDINGS = {
 
 
 def wordnet_triples(wordnet: WordNet, *, min_count: int = 1) -> Iterator[Triple]:
-    """Go through the relations of a wordnet.
-
-    Those that hold both ways come in both directions.
+    """Yield the relations of a wordnet, those that hold both ways in both directions.
 
     - Between synsets, each standing with one word: `hypernym/noun.animal` (dog, canine), `instance/city` (Munich,
       city), `part/noun.artifact` (wheel, car), `member/noun.person`, `substance`, `attribute/noun.attribute` (hot,

@@ -1,4 +1,4 @@
-"""The blocks that tables are embedded in: rows in, a file of vectors out, whole or not there."""
+"""The blocks in which tables are embedded: rows in, a file of vectors out, whole or not there."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from st_relbert.files.location import DONE, MADE_FROM, TEMPORARY, Location
 from st_relbert.files.outputs import check_output, output_lock
 from st_relbert.files.tables import PairTable
 
-BLOCK_ROWS = 8_192  # what an interruption costs each worker at most
+BLOCK_ROWS = 8_192  # the most that an interruption costs each worker
 
 
 class Block(NamedTuple):
     """Some rows of a table that follow each other.
 
     Args:
-        number: The block's place among all blocks of all tables.
-        table: The place of the table among all tables.
+        number: The place of the block among all blocks of all tables.
+        table: The place of its table among all tables.
         start: Its first row.
         rows: The number of rows.
     """
@@ -49,7 +49,7 @@ def plan_blocks(tables: Sequence[PairTable]) -> list[Block]:
 
 
 class RowReader:
-    """Reads blocks of rows. Blocks in their order cost one pass over each table, whatever is left out between them.
+    """Reads blocks of rows, in one pass over each table if they come in their order.
 
     Args:
         tables: The tables that blocks are of.
@@ -152,7 +152,7 @@ class VectorBlocks:
             The blocks that are left to do. One that is not as it was written is one of them.
 
         Raises:
-            ValueError: If there are blocks that were made from something else, or that nobody knows what from.
+            ValueError: If there are blocks that were made from something else, or from what is unknown.
         """
         self.folder.make_folder()
         for name in self.folder.names():

@@ -37,7 +37,7 @@ def encode_files(
     overwrite: bool = False,
     show_progress_bar: bool = True,
 ) -> int:
-    """Embed the pairs of files, a few thousand at a time.
+    """Embed the pairs of files, some thousand at a time.
 
     All rows are checked before the first is embedded. Blocks of rows that are done are kept until all are; after an
     interruption the same call goes on from there, with any engine. Rows, their order and their vectors are the same
@@ -97,7 +97,7 @@ def encode_files(
 def _made_from(model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable]) -> dict[str, Any]:
     """What the vectors depend on, and their division into blocks."""
     state = {name: value for name, value in asdict(identity).items() if name != "name"}
-    # What an index does not ask about, as it scales all vectors to length 1 and compares roughly.
+    # An index does not ask about these: it scales all vectors to length 1, and compares roughly.
     state |= {name: getattr(model, name, None) for name in ("reduction", "fast")}
     infos = [(table.path, Location.of(table.path).info) for table in tables]
     made_from = {

@@ -1,4 +1,4 @@
-"""What runs the encoding of blocks: this process, several, or a Ray cluster."""
+"""The engines that encode blocks: this process, several processes, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from st_relbert.files.tables import PairTable
 
 
 class BlockEncoder:
-    """Reads, embeds and writes blocks; each worker has one.
+    """Reads, embeds and writes blocks; each worker has one of these.
 
     Args:
         encode: Gives the vectors `(pairs, d)` of pairs, float32.
@@ -56,7 +56,7 @@ class BlockEncoder:
 
 @dataclass(frozen=True)
 class Workers:
-    """The workers of an engine.
+    """Says how many workers an engine has, and what each of them has.
 
     Args:
         count: How many; None: as many as there is room for.
@@ -64,7 +64,11 @@ class Workers:
         gpus: GPUs of each worker, on Ray; 0.5: two workers share one.
 
     Raises:
-        ValueError: If a number makes no sense.
+        ValueError: If a number is out of range.
+
+    Examples:
+        >>> Workers(cpus=2).on({"CPU": 8})  # as many as there is room for
+        4
     """
 
     count: int | None = None

@@ -1,4 +1,4 @@
-"""What rows with vectors are written as: Parquet, CSV, a NumPy array or a Lance table."""
+"""The formats of rows with vectors: Parquet, CSV, a NumPy array or a Lance table."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, ro
     Args:
         tables: The rows, with the column `vector` at the end.
         schema: Their schema.
-        stream: Where to.
-        rows: How many there will be.
+        stream: Where to write.
+        rows: How many rows there will be.
 
     Returns:
-        How many there were.
+        How many rows there were.
     """
     written = 0
     with pa.parquet.ParquetWriter(stream, schema) as writer:
@@ -83,8 +83,8 @@ def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, 
     Args:
         tables: The rows.
         schema: Their schema.
-        place: Where to; its name ends in `.lance`.
-        uri: The same as it was named; for an object store its query says how to reach that.
+        place: Where to write; its name ends in `.lance`.
+        uri: The same place as it was named; the query of an object store's URI says how to reach the store.
 
     Returns:
         The number of rows.

@@ -27,16 +27,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteTask:
-    """What the suite and the model card know about the sets of an evaluator.
+    """Names the sets of an evaluator, for the suite and the model card.
 
     Args:
-        sets: The names of the sets, in the order of the papers' tables, each as model cards write it.
+        sets: The names of the sets, in the order of the papers' tables, each with how model cards write it.
         title: The task, as model cards write it.
         type: The task's type in a `model-index`.
         dataset_type: The type of its data sets, likewise.
         counted: What the results count, such as `"questions"`.
         hub: The data set on the Hugging Face hub that has the sets; None: there is none.
-        local: Those of the sets that the hub does not have; a folder may.
+        local: The sets that the hub does not have, but a folder may.
+
+    Examples:
+        >>> names = {"title": "Analogies", "type": "qa", "dataset_type": "analogies", "counted": "questions"}
+        >>> SuiteTask(sets={"u2": "U2"}, hub="me/questions", **names).hub_of("u2")
+        'me/questions'
     """
 
     sets: Mapping[str, str]
@@ -53,7 +58,7 @@ class SuiteTask:
 
 
 def data_file(name: str) -> Path:
-    """A file of the folder `$ST_RELBERT_DATA`, for sets that no hub has.
+    """A file of the folder `$ST_RELBERT_DATA`, for sets that the hub does not have.
 
     Raises:
         ValueError: If it is not there.
@@ -73,7 +78,7 @@ class EvaluatorOptions(TypedDict, total=False):
 
 
 class RelationEvaluator(BaseEvaluator):
-    """An evaluator of relation embeddings: it scores a model, names the figures, logs them and writes them to a file.
+    """Scores a model of relation embeddings, logs the figures and writes them to a file: the base of all evaluators.
 
     A subclass sets `task` and `columns` and writes `evaluate`. With `suite` and `load` it can be run by name, as a part
     of the suite.
@@ -82,8 +87,8 @@ class RelationEvaluator(BaseEvaluator):
         name: Prefix of the metrics and part of the CSV file's name.
         batch_size: Pairs embedded at a time; 64 by default.
         show_progress_bar: Show the progress of embedding; not by default.
-        write_csv: Append the figures to `{task}_evaluation_{name}_results.csv` when called with an output path; so it
-            is by default.
+        write_csv: Append the figures to `{task}_evaluation_{name}_results.csv` when called with an output path; True by
+            default.
     """
 
     task: ClassVar[str]
@@ -105,7 +110,7 @@ class RelationEvaluator(BaseEvaluator):
 
     @abstractmethod
     def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
-        """Score a model; `result` makes the result of one score a question."""
+        """Score a model; `result` makes the result of one score for each question."""
 
     @classmethod
     def load(cls, name: str, **options: Any) -> Self:
@@ -161,11 +166,11 @@ class RelationEvaluator(BaseEvaluator):
         extras: Mapping[str, float] | None = None,
         **details: Any,
     ) -> EvaluationResult:
-        """The result of one score a question, or whatever else is independent: a problem, a relation.
+        """Make a result of one score for each question, or whatever else is independent: each problem, each relation.
 
         Args:
-            scores: By metric, one number a question, of which the metric is the mean. If those of the first metric are
-                bools, they are kept, for comparing two models question by question.
+            scores: By metric, one number for each question; the metric is their mean. If those of the first metric are
+                bools, they are kept, so that two models can be compared question by question.
             data: The questions, of which a digest is kept.
             metrics: Further metrics, without an interval.
             extras: Figures to judge the metrics by.

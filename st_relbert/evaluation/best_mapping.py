@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice, permutations
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,9 @@ Scores = NDArray[np.float64]
 Order = tuple[int, ...]
 
 # Scores are rounded to whole multiples of 1e-10, far below the noise of float32, and counted in these. Sums are then
-# exact in float64: the two ways to solve a problem agree on what is better and what is equal, whatever they add first,
-# and sums that are equal in decimals are equal here.
+# exact in float64: what is better and what is equal does not depend on the order of adding, and sums that are equal in
+# decimals are equal here.
 UNITS = 1e10
-# Up to here there are so few orders (720) that walking them takes less than a search may.
-WALKED_UP_TO = 6
-# Orders scored at a time: a few MiB.
-CHUNK = 8192
 
 
 def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
@@ -28,10 +23,10 @@ def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
     The score of an order is the mean over i of the maximum over j != i of `scores[i, j, order[i], order[j]]`. Two
     orders tie if their scores are equal after each of `scores` is rounded to 10 decimals.
 
-    The n! orders are walked for n <= 6 and searched by branch and bound beyond, see `MappingSearch`. What grows
-    is the number of nodes, each a few passes over at most `n^4` scores: on word vectors a median of 70 for 9 terms
-    and of 460 for 12 (at most 12,000, under a second; `benchmarks/mapping_growth.py`), on random scores 140,000 for
-    12 (8 s). The worst case stays n!. Memory grows as `n^4`: some MB for 20 terms.
+    The n! orders are searched by branch and bound, see `MappingSearch`. What grows is the number of nodes, each a few
+    passes over at most `n^4` scores: on word vectors a median of 70 for 9 terms and of 460 for 12 (at most 12,000,
+    under a second; `benchmarks/mapping_growth.py`), on random scores 140,000 for 12 (8 s). The worst case stays n!.
+    Memory grows as `n^4`: some MB for 20 terms.
 
     Args:
         scores: `(n, n, n, n)`, `[i, j, a, b]` how similar the relation of sources i and j is to that of targets a
@@ -51,8 +46,7 @@ def best_mapping(scores: NDArray[np.floating[Any]]) -> list[int]:
     Source: the score is that of the relbert library of Ushio et al. (2025, Artificial Intelligence 347); the task is
     that of Turney (2008).
     """
-    prepared = prepare(scores)
-    return list(walk_orders(prepared) if len(prepared) <= WALKED_UP_TO else MappingSearch(prepared).best_order())
+    return list(MappingSearch(prepare(scores)).best_order())
 
 
 def prepare(scores: NDArray[np.floating[Any]]) -> Scores:
@@ -77,23 +71,6 @@ def score_orders(scores: Scores, orders: NDArray[np.intp]) -> Scores:
     related = scores[sources[:, None], sources, orders[:, :, None], orders[:, None, :]]
     totals: Scores = related.max(axis=2).sum(axis=1)
     return totals
-
-
-def walk_orders(scores: Scores) -> Order:
-    """Score all n! orders, some thousand at a time; the first of the best.
-
-    Args:
-        scores: `(n, n, n, n)`, as `prepare` returns them.
-    """
-    n = len(scores)
-    walk = permutations(range(n))
-    best, best_score = tuple(range(n)), -np.inf
-    while chunk := list(islice(walk, CHUNK)):
-        totals = score_orders(scores, np.fromiter(chain.from_iterable(chunk), np.intp).reshape(-1, n))
-        first = int(totals.argmax())
-        if totals[first] > best_score:
-            best, best_score = chunk[first], totals[first]
-    return best
 
 
 class MappingSearch:

@@ -1,4 +1,4 @@
-"""Results of an evaluation in the card of a saved model."""
+"""The results of an evaluation, in the card of a saved model."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-import huggingface_hub
 import yaml
-from huggingface_hub import EvalResult, ModelCard, ModelCardData, RepoCard
+from huggingface_hub import (
+    EvalResult,
+    EvalResultEntry,
+    ModelCard,
+    ModelCardData,
+    RepoCard,
+    eval_result_entries_to_yaml,
+)
 from huggingface_hub.repocard_data import eval_results_to_model_index
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from st_relbert.evaluation.base import SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
@@ -32,8 +37,7 @@ METRICS = {
     "maxdiff_accuracy": ("MaxDiff accuracy", "maxdiff_accuracy"),
     "spearman": ("Spearman", "spearmanr"),
 }
-"""Names and types of metrics as published cards write them; others are called as they are, beginning with a capital."""
-
+"""How published cards write metrics: their names and types. Any other is called as it is, with a capital."""
 
 CARD = "README.md"
 CONFIG = "finetuning_config.json"
@@ -54,8 +58,8 @@ def write_results(
 
     The card's head gets a `model-index` in the form of the published RelBERT cards, its text a table. Both replace
     those of an earlier call; all else stays. Where the record of the training lies beside the model
-    (`finetuning_config.json`) and the text does not list its settings yet, a section lists them; of a local folder it
-    gives the name only. A model without a card gets one.
+    (`finetuning_config.json`) and the text does not list its settings yet, a section lists them, with the last name of
+    a local path only. A model without a card gets one.
 
     Args:
         folder: The folder of the model.
@@ -90,7 +94,7 @@ def write_results(
 
 
 def check_results(results: Sequence[EvaluationResult]) -> list[Row]:
-    """The figures of results, if a card can show them; see `write_results`."""
+    """The figures of results that a card can show; see `write_results` for what it cannot."""
     if not results:
         raise ValueError("The results are empty, expected at least one EvaluationResult.")
     for index, result in enumerate(results):
@@ -111,8 +115,8 @@ def check_results(results: Sequence[EvaluationResult]) -> list[Row]:
 def as_eval_result(row: Row) -> EvalResult:
     """One figure as published cards write it, to four decimals.
 
-    Beyond the published form the data set has a `config`: huggingface_hub tells the sets of one type apart by it, and
-    joins those without into one when it saves a card. Sets of your own have no `args`, which name the hub's.
+    Beyond the published form the data set has a `config`, by which huggingface_hub tells the sets of one type apart;
+    those without it would be joined into one when a card is saved. Your own sets have no `args`, which name the hub's.
 
     Args:
         row: A figure; see `EvaluationResult.rows`.
@@ -138,18 +142,16 @@ def as_eval_result(row: Row) -> EvalResult:
 
 
 def as_hub_entries(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
-    """The primary figures on the hub's sets in the form of `.eval_results/`; none if huggingface_hub has no such form.
+    """The primary figures on the hub's sets, in the form of `.eval_results/`.
 
     Source: https://huggingface.co/docs/hub/eval-results.
     """
-    if getattr(huggingface_hub, "EvalResultEntry", None) is None:
-        return []
     entries = []
     for result in results:
         if data_set := EVALUATORS[result.task].suite.hub_of(result.dataset):
             row = next(result.rows())
             spread = ", 95 % interval {:.4f} to {:.4f}".format(*row["interval"]) if row["interval"] else ""
-            entry = huggingface_hub.EvalResultEntry(
+            entry = EvalResultEntry(
                 dataset_id=data_set,
                 task_id=result.dataset,
                 value=round(float(row["value"]), _DECIMALS),
@@ -157,7 +159,7 @@ def as_hub_entries(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
                 notes=f"{_metric(row['metric'])[0]} over {result.count:,} {_suite(row).counted}{spread}; st-relbert",
             )
             entries.append(entry)
-    return huggingface_hub.eval_result_entries_to_yaml(entries)
+    return eval_result_entries_to_yaml(entries)
 
 
 def _suite(row: Row) -> SuiteTask:
@@ -173,7 +175,7 @@ def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], m
     """Put figures into a model index.
 
     Args:
-        index: What the card has; None or empty: nothing.
+        index: The card's index, if it has one.
         rows: The figures. They replace those of an earlier call, all of them, and entries of other origin for the same
             sets; what else is there stays as it is.
         model_name: The name for an index that is new.
@@ -202,21 +204,17 @@ def _is_replaced(entry: dict[str, Any], names: set[tuple[str, str]]) -> bool:
 
 
 def check_model_folder(folder: str | os.PathLike[str]) -> Path:
-    """Make sure that a model lies in a folder, so that a card may be written there.
+    """Make sure that a folder holds a model, so that a card may be written there.
 
     Raises:
-        ValueError: If it is not a folder, or has neither `modules.json` nor `config.json`.
+        ValueError: If it is no folder, or has neither `modules.json` nor `config.json`.
     """
     path = Path(folder)
-    if not path.is_dir():
-        raise ValueError(
-            f"{os.fspath(folder)!r} is not a folder, expected that of a saved model. Save the model first, with "
-            "model.save_pretrained(folder)."
-        )
     if not any((path / name).is_file() for name in ("modules.json", "config.json")):
+        found = "has neither modules.json nor config.json" if path.is_dir() else "is not a folder"
         raise ValueError(
-            f"{os.fspath(folder)!r} has neither modules.json nor config.json, expected the folder of a saved model. "
-            "Save the model there first, with model.save_pretrained(folder)."
+            f"{os.fspath(folder)!r} {found}, expected the folder of a saved model. Save the model first, with "
+            "model.save_pretrained(folder)."
         )
     return path
 
@@ -305,7 +303,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _training_section(config: dict[str, Any]) -> str:
-    """The relbert library's keys, those of the loss in their place; not `st_relbert`, which the file has."""
+    """The relbert library's keys, with those of the loss in their place; `st_relbert` is left to the file."""
     facts: dict[str, Any] = {}
     for key, value in config.items():
         if key == "loss_function_config" and isinstance(value, dict):
@@ -329,23 +327,3 @@ def _shown(key: str, value: Any) -> str:
 def _is_local(text: str) -> bool:
     is_absolute = PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
     return is_absolute or text.startswith(("~", "."))
-
-
-class ChosenEvaluation(TrainerCallback):
-    """A trainer callback: the model card gives the evaluation of the checkpoint that was chosen, not the last one.
-
-    Sentence-transformers keeps the last evaluation, whichever checkpoint `load_best_model_at_end` loads.
-    """
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
-    ) -> None:
-        """Put the figures of the chosen step in place of the last ones."""
-        if not args.load_best_model_at_end:
-            return
-        logged = {}
-        for entry in state.log_history:
-            if entry["step"] == state.best_global_step:
-                logged.update(entry)
-        for metrics in model.model_card_data.eval_results_dict.values():
-            metrics.update({name: logged[f"eval_{name}"] for name in metrics if f"eval_{name}" in logged})

@@ -1,4 +1,4 @@
-"""What an evaluation gives: one result object, and the one file format that it is written in."""
+"""The result of an evaluation, and the one file format that results are written in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REPORT_FILE = "suite.json"
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationResult:
-    """What a model reached on one set.
+    """The scores of a model on one set.
 
     Evaluators return it; the suite collects it; the command line, the model card, `st-relbert compare` and `st-relbert
     leakage` read it.
@@ -28,13 +28,18 @@ class EvaluationResult:
         task: The evaluator's task, such as `"analogy"`.
         dataset: The name of the set, such as `"u2"` or `"ROOT09"`.
         metrics: The figures, by name, the primary one first; a share lies between 0 and 1.
-        count: Over how many questions, test pairs, problems or relations.
+        count: The number of questions, test pairs, problems or relations that they are over.
         intervals: The bounds of the 95 % confidence intervals of those metrics that have one.
-        extras: Figures to judge the metrics by, such as the number of ties or what a guess would get. They stand in no
-            model card.
+        extras: Figures to judge the metrics by, such as the number of ties or what a guess would get. No model card has
+            them.
         correct: Whether each question was answered rightly, where answers are right or wrong.
-        digest: Of the questions: only results on the same ones can be compared.
-        details: What else the figures come from, such as predictions, as JSON has it.
+        digest: A digest of the questions: only results on the same ones can be compared.
+        details: What the figures come from, such as predictions, as JSON has it.
+
+    Examples:
+        >>> result = EvaluationResult(task="analogy", dataset="u2", metrics={"accuracy": 0.4}, count=228)
+        >>> next(result.rows())["value"]
+        0.4
     """
 
     task: str
@@ -99,7 +104,7 @@ def _are_answers(value: Any, count: int) -> bool:
 
 @dataclass
 class EvaluationReport:
-    """What a run over several sets gave.
+    """The results of a run over several sets.
 
     Args:
         results: A result for each set.
@@ -178,7 +183,7 @@ def write_report_folder(folder: str | os.PathLike[str], report: EvaluationReport
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write JSON; what it cannot express, such as the classifier inside another one, as text."""
+    """Write JSON; what JSON cannot express, such as a classifier inside another one, becomes text."""
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
     Path(path).write_text(text + "\n", encoding="utf-8")
 

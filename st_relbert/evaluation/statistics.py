@@ -1,4 +1,4 @@
-"""How sure is a figure, and do two models differ? Bootstrap intervals and McNemar's test."""
+"""How certain is a figure, and do two models differ? Bootstrap intervals and McNemar's test."""
 
 from __future__ import annotations
 

@@ -52,21 +52,21 @@ def run_suite(
 ) -> EvaluationReport:
     """Evaluate a model on all sets that can be had.
 
-    A pair is encoded once, however many sets it is in. A set that is nowhere, is malformed or cannot be scored is left
-    out, and the report says why.
+    Each pair is encoded once, however many sets it is in. A set that cannot be found, is malformed or cannot be scored
+    is left out, and the report says why.
 
     Args:
         model: A SentenceTransformer that takes pairs.
-        tasks: Some tasks of `EVALUATORS`, with all their sets; None: all of them. Or the names of the sets by task, for
-            others: `{"analogy": ["u2", *VALIDATION_SETS]}`.
+        tasks: Some tasks of `EVALUATORS`, with all their sets; None: all tasks. Or, by task, the names of the sets:
+            `{"analogy": ["u2", *VALIDATION_SETS]}`.
         batch_size: Pairs encoded at a time.
         show_progress_bar: Show a bar over the sets, and the progress within each.
         seed: Seed of the classifiers, the only part of an evaluation that draws numbers.
-        classifier: That of the lexical relations: `"mlp"`, the grid of the papers, `"linear"`, a probe in seconds, or
+        classifier: For lexical relations: `"mlp"`, the grid of the papers; `"linear"`, a probe that takes seconds; or
             any scikit-learn classifier. The published models' own figures are of `MLPClassifier(random_state=0)`.
 
     Raises:
-        ValueError: If a task is none of the known ones.
+        ValueError: If a task is unknown.
     """
     tasks = list(EVALUATORS) if tasks is None else tasks
     if unknown := [task for task in tasks if task not in EVALUATORS]:

@@ -1,4 +1,4 @@
-"""Places for files: this machine's file system, or an object store."""
+"""Where files are: on this machine's file system, or in an object store."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pyarrow.fs
 
 from st_relbert.files.outputs import atomic_output
 
-TEMPORARY = ".st-relbert-"  # how the names of what is not yet in its place begin
-DONE = "_SUCCESS"  # in a folder of Parquet files that is whole, as Hadoop and Spark have it
-MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers pass over names that begin like this
+TEMPORARY = ".st-relbert-"  # begins the name of what is not in its place yet
+DONE = "_SUCCESS"  # marks a folder of Parquet files as whole, as Hadoop and Spark do
+MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers pass over names that begin with _
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Location:
 
     @classmethod
     def of(cls, name: str) -> Location:
-        """Find out where a name points to.
+        """The location that a path or URI names.
 
         Args:
             name: A path, or a URI such as `s3://bucket/pairs.parquet` or `gs://...`. Access to an object store is
@@ -75,7 +75,7 @@ class Location:
 
     @property
     def exists(self) -> bool:
-        """Whether there is something."""
+        """Whether there is a file or a folder."""
         return bool(self.info.type != pa.fs.FileType.NotFound)
 
     def names(self) -> list[str]:
@@ -96,7 +96,7 @@ class Location:
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
-        """A stream to a temporary name, which is moved here when all went well."""
+        """A stream to a temporary file, which is moved here when all went well."""
         if self.local:
             with atomic_output(self.path) as local, open(local, "wb") as file:
                 yield file
@@ -138,7 +138,7 @@ class Location:
 
 
 def expand(pattern: str) -> list[str]:
-    """The names of the files that a pattern or a folder stands for, sorted; any other name stands for itself.
+    """The files that a pattern or a folder stands for, sorted; any other name stands for itself.
 
     Args:
         pattern: A path or URI, with `*` in its last part only, or a folder of Parquet files. Names that begin with

@@ -12,7 +12,7 @@ _DEFAULT_COLUMNS = ("head", "tail")
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions:
-    """How tables of pairs are read. The defaults fit most files with a header.
+    """Says how tables of pairs are read; the defaults fit most files with a header.
 
     Columns are named, or numbered from 1. Upper and lower case are the same, unless both exist.
 
@@ -28,7 +28,11 @@ class TableOptions:
         types: `"int"`, `"float"` or `"bool"` by column, for separated values; all others are text.
 
     Raises:
-        ValueError: If the separator is not one character, not two columns are named, or a type is unknown.
+        ValueError: If the separator is not one character, other than two columns are named, or a type is unknown.
+
+    Examples:
+        >>> TableOptions(columns=("subject", "object"), separator=";").find_pair(["Object", "Subject", "year"])
+        ('Subject', 'Object')
     """
 
     columns: Sequence[str | int] = _DEFAULT_COLUMNS

@@ -1,4 +1,4 @@
-"""What losses over labelled pairs have in common: they embed a batch, and most are a sum over its anchors."""
+"""The base classes of the losses: each embeds a batch of labelled pairs, and most are a sum over its anchors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from st_relbert.model_card import use_pair_card
 logger = logging.getLogger(__name__)
 
 
-CITATION = """
+_CITATION = """
 @article{ushio-etal-2025-relbert,
     title = "RelBERT: Embedding Relations with Language Models",
     author = "Ushio, Asahi and Camacho-Collados, Jose and Schockaert, Steven",
@@ -39,10 +39,10 @@ class RelationLoss(nn.Module):
 
     Args:
         model: The model to train.
-        parents: The parent of each relation, by index (`RelationSet.parents`). Parents are further relations then:
-            pairs of their relations are pulled together and away from the other parents' pairs. The embeddings are
-            those of the relations; nothing is embedded twice.
-        classification_head: A head that is trained along, and whose loss is added.
+        parents: The parent of each relation, by index (`RelationSet.parents`). Parents then count as further relations:
+            the pairs of a parent's relations are pulled together, and pushed away from those of other parents. No pair
+            is embedded twice for it.
+        classification_head: A head that is trained with the model; its loss is added.
         gather_across_devices: With several processes, compare the pairs of all. The default differs from that of
             sentence-transformers' losses because `RelationBatchSampler` deals one batch out among the processes. Every
             process then computes the whole loss.
@@ -50,6 +50,8 @@ class RelationLoss(nn.Module):
 
     reads_labelled_pairs = True
     """By which the check of a training set knows the losses for them, wherever they are defined."""
+    citation = _CITATION
+    """The paper that the loss is from, for the model card."""
 
     def __init__(
         self,
@@ -89,15 +91,15 @@ class RelationLoss(nn.Module):
 
     @classmethod
     def arguments(cls, settings: Any) -> dict[str, Any]:
-        """The arguments of the class that come from the settings of a training run, beside those of `RelationLoss`."""
+        """The arguments of the class, other than those of `RelationLoss`, that a training run's settings give."""
         return {}
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
-        """Refuse the settings of a training run that the loss knows nothing of.
+        """Refuse settings of a training run that the loss does not support.
 
         Raises:
-            ValueError: If there are some.
+            ValueError: If there is one.
         """
         if settings.mini_batch_size is not None:
             raise ValueError(
@@ -112,13 +114,13 @@ class RelationLoss(nn.Module):
 
     @abstractmethod
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
-        """Compute the loss in parts, scalars, of so many anchors each; the loss is their sum.
+        """Compute the loss in parts of at most `anchors_at_a_time` anchors: scalars, whose sum is the loss.
 
         A subclass calls `warn_of_no_terms` for a batch that nothing can be learned from.
         """
 
     def warn_of_no_terms(self, batch_size: int) -> None:
-        """Say, once, that a batch has nothing to learn from, and what to do.
+        """Warn, once, of a batch that nothing can be learned from, and say what to do.
 
         Args:
             batch_size: The number of pairs in the batch.
@@ -162,8 +164,8 @@ class RelationLoss(nn.Module):
 
         Args:
             embeddings: `(B, d)`.
-            labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is a negative only (-1 - r for
-                one that belongs to the relation r).
+            labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is only a negative (-1 - r for a
+                negative of the relation r).
             pair_ids: `(B,)` integers from 0, equal for equal pairs. None: all pairs are different.
 
         Returns:
@@ -177,11 +179,6 @@ class RelationLoss(nn.Module):
     def get_config_dict(self) -> dict[str, Any]:
         """The settings, for the model card."""
         return {"hierarchy": self.parents is not None, "classification_head": self.classification_head is not None}
-
-    @property
-    def citation(self) -> str:
-        """The paper the loss is from, for the model card."""
-        return CITATION
 
 
 def one_column(sentence_features: Iterable[dict[str, Any]], labels: Tensor | None) -> dict[str, Any]:
@@ -206,7 +203,7 @@ def one_column(sentence_features: Iterable[dict[str, Any]], labels: Tensor | Non
 
 
 class SharedSettings(TypedDict, total=False):
-    """The arguments of `AnchorLoss` that its subclasses hand on."""
+    """The arguments that subclasses of `AnchorLoss` hand on to it."""
 
     reduction: Literal["mean", "sum"]
     anchors: Literal["all", "first"]
@@ -224,10 +221,10 @@ class AnchorLoss(RelationLoss):
 
     Args:
         model: The model to train.
-        reduction: `"mean"` over the terms, which keeps the learning rate independent of the batch's make-up, or
-            `"sum"`, the value of the relbert library.
-        anchors: `"all"`, or `"first"`: only the relation of the batch's first pair is pulled together, all other pairs
-            are negatives. This is the step of the relbert library.
+        reduction: `"mean"` over the terms, so that the right learning rate does not depend on what is in a batch, or
+            `"sum"`, as in the relbert library.
+        anchors: `"all"`, or `"first"`: only the relation of the batch's first pair is pulled together, and all other
+            pairs are negatives. This is the step of the relbert library.
         parents: See `RelationLoss`.
         parent_weight: The weight of the parents' terms.
         siblings_as_negatives: Whether pairs of relations with the same parent push each other away.
@@ -289,7 +286,7 @@ class AnchorLoss(RelationLoss):
         """Count these terms; a scalar."""
 
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
-        """Compute the loss in parts, of so many anchors each; the loss is their sum."""
+        """Compute the loss in parts; see `RelationLoss.parts`."""
         for level, (batch, weight) in enumerate(self._levels(embeddings, labels, pair_ids)):
             rows = batch.anchors(first_only=self.anchors == "first")
             negatives = batch.negatives(rows)

@@ -1,4 +1,4 @@
-"""A batch of embedded pairs: gathered from all processes, and who is whose positive and negative."""
+"""A batch of embedded pairs: gathered from all processes, and which pair is whose positive or negative."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
     """Concatenate the rows of all processes, whose numbers may differ.
 
     Args:
-        tensor: `(b, n)` or `(b,)`; b and n may be different in every process. Columns that are missing in some
-            are filled with zeros.
-        with_grad: Let gradients flow back to the processes that the rows are from.
+        tensor: `(b, n)` or `(b,)`; b and n may differ from process to process. Missing columns are filled with
+            zeros.
+        with_grad: Let gradients flow back to the processes that the rows come from.
 
     Returns:
         `(B, n)` or `(B,)`, the same in every process.
@@ -38,7 +38,7 @@ class RelationBatch:
 
     Args:
         embeddings: `(B, d)`.
-        labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is a negative only.
+        labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is only a negative.
         pair_ids: `(B,)` integers from 0, equal for equal pairs.
         families: `(B,)` integers: pairs of the same family are never negatives of one another. Usually the labels;
             the parents, where siblings are to be left alone.
@@ -50,9 +50,7 @@ class RelationBatch:
     families: Tensor
 
     def anchors(self, first_only: bool = False) -> Tensor:
-        """Find the pairs that anchor terms of a loss.
-
-        A relation with a single pair has nothing to pull together, unless it is the only one.
+        """Find the pairs that serve as anchors: those of relations with two pairs or more, or of the only relation.
 
         Args:
             first_only: Only the pairs of the first pair's relation.
@@ -75,7 +73,7 @@ class RelationBatch:
     def negatives(self, rows: Tensor) -> Tensor:
         """Which pairs `(B,)` are pushed away from each anchor `(A,)`: `(A, B)` booleans.
 
-        A pair that stands anywhere in the batch, in whatever row, as one of the anchor's family is none.
+        A pair that any row of the batch has in the anchor's family is not one of them.
         """
         families, index = self.families.unique(return_inverse=True)
         holds = torch.zeros(len(families), int(self.pair_ids.max()) + 1, dtype=torch.bool, device=self.labels.device)
@@ -94,6 +92,6 @@ class RelationBatch:
 
 
 def prompt_tokens(features: dict[str, Any]) -> Tensor:
-    """The tokens of each prompt, `(B, T)`; from 1, and 0 where there is none: so widths can be compared."""
+    """The token ids of each prompt plus 1, `(B, T)`, and 0 for padding: prompts of all widths can be compared."""
     tokens: Tensor = (features["input_ids"] + 1) * features["attention_mask"]
     return tokens

@@ -1,4 +1,4 @@
-"""A classifier that is trained along with the embeddings: are two pairs of the same relation?"""
+"""A classifier that is trained along with the embeddings: do two pairs stand in the same relation?"""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ class ClassificationHead(nn.Module):
     Args:
         dimension: d, the size of the embeddings.
 
+    Examples:
+        >>> head = ClassificationHead(16)
+        >>> head(torch.zeros(1, 16), torch.ones(5, 16)).shape  # one anchor, five others
+        torch.Size([5])
+
     References:
         - Reimers and Gurevych (2019), "Sentence-BERT", section 3: https://arxiv.org/abs/1908.10084
         - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2.
@@ -26,7 +31,7 @@ class ClassificationHead(nn.Module):
         nn.init.normal_(self.linear.weight, std=0.02)
 
     def forward(self, anchors: Tensor, others: Tensor) -> Tensor:
-        """Score pairs as being of the same relation.
+        """Score how likely pairs stand in the same relation.
 
         Args:
             anchors: `(..., d)`, to be broadcast against the others.
@@ -46,8 +51,8 @@ class ClassificationHead(nn.Module):
         Args:
             embeddings: `(B, d)`.
             rows: `(A,)`, the anchors.
-            positives: `(A, B)` booleans: who is in the relation of each anchor.
-            negatives: `(A, B)` booleans: who is not.
+            positives: `(A, B)` booleans: which pairs are in the relation of each anchor.
+            negatives: `(A, B)` booleans: which are not.
 
         Returns:
             The sum over the anchors of the mean binary cross-entropy over their positives and negatives, a scalar.

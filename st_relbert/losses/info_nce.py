@@ -1,4 +1,4 @@
-"""InfoNCE, over batches that fit into memory at once and over those that do not."""
+"""InfoNCE, for batches that fit into memory at once and for those that do not."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class InfoNCELoss(AnchorLoss):
         sum over i, j in P of  -log( e^(s_ij/t) / (e^(s_ij/t) + sum over n in N of e^(s_in/t) + 1e-5) )
 
     The term i = j is included: it pushes negatives away from i. Every relation with two or more pairs in the batch
-    contributes (as does the only relation of a batch, whatever its size), so one batch makes as many steps of the
-    relbert library, which takes one relation a step, as it holds relations. A pair that is in the batch under two
-    relations is no negative for either.
+    contributes (as does the only relation of a batch, whatever its size), so one batch does the work of as many steps
+    of the relbert library, which takes one relation a step, as it holds relations. A pair that the batch holds under
+    two relations is a negative of neither.
 
     Args:
         model: The model to train.
@@ -42,6 +42,13 @@ class InfoNCELoss(AnchorLoss):
     Raises:
         ValueError: If an argument is out of range.
 
+    Examples:
+        >>> loss = InfoNCELoss(model)  # a RelBERT
+        >>> pairs = [("Tokyo", "Japan"), ("Paris", "France"), ("puppy", "dog")]
+        >>> embeddings = model.encode(pairs, convert_to_tensor=True)
+        >>> bool(loss.compute_loss_from_embeddings(embeddings, torch.tensor([0, 0, 1])) > 0)
+        True
+
     Requirements:
         1. A dataset with a column of pairs and a column `label`; see `st_relbert.data.load_relations`.
         2. Batches that hold at least two pairs of a relation and one negative, as those of `RelationBatchSampler`.
@@ -50,11 +57,11 @@ class InfoNCELoss(AnchorLoss):
 
         | pairs                  | label                                                                     |
         |------------------------|---------------------------------------------------------------------------|
-        | `["Tokyo", "Japan"]`   | index of the relation; below 0 for a pair that is nothing but a negative  |
+        | `["Tokyo", "Japan"]`   | index of the relation; below 0 for a pair that is only a negative         |
 
     Relations:
-        - `CachedInfoNCELoss` gives the same for batches that do not fit into memory at once.
-        - sentence-transformers' `MultipleNegativesRankingLoss` takes one positive an anchor.
+        - `CachedInfoNCELoss` gives the same value for batches that do not fit into memory at once.
+        - sentence-transformers' `MultipleNegativesRankingLoss` takes one positive for each anchor.
 
     References:
         - Ushio et al. (2025), "RelBERT: Embedding Relations with Language Models", section 3.3:
@@ -77,7 +84,7 @@ class InfoNCELoss(AnchorLoss):
 
     @classmethod
     def from_settings(cls, model: SentenceTransformer, settings: Any, parents: Sequence[int] | None) -> RelationLoss:
-        """Build the loss of a training run; the cached one, if it bounds the mini-batch."""
+        """Build the loss of a training run: the cached one, if the settings bound the mini-batch."""
         if cls is InfoNCELoss and settings.mini_batch_size is not None:
             return CachedInfoNCELoss.from_settings(model, settings, parents)
         return super().from_settings(model, settings, parents)
@@ -90,7 +97,7 @@ class InfoNCELoss(AnchorLoss):
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
-        """Take all settings: a bounded mini-batch too."""
+        """Allow all settings, a bounded mini-batch too."""
 
     @classmethod
     def relbert_config(cls, settings: Any) -> dict[str, Any]:
@@ -126,7 +133,7 @@ class InfoNCELoss(AnchorLoss):
 
 
 class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
-    """`InfoNCELoss` whose memory is bounded by a mini-batch, not by the batch.
+    """`InfoNCELoss` for large batches: memory is bounded by a mini-batch, not by the batch.
 
     The same loss and gradients, by sentence-transformers' gradient caching: the batch is embedded a mini-batch at a
     time without gradients, the loss is differentiated up to the embeddings, and the mini-batches are embedded again to
@@ -142,6 +149,10 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Examples:
+        >>> CachedInfoNCELoss(model, mini_batch_size=32).get_config_dict()["mini_batch_size"]
+        32
 
     References:
         - Gao et al. (2021), "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup":
@@ -185,11 +196,11 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
         if labels is None:
             raise ValueError("The loss needs the label of each pair, got none.")
         gathered, labels, pair_ids = self.gathered(torch.cat(reps[0]), labels[:, 0], labels[:, 1:])
-        # The parts are differentiated one by one, and what is below them but once.
+        # The parts are differentiated one by one, but what lies below them only once.
         full = torch.promote_types(gathered.dtype, torch.float32)
         embeddings = gathered.detach().to(full).requires_grad_(with_backward)
         total = embeddings.sum() * 0.0
-        if with_backward:  # every embedding gets a gradient, also where none is an anchor
+        if with_backward:  # every embedding gets a gradient, even where none is an anchor
             total.backward()
             total = total.detach()
         for part in self.parts(embeddings, labels, pair_ids, self.mini_batch_size):

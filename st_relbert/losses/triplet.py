@@ -1,4 +1,4 @@
-"""The triplet loss, as it is meant and as the relbert library computes it."""
+"""The triplet loss: as the paper gives it, and as the relbert library computes it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from st_relbert.pairs import negative_label
 
 
 class RelationTripletLoss(AnchorLoss):
-    """Wants pairs of the same relation nearer to each other than to other pairs, by a margin.
+    """Pulls pairs of the same relation nearer to each other than to other pairs, by a margin.
 
-    With d the Euclidean distance, over all pairs i and j of the same relation and all negatives n of the batch, the
-    relation's own and the pairs of the others:
+    With d the Euclidean distance, over all pairs i and j of the same relation and all negatives n of the batch (the
+    relation's own, and the pairs of the others):
 
         max(0, d_ij - d_in + margin)
 
@@ -31,12 +31,19 @@ class RelationTripletLoss(AnchorLoss):
 
     Args:
         model: The model to train.
-        margin: By how much negatives are to be farther away than positives.
+        margin: By how much farther away than positives the negatives should be.
         **shared: `reduction`, `anchors`, `parents`, `parent_weight`, `siblings_as_negatives`, `classification_head`,
             `gather_across_devices`; see `AnchorLoss`.
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Examples:
+        >>> loss = RelationTripletLoss(model, margin=0.5)  # a RelBERT
+        >>> pairs = [("Tokyo", "Japan"), ("Paris", "France"), ("puppy", "dog")]
+        >>> embeddings = model.encode(pairs, convert_to_tensor=True)
+        >>> bool(loss.compute_loss_from_embeddings(embeddings, torch.tensor([0, 0, 1])) >= 0)
+        True
 
     Inputs:
         As for `InfoNCELoss`.
@@ -87,10 +94,11 @@ class RelationTripletLoss(AnchorLoss):
 
 
 class RelBERTTripletLoss(RelationLoss):
-    """The triplet loss of the relbert library, to train as it does; `RelationTripletLoss` is the better one.
+    """The relbert library's triplet loss, to train just as it does; otherwise prefer `RelationTripletLoss`.
 
-    A triplet a relation: an anchor a and a positive p of the relation, and one of its own negatives n. With d the
-    Euclidean distance and A, P all anchors and positives of the batch as one long vector each, it sums over triplets:
+    Each relation gives one triplet: an anchor a and a positive p of the relation, and one of its own negatives n. With
+    d the Euclidean distance and A, P all anchors and positives of the batch as one long vector each, the sum over
+    triplets is that of:
 
         max(0, d(a, p) - d(a, n) - margin) + max(0, d(p, a) - d(p, n) - margin)
         max(0, d(A, P) - d(A, (p, p, ..., p)) - margin) + max(0, d(P, A) - d(P, (a, a, ..., a)) - margin)
@@ -104,13 +112,20 @@ class RelBERTTripletLoss(RelationLoss):
         model: The model to train.
         margin: See above.
         parents: The parent of each relation; see `RelationLoss`.
-        classification_head: A head that is trained along; its mean binary cross-entropy over all (a, p) and (a, n) is
-            added, once more for the parents.
+        classification_head: A head that is trained with the model; its mean binary cross-entropy over all (a, p) and
+            (a, n) is added, and once more for the parents.
         gather_across_devices: See `RelationLoss`.
 
     Inputs:
         As for `InfoNCELoss`; batches of two pairs a relation and one of its own negatives (`pairs_per_relation=2,
         negatives_per_relation=1`). Relations that lack one of the three are left out.
+
+    Examples:
+        >>> loss = RelBERTTripletLoss(model, margin=0.01)  # a RelBERT
+        >>> pairs = [("Tokyo", "Japan"), ("Paris", "France"), ("Japan", "Tokyo")]
+        >>> embeddings = model.encode(pairs, convert_to_tensor=True)
+        >>> bool(loss.compute_loss_from_embeddings(embeddings, torch.tensor([0, 0, -1])) >= 0)
+        True
 
     References:
         - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2, and the
@@ -141,7 +156,7 @@ class RelBERTTripletLoss(RelationLoss):
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
-        """Refuse a weight between 0 and 1: the parents' terms are there or not."""
+        """Refuse a weight of the parents other than 0 and 1: their terms are there or not."""
         super().check_settings(settings)
         if settings.parent_weight not in (0, 1):
             raise ValueError(f"The parent_weight is {settings.parent_weight}, expected 0 or 1 for {settings.loss}.")
@@ -172,10 +187,10 @@ class RelBERTTripletLoss(RelationLoss):
         positive_parent: Tensor | None = None,
         negative_parent: Tensor | None = None,
     ) -> Tensor:
-        """Compute the loss of embedded triplets, a relation each.
+        """Compute the loss of embedded triplets, one for each relation.
 
         Args:
-            anchor: `(R, d)`, as all that follow.
+            anchor: `(R, d)`, as are all that follow.
             positive: Another pair of the relation.
             negative: One of the relation's negatives.
             positive_parent: A pair of a relation of the same parent.
@@ -240,7 +255,7 @@ def parent_rows(anchors: Tensor, parents: Tensor) -> Tensor:
         parents: `(R,)`, the parents of these relations.
 
     Returns:
-        Rows, `(2, R)`; a relation without sibling is its own. `(0, R)`, if there is but one parent.
+        Rows, `(2, R)`; a relation without siblings stands for its own. `(0, R)` if there is only one parent.
     """
     if len(parents.unique()) < 2:
         return anchors.new_empty((0, len(anchors)))

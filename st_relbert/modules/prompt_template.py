@@ -25,7 +25,7 @@ _CHECKED_AT_A_TIME = 10_000
 
 
 class PromptTemplate(Transformer):
-    """A Transformer that reads word pairs through a prompt template.
+    """Reads word pairs through a prompt template: the first module of a pipeline, in the place of a `Transformer`.
 
     It is sentence-transformers' `Transformer` but for the preprocessing: a pair is written into the template and the
     prompt is tokenised. Words are data: one that spells a special token (`[MASK]`, `</s>`) or a placeholder (`<obj>`)
@@ -35,13 +35,17 @@ class PromptTemplate(Transformer):
 
     Args:
         model_name_or_path: A Hugging Face encoder, hub id or folder.
-        template: A name of `NAMED_TEMPLATES` or a text with `<subj>`, `<obj>` and
-            usually `<mask>`.
+        template: A name of `NAMED_TEMPLATES`, or a text with `<subj>`, `<obj>` and usually `<mask>`.
         **kwargs: See `Transformer`.
 
     Raises:
         ValueError: If the template is unknown or lacks a placeholder; if it has a `<mask>` but the tokenizer has no
             mask token; if the tokenizer is not a fast one.
+
+    Examples:
+        >>> prompt = model[0]  # the first module of a RelBERT
+        >>> len(prompt.preprocess([("Tokyo", "Japan"), ("Paris", "France")])["input_ids"])
+        2
 
     Source: Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.1.
     """

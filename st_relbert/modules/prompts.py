@@ -16,8 +16,8 @@ from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
 _MOST_REMEMBERED = 2_000_000  # characters and tokens; some 30 MB for words of usual length
 
 
-class Place(NamedTuple):
-    """What surrounds a word up to the nearest text on the other side of a blank."""
+class Surroundings(NamedTuple):
+    """What stands around a word, up to the nearest text on the other side of a blank."""
 
     left: str  # the text on the other side, "" at the start of the prompt
     before: str  # the blanks, and what touches the word
@@ -26,19 +26,19 @@ class Place(NamedTuple):
 
 
 class WordTokens:
-    """Tokenises words as they stand in one kind of place, and remembers them.
+    """Tokenises words that stand in the same surroundings, and remembers their tokens.
 
     Args:
         tokenizer: The tokenizer of prompts.
-        place: What surrounds the words.
+        around: What stands around the words.
         most: How much it remembers, in characters and tokens; a single batch of words may be more.
     """
 
-    def __init__(self, tokenizer: PromptTokenizer, place: Place, most: int = _MOST_REMEMBERED) -> None:
+    def __init__(self, tokenizer: PromptTokenizer, around: Surroundings, most: int = _MOST_REMEMBERED) -> None:
         self._tokenizer = tokenizer
-        self._place = place
-        left, alone, both = tokenizer.pieces([place.left, "x", f"x {place.right}"])
-        self._first, self._last = len(left), len(both) - len(alone) if place.right else 0
+        self._around = around
+        left, alone, both = tokenizer.pieces([around.left, "x", f"x {around.right}"])
+        self._first, self._last = len(left), len(both) - len(alone) if around.right else 0
         self._known: dict[str, list[int]] = {}
         self._size, self._most = 0, most
 
@@ -69,7 +69,7 @@ class WordTokens:
     def _tokenize(self, words: list[str]) -> list[list[int]]:
         for word in words:
             self._tokenizer.check_word(word)
-        left, before, after, right = self._place
+        left, before, after, right = self._around
         tokens = self._tokenizer.pieces([f"{left}{before}{word}{after}{right}" for word in words])
         return [ids[self._first : len(ids) - self._last] for ids in tokens]
 
@@ -148,11 +148,6 @@ class PromptTokenizer:
         return splitter is not None and len(splitter.pre_tokenize_str("a b c")) >= 3
 
     @staticmethod
-    def is_marked(text: str) -> bool:
-        """Whether a text holds a special token that is read as such."""
-        return GUARD in text
-
-    @staticmethod
     def check_word(word: str) -> None:
         """Refuse the one character that the renamed special tokens are made of.
 
@@ -190,7 +185,7 @@ def _rename(state: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 _SLOT = re.compile(f"{SUBJECT}|{OBJECT}")
 # Stands for any word: tokens on either side of a blank do not depend on each other.
 _FILLER = "x"
-# Words that cross the border of their place in one tokenizer or another: punctuation that merges with what follows,
+# Words that cross their borders in one tokenizer or another: punctuation that merges with what follows,
 # blanks at an edge, marks that combine with what precedes, characters that a normaliser drops or turns into several.
 _PROBES = (
     *("Tokyo", "New York", "mother-in-law", "a", "1", "12", "a1", "1a", "_", "Ġ", "##a", "<mask>", "[MASK]", "</s>"),
@@ -200,19 +195,12 @@ _PROBES = (
 )
 
 
-class _Slot(NamedTuple):
-    """A place of a word in the template."""
-
-    word: int  # 0: the head, 1: the tail
-    tokens: WordTokens
-
-
 class PromptAssembler:
     """Writes words into a template whose own tokens were found once.
 
     Most tokenizers cut text at blanks before they look anything up, so that the tokens of the text between two blanks
-    depend on that text alone. The template is therefore tokenised once, and a word once for each kind of place it
-    stands in, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is tried
+    depend on that text alone. The template is therefore tokenised once, and a word once for all places with the same
+    surroundings, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is tried
     out on words that would show if it did not; see `of`.
 
     Args:
@@ -224,19 +212,20 @@ class PromptAssembler:
     def __init__(self, tokenizer: PromptTokenizer, text: str, end: str) -> None:
         whole = tokenizer([_fill(text)])[0]
         start = whole.special_tokens_mask.index(0)
-        tokens: dict[Place, WordTokens] = {}
-        self._slots: list[_Slot] = []
+        tokens: dict[Surroundings, WordTokens] = {}
+        # For each slot whether it is the head's (0) or the tail's (1), and the tokens of words that stand there.
+        self._slots: list[tuple[int, WordTokens]] = []
         self._constants: list[list[int]] = []
         done = 0  # tokens up to the end of the slot before
         for chunk in re.finditer(r"\S+", text):
             slot = _SLOT.search(chunk[0])
             if slot is None:
                 continue
-            place = _place(tokenizer, text, chunk.start() + slot.start(), chunk.start() + slot.end(), end)
-            words = tokens.setdefault(place, WordTokens(tokenizer, place))
+            around = _surroundings(text, chunk.start() + slot.start(), chunk.start() + slot.end(), end)
+            words = tokens.setdefault(around, WordTokens(tokenizer, around))
             begin = start + len(tokenizer.pieces([_fill(text[: chunk.start()]).rstrip()])[0])
             self._constants.append(whole.ids[done:begin])
-            self._slots.append(_Slot(int(slot[0] == OBJECT), words))
+            self._slots.append((int(slot[0] == OBJECT), words))
             done = begin + len(words.ids_of({_FILLER})[_FILLER])
         self._constants.append(whole.ids[done:])
 
@@ -251,9 +240,9 @@ class PromptAssembler:
         text = template.text.replace(MASK, tokenizer.mask)
         if not tokenizer.splits_at_blanks or any(len(_SLOT.findall(chunk)) > 1 for chunk in text.split()):
             return None
-        pairs = [(head, tail) for shift in (0, 1, 7) for head, tail in zip(_PROBES, _shifted(shift), strict=True)]
+        pairs = [pair for shift in (0, 1, 7) for pair in zip(_PROBES, _PROBES[shift:] + _PROBES[:shift], strict=True)]
         whole = [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
-        # As if text followed first: then the end is a place as most others are, and words are tokenised once for both.
+        # As if text followed first: then the last word stands as most others do, and is tokenised once for both.
         for end in (_FILLER, ""):
             assembler = cls(tokenizer, text, end)
             if assembler(pairs) == whole:
@@ -269,45 +258,40 @@ class PromptAssembler:
         words = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
         first, *rest = self._constants
         slots = [
-            (slot.word, slot.tokens.ids_of(words[slot.word]), after)
-            for slot, after in zip(self._slots, rest, strict=True)
+            (side, tokens.ids_of(words[side]), after) for (side, tokens), after in zip(self._slots, rest, strict=True)
         ]
         prompts = []
         for pair in pairs:
             prompt = first.copy()
-            for word, tokens, after in slots:
-                prompt += tokens[pair[word]]
+            for side, ids, after in slots:
+                prompt += ids[pair[side]]
                 prompt += after
             prompts.append(prompt)
         return prompts
 
     def length(self, pair: Pair) -> int:
         """The number of tokens of a pair's prompt."""
-        words = sum(len(slot.tokens.ids_of({pair[slot.word]})[pair[slot.word]]) for slot in self._slots)
+        words = sum(len(tokens.ids_of({pair[side]})[pair[side]]) for side, tokens in self._slots)
         return words + sum(map(len, self._constants))
 
 
-def _place(tokenizer: PromptTokenizer, text: str, start: int, stop: int, end: str) -> Place:
-    """What surrounds a slot; any text beyond the blanks will do there, but for a special token, which may eat them."""
+def _surroundings(text: str, start: int, stop: int, end: str) -> Surroundings:
+    """What stands around a slot."""
     before, after = text[:start], text[stop:] or f" {end}".rstrip()
     touching_before, touching_after = re.split(r"\s", before)[-1], re.split(r"\s", after)[0]
     left, right = before[: len(before) - len(touching_before)], after[len(touching_after) :]
-    return Place(
-        left=_neighbour(tokenizer, "".join(left.split()[-1:])),
+    return Surroundings(
+        left=_neighbour("".join(left.split()[-1:])),
         before=left[len(left.rstrip()) :] + touching_before,
         after=touching_after + right[: len(right) - len(right.lstrip())],
-        right=_neighbour(tokenizer, "".join(right.split()[:1])),
+        right=_neighbour("".join(right.split()[:1])),
     )
 
 
-def _neighbour(tokenizer: PromptTokenizer, chunk: str) -> str:
-    if not chunk or (tokenizer.is_marked(chunk) and not _SLOT.search(chunk)):
-        return chunk
-    return _FILLER
-
-
-def _shifted(count: int) -> tuple[str, ...]:
-    return _PROBES[count:] + _PROBES[:count]
+def _neighbour(chunk: str) -> str:
+    """What to tokenise a word beside: any text will do, but for a special token, which may eat the blanks."""
+    is_special = GUARD in chunk and not _SLOT.search(chunk)
+    return chunk if not chunk or is_special else _FILLER
 
 
 def _fill(text: str) -> str:

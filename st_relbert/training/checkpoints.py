@@ -1,4 +1,4 @@
-"""The checkpoints of a run: whole or not used, and resumed by the same run only."""
+"""The checkpoints of a run: used only if they are whole, and resumed only by the same run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-# Besides the checkpoints, the trainer writes these here, and we what the run is.
+# What the folder holds beside the checkpoints: the trainer writes the first two, we write what the run is.
 _EVALUATION, _LOGS, _RUN = "eval", "runs", "run.json"
 _CHECKSUMS = "checksums.json"
 
@@ -41,7 +41,7 @@ class CheckpointFolder:
             overwrite: Whether the checkpoints of an earlier run may be removed.
 
         Raises:
-            ValueError: If there are some and they may not; if the folder holds something else, which is never removed.
+            ValueError: If there are some that may not be removed; if the folder holds something else, which never is.
         """
         if self.path.exists():
             if foreign := [path.name for path in self.path.iterdir() if not _is_ours(path)]:
@@ -116,7 +116,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def write_checksums(checkpoint: Path) -> None:
-    """Say of a checkpoint that it was written to the end, and what is in its files.
+    """Mark a checkpoint as written to the end, with the checksums of its files.
 
     Args:
         checkpoint: Its folder.
@@ -138,7 +138,7 @@ def _checksum(path: Path) -> int:
 
 
 def _damage(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint; None: nothing."""
+    """What is wrong with a checkpoint; None if nothing is."""
     try:
         expected = dict(json.loads((checkpoint / _CHECKSUMS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The record of a training run that goes beside the model."""
+"""What a training run leaves beside the model: its record, and in the card the evaluation of the chosen checkpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerState
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from st_relbert import __version__
 from st_relbert.data.relation_set import RelationSet
@@ -77,3 +77,23 @@ def _relbert_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
         **loss_class(settings.loss).relbert_config(settings),
         "augment_negative_by_positive": settings.relations_per_batch == 1,
     }
+
+
+class ChosenEvaluation(TrainerCallback):
+    """A trainer callback: the model card gives the evaluation of the checkpoint that was chosen, not the last one.
+
+    Sentence-transformers keeps the last evaluation, whichever checkpoint `load_best_model_at_end` loads.
+    """
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
+    ) -> None:
+        """Put the figures of the chosen step in place of the last ones."""
+        if not args.load_best_model_at_end:
+            return
+        logged = {}
+        for entry in state.log_history:
+            if entry["step"] == state.best_global_step:
+                logged.update(entry)
+        for metrics in model.model_card_data.eval_results_dict.values():
+            metrics.update({name: logged[f"eval_{name}"] for name in metrics if f"eval_{name}" in logged})

@@ -17,14 +17,13 @@ from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallbac
 
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
-from st_relbert.evaluation.card import ChosenEvaluation
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
 from st_relbert.identity import ModelIdentity
 from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.training.checkpoints import CheckpointFolder
-from st_relbert.training.record import finetuning_config, write_finetuning_config
+from st_relbert.training.record import ChosenEvaluation, finetuning_config, write_finetuning_config
 from st_relbert.training.sampler import RelationBatchSampler
 from st_relbert.training.settings import TrainingSettings
 from st_relbert.training.trainer import CheckpointCallback, ProgressBar, RelationTrainer, TrainingInterrupted
@@ -100,7 +99,14 @@ def build_validation(settings: TrainingSettings, validation: RelationSet | None)
 
 
 class TrainingRun(TrainingSettings):
-    """A training run with the settings of `TrainingSettings`."""
+    """Trains a model and saves it; its arguments are the settings, see `TrainingSettings`.
+
+    Examples:
+        >>> run = TrainingRun(base_model="relbert-nce", train_data="starter", output="trained", max_steps=1)
+        >>> model = run.train(show_progress_bar=False)
+        >>> RelBERT("trained").encode(("Tokyo", "Japan")).shape == model.encode(("Tokyo", "Japan")).shape
+        True
+    """
 
     @property
     def checkpoints(self) -> CheckpointFolder:
@@ -160,7 +166,13 @@ class TrainingRun(TrainingSettings):
         validation: RelationSet | None,
         show_progress_bar: bool,
     ) -> RelationTrainer:
-        taught = relations.with_parents() if self._parents_are_steps(relations) else relations
+        parents_are_steps = self.relations_per_batch == 1 and self.parent_weight > 0 and relations.parents is not None
+        taught = relations.with_parents() if parents_are_steps else relations
+        callbacks: list[Any] = [ChosenEvaluation()]
+        if show_progress_bar:
+            callbacks.append(ProgressBar())
+        if self.patience is not None:
+            callbacks.append(EarlyStoppingCallback(self.patience))
         trainer = RelationTrainer(
             model=model,
             args=arguments,
@@ -168,7 +180,7 @@ class TrainingRun(TrainingSettings):
             loss=loss_class(self.loss).from_settings(model, self, relations.parents),
             relation_names=taught.names,
             relation_weights=list(taught.weights.values()),
-            callbacks=self._callbacks(show_progress_bar),
+            callbacks=callbacks,
             **build_validation(self, validation),
         )
         for shown in (PrinterCallback, ProgressCallback):
@@ -193,17 +205,6 @@ class TrainingRun(TrainingSettings):
             model.max_seq_length = min(self.max_length, model.max_seq_length or self.max_length)
         return model
 
-    def _parents_are_steps(self, relations: RelationSet) -> bool:
-        return self.relations_per_batch == 1 and self.parent_weight > 0 and relations.parents is not None
-
-    def _callbacks(self, show_progress_bar: bool) -> list[Any]:
-        callbacks: list[Any] = [ChosenEvaluation()]
-        if show_progress_bar:
-            callbacks.append(ProgressBar())
-        if self.patience is not None:
-            callbacks.append(EarlyStoppingCallback(self.patience))
-        return callbacks
-
     def _run(self, trainer: RelationTrainer, checkpoint: str | None) -> None:
         with CheckpointCallback(self.save_steps) as saving:
             trainer.add_callback(saving)
@@ -216,7 +217,7 @@ class TrainingRun(TrainingSettings):
 
 
 def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
-    """Refuse pairs that do not fit into a prompt now, and not when their batch comes."""
+    """Refuse pairs that do not fit into a prompt before training, not when their batch comes."""
     prompt: Any = model[0]  # a PromptTemplate, as in every RelBERT
     for groups in (relations.positives, relations.negatives):
         for pairs in groups.values():
@@ -224,7 +225,7 @@ def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
 
 
 def _summary(relations: RelationSet) -> list[str]:
-    """What is trained on, and what a user may not expect of it; a sentence each."""
+    """What is trained on, and what users may not expect of it, a sentence each."""
     pairs, negatives = (sum(map(len, groups.values())) for groups in (relations.positives, relations.negatives))
     lines = [f"Training on {len(relations.names):,} relations with {pairs:,} pairs and {negatives:,} negatives."]
     if single := sum(len(group) == 1 for group in relations.positives.values()):
@@ -237,7 +238,7 @@ def _summary(relations: RelationSet) -> list[str]:
 
 
 def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) -> None:
-    """Say what training did."""
+    """Report what training did to held-out pairs."""
     if held_out is None:
         logger.info(
             "No pairs were held out, so what was learned is not measured: give --choose-by accuracy and "
@@ -261,7 +262,7 @@ def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) ->
 def _description(
     settings: TrainingSettings, model: RelBERT, relations: RelationSet, validation: RelationSet | None
 ) -> dict[str, Any]:
-    """What a run is, to be compared when it is resumed: its settings, and digests of encoder and data."""
+    """What identifies a run when it is resumed: its settings, and digests of its encoder and data."""
     compared = {name: value for name, value in asdict(settings).items() if name not in _FREE}
     return {
         **compared,

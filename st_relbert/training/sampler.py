@@ -31,13 +31,13 @@ class RelationBatchSampler(DefaultBatchSampler):
     An epoch uses every positive pair: the pairs of each relation are shuffled and cut into even groups of at most
     `pairs_per_relation`, and every batch takes groups from `relations_per_batch` different relations. Where the groups
     do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
-    A relation of a thousand pairs then fills as many batches as a hundred relations of ten; `size_exponent` below 1
-    gives the small ones their weight, and an epoch no longer uses every pair.
-    In batches of one relation, though, an epoch is what it is in the relbert library: a step a relation, with up to
-    `pairs_per_relation` pairs drawn from it.
 
-    With several processes a batch is dealt out among them: the settings are those of the whole batch, and training is
-    the same whatever their number (the losses of this package compare the pairs of all).
+    A relation of a thousand pairs then fills as many batches as a hundred relations of ten; a `size_exponent` below 1
+    gives small relations more weight, and an epoch no longer uses every pair. With batches of one relation, an epoch is
+    what it is in the relbert library: one step for each relation, with up to `pairs_per_relation` pairs drawn from it.
+
+    Several processes share each batch: the settings are those of the whole batch, and training is the same whatever
+    their number (the losses of this package compare the pairs of all).
 
     The step of the relbert library (one relation, up to 10 positives and 400 negatives) is `relations_per_batch=1,
     pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True` with the loss's `anchors="first"`.
@@ -45,20 +45,20 @@ class RelationBatchSampler(DefaultBatchSampler):
     Args:
         dataset: A column of pairs, `[head, tail]`, and one of labels, as `st_relbert.data.load_relations` gives it. The
             column of pairs may have any name.
-        batch_size: Ignored, as are the next two: the settings below say what is in a batch. Trainers pass it.
+        batch_size: Ignored, though trainers pass it: the settings below say what is in a batch.
         drop_last: Ignored.
         valid_label_columns: The first of these columns that the dataset has holds the labels; default `label`.
         generator: Ignored: the batches depend on `seed` and the epoch alone.
-        seed: Together with the epoch, which the trainer sets, it decides the batches.
+        seed: Decides the batches, together with the epoch, which the trainer sets.
         relations_per_batch: How many relations anchor a batch (all, where there are fewer).
         pairs_per_relation: How many positive pairs of each, at most (a small relation has fewer).
-        negatives_per_relation: How many pairs, at most, are added for each as nothing but negatives, from its own.
-        augment_negatives: Draw these from the other relations' positives too, as the relbert library does.
-        size_exponent: Of the g groups of a relation an epoch uses g ** size_exponent, rounded: all with 1, one of each
-            relation with 0, which other one each epoch. Without effect on batches of one relation.
-        weights: For each relation, by label, how many times as many groups of it an epoch uses, or fewer below 1; see
-            `RelationSet.weights`. Of 1.5 groups it uses one or two, at random. All weights 1: none. Without effect on
-            batches of so many relations that all are in every batch.
+        negatives_per_relation: How many of each relation's own negatives are added, at most.
+        augment_negatives: Draw negatives from the other relations' positives too, as the relbert library does.
+        size_exponent: Of the g groups of a relation an epoch uses g ** size_exponent, rounded: all of them with 1; with
+            0 one of each relation, another one each epoch. Without effect on batches of one relation.
+        weights: By label, how many times as many groups of each relation an epoch uses (fewer below 1); see
+            `RelationSet.weights`. Of 1.5 groups it uses one or two, at random. Empty: all weigh 1. Without effect where
+            every batch holds all relations.
 
     Raises:
         ValueError: If a setting is out of range, the dataset has other columns, no relation has two positives, or a
@@ -114,9 +114,9 @@ class RelationBatchSampler(DefaultBatchSampler):
             # Sets with losses of their own are told apart by a name that the trainer adds to their rows.
             if getattr(dataset.format["format_kwargs"].get("transform"), "keywords", {}).get("dataset_name"):
                 raise ValueError(_SEVERAL_SETS)
-            # A loader that deals batches out knows that their sizes differ by there being no batch size.
+            # No batch size: so a loader that deals batches out knows that their sizes differ.
             del self.batch_size
-        # Such a loader passes the epoch on to the sampler's own sampler only.
+        # Such a loader passes the epoch on to the sampler's own sampler alone.
         self.sampler = self  # type: ignore[assignment]
         self._index(dataset, valid_label_columns or ["label"])
         self.relations_per_batch = min(relations_per_batch, len(self._positives))
@@ -124,7 +124,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         self._check_negatives()
 
     def __getattr__(self, name: str) -> Any:
-        """Refuse to be one of several samplers, whose sizes are looked at; loaders do without."""
+        """Explain, to what combines several samplers by their batch sizes, why there is none; loaders do without."""
         raise AttributeError(_SEVERAL_SETS if name == "batch_size" else f"RelationBatchSampler has no {name!r}.")
 
     def _index(self, dataset: Dataset, label_columns: list[str]) -> None:
@@ -169,7 +169,7 @@ class RelationBatchSampler(DefaultBatchSampler):
             )
 
     def _weights_of(self, weights: Sequence[float]) -> NDArray[np.float64] | None:
-        """The weights in the order of the relations; None, if all weigh alike."""
+        """The weights in the order of the relations; None if all weigh the same."""
         for label, weight in enumerate(weights):
             check_weight(weight, f"the relation {label}")
         if len(weights) and max(self._positives) >= len(weights):
@@ -198,7 +198,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         return groups if self._weights is None else groups * self._weights
 
     def _draw_counts(self, random: np.random.Generator) -> list[int]:
-        """How many groups of each relation this epoch uses: fractions are drawn so that their sum stays, rounded."""
+        """How many groups of each relation this epoch uses; fractions are rounded at random, and their sum stays."""
         groups = self._groups_used()
         counts = np.floor(groups)
         if self._weights is not None:
@@ -208,7 +208,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         return [int(count) for count in counts]
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the batches of the epoch, each a list of rows; with several processes, a step's share of each in turn.
+        """Yield the batches of the epoch, as lists of rows; with several processes, the share of each in turn.
 
         Raises:
             ValueError: If a batch holds fewer pairs than there are processes.
@@ -227,7 +227,7 @@ class RelationBatchSampler(DefaultBatchSampler):
                 yield share.tolist()
 
     def _groups(self, rows: Rows, count: int, random: np.random.Generator) -> list[list[int]]:
-        """So many of a relation's groups; where it has fewer, its rows are shuffled again for more."""
+        """The first `count` groups of a relation; its rows are shuffled again where it has fewer."""
         groups = self._split(rows, random)
         while len(groups) < count:
             groups += self._split(rows, random)
@@ -245,7 +245,7 @@ class RelationBatchSampler(DefaultBatchSampler):
 
     def _batch(self, groups: dict[int, list[list[int]]], random: np.random.Generator) -> list[int]:
         labels = list(groups)
-        # The relations with most groups left go first, in random order among equals: all run out together.
+        # The relations with the most groups left go first, in random order among equals: all run out together.
         order = random.permutation(len(labels))
         if self._weights is not None:  # those of more weight sooner: where all have run out, they are drawn again
             order = np.argsort(random.exponential(size=len(labels)) / self._weights)

@@ -1,4 +1,4 @@
-"""The settings of a training run, and the presets: settings in files."""
+"""The settings of a training run, and presets, which are settings in files."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class TrainingSettings:
     report_to: str = _setting("checkpoints and logs", "log to tensorboard, trackio or another integration", "none")
 
     def __post_init__(self) -> None:
-        """Check what no part that the settings are handed to would check."""
+        """Check what none of the parts that get the settings would check."""
         for name, hint in get_type_hints(type(self)).items():
             self._check(name, hint)
         object.__setattr__(self, "loss", _OLD_SPELLINGS.get(self.loss, self.loss))
@@ -132,7 +132,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     """Read a preset.
 
     Args:
-        name_or_path: A name of `preset_names`, or a JSON file of the same make: an object of settings and a
+        name_or_path: A name of `preset_names`, or a JSON file like theirs: an object with settings and a
             `description`.
 
     Returns:

@@ -24,8 +24,8 @@ def group_relations(
     """Order a stream so that any run of rows holds several pairs of several relations.
 
     Trainers take no batch sampler for a stream: a batch is the next `per_device_train_batch_size` rows. Those of a
-    file ordered by relation, or shuffled over thousands of relations, hold nothing to learn from. This shuffles a
-    buffer at a time, in groups of pairs of the same relation.
+    file ordered by relation, or shuffled over thousands of relations, hold nothing to learn from. This function
+    shuffles a buffer at a time, in groups of pairs of the same relation.
 
     Args:
         stream: Pairs and labels, as `RelationSet.dataset` has them.

@@ -1,4 +1,4 @@
-"""Pairs that are not trained on: to choose a checkpoint by, and to say what training did."""
+"""Pairs that are not trained on: to choose a checkpoint by, and to report what training did."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def _validation_split(settings: TrainingSettings) -> RelationSet | None:
 def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
     """Make analogy questions of a relation set.
 
-    One for each pair of a relation that has several: the pair is the stem, the relation's next pair the right choice
-    (after the last comes the first). The wrong choices are up to half from the relation's own negatives, the others
-    one each from other relations, drawn at random. A pair that stands under the stem's relation is no wrong choice.
+    There is one for each pair of a relation that has several: the pair is the stem, and the relation's next pair (after
+    the last, the first) the right choice. Up to half of the wrong choices are the relation's own negatives, the others
+    pairs of other relations, one of each, drawn at random. No pair of the stem's relation is a wrong choice.
 
     Args:
         relations: The relations, of a validation split.
-        seed: Decides the wrong choices and the order of all.
-        choices: How many choices a question has, fewer where there are not enough relations.
+        seed: Decides the wrong choices and the order of all choices.
+        choices: How many choices a question has; fewer where there are too few relations.
 
     Returns:
         Records with `stem`, `choice`, `answer` and `prefix` (the relation).
@@ -106,14 +106,14 @@ def _wrong_choices(relations: RelationSet, name: str, count: int, rng: random.Ra
 
 
 def held_out_questions(settings: TrainingSettings, validation: RelationSet | None) -> AnalogyEvaluator | None:
-    """Questions by which to say what training did: about pairs that are not trained on, 500 at most.
+    """Questions about pairs that are not trained on, 500 at most, to report what training did.
 
     Args:
         settings: The settings of the run.
         validation: The relations that the run chooses a checkpoint by; None: take the split `validation`.
 
     Returns:
-        None, if there are no such pairs.
+        None if there are no such pairs.
     """
     relations = validation or _validation_split(settings)
     if relations is None:

@@ -2,7 +2,6 @@ import json
 import math
 import shutil
 
-import huggingface_hub
 import pytest
 import yaml
 from huggingface_hub import (
@@ -378,12 +377,6 @@ def test_the_hub_reads_results_on_its_sets(folder):
     assert entries[3].notes == "F1 over 14,377 pairs, 95 % interval 0.9300 to 0.9500; st-relbert"
     write_results(folder, results[-1:])
     assert not (folder / ".eval_results" / "st-relbert.yaml").exists()
-
-
-def test_without_the_hubs_form_only_the_card_is_written(folder, monkeypatch):
-    monkeypatch.setattr(huggingface_hub, "EvalResultEntry", None, raising=False)
-    write_results(folder, RESULTS)
-    assert "model-index" in head(folder) and not (folder / ".eval_results").exists()
 
 
 def test_a_task_and_a_metric_of_your_own_are_shown_by_their_names(folder, monkeypatch):

@@ -2,8 +2,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.stats import binom
 
 from st_relbert.evaluation.statistics import bootstrap_interval
@@ -46,12 +44,9 @@ def test_it_covers_the_true_accuracy_about_as_often_as_it_says():
     assert 0.83 < covered < 0.96
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-5, 5), min_size=5, max_size=40, unique=True), st.integers(0, 2**32))
-def test_the_seed_decides_the_draws(outcomes, seed):
-    interval = bootstrap_interval(outcomes, samples=200, seed=seed)
-    assert bootstrap_interval(outcomes, samples=200, seed=seed) == interval
-    assert bootstrap_interval(outcomes, samples=200, seed=seed + 1) != interval
+def test_the_seed_decides_the_draws():
+    intervals = [bootstrap_interval(np.linspace(0, 1, 50) ** 2, samples=200, seed=seed) for seed in (0, 0, 1)]
+    assert intervals[0] == intervals[1] != intervals[2]
 
 
 def test_equal_outcomes_have_an_interval_of_one_value():

@@ -1,6 +1,6 @@
 import pytest
 
-from st_relbert.modules.prompts import Place, PromptTokenizer, WordTokens
+from st_relbert.modules.prompts import PromptTokenizer, Surroundings, WordTokens
 from tests import tiny
 
 
@@ -22,12 +22,12 @@ def tokenizer():
 
 
 def test_the_tokens_are_those_of_the_word_and_of_what_touches_it(tokenizer):
-    tokens = WordTokens(tokenizer, Place("x", " (", "'s ", "x")).ids_of({"Tokyo"})["Tokyo"]
+    tokens = WordTokens(tokenizer, Surroundings("x", " (", "'s ", "x")).ids_of({"Tokyo"})["Tokyo"]
     assert tokenizer.pieces(["x (Tokyo's x"])[0] == tokenizer.pieces(["x"])[0] + tokens + tokenizer.pieces([" x"])[0]
 
 
 def test_a_word_is_tokenised_once(tokenizer):
-    tokens = WordTokens(tokenizer, Place("x", " ", " ", "x"))
+    tokens = WordTokens(tokenizer, Surroundings("x", " ", " ", "x"))
     tokenizer.texts.clear()
     first = tokens.ids_of({"Tokyo", "Japan"})["Japan"]
     assert sorted(tokenizer.texts) == ["x Japan x", "x Tokyo x"]
@@ -37,7 +37,7 @@ def test_a_word_is_tokenised_once(tokenizer):
 
 
 def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer):
-    tokens = WordTokens(tokenizer, Place("", "", " ", "x"), most=1_000)
+    tokens = WordTokens(tokenizer, Surroundings("", "", " ", "x"), most=1_000)
     given = tokens.ids_of({"Tokyo"})
     for start in range(0, 1000, 40):
         words = {f"w{number}" for number in range(start, start + 40)}
@@ -49,7 +49,7 @@ def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer):
 
 
 def test_long_words_push_others_out(tokenizer):
-    tokens = WordTokens(tokenizer, Place("", "", " ", "x"), most=1_000)
+    tokens = WordTokens(tokenizer, Surroundings("", "", " ", "x"), most=1_000)
     tokens.ids_of({"Tokyo", "Japan"})
     assert tokens.ids_of({"x" * 600, "Japan"}).keys() == {"x" * 600, "Japan"}
     # What is still needed is not tokenised again.
