@@ -70,6 +70,6 @@ def test_vectors_over_http_are_the_models(served):
 @pytest.mark.parametrize(
     "content", [{"pairs": []}, {"pairs": [["Tokyo"]]}, {"pairs": [["Tokyo", ""]]}, {"pairs": [["a", "b"]] * 1025}, {}]
 )
-def test_what_is_no_pair_is_refused(served, content):
+def test_malformed_pairs_are_refused(served, content):
     answer = served[0].post("/embed", json=content)
     assert answer.status_code == 422 and answer.json()["detail"]

@@ -36,7 +36,7 @@ from st_relbert.pairs import as_pair, as_pairs, folded, folded_word, is_flat_pai
         ),
     ],
 )
-def test_what_is_no_pair_is_an_error_that_shows_it(value, message):
+def test_a_malformed_pair_is_an_error_that_shows_it(value, message):
     with pytest.raises(ValueError, match=message):
         as_pair(value, "pair 3")
 
@@ -110,7 +110,7 @@ def test_batches_may_be_read_once():
         (pandas.Series(["a", "b"]), "pair 0 is the string 'a'"),
     ],
 )
-def test_what_is_no_batch_is_an_error_that_shows_it(batch, message):
+def test_a_malformed_batch_is_an_error_that_shows_it(batch, message):
     with pytest.raises(ValueError, match=message):
         as_pairs(batch)
 

@@ -60,6 +60,6 @@ def test_the_essential_part_ends_where_head_tail_and_mask_all_stood(head, tail):
     assert essential == f"Today, I finally discovered the relation between {head} and {tail} : {head} is the [M]"
 
 
-def test_a_text_that_is_no_sentence_is_refused():
+def test_a_text_that_is_not_a_sentence_is_refused():
     with pytest.raises(ValueError, match="has 120,005 characters, expected a sentence of at most 2,000"):
         Template("<subj>" * 20_000 + "<obj>")

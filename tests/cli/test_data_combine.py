@@ -66,7 +66,7 @@ def test_sets_are_weighed(places):
         ["other=2"], ["mine=2", "mine=3"], ["mine=2", "{mine}=2"],
     ],
 )  # fmt: skip
-def test_what_is_no_weight_is_one_line(places, capsys, weights):
+def test_an_invalid_weight_is_one_line(places, capsys, weights):
     assert combine(places, "starter", "{mine}", "--output", "{out}", "--weight", *weights) == 2
     (line,) = capsys.readouterr().err.strip().split("\n")
     assert line.startswith("st-relbert data: ") and "weight" in line

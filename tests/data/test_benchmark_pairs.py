@@ -32,7 +32,7 @@ def test_every_kind_of_test_set(record, pairs):
 
 
 @given(st.dictionaries(COLUMNS, JSON, max_size=4))
-def test_what_is_no_test_set_is_a_value_error(record):
+def test_anything_but_a_test_set_is_a_value_error(record):
     try:
         pairs = pairs_of_record(record, "row 7")
     except ValueError as error:

@@ -12,7 +12,7 @@ RELATIONS = st.dictionaries(
 
 
 @given(RELATIONS, st.lists(st.tuples(WORDS, WORDS), max_size=4), st.integers(0, 3))
-def test_the_pairs_are_of_the_relations_words_and_known_nowhere(positives, excluded, seed):
+def test_the_pairs_are_new_ones_of_the_relations_words(positives, excluded, seed):
     before = RelationSet(positives, {name: [("old", "negative")] for name in positives})
     after = with_mismatches(before, PairExclusion({"tests": excluded}), seed)
     assert after.positives == positives
@@ -42,7 +42,7 @@ def test_the_seed_decides_and_the_other_relations_do_not():
     assert one != with_mismatches(RelationSet({"r": pairs}, {}), seed=1).negatives["r"]
 
 
-def test_a_relation_of_one_pair_gets_none():
+def test_a_relation_of_one_pair_gets_no_mismatches():
     assert with_mismatches(RelationSet({"r": [("a", "b")]}, {})).negatives == {"r": []}
 
 

@@ -89,7 +89,7 @@ def test_broken_lines_are_named(tmp_path):
         load_relations(tmp_path / "relations.jsonl")
 
 
-def test_what_is_nowhere_is_an_error():
+def test_a_set_that_cannot_be_found_is_an_error():
     with pytest.raises(ValueError, match="Cannot load 'no/such-set': it is no file or folder here"):
         load_relations("no/such-set")
 
@@ -215,7 +215,7 @@ def test_parents_weigh_as_much_as_their_largest_relation():
 
 
 @pytest.mark.parametrize("weight", [0, -1, "2", True, float("nan"), float("inf"), 1001, 10**400, [1], {}])
-def test_what_is_no_weight_is_refused(weight):
+def test_invalid_weights_are_refused(weight):
     with pytest.raises(
         ValueError, match="The weight of mine, row 0 is .*, expected a number above 0 and at most 1,000"
     ):

@@ -90,7 +90,7 @@ def test_compressed_files_are_read_and_nothing_is_downloaded_or_kept(wordnet_fil
         ("<a/>", "Cannot read the wordnet"),
     ],
 )
-def test_what_is_no_wordnet_is_one_error(tmp_path, content, message):
+def test_anything_but_a_wordnet_is_one_error(tmp_path, content, message):
     path = tmp_path / "x.xml"
     if content is not None:
         path.write_text(content)

@@ -325,7 +325,7 @@ def test_a_failed_write_leaves_the_card_as_it_was(folder, monkeypatch):
     assert read(folder) == before and not list(folder.glob(".st-relbert-*"))
 
 
-def test_what_is_no_saved_model_is_named_with_the_fix(tmp_path):
+def test_a_folder_without_a_model_is_named_with_the_fix(tmp_path):
     with pytest.raises(ValueError, match=r"'owner/model' is not a folder, .* Save the model first"):
         write_results("owner/model", RESULTS)
     with pytest.raises(ValueError, match=r"has neither modules\.json nor config\.json, .*save_pretrained"):

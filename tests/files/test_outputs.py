@@ -40,7 +40,7 @@ def test_what_exists_is_refused_without_overwrite(tmp_path):
     check_output(tmp_path / "out", overwrite=True)
 
 
-def test_a_folder_that_is_no_model_is_never_replaced(tmp_path):
+def test_a_folder_that_is_not_a_model_is_never_replaced(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").write_text("years of work")
     with pytest.raises(ValueError, match="folder without modules.json, so it is not replaced"):

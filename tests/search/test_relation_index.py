@@ -279,7 +279,7 @@ def test_k_has_to_be_positive(index, k):
         (np.ones(3, np.float32), r"has the shape \(3,\), expected \(16,\)"),
     ],
 )
-def test_queries_that_are_none(index, query, message):
+def test_malformed_queries_are_refused(index, query, message):
     with pytest.raises(ValueError, match=message):
         index.search(query)
 

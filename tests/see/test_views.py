@@ -109,7 +109,7 @@ def test_a_pair_that_is_not_complete(explorer, question):
     assert views == [AnswerTable(message="Type two words, for instance Tokyo and Japan.")] * 3
 
 
-def test_words_that_are_none_are_one_line(explorer):
+def test_malformed_words_are_one_line(explorer):
     for view in answers(explorer, ExplorerQuery("\u200b", "Japan", "Paris")):
         assert "expected a word with at least one visible character" in view.message and not view.rows
     for view in answers(explorer, ExplorerQuery("word " * 500, "Japan", "Paris")):

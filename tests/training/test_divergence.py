@@ -24,7 +24,7 @@ def run(encoders, tmp_path):
     )
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_batch(run, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_a_number_stops_training_and_names_the_batch(run, tmp_path, monkeypatch):
     calls = []
 
     def third_is_nan(self, embeddings, *args):

@@ -288,7 +288,7 @@ def test_no_name_of_an_output_collides_with_one_of_ours(run, tmp_path, name):
     assert json.loads((tmp_path / name / "finetuning_config.json").read_text())["random_seed"] == 1
 
 
-def test_a_name_that_is_no_text_is_refused_before_the_work(run, tmp_path):
+def test_a_name_that_is_not_utf8_is_refused_before_the_work(run, tmp_path):
     with pytest.raises(ValueError, match="is not UTF-8"):
         run(output=str(tmp_path / "\udcff")).train(show_progress_bar=False)
     assert os.listdir(tmp_path) == []
