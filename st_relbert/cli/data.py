@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from st_relbert.cli import options
+from st_relbert.cli import options, questions
 from st_relbert.cli.output import say, show
 
 if TYPE_CHECKING:
     from st_relbert.data import RelationBuild, RelationSet
     from st_relbert.data.triples import Triple, TripleBuild
 
-app = typer.Typer(help="Make training relations, without the pairs of test sets.")
+app = typer.Typer(help="Make training relations, without the pairs of test sets, and questions.")
+app.command("questions")(questions.run)
 
 
 Least = Annotated[int, typer.Option(help="leave relations with fewer pairs out")]

@@ -1,0 +1,258 @@
+"""Analogy questions made of a relation set, for people and for models to answer."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.pairs import Pair, folded_word
+from st_relbert.vectors import EncodeCache, PairVectors, Vectors
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Difficulty = Literal["easy", "hard"]
+
+_MOST_CHOICES = 26  # they are lettered
+_SEARCHED = 5000  # pairs among which wrong choices are looked for
+_ASKED = 20  # pairs that tell whether a relation holds both ways
+_DIRECTED = 0.75
+
+
+def make_questions(
+    relations: RelationSet,
+    *,
+    choices: int = 5,
+    difficulty: Difficulty = "easy",
+    model: SentenceTransformer | None = None,
+    count: int = 20,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Make analogy questions: which of these pairs is related as the stem is?
+
+    Stem and answer are pairs of one relation and of no other. Relations take turns. No pair is the stem or the answer
+    of two questions, none stands in a question twice, and wrong choices are new as long as there are any.
+
+    Wrong choices are pairs of other relations, but not of relations that have a pair in common with that of the stem.
+    Easy ones share no word with stem and answer. Hard ones are those that the model puts nearest to the stem, but not
+    as near as the answer: one with a word of the stem or the answer, if there is one; a reversed pair of the
+    stem's own relation, unless that seems to hold both ways; and what a search finds. So a model answers all
+    questions that were made with it: measure others by them.
+
+    Args:
+        relations: Where the pairs are from; the negatives are not used.
+        choices: How many pairs there are to choose from, from 2 to 26.
+        difficulty: `"easy"`, or `"hard"` with a model.
+        model: What finds hard choices: a SentenceTransformer that takes pairs.
+        count: How many questions are wanted. There may be fewer, if the pairs do not suffice.
+        seed: Decides all that is random.
+
+    Returns:
+        Records of `stem`, `choice`, `answer` (the index of the right choice) and `prefix` (the relation), as evaluators
+        take them.
+
+    Raises:
+        ValueError: If a setting is out of range, or not one question can be made.
+
+    Examples:
+        >>> relations = RelationSet({"capital": [("Tokyo", "Japan"), ("Rome", "Italy")], "young": [("puppy", "dog")]})
+        >>> [question] = make_questions(relations, choices=2)
+        >>> sorted(question["choice"]), question["choice"][question["answer"]][1], question["prefix"]
+        ([['Tokyo', 'Japan'], ['puppy', 'dog']], 'Japan', 'capital')
+    """
+    check_wanted(choices, difficulty, model is not None, count)
+    rng = random.Random(seed)
+    pairs = _Pairs(relations)
+    wrong: _EasyChoices | _HardChoices = _EasyChoices(pairs, rng) if model is None else _HardChoices(pairs, rng, model)
+    records: list[dict[str, Any]] = []
+    for relation, stem, answer in pairs.stems_and_answers(rng):
+        others = wrong.find(relation, stem, answer, choices - 1)
+        if len(others) < choices - 1:
+            continue
+        choice = [answer, *others]
+        rng.shuffle(choice)
+        record = {"stem": list(stem), "choice": list(map(list, choice)), "answer": choice.index(answer)}
+        records.append({**record, "prefix": relation})
+        pairs.used.update(map(_key, [stem, *choice]))
+        if len(records) == count:
+            break
+    if not records:
+        raise ValueError(
+            f"No question of {choices} choices can be made of these {len(relations.names)} relations, expected one "
+            f"with two pairs of its own, and {choices - 1} pairs of relations that share none with it."
+        )
+    return records
+
+
+def check_wanted(choices: int, difficulty: str, with_model: bool, count: int) -> None:
+    """Refuse settings that make no questions, before anything is loaded; see `make_questions`.
+
+    Raises:
+        ValueError: If one is out of range, or the model is missing or not needed.
+    """
+    if not 2 <= choices <= _MOST_CHOICES:
+        raise ValueError(f"The number of choices is {choices}, expected 2 to {_MOST_CHOICES}.")
+    if count < 1:
+        raise ValueError(f"The number of questions is {count}, expected 1 or more.")
+    if difficulty not in get_args(Difficulty):
+        raise ValueError(f"The difficulty is {difficulty!r}, expected {' or '.join(map(repr, get_args(Difficulty)))}.")
+    if (difficulty == "hard") != with_model:
+        raise ValueError(
+            f"The questions are to be {difficulty}, {'with' if with_model else 'without'} a model, expected one for "
+            "hard questions, whose wrong choices it finds, and none for easy ones."
+        )
+
+
+def _key(pair: Pair) -> Pair:
+    """A pair whatever its case; unlike `folded`, the reversed one is another."""
+    head, tail = map(folded_word, pair)
+    return head, tail
+
+
+class _Pairs:
+    """The pairs of a relation set, told apart as people do: whatever their case.
+
+    Args:
+        relations: The relation set.
+    """
+
+    def __init__(self, relations: RelationSet) -> None:
+        self.of: dict[str, dict[Pair, Pair]] = {
+            name: {_key(pair): pair for pair in pairs if len(set(_key(pair))) == 2}
+            for name, pairs in relations.positives.items()
+        }
+        self.relations_of: dict[Pair, list[str]] = {}
+        for name, keys in self.of.items():
+            for key in keys:
+                self.relations_of.setdefault(key, []).append(name)
+        self.parents = dict(zip(relations.names, relations.parent_names, strict=True))
+        self.used: Counter[Pair] = Counter()
+
+    def unlike(self, relation: str) -> set[str]:
+        """The relations that have no pair in common with one."""
+        alike = {name for key in self.of[relation] for name in self.relations_of[key]}
+        return self.of.keys() - alike - {relation}
+
+    def stems_and_answers(self, rng: random.Random) -> Iterator[tuple[str, Pair, Pair]]:
+        """The relation, stem and answer of questions, in turns; with no word in common where that can be."""
+        left = {
+            name: [pair for key, pair in keys.items() if len(self.relations_of[key]) == 1]
+            for name, keys in self.of.items()
+        }
+        for own in left.values():
+            rng.shuffle(own)
+        while left := {name: own for name, own in left.items() if len(own) > 1}:
+            for name in rng.sample(sorted(left), len(left)):
+                left[name].sort(key=self.times_used)
+                stem = left[name].pop(0)
+                answer = min(left[name], key=lambda pair: len(_words(stem) & _words(pair)))  # noqa: B023
+                if _words(stem) != _words(answer):  # not the stem the other way round
+                    left[name].remove(answer)
+                    yield name, stem, answer
+
+    def times_used(self, pair: Pair) -> int:
+        """In how many questions a pair stands."""
+        return self.used[_key(pair)]
+
+
+def _words(*pairs: Pair) -> set[str]:
+    return {word for pair in pairs for word in _key(pair)}
+
+
+class _EasyChoices:
+    """Finds pairs of relations that have nothing to do with the stem's.
+
+    Args:
+        pairs: The pairs there are.
+        rng: Decides which.
+    """
+
+    def __init__(self, pairs: _Pairs, rng: random.Random) -> None:
+        self.pairs, self.rng = pairs, rng
+
+    def find(self, relation: str, stem: Pair, answer: Pair, count: int) -> list[Pair]:
+        """So many wrong choices, or fewer; those of other parents and those not used yet first."""
+        parents, taken = self.pairs.parents, _words(stem, answer)
+        names = sorted(self.pairs.unlike(relation))
+        self.rng.shuffle(names)
+        names.sort(key=lambda name: parents[name] == parents[relation])
+        found: dict[Pair, Pair] = {}
+        rows = {name: list(self.pairs.of[name].items()) for name in names[: 4 * count]}
+        for _ in range(count):  # a pair of each relation before a second one of any
+            for own in rows.values():
+                fit = [(key, pair) for key, pair in own if key not in found and not taken & set(key)]
+                if fit and len(found) < count:
+                    fewest = min(self.pairs.used[key] for key, _ in fit)
+                    key, pair = self.rng.choice([each for each in fit if self.pairs.used[each[0]] == fewest])
+                    found[key] = pair
+        return list(found.values())
+
+
+class _HardChoices:
+    """Finds pairs that a model puts near to the stem.
+
+    Args:
+        pairs: The pairs there are.
+        rng: Decides what is random.
+        model: The model.
+    """
+
+    def __init__(self, pairs: _Pairs, rng: random.Random, model: SentenceTransformer) -> None:
+        self.pairs, self.rng = pairs, rng
+        self.model: Any = EncodeCache(model)
+        keys = sorted(pairs.relations_of)
+        self.searched = sorted(rng.sample(keys, min(_SEARCHED, len(keys))))
+        self.with_word: dict[str, list[Pair]] = {}
+        for key in keys:
+            for word in key:
+                self.with_word.setdefault(word, []).append(key)
+        self.directed: dict[str, bool] = {}
+
+    def find(self, relation: str, stem: Pair, answer: Pair, count: int) -> list[Pair]:
+        """So many wrong choices, or fewer."""
+        unlike = self.pairs.unlike(relation)
+
+        def of_others(keys: Iterable[Pair]) -> list[Pair]:
+            fit = dict.fromkeys(key for key in keys if unlike.issuperset(self.pairs.relations_of[key]))
+            return [self.pairs.of[self.pairs.relations_of[key][0]][key] for key in fit]
+
+        same_words = of_others(key for word in sorted(_words(stem, answer)) for key in self.with_word[word])
+        kinds = [self._nearest(stem, answer, kind)[:1] for kind in (same_words, self._reversed(relation, stem))]
+        self.rng.shuffle(kinds)
+        near = self._nearest(stem, answer, of_others(self.searched))
+        near.sort(key=self.pairs.times_used)
+        return list({_key(pair): pair for pair in [*kinds[0], *kinds[1], *near]}.values())[:count]
+
+    def _nearest(self, stem: Pair, answer: Pair, candidates: list[Pair]) -> list[Pair]:
+        """The candidates that are less near to the stem than the answer, nearest first."""
+        if not candidates:
+            return []
+        cosines = self._unit([answer, *candidates]) @ self._unit([stem])[0]
+        order = np.argsort(-cosines[1:], kind="stable")
+        return [candidates[place] for place in order if cosines[1 + place] < cosines[0]]
+
+    def _reversed(self, relation: str, stem: Pair) -> list[Pair]:
+        """The pairs of a relation the other way round, but for the stem's; none if they would be right, too."""
+        own = self.pairs.of[relation]
+        if relation not in self.directed:
+            both_ways = any(key[::-1] in own for key in own)
+            self.directed[relation] = not both_ways and self._is_directed(list(own.values())[:_ASKED])
+        if not self.directed[relation]:
+            return []
+        turned = [(tail, head) for head, tail in own.values() if (head, tail) != stem]
+        return [pair for pair in turned if not self.pairs.used[_key(pair)]]
+
+    def _is_directed(self, pairs: list[Pair]) -> bool:
+        """Whether most pairs are nearer to the mean of the others than their reversed ones are."""
+        unit, turned = self._unit(pairs), self._unit([(tail, head) for head, tail in pairs])
+        others = unit.sum(axis=0) - unit
+        nearer = (unit * others).sum(axis=1) > (turned * others).sum(axis=1)
+        return bool(nearer.mean() >= _DIRECTED)
+
+    def _unit(self, pairs: list[Pair]) -> Vectors:
+        return PairVectors.encode(self.model, pairs).unit(pairs)

@@ -1,0 +1,125 @@
+"""Analogy questions as files: JSON Lines for evaluators, CSV for spreadsheets, a page to print."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from st_relbert.files.outputs import atomic_output
+
+_Questions = Sequence[Mapping[str, Any]]
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>%(title)s</title>
+<style>
+@page { margin: 18mm; }
+body { max-width: 48em; margin: 2em auto; padding: 0 1em; color: #000; background: #fff;
+  font: 12pt/1.45 Georgia, "DejaVu Serif", serif; overflow-wrap: anywhere; }
+h1 { font-size: 1.5em; margin: 0 0 .3em; }
+.name { display: flex; gap: 2em; margin: 1em 0 1.5em; }
+.name span { flex: 1; border-bottom: 1px solid #000; }
+.questions > li { break-inside: avoid; margin-bottom: 1.1em; padding-left: .3em; }
+.choices { list-style: upper-alpha; margin: .2em 0 0; }
+.key { break-before: page; margin-top: 3em; }
+.key li { padding-left: .3em; }
+.key small { color: #444; }
+@media print { body { max-width: none; margin: 0; padding: 0; } .key { margin-top: 0; } }
+</style>
+</head>
+<body>
+<section>
+<h1>%(title)s</h1>
+<p>Which pair of words is related in the same way as the first one? Mark one answer to each question.</p>
+<p class="name"><span>Name:</span><span>Date:</span></p>
+<ol class="questions">
+%(questions)s
+</ol>
+</section>
+<section class="key">
+<h1>Answer key</h1>
+<ol>
+%(key)s
+</ol>
+</section>
+</body>
+</html>
+"""
+
+
+def _letter(place: int) -> str:
+    return chr(ord("A") + place)
+
+
+def as_json_lines(questions: _Questions) -> str:
+    """One question a line, as evaluators read them."""
+    return "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions)
+
+
+def as_csv(questions: _Questions) -> str:
+    """A row a question: its number, the stem, the choices, the letter of the right one, that pair, the relation."""
+    most = max(len(question["choice"]) for question in questions)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["number", "stem", *map(_letter, range(most)), "answer", "right pair", "relation"])
+    for number, question in enumerate(questions, start=1):
+        pairs = [" : ".join(pair) for pair in (question["stem"], *question["choice"])]
+        right = question["answer"]
+        blanks = [""] * (most + 1 - len(pairs))
+        writer.writerow([number, *pairs, *blanks, _letter(right), pairs[1 + right], question.get("prefix", "")])
+    return "\ufeff" + text.getvalue()  # spreadsheets know by this mark that it is UTF-8
+
+
+def as_html(questions: _Questions, title: str = "Analogies") -> str:
+    """A page to print, with the answer key on a page of its own. It loads nothing, and words are text."""
+    items, key = [], []
+    for question in questions:
+        choices = "\n".join(f"<li>{_is_to(pair)}</li>" for pair in question["choice"])
+        items.append(f'<li><b>{_is_to(question["stem"])}</b> as\n<ol class="choices">\n{choices}\n</ol></li>')
+        right = question["answer"]
+        relation = f" <small>({html.escape(question['prefix'])})</small>" if question.get("prefix") else ""
+        key.append(f"<li><b>{_letter(right)}</b> {_is_to(question['choice'][right])}{relation}</li>")
+    return _PAGE % {"title": html.escape(title), "questions": "\n".join(items), "key": "\n".join(key)}
+
+
+def _is_to(pair: Sequence[str]) -> str:
+    head, tail = map(html.escape, pair)
+    return f"{head} is to {tail}"
+
+
+WRITERS: dict[str, Callable[[_Questions], str]] = {".jsonl": as_json_lines, ".csv": as_csv, ".html": as_html}
+
+
+def check_sheet_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that does not say how to write.
+
+    Raises:
+        ValueError: If its suffix is not one of `WRITERS`.
+    """
+    if os.path.splitext(path)[1] not in WRITERS:
+        raise ValueError(f"The output is {os.fspath(path)!r}, expected a name that ends in {', '.join(WRITERS)}.")
+
+
+def write_questions(questions: _Questions, path: str | os.PathLike[str]) -> None:
+    """Write analogy questions, whole or not at all.
+
+    Args:
+        questions: Records of `stem`, `choice`, `answer` and optionally `prefix`; one at least.
+        path: A file whose suffix says how: `.jsonl`, `.csv`, or `.html` for a page to print.
+
+    Raises:
+        ValueError: If the suffix is none of these.
+    """
+    check_sheet_name(path)
+    with atomic_output(path) as temporary:
+        content = WRITERS[os.path.splitext(path)[1]](questions)
+        temporary.write_text(content, encoding="utf-8", newline="")
