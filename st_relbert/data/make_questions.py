@@ -150,7 +150,7 @@ class _Pairs:
             for name in rng.sample(sorted(left), len(left)):
                 left[name].sort(key=self.times_used)
                 stem = left[name].pop(0)
-                answer = min(left[name], key=lambda pair: len(_words(stem) & _words(pair)))  # noqa: B023
+                answer = min(left[name], key=lambda pair: len(_words(stem) & _words(pair)))
                 if _words(stem) != _words(answer):  # not the stem the other way round
                     left[name].remove(answer)
                     yield name, stem, answer
