@@ -62,6 +62,13 @@ def models(saved_model, tmp_path, monkeypatch):
             del registry[name]
 
 
+@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])
+@pytest.mark.parametrize("language", ["python", "bash"])
+def test_code_fits_a_page(page, language):
+    """A page of the site shows 80 characters on a laptop, and cuts the rest."""
+    assert not [line for line in code_of(page, language).splitlines() if len(line) > 80]
+
+
 @pytest.mark.parametrize("page", having(lambda page: code_of(page, "python").strip()))
 def test_the_code_of_a_page_runs(page, models):
     script = models / f"{page.stem}.py"
