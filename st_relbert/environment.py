@@ -1,12 +1,18 @@
-"""What is at hand: packages that come with an extra, and devices that compute in bfloat16."""
+"""What is at hand: packages that come with an extra, devices that compute in bfloat16, the Hugging Face hub."""
 
 from __future__ import annotations
 
 import importlib
+import logging
+import math
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+
+_LOG = logging.getLogger(__name__)
 
 
 class MissingExtraError(ImportError):
@@ -48,3 +54,34 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
         return any(present is True and name.endswith("bf16") for name, present in torch.cpu.get_capabilities().items())
     return False
+
+
+@dataclass
+class _Hub:
+    """What this process has found out about the hub."""
+
+    missed_at: float = -math.inf
+
+
+_HUB = _Hub()
+_ASKED_AGAIN_AFTER = 60.0  # seconds
+
+
+def hub_is_reachable() -> bool:
+    """Whether the Hugging Face hub answers, whatever it says: asked once, without the retries of its client.
+
+    The client waits half a minute for each file of a hub that is not there, and libraries look for a dozen. That there
+    is none is remembered for a minute, and said once.
+    """
+    from huggingface_hub import constants, get_session  # only here: the command line imports this module
+
+    if constants.HF_HUB_OFFLINE or time.monotonic() - _HUB.missed_at < _ASKED_AGAIN_AFTER:
+        return False
+    try:
+        get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except Exception as error:  # each version of the client has another library for this
+        if _HUB.missed_at == -math.inf:
+            _LOG.warning("The Hugging Face hub cannot be reached (%s): only what its cache holds is used.", error)
+        _HUB.missed_at = time.monotonic()
+        return False
+    return True

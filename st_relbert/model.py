@@ -104,7 +104,7 @@ class RelBERT(SentenceTransformer):
         if name is None and any(self._requested.values()):
             raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
         if name is not None:
-            check_model_name(name, **kwargs)
+            kwargs = check_model_name(name, **kwargs)
         try:
             super().__init__(name, **kwargs)
         except OSError as error:  # of the search for the model; _load_modules tells those of its files

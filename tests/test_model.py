@@ -7,13 +7,10 @@ import pytest
 import torch
 import transformers
 from datasets import Dataset
-from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
-import st_relbert.locate
-from st_relbert import RelBERT
-from st_relbert.locate import check_model_name
+from st_relbert import RelBERT, environment
 from st_relbert.modules import PromptTemplate, RelationPooling
 
 PAIRS = [("Tokyo", "Japan"), ("Paris", "France"), ("mother-in-law", "New York City")]
@@ -258,27 +255,37 @@ def test_a_missing_model_is_a_clear_error(path, message):
         RelBERT(path)
 
 
-@pytest.mark.parametrize(
-    ("name", "asked"),
-    [("owner/x", ["owner/x"]), ("x", ["x", "sentence-transformers/x"])],
-)
-def test_a_hub_that_cannot_be_reached_is_asked_for_one_file_only(name, asked, monkeypatch):
-    names = []
+@pytest.fixture
+def no_hub(monkeypatch):
+    """A hub that the client may ask, and that does not answer; the connections that were tried."""
+    tried = []
 
-    def unreachable(repository, filename, **kwargs):
-        names.append(repository)
-        raise LocalEntryNotFoundError("no connection")
+    def refused(host, *args, **kwargs):
+        tried.append(host)
+        raise OSError("no network")
 
-    monkeypatch.setattr(st_relbert.locate, "hf_hub_download", unreachable)
-    with monkeypatch.context() as online:
-        online.setattr(st_relbert.locate.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(environment, "_HUB", environment._Hub())
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("socket.getaddrinfo", refused)
+    return tried
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once_and_said_once(no_hub, caplog, monkeypatch):
+    for name in ("owner/x", "x", "owner/y"):
         with pytest.raises(ValueError, match=f"There is no folder '{name}' here, and the Hugging Face hub cannot be"):
             RelBERT(name)
-    assert names == asked
-    # Who says that there is no hub does not wait for it.
+    assert len(no_hub) == 1
+    assert [record.levelname for record in caplog.records if "hub cannot be reached" in record.message] == ["WARNING"]
+    monkeypatch.setattr(environment, "_ASKED_AGAIN_AFTER", -1.0)
+    with pytest.raises(ValueError, match="hub cannot be reached"):
+        RelBERT("owner/x")
+    assert len(no_hub) == 2
+
+
+def test_who_says_that_there_is_no_hub_does_not_wait_for_it(no_hub):
     with pytest.raises(ValueError, match="Cannot load a model"):
-        RelBERT(name)
-    assert names == asked
+        RelBERT("owner/x", local_files_only=True)
+    assert not no_hub
 
 
 def test_unusable_folders_are_clear_errors(encoders, tmp_path):
@@ -453,16 +460,12 @@ def test_settings_without_a_model_to_load_are_refused(model):
         RelBERT(modules=list(model), template="c")
 
 
-def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders, tmp_path, monkeypatch):
+def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders, tmp_path, monkeypatch, no_hub):
     revision = "0123456789abcdef0123456789abcdef01234567"
     repository = tmp_path / "models--owner--relbert-tiny"
     RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(repository / "snapshots" / revision))
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(revision)
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
-    with monkeypatch.context() as online:
-        online.setattr(st_relbert.locate.constants, "HF_HUB_OFFLINE", False)
-        online.setattr("socket.getaddrinfo", lambda *args, **kwargs: (_ for _ in ()).throw(OSError("no network")))
-        check_model_name("owner/relbert-tiny")
-    # Offline: online each file that is looked for would wait for the connection.
     assert RelBERT("owner/relbert-tiny").template.startswith("I discovered")
+    assert len(no_hub) == 1  # and not once for each of the files that are looked for

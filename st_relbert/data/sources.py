@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from st_relbert.data.question_files import choice_questions, is_question_text
 from st_relbert.data.shipped import SHIPPED, shipped_records
+from st_relbert.environment import hub_is_reachable
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import find_column
 from st_relbert.files.tables import FORMATS, is_table, pair_of_cell, read_table
@@ -45,16 +45,6 @@ def place_of(record: Any, row: int) -> str:
         row: Its index among the records.
     """
     return record.place if isinstance(record, FileRecord) else f"row {row}"
-
-
-@dataclass
-class _Hub:
-    """What this process has found out about the hub: each look-up of a hub that is not there takes half a minute."""
-
-    reachable: bool = True
-
-
-_HUB = _Hub()
 
 
 def read_records(
@@ -165,13 +155,16 @@ def _read_table(path: str) -> list[dict[str, Any]]:
 
 
 def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
-    from datasets import get_dataset_split_names, load_dataset  # only here: it takes its time to import
+    # Only here: it takes its time to import.
+    from datasets import config as settings
+    from datasets import get_dataset_split_names, load_dataset
 
-    if not _HUB.reachable:
+    owner_and_name, config = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:]) or None
+    cached = Path(settings.HF_DATASETS_CACHE, owner_and_name.replace("/", "___"))
+    if not cached.is_dir() and not hub_is_reachable():
         raise ValueError(
             f"Cannot load {name!r}: it is no file or folder here, and the Hugging Face hub cannot be reached."
         )
-    owner_and_name, config = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:]) or None
     try:
         available = get_dataset_split_names(owner_and_name, config)
         split = next((split for split in splits if split in available), None)
@@ -179,7 +172,6 @@ def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], s
             raise ValueError(f"it has the splits {', '.join(available)}, expected {' or '.join(splits)}")
         records = list(load_dataset(owner_and_name, config, split=split))
     except Exception as error:  # the hub's client raises errors of a dozen kinds
-        _HUB.reachable = not isinstance(error, ConnectionError)
         raise ValueError(
             f"Cannot load {name!r}: it is no file or folder here, and as a data set on the Hugging Face hub: {error}."
         ) from error

@@ -165,6 +165,9 @@ class PromptTemplate(Transformer):
         """Load the encoder, but not without its weights: transformers would make missing ones up, with a warning."""
         if "torch" not in args:  # another backend
             return super()._load_model(model_name_or_path, *args, **model_kwargs)
+        if model_kwargs.get("local_files_only"):  # which transformers forgets when it looks for an adapter
+            found = {name: model_kwargs[name] for name in ("local_files_only", "cache_dir") if name in model_kwargs}
+            model_kwargs["adapter_kwargs"] = {**found, **model_kwargs.get("adapter_kwargs", {})}
         loaded: Any = super()._load_model(model_name_or_path, *args, output_loading_info=True, **model_kwargs)
         model: PreTrainedModel = loaded[0]
         # Nothing reads an encoder's pooler here, and checkpoints of language models have none.

@@ -12,8 +12,8 @@ from st_relbert.data import RelationSet, load_questions, load_relations, sources
 
 @pytest.fixture(autouse=True)
 def reachable(monkeypatch):
-    """Whatever other tests have found out about the hub."""
-    monkeypatch.setattr(sources, "_HUB", sources._Hub())
+    """The hub, of which the tests have all that is asked."""
+    monkeypatch.setattr(sources, "hub_is_reachable", lambda: True)
 
 
 def test_a_hub_data_set_is_read_by_config_and_first_split_found(monkeypatch):
@@ -74,18 +74,23 @@ def test_a_spreadsheet_is_to_be_exported(tmp_path):
         sources.read_records(tmp_path / "a.xlsx", ["train"])
 
 
-def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch):
+def test_a_hub_that_cannot_be_reached_is_not_asked(monkeypatch, tmp_path):
     calls = []
 
-    def unreachable(name, config):
+    def from_the_cache(name, config):
         calls.append(name)
         raise ConnectionError("Couldn't reach it")
 
-    monkeypatch.setattr("datasets.get_dataset_split_names", unreachable)
+    monkeypatch.setattr(sources, "hub_is_reachable", lambda: False)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path))
+    monkeypatch.setattr("datasets.get_dataset_split_names", from_the_cache)
+    for name in ("a/b", "c/d/e", "f"):
+        with pytest.raises(ValueError, match=f"Cannot load '{name}': .* the Hugging Face hub cannot be reached"):
+            sources.read_records(name, ["train"])
+    assert not calls
+    (tmp_path / "a___b").mkdir()
     with pytest.raises(ValueError, match="Cannot load 'a/b'.*Couldn't reach it"):
         sources.read_records("a/b", ["train"])
-    with pytest.raises(ValueError, match="Cannot load 'c/d': .* the Hugging Face hub cannot be reached"):
-        sources.read_records("c/d", ["train"])
     assert calls == ["a/b"]
 
 
