@@ -126,9 +126,12 @@ def check_json_files(folder: str) -> None:
         _read_object(folder, filename, {})
 
 
-def read_finetuning_config(model_name_or_path: str, **hub_kwargs: Any) -> str | None:
-    """The text of `finetuning_config.json`, how a model was trained; None if there is none."""
-    return _read_text(model_name_or_path, "finetuning_config.json", hub_kwargs)
+def read_records(model_name_or_path: str, **hub_kwargs: Any) -> dict[str, str]:
+    """What stands beside a model of how it was trained and how good it is, by the names of the files."""
+    names = ["finetuning_config.json", ".eval_results/st-relbert.yaml"]
+    names += [f".eval_results/{path.name}" for path in Path(model_name_or_path, ".eval_results").glob("*.yaml")]
+    texts = {name: _read_text(model_name_or_path, name, hub_kwargs) for name in names}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:

@@ -19,8 +19,8 @@ from torch import nn
 
 from st_relbert.checkpoints import (
     RelBERTConfig,
-    read_finetuning_config,
     read_pipeline_template,
+    read_records,
     read_relbert_config,
     rename_tokenizer_class,
     to_fast_modules,
@@ -97,7 +97,7 @@ class RelBERT(SentenceTransformer):
         """The folder that the model was saved to last, by which an index finds it again."""
         self._requested: dict[str, Any] = {"template": template, "pooling": pooling, "reduction": reduction}
         self._saved_template: str | None = None
-        self._finetuning_config: str | None = None
+        self._records: dict[str, str] = {}
         self._requirements: Any = None
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
         self._name = name
@@ -242,8 +242,10 @@ class RelBERT(SentenceTransformer):
         Path(path, "config_sentence_transformers.json").write_text(config, encoding="utf-8")
         rename_tokenizer_class(path)
         # Sentence-transformers asks in the same way whether the card still is the model's.
-        if self._finetuning_config and "generated_from_trainer" not in self.model_card_data.tags:
-            Path(path, "finetuning_config.json").write_text(self._finetuning_config, encoding="utf-8")
+        if "generated_from_trainer" not in self.model_card_data.tags:
+            for name, text in self._records.items():
+                Path(path, name).parent.mkdir(exist_ok=True)
+                Path(path, name).write_text(text, encoding="utf-8")
         if create_model_card:
             self._create_model_card(path, model_name, train_datasets)
         self.saved_to = os.path.abspath(path)
@@ -277,7 +279,7 @@ class RelBERT(SentenceTransformer):
         if self._saved_template is None:
             # A model of texts: its encoder is used, and neither its pooling nor its settings, which are for texts.
             return self._load_default_modules(model_name_or_path, **kwargs)
-        self._finetuning_config = read_finetuning_config(model_name_or_path, **hub_kwargs)
+        self._records = read_records(model_name_or_path, **hub_kwargs)
         loaded, module_kwargs = super()._load_config_modules(model_name_or_path, **kwargs)
         card: Any = self._model_card_text
         if card and isinstance(self.model_card_data, RelBERTModelCardData):
@@ -314,7 +316,7 @@ class RelBERT(SentenceTransformer):
         if saved is None:
             saved = RelBERTConfig(DEFAULT_TEMPLATE, "average_no_mask", max_length=None)
         else:
-            self._finetuning_config = read_finetuning_config(model_name_or_path, **hub_kwargs)
+            self._records = read_records(model_name_or_path, **hub_kwargs)
         template = self._requested["template"] or saved.template
         prompt = PromptTemplate.load(
             model_name_or_path, backend=self.backend, init_defaults={"template": template}, **kwargs

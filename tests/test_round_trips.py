@@ -103,20 +103,27 @@ def test_an_adapter_goes_round_with_its_template(encoders, tmp_path, pooling):
     walk(model, tmp_path, adapter=True)
 
 
-def test_requirements_and_the_record_of_training_stay(encoders, tmp_path):
+def test_requirements_and_the_records_of_training_and_evaluation_stay(encoders, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     RelBERT(encoders["wordpiece"]).save_pretrained(str(first))
     config = json.loads((first / "config_sentence_transformers.json").read_text())
     requirements = {"sentence-transformers": ">=6"}
     (first / "config_sentence_transformers.json").write_text(json.dumps({**config, "requirements": requirements}))
-    (first / "finetuning_config.json").write_text('{"template": "short"}')
+    (first / ".eval_results").mkdir()
+    records = {
+        "finetuning_config.json": '{"template": "short"}',
+        ".eval_results/st-relbert.yaml": "- value: 1\n",
+        ".eval_results/by_hand.yaml": "- value: 2\n",
+    }
+    for name, text in records.items():
+        (first / name).write_text(text)
     model = RelBERT(str(first))
     model.save_pretrained(str(second))
     assert json.loads((second / "config_sentence_transformers.json").read_text())["requirements"] == requirements
-    assert (second / "finetuning_config.json").read_text() == '{"template": "short"}'
+    assert {name: (second / name).read_text() for name in records} == records
     model.model_card_data.add_tags("generated_from_trainer")  # as the trainer does: the record is of another training
     model.save_pretrained(str(tmp_path / "third"))
-    assert not (tmp_path / "third" / "finetuning_config.json").exists()
+    assert not any((tmp_path / "third" / name).exists() for name in records)
 
 
 def test_a_pipeline_of_our_modules_saved_by_sentence_transformers_keeps_all_modules(encoders, tmp_path):
