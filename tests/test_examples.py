@@ -46,6 +46,19 @@ def test_comparing_models(encoders, monkeypatch, capsys):
     assert out.count("p = ") == 2 and "0 of them hold a pair of the starter relations" in out
 
 
+def test_pairs_as_strings(encoders, tmp_path, monkeypatch):
+    model = RelBERT(encoders["wordpiece"], template="short")
+    model.save_pretrained(str(tmp_path / "model"), create_model_card=False)
+    strings = load("strings", monkeypatch)
+    embeddings = strings.PairEmbeddings(str(tmp_path / "model"))
+    expected = model.encode(PAIRS, normalize_embeddings=True)
+    np.testing.assert_allclose(embeddings.embed_documents(["Tokyo\tJapan", "café \t東京"]), expected, atol=0.02)
+    assert embeddings.embed_query("Tokyo\tJapan") == embeddings.embed_documents(["Tokyo\tJapan"])[0]
+    for text in ("Tokyo Japan", "a\tb\tc", "a\t ", ""):
+        with pytest.raises(ValueError, match="expected two words that a tab separates"):
+            embeddings.embed_query(text)
+
+
 @pytest.fixture
 def served(encoders, tmp_path, monkeypatch):
     """A client of the server, and the model that it serves."""
