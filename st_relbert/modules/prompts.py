@@ -66,6 +66,11 @@ class WordTokens:
             known.update(zip(missing, tokens, strict=True))
         return known
 
+    def length_of(self, word: str) -> int:
+        """The number of tokens of a word, with those of what touches it."""
+        ids = self._known.get(word)
+        return len(self.ids_of({word})[word] if ids is None else ids)
+
     def _tokenize(self, words: list[str]) -> list[list[int]]:
         for word in words:
             self._tokenizer.check_word(word)
@@ -228,6 +233,7 @@ class PromptAssembler:
             self._slots.append((int(slot[0] == OBJECT), words))
             done = begin + len(words.ids_of({_FILLER})[_FILLER])
         self._constants.append(whole.ids[done:])
+        self._length = sum(map(len, self._constants))
 
     @classmethod
     def of(cls, tokenizer: PromptTokenizer, template: Template) -> PromptAssembler | None:
@@ -271,8 +277,7 @@ class PromptAssembler:
 
     def length(self, pair: Pair) -> int:
         """The number of tokens of a pair's prompt."""
-        words = sum(len(tokens.ids_of({pair[side]})[pair[side]]) for side, tokens in self._slots)
-        return words + sum(map(len, self._constants))
+        return self._length + sum(tokens.length_of(pair[side]) for side, tokens in self._slots)
 
 
 def _surroundings(text: str, start: int, stop: int, end: str) -> Surroundings:
