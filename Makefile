@@ -58,9 +58,9 @@ MAY_FAIL = lora
 test-latest:
 	rm -rf $(VENV)-latest
 	$(PYTHON) -m venv $(VENV)-latest
-	$(VENV)-latest/bin/pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[quickstart,search]" \
-		hypothesis pandas peft polars pytest
-	$(VENV)-latest/bin/pytest $(CORE) -m "not reference and not slow and not faults" -k "not $(MAY_FAIL)"
+	$(VENV)-latest/bin/pip install --quiet --disable-pip-version-check "$(TORCH)" \
+		--editable ".[quickstart,search,plot,wordnet]" hypothesis pandas peft polars pytest pytest-xdist
+	OMP_NUM_THREADS=1 $(VENV)-latest/bin/pytest -n $(WORKERS) --dist worksteal $(CORE) -m "not reference and not slow and not faults" -k "not $(MAY_FAIL)"
 
 lint: install
 	$(BIN)/ruff check .

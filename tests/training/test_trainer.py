@@ -1,5 +1,6 @@
 """RelBERT, its loss and its sampler in sentence-transformers' own trainer."""
 
+import copy
 from functools import partial
 
 import numpy as np
@@ -11,12 +12,14 @@ from sentence_transformers import (
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
+from sentence_transformers.base.modules import Dense, Normalize
 from torch.utils.data import DataLoader
 
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet, load_relations
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
 from st_relbert.losses import ClassificationHead, InfoNCELoss
+from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.training import RelationBatchSampler, RelationTrainer
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
@@ -68,6 +71,43 @@ def test_the_trainer_loads_the_best_checkpoint(encoders, tmp_path):
     np.testing.assert_allclose(model.encode(PAIRS), RelBERT(best).encode(PAIRS), atol=1e-6)
     # A checkpoint is in the portable layout as well.
     np.testing.assert_allclose(model.encode(PAIRS), SentenceTransformer(best).encode(PAIRS), atol=1e-5)
+
+
+@pytest.mark.parametrize("trailing", [[Normalize()], [Dense(16, 4)], [Dense(16, 8), Normalize()]])
+def test_the_best_checkpoint_is_loaded_with_the_modules_after_the_pooling(encoders, tmp_path, monkeypatch, trailing):
+    """Trained weights of theirs, too; whichever step is the best, as an evaluator that counts backwards has it."""
+    prompt = PromptTemplate(encoders["wordpiece"], template="short")
+    model = RelBERT(modules=[prompt, RelationPooling(16), *copy.deepcopy(trailing)])
+    steps = []
+
+    def first_is_best(self, model, *args, **kwargs):
+        steps.append({name: weight.clone() for name, weight in model.state_dict().items()})
+        return {"pairs_accuracy": -len(steps)}
+
+    monkeypatch.setattr(AnalogyEvaluator, "__call__", first_is_best)
+    trainer = trainer_of(
+        model,
+        tmp_path,
+        max_steps=3,
+        save_steps=1,
+        eval_strategy="steps",
+        eval_steps=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_pairs_accuracy",
+        greater_is_better=True,
+    )
+    trainer.train()
+    assert trainer.state.best_model_checkpoint.endswith("checkpoint-1")
+    loaded = model.state_dict()
+    assert len(steps) == 3 and loaded.keys() == steps[0].keys()
+    for name, weight in steps[0].items():
+        torch.testing.assert_close(loaded[name], weight)
+    trained_names = [name for name in loaded if not torch.equal(loaded[name], steps[2][name])]
+    assert any("linear" in name for name in trained_names) == any(isinstance(module, Dense) for module in trailing)
+    for kind in (RelBERT, SentenceTransformer):
+        best = kind(trainer.state.best_model_checkpoint)
+        np.testing.assert_allclose(best.encode(PAIRS), model.encode(PAIRS), atol=1e-5)
+        assert [type(module) for module in best][2:] == [type(module) for module in trailing] or kind is not RelBERT
 
 
 def trained(encoder, folder, **kwargs):
@@ -125,10 +165,12 @@ def test_lora_trains_the_adapter_alone_and_is_read_back(encoders, tmp_path):
     np.testing.assert_allclose(SentenceTransformer(str(folder)).encode(PAIRS), model.encode(PAIRS), atol=1e-5)
 
 
-def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", [RelBERT, SentenceTransformer])
+def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monkeypatch, kind):
     """``model.fit(train_objectives=[(loader, loss)])``, as before the trainer; it makes its own random batches."""
     monkeypatch.chdir(tmp_path)  # it writes its checkpoints here
-    model = RelBERT(encoders["wordpiece"], template="short")
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained("model")
+    model = kind("model")
     records = [
         {"relation_type": tail, "positives": [[head, tail] for head in "abcdefgh"], "negatives": [["a", "b"]]}
         for tail in ("Japan", "hand", "France", "finger")
@@ -143,8 +185,18 @@ def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monke
 
     before = value()
     loader = DataLoader(examples, shuffle=True, batch_size=18)
-    model.fit([(loader, loss)], epochs=10, warmup_steps=1, optimizer_params={"lr": 1e-2}, show_progress_bar=False)
+    model.fit(
+        [(loader, loss)],
+        epochs=10,
+        warmup_steps=1,
+        optimizer_params={"lr": 1e-2},
+        show_progress_bar=False,
+        output_path="fitted",
+    )
     assert value() < 0.8 * before
+    fitted = RelBERT("fitted")
+    np.testing.assert_allclose(fitted.encode(PAIRS), model.encode(PAIRS), atol=1e-5)
+    assert "Tokyo" in (tmp_path / "fitted" / "README.md").read_text(encoding="utf-8")
 
 
 def test_one_process_alone_writes_a_checkpoint(encoders, tmp_path, monkeypatch):
