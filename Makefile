@@ -44,7 +44,7 @@ test-lowest: $(VENV)-lowest/.installed
 
 $(VENV)-lowest/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(VENV)-lowest
-	$(VENV)-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt --editable ".[quickstart,dev]"
+	$(VENV)-lowest/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt --editable ".[quickstart,test]"
 	touch $@
 
 # With the newest versions that pyproject.toml allows, in an environment of its own. Torch is the tested one, as its newest
