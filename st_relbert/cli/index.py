@@ -14,7 +14,9 @@ from st_relbert.cli import options
 from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
-    from st_relbert.search import RelationIndex, SearchHit
+    from sentence_transformers import SentenceTransformer
+
+    from st_relbert.search import RelationIndex, RelationLabel, SearchHit
 
 app = typer.Typer(
     help="An index of word pairs on disk, searched by their relation; needs pip install st-relbert\\[search]."
@@ -107,6 +109,8 @@ def add(
     opened = RelationIndex.open(index, model)
     source.require_vectors_of(opened.identity)
     added = opened.add(source, batch_size=batch_size, show_progress_bar=not quiet, total=source.total)
+    if opened.calibration is None:
+        opened.calibrate()
     say(f"Added {added:,} rows; the others were there already.")
     _say_state(opened)
 
@@ -120,6 +124,13 @@ def search(
     ] = None,
     relation: Annotated[str | None, typer.Option(help="instead of words: like the pairs with this label")] = None,
     own: Annotated[bool, typer.Option("--own", help="with --relation: the pairs with this label themselves")] = False,
+    phrase: Annotated[
+        str | None, typer.Option(metavar="TEXT", help='instead of words: a relation in words, "is the capital of"')
+    ] = None,
+    phrase_encoder: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="for --phrase: a sentence encoder, which understands more: hub id or folder"),
+    ] = None,
     queries: Queries = None,
     k: Annotated[int, typer.Option("-k", help="how many")] = 10,
     where: Where = None,
@@ -127,16 +138,20 @@ def search(
         bool, typer.Option("--exclude-words", help="no pair that shares a word with the query")
     ] = False,
     exact: Annotated[bool, typer.Option("--exact", help="compare with all rows, also of a large index")] = False,
+    one_way: Annotated[
+        bool, typer.Option("--one-way", help="no pairs that stand the other way round, as France Paris for Tokyo Japan")
+    ] = False,
     model: options.IndexModel = None,
     as_json: options.Json = False,
 ) -> None:
     """Find the pairs whose relation is most like that of a pair."""
-    from st_relbert.search import RelationIndex, read_queries
+    from st_relbert.search import RelationIndex, read_queries, search_phrase
 
     words = words or []
-    if sum(map(bool, (words, relation, queries))) != 1 or len(words) % 2:
+    if sum(given is not None and given != [] for given in (words, relation, phrase, queries)) != 1 or len(words) % 2:
         raise ValueError(
-            f"{len(words)} words were given, expected head and tail of each pair, or --relation, or --queries."
+            f"{len(words)} words were given, expected head and tail of each pair, or one of --relation, --phrase and "
+            "--queries."
         )
     if k < 1:
         raise ValueError(f"k is {k}, expected a number of rows from 1 up.")
@@ -149,12 +164,19 @@ def search(
     if relation:
         _show_hits(opened.search_relation(relation, k, where=where), as_json)
         return
+    if phrase is not None:
+        answer = search_phrase(opened, phrase, k, where=where, encoder=_sentence_encoder(phrase_encoder))
+        if not as_json:
+            say(f"Understood as: {answer.understood}")
+        _show_hits(answer.hits, as_json)
+        return
     exclude: Literal["words", "pair"] = "words" if exclude_words else "pair"
     asked = read_queries(queries, "head and tail of each pair", lambda count: count % 2 == 0) if queries else [words]
     for query in asked:
         pairs = list(zip(query[::2], query[1::2], strict=True))
-        hits = opened.search(pairs, k, where=where, exclude=exclude, exact=exact)
-        _show_hits(hits, as_json, query if queries else None)
+        hits = opened.search(pairs, k, where=where, exclude=exclude, exact=exact, both_directions=not one_way)
+        related = opened.relatedness(pairs[0]) if len(pairs) == 1 else None
+        _show_hits(hits, as_json, query if queries else None, related)
 
 
 @app.command()
@@ -172,6 +194,9 @@ def label(
     words: Annotated[list[str] | None, typer.Argument(metavar="HEAD TAIL", help="the pair")] = None,
     queries: Queries = None,
     neighbours: Annotated[int, typer.Option(help="how many pairs vote")] = 20,
+    threshold: Annotated[
+        float, typer.Option(help="say none to a pair that is less likely to be related than this, from 0 to 1")
+    ] = 0.5,
     model: options.IndexModel = None,
     as_json: options.Json = False,
 ) -> None:
@@ -181,6 +206,8 @@ def label(
     words = words or []
     if bool(words) == bool(queries) or len(words) not in (0, 2):
         raise ValueError(f"{len(words)} words were given, expected the head and the tail of a pair, or --queries.")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"The threshold is {threshold}, expected a probability from 0 to 1.")
     opened = RelationIndex.open(index, model)
     for query in read_queries(queries, "head and tail", lambda count: count == 2) if queries else [words]:
         labels = relation_labels(opened, (query[0], query[1]), neighbours)
@@ -189,24 +216,34 @@ def label(
                 f"No other pair in the index {index!r} has a relation, so none can vote. Build it from a relation set, "
                 "or from a file with a column relation."
             )
+        related = opened.relatedness((query[0], query[1]))
+        none = related is not None and related < threshold and not labels[0].known
         asked = {"query": query} if queries else {}
         if as_json:
-            show([{**asked, **label._asdict()} for label in labels], as_json)
+            found = [{"relation": None}] if none else [label._asdict() for label in labels]
+            show([{**asked, "relatedness": related, **each} for each in found], as_json)
             continue
         if queries:
             say(" : ".join(query))
-        rows = [
-            {
-                "share": percent(label.score),
-                "relation": label.relation,
-                "pairs": label.support,
-                "such as": ", ".join(label.example),
-                "in words": label.in_words,
-            }
-            for label in labels
-        ]
-        said = any(label.in_words for label in labels)
-        show(rows, columns=[name for name in rows[0] if said or name != "in words"])
+        if none:
+            say(f"none: not like anything here ({percent(related or 0)} sure that it is related)")
+            continue
+        _show_labels(labels)
+
+
+def _show_labels(labels: Sequence[RelationLabel]) -> None:
+    rows = [
+        {
+            "share": "known" if label.known else percent(label.score),
+            "relation": _direction(label.relation, label.reversed),
+            "pairs": label.support,
+            "such as": ", ".join(label.example),
+            "in words": label.in_words,
+        }
+        for label in labels
+    ]
+    said = any(label.in_words for label in labels)
+    show(rows, columns=[name for name in rows[0] if said or name != "in words"])
 
 
 @app.command()
@@ -256,16 +293,40 @@ def _say_state(index: RelationIndex) -> None:
     say(f"{index.path}: {state.rows:,} rows, {state.size / 2**20:,.1f} MiB, search is {how}.")
 
 
-def _show_hits(hits: Sequence[SearchHit], as_json: bool, query: Sequence[str] | None = None) -> None:
-    """Print hits, after the query they answer if there are several."""
+def _show_hits(
+    hits: Sequence[SearchHit], as_json: bool, query: Sequence[str] | None = None, related: float | None = None
+) -> None:
+    """Print hits, after the query they answer if there are several; `related` is how likely the query itself is."""
+    from st_relbert.search import RELATED
+
     rows = []
     for hit in hits:
         row: dict[str, Any] = {"query": query} if as_json and query else {}
         row |= {"score": round(hit.score, 6) if as_json else f"{hit.score:.3f}"}
-        row |= {"head": hit.head, "tail": hit.tail, "relation": hit.relation}
+        if as_json:
+            row |= {"probability": hit.probability}
+        elif hit.probability is not None:
+            row |= {"sure": percent(hit.probability)}
+        row |= {"head": hit.head, "tail": hit.tail}
+        if as_json:
+            row |= {"relation": hit.relation, "reversed": hit.reversed}
+        else:
+            row |= {"relation": _direction(hit.relation, hit.reversed)}
         # A column of the index that is called "score" stands beside the cosine, not in its place.
         row |= {f"index_{name}" if name in row else name: value for name, value in hit.columns.items()}
         rows.append(row)
     if query and not as_json:
         say(" : ".join(query))
+    if related is not None and related < RELATED and not as_json:
+        say(f"Not like anything here ({percent(related)} sure that it is related). The nearest:")
     show(rows, as_json)
+
+
+def _sentence_encoder(name: str | None) -> SentenceTransformer | None:
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(name) if name else None
+
+
+def _direction(relation: str | None, turned: bool) -> str | None:
+    return f"{relation or ''} (reversed)".lstrip() if turned else relation

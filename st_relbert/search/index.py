@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,20 @@ from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
+from st_relbert.pairs import Pair
+from st_relbert.search.calibration import NEIGHBOURS, Calibration, make_calibration, read_calibration
+from st_relbert.search.content import IndexContent
 from st_relbert.search.folder import check_place
-from st_relbert.search.hits import Exclude, Exclusion, SearchHit, check_wanted, nearest
+from st_relbert.search.hits import Exclude, Exclusion, SearchHit, best_of, check_wanted, nearest
 from st_relbert.search.models import IndexModel, check_rows, saved_identity
-from st_relbert.search.rows import RESERVED, Where, as_rows, as_sql, as_table, chunks, literal, schema_of
+from st_relbert.search.rows import RESERVED, Where, as_rows, as_table, chunks, literal, schema_of
 from st_relbert.search.sources import as_pair_source
-from st_relbert.search.store import PairStore, StoreState
+from st_relbert.search.store import PairStore
 
 _MADE_OF = b"st_relbert.rows"
 
 
-class RelationIndex:
+class RelationIndex(IndexContent):
     """Word pairs on disk, found again by their relation.
 
     A row is a pair, the relation it is labelled with (if any), the values of further columns, and the pair's vector,
@@ -50,7 +53,7 @@ class RelationIndex:
     """
 
     def __init__(self, store: PairStore, model: SentenceTransformer | str | os.PathLike[str] | None = None) -> None:
-        self._store = store
+        super().__init__(store)
         self.identity = store.identity
         """The model whose vectors these are."""
         self._model = IndexModel(store.identity, model, store.path)
@@ -136,6 +139,7 @@ class RelationIndex:
                 show_progress_bar=show_progress_bar,
                 total=source.total,
             )
+            make_calibration(store, IndexModel(identity, model, Path(path)))
         return cls.open(path, model)
 
     @classmethod
@@ -164,24 +168,22 @@ class RelationIndex:
         """
         return self._model.loaded
 
-    def __len__(self) -> int:
-        """The number of rows."""
-        return len(self._store)
-
     @property
-    def path(self) -> Path:
-        """The folder."""
-        return self._store.path
+    def calibration(self) -> Calibration | None:
+        """What its cosines mean; None: it is not calibrated, or has changed by a fifth since. `build` calibrates."""
+        return read_calibration(self._store)
 
-    @property
-    def columns(self) -> list[str]:
-        """The columns, but for the row's key and vector."""
-        return self._store.columns
+    def calibrate(self) -> Calibration | None:
+        """Calibrate the index anew, on pairs of its own and pairs that stand in no relation; it takes seconds.
 
-    @property
-    def state(self) -> StoreState:
-        """Rows, bytes, and whether searches are exact."""
-        return self._store.state()
+        Returns:
+            The calibration, which is kept with the index; None: the index has fewer than 100 labelled pairs, or one
+            relation only, and gives no probabilities.
+
+        Raises:
+            ValueError: If the model that made the index is no longer there, or has changed.
+        """
+        return make_calibration(self._store, self._model)
 
     def add(
         self,
@@ -238,6 +240,7 @@ class RelationIndex:
         where: Where | None = None,
         exclude: Exclude = "pair",
         exact: bool = False,
+        both_directions: bool = False,
     ) -> list[SearchHit]:
         """Find the pairs whose relation is most like the query's.
 
@@ -249,17 +252,50 @@ class RelationIndex:
             exclude: `"pair"`: not the query's pairs themselves; `"words"`: no pair either that shares a word with
                 them, however it is written (case, underscores, accents); `"nothing"`.
             exact: Compare with all rows even where there is an approximate index.
+            both_directions: Find pairs that stand the other way round, too: *France : Paris* for *Tokyo : Japan*. Such
+                a hit is turned to the query's direction, and says so.
 
         Returns:
             The best first.
 
         Raises:
-            ValueError: If the query is neither, the filter cannot be used, or `k` is not positive.
+            ValueError: If the query is neither, the filter cannot be used, `k` is not positive, or a vector is to be
+                searched in both directions.
         """
         check_wanted(k, exclude)
         condition = self._condition(where)
         pairs, vector = self._model.read_query(query)
-        return nearest(self._store, vector, k, condition, Exclusion(pairs, exclude), exact)
+        turned = [pair[::-1] for pair in pairs] if both_directions else []
+        left_out = Exclusion([*pairs, *turned], exclude)
+        hits = nearest(self._store, vector, k, condition, left_out, exact)
+        if both_directions:
+            _, vector = self._model.read_query(turned)
+            other = nearest(self._store, vector, k, condition, left_out, exact)
+            hits = best_of([*hits, *(hit.turned() for hit in other)], k)
+        return self._judged(hits)
+
+    def relatedness(self, pair: Pair) -> float | None:
+        """The probability that two words stand in a relation such as those of the index, in whatever direction.
+
+        An index that is not calibrated is calibrated first.
+
+        Args:
+            pair: The pair; rows of the index with the very same pair do not count.
+
+        Returns:
+            The probability; None: the index has too few labelled pairs to tell.
+
+        Raises:
+            ValueError: If it is no pair, or the model that made the index is no longer there.
+        """
+        if (calibration := self.calibration or self.calibrate()) is None:
+            return None
+        probabilities = []
+        for order in (pair, pair[::-1]):
+            pairs, vector = self._model.read_query(order)
+            hits = nearest(self._store, vector, NEIGHBOURS, "relation IS NOT NULL", Exclusion(pairs))
+            probabilities.append(calibration.of_pair(vector, [hit.score for hit in hits]))
+        return max(probabilities)
 
     def search_relation(self, relation: str, k: int = 10, *, where: Where | None = None) -> list[SearchHit]:
         """Find pairs like those that are labelled with a relation, which are left out themselves.
@@ -279,66 +315,13 @@ class RelationIndex:
         prototype = np.asarray([row["vector"] for row in rows], dtype=np.float32).mean(axis=0)
         other = f"(relation IS NULL OR relation != {literal(relation)})"
         condition = f"{condition} AND {other}" if condition else other
-        return nearest(self._store, prototype, k, condition, Exclusion(pairs))
+        return self._judged(nearest(self._store, prototype, k, condition, Exclusion(pairs)))
 
-    def rows_of_relation(
-        self, relation: str, where: Where | None = None, vectors: bool = False
-    ) -> Iterator[dict[str, Any]]:
-        """The rows that are labelled with a relation; see `rows`.
-
-        Raises:
-            ValueError: If there is none.
-        """
-        label, condition = self._condition({"relation": relation}), self._condition(where)
-        if not self._store.count(label):
-            known = ", ".join(self.relations()[:20]) or "none"
-            raise ValueError(f"No row has the relation {relation!r}. The index has: {known}.")
-        columns = [*self.columns, "vector"] if vectors else self.columns
-        return self._store.read(columns, f"{label} AND {condition}" if condition else label)
-
-    def relations(self) -> list[str]:
-        """The labels, sorted."""
-        return sorted(self.relation_counts())
-
-    def relation_counts(self) -> Counter[str]:
-        """How many rows have each label."""
-        return Counter(row["relation"] for row in self._store.read(["relation"], "relation IS NOT NULL"))
-
-    def tails(self, head: str) -> list[str]:
-        """The tails of the pairs that begin with a word, each once, sorted."""
-        return sorted({row["tail"] for row in self._store.read(["tail"], self._condition({"head": head}))})
-
-    def words(self) -> list[str]:
-        """All heads and tails, each once, sorted."""
-        return sorted({word for row in self._store.read(["head", "tail"], None) for word in row.values()})
-
-    def rows(self, where: Where | None = None, vectors: bool = False) -> Iterator[dict[str, Any]]:
-        """The rows, a few thousand at a time in memory.
-
-        Args:
-            where: See `search`.
-            vectors: Give the vectors along, as lists.
-        """
-        columns = [*self.columns, "vector"] if vectors else self.columns
-        return self._store.read(columns, self._condition(where))
-
-    def delete(self, where: Where) -> int:
-        """Delete the rows that meet a condition (see `search`), and say how many those were."""
-        condition = self._condition(where)
-        if condition is None:
-            raise ValueError("No condition says what to delete. Give one, for instance {'relation': 'capital'}.")
-        return self._store.delete(condition)
-
-    def optimize(self) -> None:
-        """Merge small files, remove old versions, and from 20,000 rows on build or extend the approximate index."""
-        self._store.optimize()
-
-    def _condition(self, where: Where | None) -> str | None:
-        """A filter as SQL, checked before anything is read or encoded for it."""
-        condition = as_sql(where, self.columns)
-        if condition is not None:
-            self._store.check(condition)
-        return condition
+    def _judged(self, hits: list[SearchHit]) -> list[SearchHit]:
+        """Hits with their probabilities, if the index is calibrated."""
+        if (calibration := self.calibration) is None:
+            return hits
+        return [replace(hit, probability=calibration.of_hit(hit.score)) for hit in hits]
 
 
 def _schema(

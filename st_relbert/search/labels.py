@@ -1,4 +1,4 @@
-"""Which relation do two words stand in? The labels of similar pairs tell."""
+"""Which relation do two words stand in? The labels of similar pairs tell, and the index itself, if it has the pair."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import NamedTuple
 
 from st_relbert.data.shipped import in_words
 from st_relbert.pairs import Pair
+from st_relbert.search.hits import SearchHit
 from st_relbert.search.index import RelationIndex
+
+RELATED = 0.5
+"""A pair whose relatedness is lower counts as not related: it is not like anything in the index."""
 
 
 class RelationLabel(NamedTuple):
@@ -16,9 +20,11 @@ class RelationLabel(NamedTuple):
         relation: The label.
         score: Its share of the neighbours' votes, from 0 to 1.
         support: How many of the neighbours have it.
-        example: The nearest of them.
+        example: The nearest of them, in the direction of the pair.
         in_words: A sentence that says what the label means of the pair; None for labels that are not of the shipped
             relations.
+        reversed: Whether it is the reversed pair that stands in the relation.
+        known: Whether the index has the pair with this label.
     """
 
     relation: str
@@ -26,12 +32,15 @@ class RelationLabel(NamedTuple):
     support: int
     example: Pair
     in_words: str | None = None
+    reversed: bool = False
+    known: bool = False
 
 
 def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> list[RelationLabel]:
-    """Label a pair by its labelled neighbours.
+    """Label a pair by its labelled neighbours, in both directions.
 
     Each of the nearest pairs votes for its label, weighted by its cosine to the pair (a negative one has no vote).
+    Whether the pair stands in any relation at all says `RelationIndex.relatedness`.
 
     Args:
         index: The index.
@@ -39,20 +48,32 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
         neighbours: How many pairs vote.
 
     Returns:
-        The labels of the neighbours, best first; none if no row has a label.
+        The labels that the index has for the pair itself, then those of the neighbours, best first; none if no row has
+        a label.
 
     Source: the k-nearest-neighbour rule, with Dudani's (1976) idea of votes by distance.
     """
-    hits = index.search(pair, k=neighbours, where="relation IS NOT NULL")
-    votes: dict[str, list[float]] = {}
-    examples: dict[str, Pair] = {}
+    hits = index.search(pair, k=neighbours, where="relation IS NOT NULL", both_directions=True)
+    known = _known(index, pair)
+    found: dict[str, list[SearchHit]] = {hit.relation: [] for hit in known if hit.relation}
     for hit in hits:
-        relation = str(hit.relation)
-        votes.setdefault(relation, []).append(max(hit.score, 0.0))
-        examples.setdefault(relation, hit.pair)
-    total = sum(map(sum, votes.values())) or 1.0
-    labels = [
-        RelationLabel(name, sum(of_name) / total, len(of_name), examples[name], in_words(name, pair))
-        for name, of_name in votes.items()
+        found.setdefault(str(hit.relation), []).append(hit)
+    total = sum(max(hit.score, 0.0) for hit in hits) or 1.0
+    labels = []
+    for relation, voters in found.items():
+        votes = [max(hit.score, 0.0) for hit in voters]
+        own = [hit for hit in known if hit.relation == relation]
+        turned = own[0].reversed if own else 2 * sum(hit.reversed for hit in voters) > len(voters)
+        example = next((hit for hit in voters if hit.reversed == turned), (own or voters)[0]).pair
+        said = in_words(relation, pair[::-1] if turned else pair)
+        labels.append(RelationLabel(relation, sum(votes) / total, len(votes), example, said, turned, bool(own)))
+    return sorted(labels, key=lambda label: (not label.known, -label.score))
+
+
+def _known(index: RelationIndex, pair: Pair) -> list[SearchHit]:
+    """The rows of the pair itself, in both directions."""
+    return [
+        SearchHit(*pair, row["relation"], 1.0, reversed=turned)
+        for turned, (head, tail) in ((False, pair), (True, pair[::-1]))
+        for row in index.rows({"head": head, "tail": tail})
     ]
-    return sorted(labels, key=lambda label: -label.score)

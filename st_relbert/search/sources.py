@@ -147,7 +147,8 @@ def _identity(schema: Any, path: str) -> ModelIdentity | None:
 
 
 def _relation_set(name_or_path: str) -> PairSource:
-    records, source = read_records(name_or_path, ["train"])
+    # Who asks an index wants all that is known, and not only what a model may be trained on.
+    records, source = read_records(name_or_path, ["all" if name_or_path == SHIPPED else "train"])
     rows = []
     for number, record in enumerate(records):
         where = f"{source}, {place_of(record, number)}"

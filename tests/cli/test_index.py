@@ -53,7 +53,7 @@ def run(capsys, *arguments):
 
 def test_searching(idx, capsys):
     lines = run(capsys, "index", "search", idx, "Paris", "France", "-k", 2).splitlines()
-    hits = RelationIndex.open(idx).search(("Paris", "France"), k=2)
+    hits = RelationIndex.open(idx).search(("Paris", "France"), k=2, both_directions=True)
     assert lines[0].split() == ["score", "head", "tail", "relation", "year"]
     assert [line.split()[:3] for line in lines[1:]] == [[f"{hit.score:.3f}", hit.head, hit.tail] for hit in hits]
     written = [

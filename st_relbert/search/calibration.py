@@ -1,0 +1,234 @@
+"""What the cosines of an index mean: calibrated on its own pairs, and on pairs that stand in no relation."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from st_relbert.files.outputs import atomic_output
+from st_relbert.pairs import Pair
+from st_relbert.search.folder import CALIBRATION
+from st_relbert.search.models import IndexModel
+from st_relbert.search.store import PairStore
+
+_LOG = logging.getLogger(__name__)
+
+NEIGHBOURS = 20
+"""How many of the nearest labelled pairs tell whether a pair is related at all."""
+SAMPLE = 50_000
+"""How many labelled pairs of an index are compared with, at most."""
+_FEWEST = 100  # labelled pairs that a calibration needs
+_ASKED = 1_500  # pairs of the index that are asked
+_REPAIRED, _NONSENSE = 1_000, 200  # pairs of its words that stand in no relation, and of letters that are no word
+_AT_A_TIME = 512
+# Found on held-out pairs (benchmarks/calibration.py): the vector's numbers say less each than the two cosines.
+_COSINES_WEIGH, _PENALTY = 5.0, 0.04
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Probabilities for the answers of one index.
+
+    Two logistic curves: one tells of a hit whether it stands in the same relation as the query, by its cosine; one
+    tells of a pair whether it stands in any relation such as those of the index, by its vector and the cosines
+    of its neighbours.
+
+    Args:
+        hit: Intercept and slope of the first.
+        pair: Intercept, and a slope for each number of the vector, for the first cosine, and for the mean of the first
+            20.
+        rows: The number of rows that the index had.
+    """
+
+    hit: tuple[float, ...]
+    pair: tuple[float, ...]
+    rows: int
+
+    def of_hit(self, cosine: float) -> float:
+        """The probability that a hit stands in the same relation as the query."""
+        return _logistic(self.hit[0] + self.hit[1] * cosine)
+
+    def of_pair(self, vector: Floats, cosines: Sequence[float]) -> float:
+        """The probability that a pair stands in a relation.
+
+        Args:
+            vector: The pair's vector `(d,)`, of length 1.
+            cosines: Those of the nearest labelled pairs, best first, at least one.
+        """
+        nearest = cosines[:NEIGHBOURS]
+        evidence = [*vector, nearest[0], sum(nearest) / len(nearest)]
+        return _logistic(self.pair[0] + float(np.dot(self.pair[1:], evidence)))
+
+    def fits(self, rows: int) -> bool:
+        """Whether it may be used for an index of so many rows: one that has not changed by a fifth since."""
+        return abs(rows - self.rows) <= self.rows / 5
+
+    def to_json(self) -> str:
+        """As text, for a file."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Calibration:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        content = json.loads(text)
+        if not isinstance(content, dict) or set(content) != {"hit", "pair", "rows"}:
+            raise ValueError(f"The calibration is {text[:60]!r}, expected hit, pair and rows.")
+        return cls(tuple(content["hit"]), tuple(content["pair"]), int(content["rows"]))
+
+
+def calibrate(
+    pairs: Sequence[Pair],
+    relations: Sequence[str],
+    vectors: Floats,
+    encode: Callable[[Sequence[Pair]], Floats],
+    rows: int,
+) -> Calibration | None:
+    """Calibrate an index on labelled pairs of its own, and on pairs that stand in no relation.
+
+    Those are made of the same words, the head of one pair with the tail of another relation's, and of letters that are
+    no word. Each pair is asked as a user would ask it: it is not among its own hits.
+
+    Args:
+        pairs: Labelled pairs of the index, in random order.
+        relations: Their labels.
+        vectors: Their vectors `(n, d)`, of length 1.
+        encode: Gives the vectors of other pairs.
+        rows: The number of rows of the index.
+
+    Returns:
+        The calibration; None for fewer than 100 labelled pairs, or those of one relation.
+
+    Source: logistic calibration, Platt (1999).
+    """
+    if len(pairs) < _FEWEST or len(set(relations)) < 2:
+        return None
+    rng = random.Random(0)
+    asked = vectors[:_ASKED]
+    repaired, nonsense = _repaired(pairs[: 2 * _REPAIRED], relations, set(pairs), rng), _nonsense(rng)
+    astray = encode([*repaired, *nonsense])
+    labels = np.array(relations)
+    of_own, same = _nearest(asked, vectors, labels, labels[:_ASKED])
+    of_astray, never = _nearest(astray, vectors, labels, None)
+    hits = np.concatenate([of_own.ravel(), of_astray.ravel()])[:, None]
+    of_hit = _fit(hits, np.concatenate([same.ravel(), never.ravel()]), np.ones(len(hits)))
+    weights = np.repeat(
+        [0.5 / len(asked), 0.35 / len(repaired), 0.15 / len(nonsense)], [len(asked), len(repaired), len(nonsense)]
+    )
+    cosines = np.concatenate([of_own, of_astray])
+    evidence = np.hstack([np.concatenate([asked, astray]), cosines[:, :1], cosines.mean(axis=1, keepdims=True)])
+    of_pair = _fit(evidence, np.arange(len(evidence)) < len(asked), weights * len(weights))
+    return Calibration(of_hit, of_pair, rows)
+
+
+def read_calibration(store: PairStore) -> Calibration | None:
+    """The calibration that is kept with an index; None: there is none, or the index has changed much since."""
+    try:
+        found = Calibration.from_json((store.path / CALIBRATION).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        _LOG.warning("%s is damaged, so the index counts as not calibrated: %s", store.path / CALIBRATION, error)
+        return None
+    return found if found.fits(len(store)) else None
+
+
+def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
+    """Calibrate an index and keep the calibration with it; see `calibrate`.
+
+    Raises:
+        ValueError: If the model that made the index is no longer there, or has changed.
+    """
+    rows, labelled = len(store), store.count("relation IS NOT NULL")
+    condition = "relation IS NOT NULL"
+    if labelled > SAMPLE:  # keys are hashes, so those below a limit are a random sample
+        condition += f" AND row_key < '{int(SAMPLE / labelled * 16**8):08x}'"
+    made = None
+    if labelled >= _FEWEST:
+        found = sorted(store.read(["row_key", "head", "tail", "relation", "vector"], condition), key=_key)
+        pairs = [(row["head"], row["tail"]) for row in found]
+        vectors = np.asarray([row.pop("vector") for row in found], dtype=np.float32)
+        made = calibrate(pairs, [row["relation"] for row in found], vectors, model.encode, rows)
+    try:
+        if made is None:
+            (store.path / CALIBRATION).unlink(missing_ok=True)
+        else:
+            with atomic_output(store.path / CALIBRATION) as temporary:
+                temporary.write_text(made.to_json(), encoding="utf-8")
+    except PermissionError as error:
+        _LOG.warning("The calibration of %s cannot be kept, so it will be made again: %s", store.path, error)
+    return made
+
+
+def _key(row: dict[str, Any]) -> str:
+    return str(row["row_key"])
+
+
+def _repaired(pairs: Sequence[Pair], relations: Sequence[str], known: set[Pair], rng: random.Random) -> list[Pair]:
+    """Heads with the tails of other relations."""
+    order = list(range(len(pairs)))
+    rng.shuffle(order)
+    made = [
+        (pairs[one][0], pairs[other][1])
+        for one, other in zip(order, order[1:] + order[:1], strict=True)
+        if relations[one] != relations[other]
+    ]
+    return [pair for pair in made if pair not in known and pair[::-1] not in known][:_REPAIRED]
+
+
+def _nonsense(rng: random.Random) -> list[Pair]:
+    """Pairs of letters that spell no word."""
+
+    def word() -> str:
+        return "".join(rng.choices(string.ascii_lowercase, k=rng.randint(3, 7)))
+
+    return [(word(), word()) for _ in range(_NONSENSE)]
+
+
+def _nearest(
+    queries: Floats, vectors: Floats, labels: NDArray[np.str_], own: NDArray[np.str_] | None
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The cosines of the nearest other pairs, best first, `(n, 20)`, and whether their labels are the query's own."""
+    count = min(NEIGHBOURS, len(vectors) // 4)
+    cosines, same = [], []
+    for start in range(0, len(queries), _AT_A_TIME):
+        products = queries[start : start + _AT_A_TIME] @ vectors.T
+        if own is not None:
+            products[products > 1 - 1e-5] = -1  # the query itself, under whatever label
+        found = np.argpartition(-products, count, axis=1)[:, :count]
+        best = np.take_along_axis(products, found, axis=1)
+        order = np.argsort(-best, axis=1)
+        cosines.append(np.take_along_axis(best, order, axis=1))
+        found = np.take_along_axis(found, order, axis=1)
+        here = np.zeros_like(found, dtype=bool)
+        same.append(here if own is None else labels[found] == own[start : start + _AT_A_TIME, None])
+    return np.concatenate(cosines), np.concatenate(same)
+
+
+def _fit(evidence: Floats, right: NDArray[np.bool_], weights: Floats) -> tuple[float, ...]:
+    """A logistic regression: its intercept, and its slopes for the evidence as it is."""
+    from sklearn.linear_model import LogisticRegression  # loaded by what is calibrated only
+
+    mean, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-9
+    spread[-2:] /= _COSINES_WEIGH
+    curve = LogisticRegression(C=_PENALTY, max_iter=1_000).fit((evidence - mean) / spread, right, weights)
+    slopes = curve.coef_[0] / spread
+    return float(curve.intercept_[0] - slopes @ mean), *map(float, slopes)
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-max(min(value, 500.0), -500.0)))
