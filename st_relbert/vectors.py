@@ -57,6 +57,13 @@ class PairVectors:
         """The vectors of some pairs, `(n, d)`, as the model gives them."""
         return self._vectors[[self._rows[pair] for pair in pairs]]
 
+    def both_ways(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+        """The vector of each pair and of the pair reversed, side by side, `(n, 2 d)`: what classifiers are given.
+
+        In float64, as in the relbert library: a classifier computes in the type of its features.
+        """
+        return np.hstack([self.raw(pairs), self.raw([pair[::-1] for pair in pairs])]).astype(np.float64)
+
     def unit(self, pairs: Sequence[Pair]) -> Vectors:
         """The vectors of some pairs, `(n, d)`, of length 1: their products are cosines.
 

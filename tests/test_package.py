@@ -25,7 +25,7 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"see"},
-    {"training", "search"},
+    {"training", "search", "sklearn"},
     {"evaluation", "encoding"},
     {"losses", "model"},
     {"locate", "model_card", "identity"},

@@ -12,7 +12,7 @@ import typer
 
 from st_relbert import __version__
 from st_relbert.cli import app as explorer
-from st_relbert.cli import compare, complete, data, encode, evaluate, index, leakage, map, train
+from st_relbert.cli import classify, compare, complete, data, encode, evaluate, index, leakage, map, train
 from st_relbert.cli.output import Interrupted, say
 from st_relbert.environment import MissingExtraError
 
@@ -31,6 +31,7 @@ app.add_typer(data.app, name="data")
 app.command("encode")(encode.run)
 app.add_typer(index.app, name="index")
 app.command("complete")(complete.run)
+app.command("classify")(classify.run)
 app.command("app")(explorer.run)
 app.command("map")(map.run)
 

@@ -100,9 +100,7 @@ class LabelledPairs:
 
     def examples(self, vectors: PairVectors) -> Examples:
         """The vector of each pair and of the pair reversed, side by side: `(n, 2 d)`, and the labels `(n,)`."""
-        features = np.hstack([vectors.raw(self.pairs), vectors.raw([pair[::-1] for pair in self.pairs])])
-        # In float64, as in the relbert library: the classifier computes in the type of its features.
-        return features.astype(np.float64), np.array(self.labels)
+        return vectors.both_ways(self.pairs), np.array(self.labels)
 
 
 def _label(value: Any, where: str) -> str:

@@ -1,0 +1,273 @@
+"""Estimators for scikit-learn: pairs in, features or relations out."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+from typing_extensions import Self
+
+from st_relbert.data.shipped import shipped_relations
+from st_relbert.files.outputs import atomic_output
+from st_relbert.files.tables import PairTable
+from st_relbert.model import RelBERT
+from st_relbert.pairs import Pair, as_pairs, folded
+from st_relbert.vectors import PairVectors
+
+Model: TypeAlias = SentenceTransformer | str | os.PathLike[str]
+
+# Pairs of other relations and of no relation that a classifier learns "none" from, each.
+_UNRELATED = 300
+
+
+class _PairEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is not typed
+    """An estimator over pairs, whose clones share one model in memory."""
+
+    model: Model
+    batch_size: int
+
+    def __sklearn_clone__(self) -> Self:
+        # scikit-learn would copy a model in memory for each fold.
+        return type(self)(**self.get_params(deep=False))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        return tags
+
+    def _features(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+        """The vector of each pair and of the pair reversed, side by side, `(n, 2 d)`."""
+        model = self.model if isinstance(self.model, SentenceTransformer) else _load(os.fspath(self.model))
+        both = [order for pair in pairs for order in (pair, pair[::-1])]
+        return PairVectors.encode(model, both, self.batch_size).both_ways(pairs)
+
+
+class RelationEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _PairEstimator):  # type: ignore[misc]
+    """Turns word pairs into features: the vector of a pair and that of the pair reversed, side by side.
+
+    These are the features of lexical relation classification. Nothing is learnt from the pairs, so it can stand
+    before any classifier in a `Pipeline`, and in a `GridSearchCV`. There the encoder's `memory` saves encoding the same
+    pairs again for each setting.
+
+    Args:
+        model: A SentenceTransformer that takes pairs, or its folder or hub id, which is loaded once a process.
+        batch_size: Pairs encoded at a time.
+
+    Examples:
+        >>> RelationEncoder(model).fit_transform([("Tokyo", "Japan"), ("hot", "cold")]).shape
+        (2, 32)
+    """
+
+    def __init__(self, model: Model, *, batch_size: int = 64) -> None:
+        self.model = model
+        self.batch_size = batch_size
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # scikit-learn's names
+        """Check the pairs, and find the number of features.
+
+        Args:
+            X: Pairs: a list of tuples, an array `(n, 2)`, a DataFrame with `head` and `tail`.
+            y: Not used.
+
+        Raises:
+            ValueError: If there is no pair, or one is none.
+        """
+        self._n_features_out = self._features(_pairs(X)[:1]).shape[1]
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """The features, `(n, 2 d)`, in float64.
+
+        Raises:
+            ValueError: If there is no pair, or one is none.
+        """
+        check_is_fitted(self)
+        return self._features(_pairs(X))
+
+
+class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
+    """Tells which relation a pair stands in, from a few examples of each; or that it is none of them.
+
+    A logistic regression on the features of `RelationEncoder`. What "none" is it learns from pairs of 300 shipped
+    relations other than those of the examples, and from the examples' own words paired anew. With at least two
+    examples of each relation the probabilities are calibrated by cross-validation.
+
+    Args:
+        model: See `RelationEncoder`.
+        none: The label of a pair that stands in none of the relations; examples may have it too. None: there is no such
+            label, and the likeliest relation is always given.
+        threshold: A pair is given the label `none` if the probability that it stands in any of the relations is lower.
+        C: The inverse strength of the penalty, see `LogisticRegression`.
+        batch_size: Pairs encoded at a time.
+        random_state: The seed of what "none" is learnt from.
+
+    Attributes:
+        classes_: The labels, sorted.
+
+    Examples:
+        >>> examples = [("Tokyo", "Japan"), ("Paris", "France"), ("hot", "cold"), ("big", "small")]
+        >>> classifier = RelationClassifier(model, none=None).fit(examples, ["in", "in", "opposite", "opposite"])
+        >>> classifier.predict([("Tokyo", "Japan")]).tolist()
+        ['in']
+
+    Source: logistic calibration, Platt (1999).
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        none: str | None = "none",
+        threshold: float = 0.5,
+        C: float = 1.0,
+        batch_size: int = 64,
+        random_state: int = 0,
+    ) -> None:
+        self.model = model
+        self.none = none
+        self.threshold = threshold
+        self.C = C
+        self.batch_size = batch_size
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn the relations.
+
+        Args:
+            X: Pairs; see `RelationEncoder.fit`.
+            y: The relation of each.
+
+        Raises:
+            ValueError: If there is no pair, one is none, there are more or fewer labels, or there is nothing to tell
+                apart.
+        """
+        pairs, labels = _pairs(X), [str(label) for label in y]
+        if len(pairs) != len(labels):
+            raise ValueError(f"There are {len(pairs)} pairs and {len(labels)} labels, expected a label for each pair.")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold is {self.threshold!r}, expected a probability from 0 to 1.")
+        relations = Counter(label for label in labels if label != self.none)
+        if len(relations) < (2 if self.none is None else 1):
+            raise ValueError(
+                f"The labels are {', '.join(relations) or self.none}, expected two to tell apart, or none."
+            )
+        if self.none is not None:
+            unrelated = _unrelated(pairs, labels, random.Random(self.random_state))
+            pairs, labels = [*pairs, *unrelated], [*labels, *[self.none] * len(unrelated)]
+        # Half of the weight is on "none", however many pairs it has; relations weigh alike.
+        counts = Counter(labels)
+        share = {label: len(relations) if label == self.none else 1 for label in counts}
+        weights = [share[label] / counts[label] for label in labels]
+        self._classifier = self._fitted(
+            self._features(pairs), labels, np.array(weights) * len(labels) / sum(share.values())
+        )
+        self.classes_ = self._classifier.classes_
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """The probability of each of `classes_`, `(n, classes)`.
+
+        Raises:
+            ValueError: If there is no pair, or one is none.
+        """
+        check_is_fitted(self)
+        probabilities: NDArray[np.float64] = self._classifier.predict_proba(self._features(_pairs(X)))
+        return probabilities
+
+    def predict(self, X: Any) -> NDArray[np.str_]:
+        """The relation of each pair, or `none`; see `predict_proba`."""
+        return self.labels_of(self.predict_proba(X))
+
+    def labels_of(self, probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
+        """The labels that `predict` gives for probabilities that `predict_proba` gave."""
+        if self.none is None:
+            return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+        column = int(np.flatnonzero(self.classes_ == self.none)[0])
+        related = np.delete(probabilities, column, axis=1)
+        best = np.delete(self.classes_, column)[related.argmax(axis=1)]
+        return np.where(related.sum(axis=1) < self.threshold, self.none, best)
+
+    def _fitted(self, features: NDArray[np.float64], labels: list[str], weights: NDArray[np.float64]) -> Any:
+        regression = make_pipeline(StandardScaler(), LogisticRegression(C=self.C, max_iter=1_000))
+        folds = min(5, *Counter(labels).values())
+        if folds < 2:
+            return regression.fit(features, labels, logisticregression__sample_weight=weights)
+        # The scaler in each fold would be that of all features; it sees no labels.
+        scaled = StandardScaler().fit(features)
+        calibrated = CalibratedClassifierCV(regression[-1], method="sigmoid", cv=StratifiedKFold(folds), ensemble=False)
+        calibrated.fit(scaled.transform(features), labels, sample_weight=weights)
+        return make_pipeline(scaled, calibrated)
+
+
+def write_predictions(classifier: RelationClassifier, table: PairTable, output: str) -> Counter[str]:
+    """Tell the relation of each pair of a table, some thousand at a time, and write them beside its columns.
+
+    Args:
+        classifier: The classifier, fitted.
+        table: The pairs.
+        output: The file, `.csv` or `.parquet`, which gets the columns `predicted` and `probability`, that of the label.
+
+    Returns:
+        How many pairs have each label, the most frequent first.
+
+    Raises:
+        ValueError: If the table has one of these columns.
+    """
+    if taken := {"predicted", "probability"} & set(table.schema.names):
+        raise ValueError(f"{table.path!r} has the column {min(taken)!r} already. Rename it.")
+    schema = table.schema.append(pa.field("predicted", pa.string())).append(pa.field("probability", pa.float64()))
+    writer = pa.parquet.ParquetWriter if output.endswith(".parquet") else pa.csv.CSVWriter
+    counts: Counter[str] = Counter()
+    with atomic_output(output) as temporary, writer(temporary, schema) as file:
+        for batch in table.batches():
+            probabilities = classifier.predict_proba(table.pairs(batch))
+            labels = classifier.labels_of(probabilities)
+            columns = np.searchsorted(classifier.classes_, labels)
+            likely = probabilities[np.arange(len(labels)), columns]
+            counts.update(labels.tolist())
+            arrays = [*batch.columns, pa.array(labels.tolist()), pa.array(likely.astype(np.float64))]
+            file.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    return Counter(dict(counts.most_common()))
+
+
+def _unrelated(pairs: Sequence[Pair], labels: Sequence[str], rng: random.Random) -> list[Pair]:
+    """Pairs that most likely stand in none of the relations of the examples."""
+    seen = {folded(pair) for pair in pairs}
+    others = [relation.pairs for relation in shipped_relations() if len(seen & set(map(folded, relation.pairs))) < 2]
+    found = [rng.choice(of_relation) for of_relation in rng.sample(others, min(_UNRELATED, len(others)))]
+    order = list(range(len(pairs))) * 5
+    rng.shuffle(order)
+    anew = [(pairs[one][0], pairs[other][1]) for one, other in pairwise(order) if labels[one] != labels[other]][
+        :_UNRELATED
+    ]
+    return [pair for pair in dict.fromkeys([*found, *anew]) if folded(pair) not in seen]
+
+
+def _pairs(values: Any) -> list[Pair]:
+    pairs = as_pairs(values)
+    if not pairs:
+        raise ValueError("There is no pair, expected at least one.")
+    return pairs
+
+
+@lru_cache(maxsize=2)
+def _load(name: str) -> SentenceTransformer:
+    return RelBERT(name)
