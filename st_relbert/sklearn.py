@@ -93,6 +93,9 @@ class RelationEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _PairEs
         self._n_features_out = self._features(_pairs(X)[:1]).shape[1]
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_n_features_out")
+
     def transform(self, X: Any) -> NDArray[np.float64]:
         """The features, `(n, 2 d)`, in float64.
 

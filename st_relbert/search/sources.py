@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from st_relbert.data.shipped import SHIPPED
 from st_relbert.data.sources import place_of, read_records, require
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, is_table, read_tables, rows_of_relation

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from st_relbert.search import AnalogyCompleter, RelationIndex, relation_labels
+from st_relbert.search import RELATED, AnalogyCompleter, RelationIndex, relation_labels
 from st_relbert.search.hits import Exclude
 
 NEIGHBOURS, COMPLETIONS, LABELS = 10, 8, 5
@@ -113,18 +113,22 @@ class Explorer:
             if not self.relations:
                 return AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
             labels = relation_labels(self.index, asked[:2])[:LABELS]
+            caption = f"how {asked.head} is related to {asked.tail}"
+            related = self.index.relatedness(asked[:2])
+            if related is not None and related < RELATED and not (labels and labels[0].known):
+                return AnswerTable(caption, message="Not like anything here.")
             said = any(label.in_words for label in labels)
             rows = tuple(
                 (
                     label.relation,
                     *([label.in_words or ""] if said else []),
                     " : ".join(label.example),
-                    f"{label.score:.0%}",
+                    "known" if label.known else f"{label.score:.0%}",
                 )
                 for label in labels
             )
             columns = ("relation", *(["sentence"] if said else []), "example", "votes")
-            return AnswerTable(f"how {asked.head} is related to {asked.tail}", columns, rows)
+            return AnswerTable(caption, columns, rows)
 
         return self._view(question, answer)
 
