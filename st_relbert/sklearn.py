@@ -127,9 +127,9 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
 
     Examples:
         >>> examples = [("Tokyo", "Japan"), ("Paris", "France"), ("hot", "cold"), ("big", "small")]
-        >>> classifier = RelationClassifier(model, none=None).fit(examples, ["in", "in", "opposite", "opposite"])
-        >>> classifier.predict([("Tokyo", "Japan")]).tolist()
-        ['in']
+        >>> classifier = RelationClassifier(model).fit(examples, ["in", "in", "opposite", "opposite"])
+        >>> classifier.classes_.tolist(), classifier.predict_proba([("Oslo", "Norway")]).shape
+        (['in', 'none', 'opposite'], (1, 3))
 
     Source: logistic calibration, Platt (1999).
     """
