@@ -36,7 +36,7 @@ def rows_in(path):
         return 0
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_a_build_that_is_ended_goes_on_and_blocks_nothing(model, encoders, tmp_path, sign, monkeypatch):
     path = tmp_path / "idx"
     old = RelationIndex.build(path, [("old", "index")], model, saved_as=encoders["wordpiece"])
@@ -79,7 +79,7 @@ def test_an_index_is_the_old_or_the_new_one_after_a_kill_at_any_move(model, enco
         shutil.rmtree(path)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_an_add_after_one_that_was_ended_ends(model, encoders, tmp_path, sign):
     index = RelationIndex.create(tmp_path / "idx", model, saved_as=encoders["wordpiece"])
     first = start(index, encoders["wordpiece"], 0, 4000)
