@@ -60,13 +60,14 @@ def run(
     check_method(method)
     drawn, total = _load(relations, max_pairs, seed)
     group_names(drawn, colour)
+    sets = ", ".join(Path(name).name for name in relations)
     relation_map = RelationMap.build(
         RelBERT(model, template=template, pooling=pooling),  # type: ignore[arg-type]  # it checks them
         drawn,
         colour=colour,
         method=method,
         seed=seed,
-        title=f"{Path(model).name}: pairs of {', '.join(Path(name).name for name in relations)}",
+        title=f"Word pairs by their relation, as {Path(model).name} sees them ({sets})",
         batch_size=batch_size,
         show_progress_bar=not quiet,
     )

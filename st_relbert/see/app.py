@@ -5,67 +5,13 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
 from st_relbert.environment import import_extra
-from st_relbert.see.views import AnswerTable, Explorer, ExplorerQuery
-
-# Gradio prefixes each selector, and takes the commas of :is(a, b) for those between selectors.
-CSS = """
-.explorer-answer h2 { font-size: 1.05rem; font-weight: 600; margin: 0; }
-.explorer-answer p { margin: 0.1rem 0 0.5rem; opacity: 0.75; overflow-wrap: anywhere; }
-.explorer-answer table { width: 100%; border: 0; border-collapse: collapse; margin: 0; }
-.explorer-answer tr { border: 0; border-bottom: 1px solid var(--border-color-primary); }
-.explorer-answer th, .explorer-answer td {
-  border: 0; padding: 0.35rem 0.5rem 0.35rem 0; text-align: left; vertical-align: top; font-size: 0.95rem;
-  overflow-wrap: anywhere;
-}
-.explorer-answer th { font-weight: 400; font-size: 0.8rem; }
-.explorer-answer th span { opacity: 0.75; }
-.explorer-answer .cosine, .explorer-answer .votes {
-  text-align: right; padding-right: 0; white-space: nowrap; font-variant-numeric: tabular-nums;
-}
-"""
-
-
-def answer(title: str, view: AnswerTable) -> str:
-    """A view as HTML.
-
-    Args:
-        title: Its heading.
-        view: The table, or the line in its place.
-    """
-    lines = [f'<section class="explorer-answer"><h2>{_text(title)}</h2>']
-    lines += [f"<p>{_text(line)}</p>" for line in (view.caption, view.message) if line]
-    if view.rows:
-        head = "".join(f'<th class="{name}"><span>{name}</span></th>' for name in view.columns)
-        lines.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
-        for row in view.rows:
-            cells = zip(view.columns, row, strict=True)
-            lines.append("<tr>" + "".join(f'<td class="{name}">{_text(cell)}</td>' for name, cell in cells) + "</tr>")
-        lines.append("</tbody></table>")
-    return "".join(lines) + "</section>"
-
-
-def header(path: str, pairs: int, relations: int, words: int) -> str:
-    """The heading of the page.
-
-    Args:
-        path: The index.
-        pairs: Its number of pairs.
-        relations: Its number of labels.
-        words: Its number of words.
-    """
-    counts = f"pairs: {pairs:,}, words: {words:,}, relations: {relations:,}"
-    return f'<section class="explorer-answer"><h1>Relation explorer</h1><p>{_text(path)} ({counts})</p></section>'
-
-
-def _text(text: str) -> str:
-    # Names such as lexical/antonym_adjective may be broken after their signs, rather than anywhere.
-    return escape(text).replace("/", "/<wbr>").replace("_", "_<wbr>")
-
+from st_relbert.see.answers import CSS, answer, as_csv, further, header
+from st_relbert.see.query import NEIGHBOURS, SORTS, ExplorerQuery, as_number
+from st_relbert.see.views import Explorer, relation_title
 
 TITLES = ("Similar pairs", "Completion", "Relation guess")
 
@@ -82,48 +28,77 @@ def build_page(explorer: Explorer) -> Any:
         MissingExtraError: If Gradio is not installed.
     """
     gr = import_extra("gradio", "app")
-    first = explorer.examples[0] if explorer.examples else ExplorerQuery("", "")
+    first = explorer.examples[0] if explorer.examples else ExplorerQuery()
 
-    def ask(head: str, tail: str, word: str, relation: str, other_words: bool) -> tuple[str, ...]:
-        return _answers(explorer, ExplorerQuery(head, tail, word, relation, other_words))
+    def ask(*typed: Any) -> tuple[str, ...]:
+        question = ExplorerQuery(*typed)
+        return _answers(explorer, question._replace(number=as_number(question.number)))
 
+    def opened(request: Any) -> tuple[Any, ...]:
+        """What the address asks, if it does; else the first example."""
+        asked = ExplorerQuery.of(dict(request.query_params))
+        asked = first if asked == ExplorerQuery() else asked
+        return *asked, *_answers(explorer, asked)
+
+    opened.__annotations__["request"] = gr.Request  # by which Gradio knows it
     index = explorer.index
     with gr.Blocks(title="Relation explorer", analytics_enabled=False) as page:
         gr.HTML(header(str(index.path), len(index), len(explorer.relations), explorer.word_count))
         with gr.Row():
-            head = gr.Textbox(first.head, label="Head", max_lines=1, min_width=130)
-            tail = gr.Textbox(first.tail, label="Tail", max_lines=1, min_width=130)
-            word = gr.Textbox(first.word, label="Word to complete (may be empty)", max_lines=1, min_width=240)
-        search = gr.Button("Search", variant="primary")
-        with gr.Accordion("Which similar pairs", open=False), gr.Row():
-            with gr.Column(min_width=240):
-                relation = _relation_choice(gr, explorer.relations)
-            with gr.Column(min_width=240):
-                words = [("any", False), ("other than typed", True)]
-                other_words = gr.Radio(words, value=False, label="Words")
-        inputs, outputs = [head, tail, word, relation, other_words], []
-        if explorer.examples:
-            labels = [f"{each.head} : {each.tail}" for each in explorer.examples]
-            examples = gr.Examples([list(each[:3]) for each in explorer.examples], inputs[:3], example_labels=labels)
+            head = gr.Textbox(first.head, label="A", max_lines=1, min_width=110)
+            tail = gr.Textbox(first.tail, label="is to B", max_lines=1, min_width=110)
+            word = gr.Textbox(first.word, label="as C is to ? (may be empty)", max_lines=1, min_width=200)
         with gr.Row():
-            for html in _answers(explorer, first):
+            search = gr.Button("Search", variant="primary", min_width=120)
+            swap = gr.Button("Swap A and B", min_width=120)
+        with gr.Accordion("More: further pairs, one relation, number and order", open=False):
+            inputs = [head, tail, word, *_options(gr, explorer.relations)]
+        if explorer.examples:
+            labels = [
+                f"{each.head} : {each.tail}" + f" = {each.word} : ?" * bool(each.word) for each in explorer.examples
+            ]
+            examples = gr.Examples([list(each[:3]) for each in explorer.examples], inputs[:3], example_labels=labels)
+        outputs = []
+        *tables, links, copied = _answers(explorer, first)
+        with gr.Row():
+            for html in tables:
                 with gr.Column(min_width=320):
                     outputs.append(gr.HTML(html))
-        triggers = [search.click, head.submit, tail.submit, word.submit, relation.input, other_words.input]
-        gr.on(triggers, ask, inputs, outputs, api_name="ask")
+        outputs.append(gr.HTML(links))
+        with gr.Accordion("Copy the pairs", open=False):
+            outputs.append(gr.Textbox(copied, show_label=False, lines=4, max_lines=12, buttons=["copy"]))
+        triggers = [search.click, *(each.submit for each in inputs[:3]), *(each.input for each in inputs[4:6])]
+        gr.on([*triggers, inputs[7].input], ask, inputs, outputs, api_name="ask")
+        swapped = swap.click(lambda a, b: (b, a), [head, tail], [head, tail], api_name=False)
+        swapped.then(ask, inputs, outputs, api_name=False)
         if explorer.examples:
             examples.load_input_event.then(ask, inputs, outputs, api_name=False)
+        page.load(opened, None, [*inputs, *outputs], api_name=False, show_progress="hidden")
     return page
 
 
 def _answers(explorer: Explorer, question: ExplorerQuery) -> tuple[str, ...]:
-    views = (explorer.neighbours(question), explorer.completions(question), explorer.labels(question))
-    return tuple(answer(title, view) for title, view in zip(TITLES, views, strict=True))
+    similar = explorer.neighbours(question)
+    views = (similar, explorer.completions(question), explorer.labels(question))
+    tables = (answer(title, view) for title, view in zip(TITLES, views, strict=True))
+    return *tables, further(question, similar), as_csv(similar, "\t") if similar.rows else ""
 
 
-def _relation_choice(gr: Any, relations: list[str]) -> Any:
-    choices = [("any", ""), *((name, name) for name in relations)]
-    return gr.Dropdown(choices, value="", label="Relation", visible=bool(relations))
+def _options(gr: Any, relations: list[str]) -> list[Any]:
+    """What is asked besides the three words, in the order of an `ExplorerQuery`."""
+    more = gr.Textbox(
+        label="Further pairs related like A and B, one a line", placeholder="Paris : France", lines=2, max_lines=8
+    )
+    with gr.Row():
+        choices = [("any", ""), *((relation_title(name), name) for name in relations)]
+        label = "Relation (with A and B empty: all its pairs)"
+        relation = gr.Dropdown(choices, value="", label=label, visible=bool(relations), min_width=240)
+        words = [("any", False), ("other than typed", True)]
+        other_words = gr.Radio(words, value=False, label="Words", min_width=200)
+        number = gr.Slider(1, 100, value=NEIGHBOURS, step=1, label="Number", min_width=160)
+        orders = [(label, name) for name, label in SORTS.items()]
+        order = gr.Dropdown(orders, value="best", label="Order", min_width=140)
+    return [more, relation, other_words, number, order]
 
 
 # Browsers load nothing from elsewhere, and show the page in no other page's frame. Gradio runs scripts that stand in

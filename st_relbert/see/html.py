@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from st_relbert.see.labels import find_clouds
 from st_relbert.see.layout import short_names
 from st_relbert.see.map import RelationMap
-from st_relbert.see.picture import SHAPES, densest_place, marker_of
+from st_relbert.see.picture import SHAPES, marker_of
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -40,9 +41,6 @@ def page_data(relation_map: RelationMap) -> dict[str, Any]:
     group_index = {name: index for index, name in enumerate(groups)}
     short = short_names(list(groups))
     points = relation_map.points.round(3).tolist()
-    by_group: dict[str, list[int]] = {group: [] for group in groups}
-    for row, group in enumerate(relation_map.groups):
-        by_group[group].append(row)
     return {
         "title": relation_map.title,
         "pairs": [list(pair) for pair in relation_map.pairs],
@@ -58,11 +56,12 @@ def page_data(relation_map: RelationMap) -> dict[str, Any]:
                 "size": size,
                 "colour": marker_of(index).colour,
                 "shape": marker_of(index).shape,
-                "anchor": densest_place(relation_map.points[by_group[group]]),
             }
             for index, (group, size) in enumerate(groups.items())
         ],
         "shapes": SHAPES,
+        "clouds": [{"name": cloud.name, "row": cloud.row, "place": cloud.place} for cloud in find_clouds(relation_map)],
+        "neighbours": relation_map.neighbours,
         "clusters": [
             {"rows": cluster.rows, "relation": cluster.relation, "purity": cluster.purity}
             for cluster in relation_map.clusters

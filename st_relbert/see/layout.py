@@ -50,10 +50,11 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     """
     children = {name: name.partition("/")[2] or name for name in names}
     frequent = Counter(children.values())
-    return {name: _cut(child if frequent[child] == 1 else name) for name, child in children.items()}
+    return {name: short_word(child if frequent[child] == 1 else name) for name, child in children.items()}
 
 
-def _cut(name: str) -> str:
+def short_word(name: str) -> str:
+    """A word or name without its end, if it is long."""
     name = " ".join(name.split())
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
@@ -161,6 +162,23 @@ def _jittered(start: Points, seed: int) -> Points:
     scaled = start / spread if spread > 1e-6 else np.zeros_like(start)
     jittered: Points = scaled + np.random.default_rng(seed).normal(0, 1e-2, start.shape)
     return jittered
+
+
+def find_neighbours(unit: Vectors, count: int = 3) -> list[list[int]]:
+    """The rows whose vectors are nearest to each row's, nearest first.
+
+    Args:
+        unit: `(n, d)`, of length 1.
+        count: How many, or as many others as there are.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    count = min(count, len(unit) - 1)
+    if not count:
+        return [[] for _ in unit]
+    # Without a query the rows themselves do not count.
+    nearest: list[list[int]] = NearestNeighbors(n_neighbors=count).fit(unit).kneighbors()[1].tolist()
+    return nearest
 
 
 SMALLEST = 5

@@ -5,13 +5,22 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.pairs import Pair
-from st_relbert.see.layout import Cluster, Confusion, Points, check_method, confusion, find_clusters, project
+from st_relbert.see.layout import (
+    Cluster,
+    Confusion,
+    Points,
+    check_method,
+    confusion,
+    find_clusters,
+    find_neighbours,
+    project,
+)
 from st_relbert.vectors import PairVectors
 
 
@@ -64,6 +73,7 @@ class RelationMap:
         clusters: Pairs whose vectors lie close together.
         confusion: How far the relations can be told apart.
         title: What the map is of.
+        neighbours: The rows whose vectors are nearest to each pair's, nearest first.
     """
 
     pairs: list[Pair]
@@ -73,6 +83,7 @@ class RelationMap:
     clusters: list[Cluster]
     confusion: Confusion
     title: str
+    neighbours: list[list[int]] = field(default_factory=list)
 
     @classmethod
     def build(
@@ -115,6 +126,7 @@ class RelationMap:
             clusters=find_clusters(unit, names, seed),
             confusion=confusion(unit, names),
             title=title,
+            neighbours=find_neighbours(unit),
         )
 
     @property

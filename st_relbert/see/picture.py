@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from st_relbert.environment import import_extra
-from st_relbert.see.layout import Points, short_names
+from st_relbert.see.labels import Box, find_clouds, place_labels
+from st_relbert.see.layout import short_names, short_word
 from st_relbert.see.map import RelationMap
 
 if TYPE_CHECKING:
@@ -77,96 +77,10 @@ SHAPES: tuple[Polygon, ...] = (
 )
 
 
-_NEIGHBOURS = 10
-
-
-class Box(NamedTuple):
-    """A rectangle by its centre and its size."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def overlaps(self, other: Box) -> bool:
-        """Whether the two share more than an edge.
-
-        >>> Box(0, 0, 2, 2).overlaps(Box(1, 0, 2, 2)), Box(0, 0, 2, 2).overlaps(Box(2, 0, 2, 2))
-        (True, False)
-        """
-        return (
-            abs(self.x - other.x) * 2 < self.width + other.width
-            and abs(self.y - other.y) * 2 < self.height + other.height
-        )
-
-    def within(self, other: Box) -> bool:
-        """Whether it lies in the other entirely."""
-        return (
-            abs(self.x - other.x) * 2 <= other.width - self.width
-            and abs(self.y - other.y) * 2 <= other.height - self.height
-        )
-
-
-def densest_place(points: Points) -> tuple[float, float]:
-    """Where most points of a group lie close together: its mean may be among points of other groups.
-
-    Args:
-        points: `(n, 2)`, at least one.
-
-    Returns:
-        The mean of the ten points, or half of them if that is fewer, that are the closest neighbours of one of them.
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    count = min(_NEIGHBOURS, math.ceil(len(points) / 2))
-    distances, neighbours = NearestNeighbors(n_neighbors=count).fit(points).kneighbors(points)
-    x, y = points[neighbours[distances.sum(axis=1).argmin()]].mean(axis=0)
-    return float(x), float(y)
-
-
-def place_labels(
-    anchors: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], bounds: Box
-) -> list[Box | None]:
-    """Move labels apart, the first having the first choice.
-
-    Args:
-        anchors: Where each label should stand.
-        sizes: Width and height of each.
-        bounds: What a label may not stick out of.
-
-    Returns:
-        The box of each label, at its anchor or as near as there was room; None for one that found none near by. No two
-        boxes overlap.
-    """
-    placed: list[Box] = []
-    boxes: list[Box | None] = []
-    for (x, y), (width, height) in zip(anchors, sizes, strict=True):
-        box = next(
-            (
-                box
-                for dx, dy in _shifts()
-                if (box := Box(x + dx * width, y + dy * height, width, height)).within(bounds)
-                and not any(map(box.overlaps, placed))
-            ),
-            None,
-        )
-        boxes.append(box)
-        if box is not None:
-            placed.append(box)
-    return boxes
-
-
-def _shifts() -> list[tuple[float, float]]:
-    """Ways to move a label, in its widths and heights, the least first."""
-    steps = [(dx / 4, dy / 2) for dx in range(-4, 5) for dy in range(-6, 7)]
-    # A label is several times as wide as it is high.
-    return sorted(steps, key=lambda step: (math.hypot(step[0] * 4, step[1]), step))
-
-
 INK = "#222222"
 _LEGEND_ROWS = 40
 _MOST_IN_LEGEND = 80
-_LABEL_PADDING = 6  # pixels around the text of a label: its frame and a gap
+_LABEL_PADDING = 4  # pixels around the text of a label: its frame and a gap
 _MOST_NAMED = 200  # rows of the heat map; of more, only some bear a name
 
 
@@ -186,7 +100,7 @@ def save_picture(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def draw_map(relation_map: RelationMap) -> Figure:
-    """Draw the pairs as points, the name of each group where it is densest, and a legend."""
+    """Draw the pairs as points, the names of clouds of them beside these, and a legend."""
     from matplotlib.figure import Figure
 
     groups = relation_map.group_sizes
@@ -216,7 +130,7 @@ def draw_map(relation_map: RelationMap) -> Figure:
         )
         for text in legend.get_texts():
             text.set_parse_math(False)
-    _label_groups(figure, axes, relation_map, short)
+    _label_clouds(figure, axes, relation_map)
     return figure
 
 
@@ -233,37 +147,37 @@ def _scatter(axes: Axes, points: Any, index: int, label: str) -> None:
     )
 
 
-def _label_groups(figure: Figure, axes: Axes, relation_map: RelationMap, short: dict[str, str]) -> list[Any]:
-    """Write the names of the groups on the map, those of large groups first; leave out what has no room."""
+def _label_clouds(figure: Figure, axes: Axes, relation_map: RelationMap) -> None:
+    """Write the names of the clouds beside them, with a line to each; leave out what has no room."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer: Any = FigureCanvasAgg(figure).get_renderer()
     axes.apply_aspect()
-    sizes, names = relation_map.group_sizes, np.array(relation_map.groups)
+    colours = {group: marker_of(index).colour for index, group in enumerate(relation_map.group_sizes)}
+    clouds = find_clouds(relation_map)
     texts = []
-    for group in sorted(sizes, key=lambda group: -sizes[group]):
-        frame = {"boxstyle": "round,pad=0.25", "facecolor": "#FFFFFFDD", "edgecolor": _edge(list(sizes).index(group))}
-        x, y = densest_place(relation_map.points[names == group])
-        texts.append(axes.text(x, y, short[group], parse_math=False, color=INK, ha="center", va="center", bbox=frame))
+    for cloud in clouds:
+        colour = colours[relation_map.groups[cloud.row]]
+        frame = {"boxstyle": "round,pad=0.2", "facecolor": "#FFFFFF", "edgecolor": colour, "linewidth": 0.8}
+        lines = f"{cloud.name}\n{' : '.join(map(short_word, relation_map.pairs[cloud.row]))}"
+        style: dict[str, Any] = {"color": INK, "fontsize": 7, "ha": "center", "va": "center", "linespacing": 1.1}
+        texts.append(axes.text(*cloud.place, lines, parse_math=False, bbox=frame, zorder=4, **style))
     # Of the text, with room for the frame: the frame itself has no size before it is drawn.
     extents = [text.get_window_extent(renderer).padded(_LABEL_PADDING) for text in texts]
-    anchors = [((extent.x0 + extent.x1) / 2, (extent.y0 + extent.y1) / 2) for extent in extents]
+    anchors = [tuple(axes.transData.transform(cloud.place)) for cloud in clouds]
     area = axes.get_window_extent(renderer)
     bounds = Box((area.x0 + area.x1) / 2, (area.y0 + area.y1) / 2, area.width, area.height)
-    boxes = place_labels(anchors, [(extent.width, extent.height) for extent in extents], bounds)
+    points = axes.transData.transform(relation_map.points)
+    boxes = place_labels(anchors, [(extent.width, extent.height) for extent in extents], bounds, points)
     to_data = axes.transData.inverted()
-    for text, anchor, box in zip(texts, anchors, boxes, strict=True):
+    for text, cloud, box in zip(texts, clouds, boxes, strict=True):
         if box is None:
             text.remove()
             continue
-        x, y = axes.transData.transform(text.get_position())
-        moved = to_data.transform((x + box.x - anchor[0], y + box.y - anchor[1]))
+        moved = to_data.transform((box.x, box.y))
         text.set_position((float(moved[0]), float(moved[1])))
-    return [text for text, box in zip(texts, boxes, strict=True) if box is not None]
-
-
-def _edge(index: int) -> str:
-    return marker_of(index).colour
+        line: dict[str, Any] = {"color": colours[relation_map.groups[cloud.row]], "linewidth": 0.8, "zorder": 3}
+        axes.plot(*zip(cloud.place, moved, strict=True), **line, scalex=False, scaley=False)
 
 
 def draw_confusion(relation_map: RelationMap) -> Figure:

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Any
 
+from st_relbert.data.shipped import in_words
+from st_relbert.pairs import Pair
 from st_relbert.search import RELATED, AnalogyCompleter, RelationIndex, relation_labels
 from st_relbert.search.hits import Exclude
+from st_relbert.see.query import ExplorerQuery
 
-NEIGHBOURS, COMPLETIONS, LABELS = 10, 8, 5
+COMPLETIONS, LABELS = 8, 5
 # Words that are encoded with the head to complete: a second or so with a small encoder on a CPU.
 SHORTLIST = 200
 EXAMPLES = 4
+LONGEST = 80
+"""Characters of a word that are shown."""
+
+# Shown where the index completes them rightly: pair, word, what is expected.
+_KNOWN_EXAMPLES = (
+    ("Tokyo", "Japan", "Paris", "France"),
+    ("puppy", "dog", "kitten", "cat"),
+    ("hot", "cold", "big", "small"),
+    ("carpenter", "wood", "tailor", "cloth"),
+    ("cow", "milk", "hen", "egg"),
+    ("finger", "hand", "toe", "foot"),
+    ("king", "queen", "prince", "princess"),
+    ("teacher", "school", "doctor", "hospital"),
+)
 
 _LOG = logging.getLogger(__name__)
-
-
-class ExplorerQuery(NamedTuple):
-    """What was typed; blanks around it do not count.
-
-    Args:
-        head: The head of the pair.
-        tail: Its tail.
-        word: The word to complete, of which the pair shows how.
-        relation: Neighbours of this label only; empty: of any.
-        other_words: Only neighbours that share no word with the pair.
-    """
-
-    head: str
-    tail: str
-    word: str = ""
-    relation: str = ""
-    other_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,14 @@ class AnswerTable:
         columns: The names of the columns, each a word.
         rows: The cells, all of them text.
         message: The line.
+        links: What a click on each row asks; empty: there is nothing to click.
     """
 
     caption: str = ""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     message: str = ""
+    links: tuple[ExplorerQuery, ...] = ()
 
 
 class Explorer:
@@ -74,24 +76,42 @@ class Explorer:
         words = index.words()
         self.word_count = len(words)
         self.examples = _examples(index, self.relations)
+        """Questions that the index can answer."""
         self._completer: AnalogyCompleter | None = None
         if words:
             self._completer = AnalogyCompleter(index.model, words, SHORTLIST, show_progress_bar=show_progress_bar)
             self._completer(self.examples[0][:2], self.examples[0].head, k=1)
             self._completer.show_progress_bar = False
+            working = islice(filter(self._completes, _known_examples(set(words), index, self.relations)), EXAMPLES)
+            self.examples = list(dict.fromkeys([*(question for question, _ in working), *self.examples]))[:EXAMPLES]
+
+    def _completes(self, example: tuple[ExplorerQuery, str]) -> bool:
+        """Whether the expected word is among the first three."""
+        question, expected = example
+        return expected in [row[0] for row in self.completions(question).rows[:3]]
 
     def neighbours(self, question: ExplorerQuery) -> AnswerTable:
-        """The pairs whose relation is most like that of the typed pair."""
+        """The pairs whose relation is most like that of the typed pairs; or, without any, those of a relation."""
+        if question.relation and not (question.head.strip() or question.tail.strip()):
+            return self._view(question._replace(head="-", tail="-"), self._pairs_of_relation)
 
         def answer(asked: ExplorerQuery) -> AnswerTable:
             where = {"relation": asked.relation} if asked.relation else None
             exclude: Exclude = "words" if asked.other_words else "pair"
-            hits = self.index.search(asked[:2], NEIGHBOURS, where=where, exclude=exclude)
-            rows = tuple((" : ".join(hit.pair), hit.relation or "", f"{hit.score:.2f}") for hit in hits)
-            caption = f"related as {asked.head} is to {asked.tail}"
-            return AnswerTable(caption, ("pair", "relation", "cosine"), rows)
+            hits = self.index.search(asked.pairs, asked.number, where=where, exclude=exclude)
+            if asked.sort != "best":
+                hits = sorted(hits, key=lambda hit: hit.head if asked.sort == "head" else hit.relation or "\U0010ffff")
+            rows = ((*hit.pair, hit.relation, f"{hit.score:.2f}") for hit in hits)
+            return _pair_table(f"related as {_is_to(asked.pairs)}", rows)
 
         return self._view(question, answer)
+
+    def _pairs_of_relation(self, asked: ExplorerQuery) -> AnswerTable:
+        found = islice(self.index.rows_of_relation(asked.relation), asked.number)
+        pairs = [(row["head"], row["tail"]) for row in found]
+        rows = tuple((f"{shown(head)} : {shown(tail)}",) for head, tail in pairs)
+        caption = f"pairs of the relation {relation_title(asked.relation)}"
+        return AnswerTable(caption, ("pair",), rows, links=tuple(ExplorerQuery(*pair) for pair in pairs))
 
     def completions(self, question: ExplorerQuery) -> AnswerTable:
         """The words that stand to the third word as the tail does to the head."""
@@ -101,8 +121,10 @@ class Explorer:
                 return AnswerTable(message="Type a third word to see what completes it.")
             known = self.index.tails(asked.word)
             found = self._completer(asked[:2], asked.word, COMPLETIONS, known=known)
-            rows = tuple((each.word, f"{each.score:.2f}") for each in found)
-            return AnswerTable(f"{asked.head} is to {asked.tail} as {asked.word} is to …", ("word", "cosine"), rows)
+            caption = f"{_is_to([asked[:2]])} as {shown(asked.word)} is to …"
+            rows = tuple((shown(each.word), f"{each.score:.2f}") for each in found)
+            links = tuple(ExplorerQuery(asked.word, each.word) for each in found)
+            return AnswerTable(caption, ("word", "cosine"), rows, links=links)
 
         return self._view(question, answer)
 
@@ -113,28 +135,26 @@ class Explorer:
             if not self.relations:
                 return AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
             labels = relation_labels(self.index, asked[:2])[:LABELS]
-            caption = f"how {asked.head} is related to {asked.tail}"
+            caption = f"how {shown(asked.head)} is related to {shown(asked.tail)}"
             related = self.index.relatedness(asked[:2])
             if related is not None and related < RELATED and not (labels and labels[0].known):
                 return AnswerTable(caption, message="Not like anything here.")
-            said = any(label.in_words for label in labels)
             rows = tuple(
                 (
-                    label.relation,
-                    *([label.in_words or ""] if said else []),
-                    " : ".join(label.example),
+                    shown(label.in_words or relation_title(label.relation)),
+                    " : ".join(map(shown, label.example)),
                     "known" if label.known else f"{label.score:.0%}",
                 )
                 for label in labels
             )
-            columns = ("relation", *(["sentence"] if said else []), "example", "votes")
-            return AnswerTable(caption, columns, rows)
+            links = tuple(ExplorerQuery(relation=label.relation) for label in labels)
+            return AnswerTable(caption, ("relation", "example", "votes"), rows, links=links)
 
         return self._view(question, answer)
 
     def _view(self, question: ExplorerQuery, answer: Callable[[ExplorerQuery], AnswerTable]) -> AnswerTable:
         """An answer, or what is missing or wrong in one line."""
-        asked = question._replace(head=question.head.strip(), tail=question.tail.strip(), word=question.word.strip())
+        asked = question.trimmed
         if self._completer is None:
             return AnswerTable(message="The index holds no pair. Add some with st-relbert index add, and start again.")
         if not asked.head or not asked.tail:
@@ -151,12 +171,57 @@ class Explorer:
 
 def _examples(index: RelationIndex, relations: list[str]) -> list[ExplorerQuery]:
     """Questions that the index can answer: a pair, and the head of another one with the same label."""
-    step = max(len(relations) // EXAMPLES, 1)
-    found = [list(islice(index.rows({"relation": name}), 2)) for name in relations[::step][:EXAMPLES]]
-    rows = found or [[row] for row in islice(index.rows(), EXAMPLES)]
-    return [ExplorerQuery(row["head"], row["tail"], *(other["head"] for other in others)) for row, *others in rows]
+    found = [question for question, _ in _of_relations(index, relations, EXAMPLES)]
+    return found or [ExplorerQuery(row["head"], row["tail"]) for row in islice(index.rows(), EXAMPLES)]
+
+
+def _of_relations(index: RelationIndex, relations: list[str], count: int) -> Iterator[tuple[ExplorerQuery, str]]:
+    """Two pairs of each of so many relations: the question that they make, and its answer; no answer of a lone pair."""
+    for name in relations[:: max(len(relations) // count, 1)][:count]:
+        row, *others = islice(index.rows({"relation": name}), 2)
+        yield (
+            ExplorerQuery(row["head"], row["tail"], *(other["head"] for other in others)),
+            (others or [row])[0]["tail"],
+        )
+
+
+def _known_examples(words: set[str], index: RelationIndex, relations: list[str]) -> Iterator[tuple[ExplorerQuery, str]]:
+    """Questions with their answers that may be worth showing: what everybody knows first."""
+    for head, tail, word, expected in _KNOWN_EXAMPLES:
+        if words.issuperset((head, tail, word, expected)):
+            yield ExplorerQuery(head, tail, word), expected
+    yield from _of_relations(index, relations, 3 * EXAMPLES)
 
 
 def _line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:299] + "…"
+
+
+def shown(text: str) -> str:
+    """A text as far as there is room for it."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def relation_title(relation: str) -> str:
+    """The name of a relation without its parent, as people write it; an arrow between what stands for head and tail.
+
+    >>> relation_title("work/profession -> workplace"), relation_title("spatial/river_country")
+    ('profession → workplace', 'river country')
+    """
+    name = relation.partition("/")[2] or relation
+    return re.sub(r"\s+(->|=>|→|–|-)\s+", " → ", name.replace("_", " ")).strip() or relation
+
+
+def _is_to(pairs: Iterable[Pair]) -> str:
+    return ", ".join(f"{shown(head)} is to {shown(tail)}" for head, tail in pairs)
+
+
+def _pair_table(caption: str, rows: Iterable[Any]) -> AnswerTable:
+    """Pairs with what their relation says of them, and how near they are."""
+    cells, links = [], []
+    for head, tail, relation, cosine in rows:
+        said = (in_words(relation, (head, tail)) or relation_title(relation)) if relation else ""
+        cells.append((f"{shown(head)} : {shown(tail)}", shown(said), cosine))
+        links.append(ExplorerQuery(head, tail))
+    return AnswerTable(caption, ("pair", "relation", "cosine"), tuple(cells), links=tuple(links))

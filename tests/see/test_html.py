@@ -19,6 +19,7 @@ def test_the_page_holds_the_pairs_and_loads_nothing(make_map):
     assert [tuple(pair) for pair in data["pairs"]] == relation_map.pairs
     assert [data["relations"][index] for index in data["relationOf"]] == relation_map.relations
     assert data["points"] == relation_map.points.round(3).tolist()
+    assert data["clouds"] and all(0 <= cloud["row"] < len(data["pairs"]) for cloud in data["clouds"])
     assert sum(group["size"] for group in data["groups"]) == len(relation_map.pairs)
     assert not re.search(r"(src|href)\s*=|@import|url\(|fetch\(|XMLHttpRequest", page)
     assert "default-src 'none'" in page

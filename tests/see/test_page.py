@@ -18,6 +18,7 @@ from tests.see.conftest import PAIRS, TAG, TEMPLATE
 pytest.importorskip("gradio", reason="needs pip install st-relbert[app]")
 
 from st_relbert.see.app import OwnPageOnly, build_page, listen, make_server
+from st_relbert.see.query import ExplorerQuery
 from st_relbert.see.views import Explorer
 
 
@@ -51,8 +52,10 @@ def get(url, body=None):
 
 
 def ask(address, *inputs):
-    """The three answers, as Gradio's own client gets them."""
-    event = json.loads(get(f"{address}/gradio_api/call/ask", {"data": inputs})[1])["event_id"]
+    """The three answers, the links and what is to be copied, as Gradio's own client gets them."""
+    head, tail, word, relation, other_words = inputs
+    data = [head, tail, word, "", relation, other_words, 10, "best"]
+    event = json.loads(get(f"{address}/gradio_api/call/ask", {"data": data})[1])["event_id"]
     _, stream = get(f"{address}/gradio_api/call/ask/{event}")
     assert "event: complete" in stream, stream
     return json.loads(stream.split("data: ")[-1])
@@ -63,7 +66,8 @@ def text(html):
 
 
 def test_a_question_has_three_answers(address):
-    similar, completion, guess = map(text, ask(address, "Berlin", "Germany", "Paris", "", False))
+    similar, completion, guess, links, copied = map(text, ask(address, "Berlin", "Germany", "Paris", "", False))
+    assert links == "link to this answer · save the pairs as CSV" and copied.startswith("head tail relation cosine")
     assert similar.startswith("Similar pairs related as Berlin is to Germany pair relation cosine ")
     assert all(f"{head} : {tail}" in similar for head, tail in PAIRS["capital"])
     assert completion.startswith("Completion Berlin is to Germany as Paris is to … word cosine ")
@@ -76,9 +80,9 @@ def test_a_question_has_three_answers(address):
 def test_words_are_text_whatever_they_hold(address):
     answers = ask(address, TAG, '<script>alert("x")</script>', TEMPLATE, "", False)
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/" in answers[0] and escape(TEMPLATE) in answers[1]
-    tags = {tag for html in answers for tag in re.findall(r"</?(\w+)", html)}
-    assert tags == {"section", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "span", "wbr"}
-    assert "&lt;i&gt;sign&lt;/<wbr>i&gt;" in answers[2] and "&lt;b&gt;R&amp;D&lt;/<wbr>b&gt;" in answers[1]
+    tags = {tag for html in answers[:4] for tag in re.findall(r"</?(\w+)", html)}
+    assert tags == {"section", "h2", "p", "table", "thead", "tbody", "tr", "th", "td", "span", "wbr", "a", "meter"}
+    assert "i&gt;</a>" in answers[2] and "&lt;b&gt;R&amp;D&lt;/<wbr>b&gt;" in answers[1]
     _, page = get(address)
     config = json.loads(re.search(r"window.gradio_config = (.*?);</script>", page)[1])
     (header, *_) = [part["props"]["value"] for part in config["components"] if part["type"] == "html"]
@@ -86,9 +90,9 @@ def test_words_are_text_whatever_they_hold(address):
 
 
 def test_what_is_missing_or_wrong_is_one_line(address):
-    for answer in map(text, ask(address, "", "Japan", "", "", False)):
+    for answer in map(text, ask(address, "", "Japan", "", "", False)[:3]):
         assert answer.endswith("Type two words, for instance Tokyo and Japan.")
-    similar, completion, _ = map(text, ask(address, "\u200b", "Japan", "", "", False))
+    similar, completion, *_ = map(text, ask(address, "\u200b", "Japan", "", "", False))
     assert similar.endswith("expected a word with at least one visible character.")
     assert completion.endswith("Type a third word to see what completes it.")
 
@@ -96,7 +100,7 @@ def test_what_is_missing_or_wrong_is_one_line(address):
 def test_an_empty_index_is_a_page_too(encoders, tmp_path):
     with served(RelationIndex.create(tmp_path / "idx", RelBERT(encoders["wordpiece"], template="short"))) as address:
         assert "pairs: 0, words: 0, relations: 0" in get(address)[1]
-        for answer in map(text, ask(address, "Tokyo", "Japan", "Paris", "", False)):
+        for answer in map(text, ask(address, "Tokyo", "Japan", "Paris", "", False)[:3]):
             assert "The index holds no pair." in answer
 
 
@@ -137,7 +141,10 @@ def test_other_pages_get_no_answer(address):
         "@localhost.x",
     ):
         assert status(f"{address}/config", Host=host) == 403, host
-    call, body = f"{address}/gradio_api/call/ask", json.dumps({"data": ["a", "b", "", "", False]}).encode()
+    call, body = (
+        f"{address}/gradio_api/call/ask",
+        json.dumps({"data": ["a", "b", "", "", "", False, 10, "best"]}).encode(),
+    )
     typed = {"Content-Type": "application/json"}
     assert status(call, "POST", body, Origin=address, **typed) == 200
     for origin in ("https://evil.example", "null", f"http://127.0.0.1:{int(port) + 1}", "http://localhost"):
@@ -192,30 +199,33 @@ def test_the_page_in_a_browser(address, browser, width, height):
     requested, errors = [], []
     page.on("request", lambda request: requested.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector("td")
+    page.goto(address + ExplorerQuery(TAG, TEMPLATE, "x_y").link)
+    page.wait_for_selector("text=as x_y is to")
     assert page.locator("h2").all_inner_texts() == ["Similar pairs", "Completion", "Relation guess"]
-    # The first example is filled in, and its words are text: nothing in them is HTML or a template.
-    assert page.get_by_label("Head").input_value() == TAG and page.get_by_label("Tail").input_value() == TEMPLATE
+    # What the address asks is filled in, and its words are text: nothing in them is HTML or a template.
+    assert (
+        page.get_by_label("A", exact=True).input_value() == TAG
+        and page.get_by_label("is to B").input_value() == TEMPLATE
+    )
     assert f"{TAG} is to {TEMPLATE} as x_y is to …" in page.locator("p").all_inner_texts()
 
-    page.get_by_label("Head").fill("Berlin")
-    page.get_by_label("Tail").fill("W" * 60)
-    page.get_by_label("Word to complete").fill(TEMPLATE)
+    page.get_by_label("A", exact=True).fill("Berlin")
+    page.get_by_label("is to B").fill("W" * 60)
+    page.get_by_label("as C is to ?").fill(TEMPLATE)
     page.get_by_role("button", name="Search").click()
     page.wait_for_selector(f"text=Berlin is to {'W' * 60} as")
     assert f"Berlin is to {'W' * 60} as {TEMPLATE} is to …" in page.locator("p").all_inner_texts()
     assert all(table.locator("tbody tr").count() for table in page.locator(".explorer-answer table").all())
-    page.get_by_text("Which similar pairs").click()
+    page.get_by_text("More: further pairs").click()
     page.get_by_label("other than typed").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     rights = "[...document.querySelectorAll('td, p, input')].map(each => each.getBoundingClientRect().right)"
     assert 0 < max(page.evaluate(rights)) <= width
 
-    page.get_by_role("button", name="Tokyo : Japan").click()
+    page.get_by_role("button", name="Tokyo : Japan = Paris").click()
     page.wait_for_selector("text=Tokyo is to Japan as Paris is to")
-    page.get_by_label("Head").fill("")
-    page.get_by_label("Head").press("Enter")
+    page.get_by_label("A", exact=True).fill("")
+    page.get_by_label("A", exact=True).press("Enter")
     page.wait_for_selector("text=Type two words")
     assert not errors and requested and all(url.startswith((address, "data:", "blob:")) for url in requested)
     page.close()

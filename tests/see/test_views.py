@@ -1,10 +1,15 @@
 import logging
+from urllib.parse import parse_qsl
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from st_relbert.search import AnalogyCompleter, RelationIndex, relation_labels
 from st_relbert.see import views as views_module
-from st_relbert.see.views import AnswerTable, Explorer, ExplorerQuery
+from st_relbert.see.answers import as_csv
+from st_relbert.see.query import ExplorerQuery
+from st_relbert.see.views import AnswerTable, Explorer, relation_title
 from tests.see.conftest import TAG, TEMPLATE
 
 
@@ -26,7 +31,9 @@ def test_neighbours_are_those_of_the_index(explorer, index):
     hits = index.search(("Berlin", "Germany"))
     assert column(view, "pair") == [f"{hit.head} : {hit.tail}" for hit in hits] and len(hits) == 6
     assert column(view, "cosine") == [f"{hit.score:.2f}" for hit in hits]
-    assert column(view, "relation") == [hit.relation or "" for hit in hits] and "" in column(view, "relation")
+    assert column(view, "relation") == [relation_title(hit.relation or "") for hit in hits] and "" in column(
+        view, "relation"
+    )
     assert view.caption == "related as Berlin is to Germany"
 
 
@@ -46,6 +53,7 @@ def test_completions_are_those_of_the_completer(explorer, index):
     assert known == ["France"]  # so that it stands higher than its cosine
     expected = AnalogyCompleter(index.model, index.words())(("Tokyo", "Japan"), "Paris", k=8, known=known)
     assert view.rows == tuple((found.word, f"{found.score:.2f}") for found in expected) and len(view.rows) == 8
+    assert view.links[0] == ExplorerQuery("Paris", expected[0].word)
     assert explorer.completions(ExplorerQuery("Tokyo", "Japan", " ")).message == (
         "Type a third word to see what completes it."
     )
@@ -68,7 +76,7 @@ def test_a_large_vocabulary_is_completed_by_a_shortlist(index, model, monkeypatc
 def test_labels_are_those_of_the_neighbours(explorer, index):
     view = explorer.labels(ExplorerQuery("Berlin", "Germany"))
     labels = relation_labels(index, ("Berlin", "Germany"))
-    assert column(view, "relation") == [label.relation for label in labels] and len(labels) == 2
+    assert column(view, "relation") == [relation_title(label.relation) for label in labels] and len(labels) == 2
     assert column(view, "votes") == [f"{label.score:.0%}" for label in labels]
     assert column(view, "example") == [" : ".join(label.example) for label in labels]
 
@@ -78,11 +86,13 @@ def test_labels_of_shipped_relations_are_said_in_words(model, tmp_path):
     rows = [("cow", "moo", "attribute/sound of an animal"), ("Tokyo", "Japan", "my own")]
     index.add([{"head": head, "tail": tail, "relation": relation} for head, tail, relation in rows])
     view = Explorer(index).labels(ExplorerQuery("horse", "neigh"))
-    assert view.columns == ("relation", "sentence", "example", "votes")
-    assert {row[:3] for row in view.rows} == {
-        ("attribute/sound of an animal", "neigh is the sound that a horse makes", "cow : moo"),
-        ("my own", "", "Tokyo : Japan"),
+    assert view.columns == ("relation", "example", "votes")
+    assert {row[:2] for row in view.rows} == {
+        ("neigh is the sound that a horse makes", "cow : moo"),
+        ("my own", "Tokyo : Japan"),
     }
+    near = Explorer(index).neighbours(ExplorerQuery("horse", "neigh"))
+    assert ("cow : moo", "moo is the sound that a cow makes") in {row[:2] for row in near.rows}
 
 
 def test_known_tails_complete_whatever_the_shortlist_holds(index, monkeypatch):
@@ -99,7 +109,7 @@ def test_blanks_around_words_do_not_count(explorer):
 
 def test_examples_are_of_the_index(explorer):
     assert explorer.relations == ["<i>sign</i>", "capital"]
-    assert explorer.examples == [ExplorerQuery(TAG, TEMPLATE, "x_y"), ExplorerQuery("Tokyo", "Japan", "Paris")]
+    assert set(explorer.examples) == {ExplorerQuery(TAG, TEMPLATE, "x_y"), ExplorerQuery("Tokyo", "Japan", "Paris")}
     assert all(view.rows for example in explorer.examples for view in answers(explorer, example))
 
 
@@ -120,7 +130,7 @@ def test_an_index_without_labels(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([("Tokyo", "Japan"), ("Paris", "France")])
     explorer = Explorer(index)
-    assert explorer.examples == [ExplorerQuery("Tokyo", "Japan"), ExplorerQuery("Paris", "France")]
+    assert explorer.examples[-2:] == [ExplorerQuery("Tokyo", "Japan"), ExplorerQuery("Paris", "France")]
     neighbours, completions, labels = answers(explorer, ExplorerQuery("Tokyo", "Japan", "Paris"))
     assert neighbours.rows[0][:2] == ("Paris : France", "") and completions.rows[0][0] == "France"
     assert labels == AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
@@ -165,3 +175,75 @@ def test_an_index_whose_model_is_gone_is_an_error(encoders, tmp_path):
     saved.rename(tmp_path / "elsewhere")
     with pytest.raises((ValueError, OSError), match="model"):
         Explorer(RelationIndex.open(tmp_path / "idx"))
+
+
+def test_several_pairs_are_averaged(explorer, index):
+    question = ExplorerQuery("Tokyo", "Japan", more="Paris : France\n\n Rome,Italy ")
+    hits = index.search([("Tokyo", "Japan"), ("Paris", "France"), ("Rome", "Italy")])
+    view = explorer.neighbours(question)
+    assert column(view, "pair") == [" : ".join(hit.pair) for hit in hits]
+    assert view.caption == "related as Tokyo is to Japan, Paris is to France, Rome is to Italy"
+    assert explorer.neighbours(question._replace(more="Paris")).message == (
+        "A further pair is 'Paris', expected two words, as in Paris : France."
+    )
+
+
+def test_pairs_of_a_relation_number_and_order(explorer):
+    view = explorer.neighbours(ExplorerQuery(relation="capital"))
+    assert view.caption == "pairs of the relation capital"
+    assert sorted(column(view, "pair")) == ["Paris : France", "Rome : Italy", "Tokyo : Japan"]
+    assert "No row has the relation" in explorer.neighbours(ExplorerQuery(relation="none")).message
+    question = ExplorerQuery("Berlin", "Germany", number=4)
+    best = explorer.neighbours(question)
+    assert len(best.rows) == 4 and best.rows == explorer.neighbours(question._replace(number=9)).rows[:4]
+    by_head = column(explorer.neighbours(question._replace(sort="head")), "pair")
+    assert by_head == sorted(column(best, "pair"))
+    relations = column(explorer.neighbours(question._replace(number=9, sort="relation")), "relation")
+    assert relations == [*["i>"] * 2, *["capital"] * 3, ""]
+
+
+def test_a_click_asks_for_the_pair_and_long_words_are_cut(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    long = "w" * 150
+    index.add([{"head": long, "tail": "tail", "relation": "r"}, {"head": "=a", "tail": "b;c", "relation": None}])
+    view = Explorer(index).neighbours(ExplorerQuery("x", "y"))
+    cut = f"{'w' * 79}… : tail"
+    assert set(column(view, "pair")) == {cut, "=a : b;c"} and ExplorerQuery(long, "tail") in view.links
+    rows = as_csv(view).splitlines()
+    assert rows[0] == "head,tail,relation,cosine" and any(row.startswith(f"{long},tail,r,") for row in rows)
+    assert as_csv(view, "\t").splitlines()[0] == "head\ttail\trelation\tcosine"
+
+
+@pytest.mark.parametrize(
+    ("relation", "title"),
+    [
+        ("work/profession -> workplace", "profession → workplace"),
+        ("E01 [country - capital]", "E01 [country → capital]"),
+        ("spatial/river_country", "river country"),
+        ("mother-in-law", "mother-in-law"),
+        ("/", "/"),
+    ],
+)
+def test_titles_of_relations(relation, title):
+    assert relation_title(relation) == title
+
+
+QUERIES = st.builds(
+    ExplorerQuery,
+    *[st.text(st.characters(exclude_categories=["Cs"]))] * 5,
+    other_words=st.booleans(),
+    number=st.integers(1, 100),
+    sort=st.sampled_from(["best", "relation", "head"]),
+)
+
+
+@given(QUERIES)
+def test_a_question_is_an_address(question):
+    parameters = dict(parse_qsl(question.link.removeprefix("?"), keep_blank_values=True))
+    assert ExplorerQuery.of(parameters) == question
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c", "more", "relation", "other", "n", "sort", "x"]), st.text()))
+def test_any_address_is_a_question(parameters):
+    question = ExplorerQuery.of(parameters)
+    assert 1 <= question.number <= 100 and question.sort in ("best", "relation", "head")

@@ -24,30 +24,32 @@ function draw() {
   const small = data.pairs.length > 2000 ? 3.2 : view.width < 500 ? 3.4 : 4.6;
   const radius = Math.min(9, small * Math.sqrt(view.scale));
   const rows = data.pairs.map((_, row) => row);
-  rows.filter((row) => !shown[row]).forEach((row) => drawMark(row, radius * 0.7, "#d4d4d4", ratio));
-  rows.filter((row) => shown[row]).forEach((row) => drawMark(row, radius, data.groups[data.groupOf[row]].colour, ratio));
+  rows.filter((row) => !shown[row]).forEach((row) => drawMark(row, radius * 0.7, colour("faint"), ratio));
+  rows.filter((row) => shown[row]).forEach((row) => drawMark(row, radius, visible(data.groups[data.groupOf[row]].colour), ratio));
   if (current >= 0) {
     const [x, y] = toScreen(data.points[current]);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.lineWidth = 2;
-    context.strokeStyle = "#222";
+    context.strokeStyle = colour("ink");
     context.beginPath();
     context.arc(x, y, radius + 5, 0, 7);
     context.stroke();
   }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
   placeLabels();
+  drawWords(radius);
   placeTip();
 }
 
-function drawMark(row, radius, colour, ratio) {
+function drawMark(row, radius, fill, ratio) {
   const [x, y] = toScreen(data.points[row]);
   if (x < -9 || y < -9 || x > view.width + 9 || y > view.height + 9) return;
   context.setTransform(ratio * radius, 0, 0, ratio * radius, ratio * x, ratio * y);
   const outline = outlines[data.groups[data.groupOf[row]].shape];
-  context.fillStyle = colour;
+  context.fillStyle = fill;
   context.fill(outline);
   context.lineWidth = 0.6 / radius;
-  context.strokeStyle = "#fff";
+  context.strokeStyle = colour("page");
   context.stroke(outline);
 }
 
@@ -64,37 +66,71 @@ function updateShown() {
   redraw();
 }
 
-// Large groups first; each name at its place or as near to it as there is room, else left out.
-const labels = data.groups.map((group) => {
+// Large clouds first; each name beside its cloud as near as there is room, over no mark, else left out.
+const labels = data.clouds.map((cloud) => {
   const span = document.createElement("span");
-  span.textContent = group.short;
-  span.style.borderColor = group.colour;
+  const example = document.createElement("small");
+  example.textContent = pairText(cloud.row);
+  span.append(cloud.name, example);
+  span.style.borderColor = visible(data.groups[data.groupOf[cloud.row]].colour);
   byId("labels").append(span);
-  return { group, span };
+  return { cloud, span };
 });
-labels.sort((a, b) => b.group.size - a.group.size);
 const shifts = [];
-for (let dx = -4; dx <= 4; dx++) for (let dy = -6; dy <= 6; dy++) shifts.push([dx / 4, dy / 2]);
-shifts.sort((a, b) => Math.hypot(a[0] * 4, a[1]) - Math.hypot(b[0] * 4, b[1]));
+for (let dx = -4; dx <= 4; dx++) for (let dy = -8; dy <= 8; dy++) shifts.push([dx / 2, dy / 2]);
+shifts.sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
+
+// What is taken, in squares of 6 pixels.
+const SQUARE = 6;
+const squares = ([left, top, width, height]) => {
+  const found = [];
+  for (let x = Math.floor(left / SQUARE); x <= (left + width) / SQUARE; x++)
+    for (let y = Math.floor(top / SQUARE); y <= (top + height) / SQUARE; y++) found.push(x * 4096 + y);
+  return found;
+};
+let taken = new Set();
+const isFree = (box) => box[0] >= 0 && box[1] >= 0 && box[0] + box[2] <= view.width && box[1] + box[3] <= view.height
+  && !squares(box).some((square) => taken.has(square));
+const take = (box) => squares(box).forEach((square) => taken.add(square));
 
 function placeLabels() {
-  const sizes = labels.map(({ span }) => [span.offsetWidth + 2, span.offsetHeight + 2]);
   const buttons = byId("zoom");
-  const placed = [[buttons.offsetLeft, buttons.offsetTop, buttons.offsetWidth, buttons.offsetHeight]];
-  const groups = new Set(data.groupOf.filter((_, row) => shown[row]));
-  labels.forEach(({ group, span }, index) => {
+  taken = new Set(squares([buttons.offsetLeft, buttons.offsetTop, buttons.offsetWidth, buttons.offsetHeight]));
+  data.points.forEach((point) => { const [x, y] = toScreen(point); take([x, y, 0, 0]); });
+  const sizes = labels.map(({ span }) => [span.offsetWidth, span.offsetHeight]);
+  labels.forEach(({ cloud, span }, index) => {
     const [width, height] = sizes[index];
-    const [x, y] = toScreen(group.anchor);
-    const box = (groups.has(data.groups.indexOf(group)) ? shifts : [])
-      .map(([dx, dy]) => [x + (dx - 0.5) * width, y + (dy - 0.5) * height, width, height])
-      .find(([left, top]) => left >= 0 && top >= 0 && left + width <= view.width && top + height <= view.height
-        && !placed.some((other) => left < other[0] + other[2] && other[0] < left + width
-          && top < other[1] + other[3] && other[1] < top + height));
+    const [x, y] = toScreen(cloud.place);
+    const inside = x >= 0 && y >= 0 && x <= view.width && y <= view.height && shown[cloud.row];
+    const box = (inside ? shifts : [])
+      .map(([dx, dy]) => [x + dx * (width / 2 + height) - width / 2, y + dy * height - height / 2, width, height]).find(isFree);
     span.style.visibility = box ? "visible" : "hidden";
     if (!box) return;
-    placed.push(box);
+    take(box);
     span.style.transform = `translate(${Math.round(box[0])}px, ${Math.round(box[1])}px)`;
+    context.strokeStyle = visible(data.groups[data.groupOf[cloud.row]].colour);
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(box[0] + width / 2, box[1] + height / 2);
+    context.stroke();
   });
+}
+
+// The words of the marks, where few enough are seen.
+function drawWords(radius) {
+  const seen = data.points.map((point, row) => [row, ...toScreen(point)])
+    .filter(([row, x, y]) => shown[row] && x > 0 && y > 0 && x < view.width && y < view.height);
+  if (seen.length > 120) return;
+  context.font = "12px system-ui, sans-serif";
+  context.fillStyle = colour("ink");
+  for (const [row, x, y] of seen) {
+    const words = pairText(row), width = context.measureText(words).width;
+    const box = [[x + radius + 3, y - 7], [x - radius - 3 - width, y - 7]].map((corner) => [...corner, width, 14]).find(isFree);
+    if (!box) continue;
+    take(box);
+    context.fillText(words, box[0], box[1] + 11);
+  }
 }
 
 function nearest(x, y, reach) {
@@ -121,6 +157,11 @@ function select(row) {
       const relation = document.createElement("span");
       relation.textContent = data.relations[data.relationOf[same]];
       tip.append(relation);
+    }
+    if (data.neighbours[row]?.length) {
+      const near = document.createElement("span");
+      near.textContent = `nearest: ${data.neighbours[row].map(pairText).join(", ")}`;
+      tip.append(near);
     }
   }
   redraw();

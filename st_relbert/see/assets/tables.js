@@ -9,6 +9,8 @@ function element(name, attributes, text = "") {
 
 function chooseRows(rows) {
   choice.groups.clear();
+  choice.relation = -1;
+  byId("relation").value = "";
   choice.rows = rows && new Set(rows);
   updateChoice();
 }
@@ -16,6 +18,7 @@ function chooseRows(rows) {
 function updateChoice() {
   [...byId("legend").children].forEach((button, index) => button.setAttribute("aria-pressed", choice.groups.has(index)));
   updateShown();
+  showRows(shown.flatMap((is, row) => (is ? [row] : [])));
 }
 
 data.groups.forEach((group, index) => {
@@ -23,7 +26,7 @@ data.groups.forEach((group, index) => {
   button.type = "button";
   const sample = element("svg", { viewBox: "-1.3 -1.3 2.6 2.6", "aria-hidden": "true" });
   const corners = data.shapes[group.shape].map(([x, y]) => `${x},${-y}`).join(" ");
-  sample.append(element("polygon", { points: corners, fill: group.colour }));
+  sample.append(element("polygon", { points: corners, fill: visible(group.colour) }));
   const name = document.createElement("span");
   name.textContent = group.name;
   const size = document.createElement("small");
@@ -37,19 +40,27 @@ data.groups.forEach((group, index) => {
   byId("legend").append(button);
 });
 
+data.relations.map((name, index) => [name, index]).sort().forEach(([name, index]) => byId("relation").add(new Option(name, index)));
+byId("relation").addEventListener("change", () => {
+  choice.rows = null;
+  choice.groups.clear();
+  choice.relation = byId("relation").value === "" ? -1 : Number(byId("relation").value);
+  updateChoice();
+});
+
 byId("all").addEventListener("click", () => {
   choice.word = byId("find").value = "";
   chooseRows(null);
 });
 byId("find").addEventListener("input", () => {
   choice.word = byId("find").value.trim().toLowerCase();
-  updateShown();
+  updateChoice();
 });
 
 // The square root of the share: most errors are small.
 function shade(share) {
-  const light = [247, 251, 255], dark = [8, 48, 107], part = Math.sqrt(share);
-  return `rgb(${light.map((value, index) => Math.round(value + (dark[index] - value) * part)).join(",")})`;
+  const light = [247, 251, 255], full = [8, 48, 107], part = Math.sqrt(share);
+  return `rgb(${light.map((value, index) => Math.round(value + (full[index] - value) * part)).join(",")})`;
 }
 
 function drawConfusion() {
@@ -58,7 +69,7 @@ function drawConfusion() {
   for (const [key, value] of Object.entries({ width: size + 8, height: size + 8 })) svg.setAttribute(key, value);
   const scored = new Set(data.confusion.map(([row]) => row));
   for (let row = 0; row < count; row++) {
-    svg.append(element("rect", { x: edge, y: edge + row * cell, width: count * cell, height: cell - 1, fill: scored.has(row) ? "#f4f6f8" : "#bbb" }));
+    svg.append(element("rect", { x: edge, y: edge + row * cell, width: count * cell, height: cell - 1, class: scored.has(row) ? "scored" : "unscored" }));
   }
   if (cell >= 12) data.relationShort.forEach((name, index) => {
     const middle = edge + (index + 0.5) * cell;
@@ -108,6 +119,9 @@ byId("accuracy").textContent = (data.accuracy === null ? "" : `${percent(data.ac
   + "True relation down the side, nearest prototype along the top.";
 drawConfusion();
 listClusters();
+// On a phone the map comes first.
+if (innerWidth <= 760) for (const part of document.querySelectorAll("details")) part.open = false;
+dark.addEventListener("change", () => location.reload());
 new ResizeObserver(() => { resize(); keepInView(); redraw(); }).observe(byId("frame"));
 resize();
 keepInView();

@@ -54,11 +54,33 @@ function showAll() {
   keepInView();
 }
 
+// Show these rows as large as they fit.
+function showRows(rows) {
+  showAll();
+  if (!rows.length || rows.length === data.points.length) return;
+  const [x, y] = [0, 1].map((axis) => {
+    const values = rows.map((row) => data.points[row][axis]);
+    const low = Math.min(...values), high = Math.max(...values);
+    return { middle: (low + high) / 2, size: Math.max(high - low, 1e-6) };
+  });
+  const fit = 0.75 * Math.min(view.width / x.size, view.height / y.size);
+  view.scale = Math.min(12, Math.max(1, fit / view.fit));
+  view.x = -(x.middle - extent[0].middle) * view.fit * view.scale;
+  view.y = (y.middle - extent[1].middle) * view.fit * view.scale;
+  keepInView();
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+// Black is not seen on a dark page.
+const visible = (hue) => (dark.matches && hue === "#000000" ? "#e8e8e8" : hue);
+
 // Which pairs are shown in colour: of the chosen groups, or of a cluster, and with the word.
-const choice = { groups: new Set(), rows: null, word: "" };
+const choice = { groups: new Set(), relation: -1, rows: null, word: "" };
 
 function isShown(row) {
   if (choice.rows && !choice.rows.has(row)) return false;
+  if (choice.relation >= 0 && choice.relation !== data.relationOf[row]) return false;
   if (choice.groups.size && !choice.groups.has(data.groupOf[row])) return false;
   return !choice.word || data.pairs[row].some((word) => word.toLowerCase().includes(choice.word));
 }

@@ -1,0 +1,103 @@
+"""Answers of the explorer as HTML, in which words are text, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html import escape
+from itertools import zip_longest
+from urllib.parse import quote
+
+from st_relbert.see.query import ExplorerQuery
+from st_relbert.see.views import AnswerTable
+
+# Gradio prefixes each selector, and takes the commas of :is(a, b) for those between selectors.
+CSS = """
+.explorer-answer h2 { font-size: 1.05rem; font-weight: 600; margin: 0; }
+.explorer-answer p { margin: 0.1rem 0 0.5rem; opacity: 0.75; overflow-wrap: anywhere; }
+.explorer-answer table { width: 100%; border: 0; border-collapse: collapse; margin: 0; }
+.explorer-answer tr { border: 0; border-bottom: 1px solid var(--border-color-primary); }
+.explorer-answer th, .explorer-answer td {
+  border: 0; padding: 0.35rem 0.5rem 0.35rem 0; text-align: left; vertical-align: top; font-size: 0.95rem;
+  overflow-wrap: anywhere;
+}
+.explorer-answer th { font-weight: 400; font-size: 0.8rem; }
+.explorer-answer th span { opacity: 0.75; }
+.explorer-answer .cosine, .explorer-answer .votes {
+  text-align: right; padding-right: 0; white-space: nowrap; font-variant-numeric: tabular-nums;
+}
+.explorer-answer meter { width: 4rem; margin-right: 0.4rem; vertical-align: middle; }
+.explorer-answer a { color: inherit; padding: 0; text-decoration-color: var(--border-color-accent); }
+"""
+
+
+def answer(title: str, view: AnswerTable) -> str:
+    """A view as HTML; the first cell of a row that leads somewhere is a link.
+
+    Args:
+        title: Its heading.
+        view: The table, or the line in its place.
+    """
+    lines = [f'<section class="explorer-answer"><h2>{_text(title)}</h2>']
+    lines += [f"<p>{_text(line)}</p>" for line in (view.caption, view.message) if line]
+    if view.rows:
+        head = "".join(f'<th class="{name}"><span>{name}</span></th>' for name in view.columns)
+        lines.append(f"<table><thead><tr>{head}</tr></thead><tbody>")
+        for row, link in zip_longest(view.rows, view.links):
+            cells = [
+                f'<td class="{name}">{_cell(name, cell)}</td>' for name, cell in zip(view.columns, row, strict=True)
+            ]
+            if link:
+                target = f'<a href="{escape(link.link)}">{_text(row[0])}</a>'
+                cells[0] = f'<td class="{view.columns[0]}">{target}</td>'
+            lines.append(f"<tr>{''.join(cells)}</tr>")
+        lines.append("</tbody></table>")
+    return "".join(lines) + "</section>"
+
+
+def _cell(column: str, text: str) -> str:
+    """A cell; a figure stands beside a bar as long as it."""
+    if column not in ("cosine", "votes") or text == "known":
+        return _text(text)
+    value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+    return f'<meter value="{max(value, 0):.2f}"></meter>{text}'
+
+
+def further(question: ExplorerQuery, view: AnswerTable) -> str:
+    """What can be done with an answer, as HTML: its address, and its pairs as a CSV file in a link."""
+    parts = [f'<a href="{escape(question.link)}">link to this answer</a>']
+    if view.rows:
+        address = f"data:text/csv;charset=utf-8,{quote(as_csv(view))}"
+        parts.append(f'<a download="pairs.csv" href="{escape(address)}">save the pairs as CSV</a>')
+    return f'<section class="explorer-answer"><p>{" · ".join(parts)}</p></section>'
+
+
+def as_csv(view: AnswerTable, separator: str = ",") -> str:
+    """The pairs of an answer, in full, with their figures: head, tail, and the further columns."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
+    writer.writerow(["head", "tail", *view.columns[1:]])
+    writer.writerows((link.head, link.tail, *row[1:]) for row, link in zip(view.rows, view.links, strict=True))
+    return text.getvalue()
+
+
+def header(path: str, pairs: int, relations: int, words: int) -> str:
+    """The heading of the page.
+
+    Args:
+        path: The index.
+        pairs: Its number of pairs.
+        relations: Its number of labels.
+        words: Its number of words.
+    """
+    counts = f"pairs: {pairs:,}, words: {words:,}, relations: {relations:,}"
+    return (
+        f'<section class="explorer-answer"><h1>Relation explorer</h1><p>{_text(path)} ({counts})</p>'
+        "<p>Type two words A and B, and see pairs that are related in the same way. With a third word C, you also see "
+        "which words are to C as B is to A. Click a result to search for it.</p></section>"
+    )
+
+
+def _text(text: str) -> str:
+    # Names such as lexical/antonym_adjective may be broken after their signs, rather than anywhere.
+    return escape(text).replace("/", "/<wbr>").replace("_", "_<wbr>")
