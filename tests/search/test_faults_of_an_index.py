@@ -108,16 +108,18 @@ def test_a_build_that_was_interrupted_blocks_no_other_one(model, tmp_path, monke
 
 def test_two_builds_of_one_index(model, tmp_path):
     class Rows:
-        checked = False
+        read = 0
 
         def __iter__(self):
-            if self.checked:  # the build has begun, and holds its lock
+            if self.read == 2:  # rows and prompts are checked: the build has begun, and holds its lock
                 with pytest.raises(ValueError, match="Another process is building"):
                     RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)
-            self.checked = True
+            self.read += 1
             return iter(PAIRS["capital"])
 
-    assert pairs_in(RelationIndex.build(tmp_path / "idx", Rows(), model)) == set(PAIRS["capital"])
+    rows = Rows()
+    assert pairs_in(RelationIndex.build(tmp_path / "idx", rows, model)) == set(PAIRS["capital"])
+    assert rows.read == 3
 
 
 def test_rows_that_can_be_read_once_only_cannot_be_built_from(model, tmp_path):
