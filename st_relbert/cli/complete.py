@@ -1,8 +1,7 @@
-"""`st-relbert complete`: complete an analogy with the words of an index."""
+"""`st-relbert complete`: complete an analogy with the words of an index or of a vocabulary."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +9,16 @@ import typer
 from st_relbert.cli import options
 from st_relbert.cli.output import say, show
 
+_SHORTLIST = 200
+
 
 def run(
-    index: Annotated[str, typer.Argument(help="an index, whose words are the candidates")],
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="HEAD TAIL WORD", help="for instance Tokyo Japan Paris")
+        list[str] | None,
+        typer.Argument(
+            metavar="[INDEX] HEAD TAIL WORD",
+            help="an index, unless there is a --model; and for instance Tokyo Japan Paris",
+        ),
     ] = None,
     queries: Annotated[
         str | None,
@@ -26,56 +30,70 @@ def run(
     ] = None,
     k: Annotated[int, typer.Option("-k", help="how many")] = 10,
     vocabulary: Annotated[
-        str | None, typer.Option(metavar="FILE", help="other candidates: a text file with a word a line")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="the candidates: a text file with a word a line; default: those of the index or scorer"
+        ),
     ] = None,
+    scorer: options.Scorer = None,
     shortlist: Annotated[
-        int | None, typer.Option(metavar="N", help="encode only the N candidates that an estimate finds likely")
-    ] = None,
-    model: options.IndexModel = None,
+        int, typer.Option(metavar="N", help="encode only the N candidates that the scorer finds likely")
+    ] = _SHORTLIST,
+    model: Annotated[str | None, typer.Option(help=f"{options.MODEL_HELP}; default: the index's")] = None,
     batch_size: options.BatchSize = 64,
+    fast: options.Fast = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Complete an analogy: Tokyo is to Japan as Paris is to which word?
 
-    Finds the words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). Each candidate is encoded as a
-    pair with WORD.
+    Finds the words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). A scorer proposes candidates, and
+    the model decides. Words of an index that are known to follow WORD are candidates in any case.
     """
-    from st_relbert.search import AnalogyCompleter, RelationIndex, read_queries
+    from st_relbert import RelBERT
+    from st_relbert.search import AnalogyCompleter, PairScorer, RelationIndex, Vocabulary, read_queries, read_words
 
     words = words or []
-    if bool(words) == bool(queries) or len(words) not in (0, 3):
+    index, asked = (words[0], words[1:]) if len(words) % 3 == 1 else (None, words)
+    if bool(asked) == bool(queries) or len(asked) not in (0, 3):
         raise ValueError(
-            f"{len(words)} words were given, expected three, such as Tokyo Japan Paris, or a file of --queries."
+            f"{len(words)} words were given, expected an index and three words, such as idx Tokyo Japan Paris (or a "
+            "file of --queries); or, without an index, --model and the three words."
+        )
+    if index is None and not (model and (vocabulary or scorer)):
+        raise ValueError(
+            "There is no index, expected one before the words, or --model and --vocabulary (or --scorer) instead."
         )
     if k < 1:
         raise ValueError(f"-k is {k}, expected a number of words from 1 up.")
-    opened = RelationIndex.open(index, model)
-    candidates = _read_words(vocabulary) if vocabulary else opened.words()
+    known = Vocabulary.load(scorer) if scorer else None
+    first_stage = PairScorer.load(scorer) if scorer else None
+    opened = RelationIndex.open(index, model) if index else None
+    candidates = read_words(vocabulary) if vocabulary else opened.words() if opened else (known.words if known else [])
     complete: AnalogyCompleter | None = None
-    for query in read_queries(queries, "three words", lambda count: count == 3) if queries else [words]:
+    for query in read_queries(queries, "three words", lambda count: count == 3) if queries else [asked]:
         if complete is None:  # the arguments are right, so the model may be loaded
-            complete = AnalogyCompleter(opened.model, candidates, shortlist, batch_size, show_progress_bar=not quiet)
+            loaded = opened.model if opened else RelBERT(model, fast=fast)
+            complete = AnalogyCompleter(
+                loaded,
+                Vocabulary.encode(loaded, candidates, known=known, show_progress_bar=not quiet),
+                shortlist,
+                first_stage,
+                batch_size,
+                show_progress_bar=not quiet,
+            )
         head, tail, word = query
-        known = opened.tails(word)
-        found = complete((head, tail), word, k, known=known)
+        followers = opened.tails(word) if opened else []
+        found = complete((head, tail), word, k, known=followers)
         if as_json:
-            asked = {"query": query} if queries else {}
-            show([{**asked, **each._asdict()} for each in found], as_json)
+            repeated = {"query": query} if queries else {}
+            show([{**repeated, **each._asdict()} for each in found], as_json)
             continue
         if queries:
             say(f"{head} is to {tail} as {word} is to")
         show(
             [
-                {"score": f"{score:.3f}", "word": found_word, "pair": "in the index" if found_word in known else ""}
-                for found_word, score in found
+                {"score": f"{score:.3f}", "word": each, "pair": "in the index" if each in followers else ""}
+                for each, score in found
             ]
         )
-
-
-def _read_words(path: str) -> list[str]:
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"Cannot read the vocabulary {path!r} as UTF-8 text: {error}.") from error
-    return [line.strip() for line in lines if line.strip()]

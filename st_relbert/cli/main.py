@@ -12,15 +12,15 @@ import typer
 
 from st_relbert import __version__
 from st_relbert.cli import app as explorer
-from st_relbert.cli import classify, compare, complete, data, encode, evaluate, index, leakage, map, train
+from st_relbert.cli import classify, compare, complete, data, distill, encode, evaluate, index, leakage, map, mine, train
 from st_relbert.cli.output import Interrupted, say
 from st_relbert.environment import MissingExtraError
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
 # Options that take all words up to the next option.
-_LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--test", "--train", "--type", "--weight",
-          "--without")  # fmt: skip
+_LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--test", "--train", "--train-data", "--type",
+          "--weight", "--without")  # fmt: skip
 
 app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="markdown")
 app.command("train")(train.run)
@@ -32,6 +32,8 @@ app.command("encode")(encode.run)
 app.add_typer(index.app, name="index")
 app.command("complete")(complete.run)
 app.command("classify")(classify.run)
+app.command("distill")(distill.run)
+app.command("mine")(mine.run)
 app.command("app")(explorer.run)
 app.command("map")(map.run)
 

@@ -20,6 +20,16 @@ _TABLES = "how tables are read"
 Model = Annotated[str, typer.Argument(help=MODEL_HELP)]
 Index = Annotated[str, typer.Argument(help="the index")]
 IndexModel = Annotated[str | None, typer.Option("--model", help="the model that made the index, if it has moved")]
+Scorer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="what proposes pairs, made by st-relbert distill, and words that are encoded already; default: 3CosAdd",
+    ),
+]
+Vocabulary = Annotated[
+    str | None, typer.Option(metavar="FILE", help="the words: a text file with a word a line; default: the scorer's")
+]
 Template = Annotated[str | None, typer.Option(help="prompt template, for an encoder that RelBERT has not trained")]
 Pooling = Annotated[str | None, typer.Option(help="pooling, for an encoder that RelBERT has not trained")]
 Columns = Annotated[

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.pairs import Pair, as_pair, folded_word
-from st_relbert.vectors import PairVectors
+from st_relbert.search.decision import Decision
+from st_relbert.search.scorer import OffsetScorer, PairScorer
+from st_relbert.search.vocabulary import Vocabulary, check_words
 
-# Stands for any word where the relation of a word by itself is estimated.
-_ANYTHING = "thing"
+_ANYTHING = "thing"  # a word, to check others beside
 # What a pair that is known to exist is worth, as a cosine.
 _KNOWN = 0.1
 
 
 class Completion(NamedTuple):
-    """A word that completes an analogy, and the cosine of its pair to the stem."""
+    """A word that completes an analogy, and what `Decision` says of its pair: a mean of two cosines."""
 
     word: str
     score: float
@@ -28,22 +29,21 @@ class Completion(NamedTuple):
 class AnalogyCompleter:
     """Finds the word w for which (head, w) stands in the same relation as a stem pair.
 
-    Each candidate is paired with the head, and the pairs are encoded and compared with the stem: as many pairs as there
-    are words. For a large vocabulary there is a first stage that picks candidates without encoding any for the query:
-    the vector of (head, w) is estimated from those of the two words paired with a placeholder, `v(head, w) ~ v(head,
-    x) + v(x, w) - v(x, x)`, of which those of the vocabulary are encoded once. Then only the best candidates by the
-    estimate are encoded with the head. Of the 893 words in the Google questions a shortlist of 100 holds 97 % of the
-    ten words that are best without one, and the best word itself in 23 of 24 questions (a trained MiniLM).
+    Each candidate is paired with the head, and the pairs are encoded, in both directions, and compared with the stem:
+    twice as many pairs as there are words. For a large vocabulary a first stage picks candidates by the vectors of the
+    words, each of which is encoded once for all questions: a `PairScorer`, or 3CosAdd without one.
+    docs/find_every_pair.md says how many of the right words the shortlist then holds.
 
     Args:
         model: A SentenceTransformer that takes pairs.
-        vocabulary: The candidate words; repeated ones count once.
-        shortlist: How many candidates the first stage leaves; None: there is no first stage.
+        vocabulary: The candidate words; repeated ones count once. Or a `Vocabulary`, whose words need not be encoded.
+        shortlist: How many candidates the first stage leaves; None: there is no first stage. It takes a `RelBERT`.
+        scorer: The first stage; None: 3CosAdd.
         batch_size: Pairs encoded at a time.
         show_progress_bar: Show the progress of encoding.
 
     Raises:
-        ValueError: If there is no word, or one is no word.
+        ValueError: If there is no word, one is no word, or the scorer or the vocabulary is of another model.
 
     Examples:
         >>> complete = AnalogyCompleter(model, ["France", "Japan", "Paris"])  # words of the question do not count
@@ -54,26 +54,30 @@ class AnalogyCompleter:
     def __init__(
         self,
         model: SentenceTransformer,
-        vocabulary: Iterable[str],
+        vocabulary: Iterable[str] | Vocabulary,
         shortlist: int | None = None,
+        scorer: PairScorer | None = None,
         batch_size: int = 64,
         show_progress_bar: bool = False,
     ) -> None:
         self.model = model
-        self.vocabulary = list(dict.fromkeys(vocabulary))
         self.batch_size = batch_size
         self.show_progress_bar = show_progress_bar
-        if not self.vocabulary:
-            raise ValueError("The vocabulary holds no word, expected at least one.")
-        for number, word in enumerate(self.vocabulary):
-            as_pair((_ANYTHING, word), f"word {number} of the vocabulary")
         if shortlist is not None and shortlist < 1:
             raise ValueError(
                 f"shortlist is {shortlist}, expected a number of words from 1 up, or None for all of them."
             )
         self.shortlist = shortlist
-        self._folded = [folded_word(word) for word in self.vocabulary]
+        self._encoded: Vocabulary | None = None
+        if isinstance(vocabulary, Vocabulary):
+            vocabulary.require_model(model)
+            self._encoded = vocabulary
+        self.vocabulary = vocabulary.words if isinstance(vocabulary, Vocabulary) else check_words(model, vocabulary)
+        if scorer is not None:
+            scorer.require_model(model)
+        self._scorer = scorer or OffsetScorer()
         self._tails: NDArray[np.float32] | None = None
+        self._folded = [folded_word(word) for word in self.vocabulary]
 
     def __call__(self, stem: Pair, head: str, k: int = 10, *, known: Iterable[str] = ()) -> list[Completion]:
         """The best words, without those of the question, however they are written (case, underscores, accents).
@@ -83,7 +87,7 @@ class AnalogyCompleter:
             head: The word to complete.
             k: The number of words.
             known: Words that are known to follow the head in some pair (`RelationIndex.tails`). They are candidates
-                in any case, whatever vocabulary and shortlist hold, and stand 0.1 higher than their cosine: of all
+                in any case, whatever vocabulary and shortlist hold, and stand 0.1 higher than their score: of all
                 pairs that a head could make, few are true.
 
         Raises:
@@ -104,20 +108,20 @@ class AnalogyCompleter:
 
     def _score(self, stem: Pair, head: str, words: Sequence[str], known: Set[str]) -> list[Completion]:
         """All of the words, best first, by the vectors of their pairs."""
-        pairs = [(head, word) for word in words]
-        vectors = PairVectors.encode(self.model, [stem, *pairs], self.batch_size, self.show_progress_bar)
-        cosines = vectors.unit(pairs) @ vectors.unit([stem])[0]
-        ranks = cosines + [_KNOWN if word in known else 0.0 for word in words]
-        return [Completion(words[i], float(cosines[i])) for i in np.argsort(-ranks, kind="stable")]
+        if not words:
+            return []
+        decide = Decision(self.model, [stem], self.batch_size, self.show_progress_bar)
+        scores = decide([(head, word) for word in words])
+        ranks = scores + [_KNOWN if word in known else 0.0 for word in words]
+        return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")]
 
     def _estimates(self, stem: Pair, head: str) -> NDArray[np.float32]:
-        """The cosine to the stem that each word of the vocabulary is estimated to have, `(words,)`."""
+        """What the first stage says of each word of the vocabulary, `(words,)`."""
+        if self._encoded is None:
+            self._encoded = Vocabulary.encode(self.model, self.vocabulary, show_progress_bar=self.show_progress_bar)
         if self._tails is None:
-            pairs = [(_ANYTHING, word) for word in self.vocabulary]
-            vectors = PairVectors.encode(self.model, pairs, self.batch_size, self.show_progress_bar)
-            self._tails = vectors.unit(pairs)
-        few = [stem, (head, _ANYTHING), (_ANYTHING, _ANYTHING)]
-        target, of_head, of_none = PairVectors.encode(self.model, few, self.batch_size).unit(few)
-        estimated = self._tails + (of_head - of_none)
-        cosines: NDArray[np.float32] = estimated @ target / np.linalg.norm(estimated, axis=1)
-        return cosines
+            self._tails = self._scorer.tails(self._encoded.vectors)
+        asked = Vocabulary.encode(self.model, [*stem, head], known=self._encoded)
+        example = asked.vectors_of(stem[:1]), asked.vectors_of(stem[1:])
+        scores: NDArray[np.float32] = self._tails @ self._scorer.places(example, asked.vectors_of([head]))[0]
+        return scores

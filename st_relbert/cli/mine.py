@@ -1,0 +1,80 @@
+"""`st-relbert mine`: the pairs of a vocabulary that stand in the same relation as a few examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from st_relbert.cli import options
+from st_relbert.cli.output import Interrupted, say
+
+_TWO_LISTS = "two lists of words"
+
+
+def run(
+    examples: Annotated[
+        str, typer.Option(metavar="FILE", help="pairs that stand in the relation: a table with head and tail")
+    ],
+    model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
+    output: Annotated[Path, typer.Option(help="the CSV file to write: head, tail, score")],
+    scorer: options.Scorer = None,
+    vocabulary: options.Vocabulary = None,
+    heads: Annotated[
+        str | None, typer.Option(metavar="FILE", help="words that may be heads", rich_help_panel=_TWO_LISTS)
+    ] = None,
+    tails: Annotated[
+        str | None, typer.Option(metavar="FILE", help="words that may be tails", rich_help_panel=_TWO_LISTS)
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="how many pairs")] = 100,
+    shortlist: Annotated[int, typer.Option(metavar="N", help="how many pairs the model decides on")] = 5000,
+    tails_per_head: Annotated[int, typer.Option(metavar="N", help="how many of them have the same head, at most")] = 10,
+    columns: options.Columns = ("head", "tail"),
+    batch_size: options.BatchSize = 64,
+    fast: options.Fast = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find the pairs of a vocabulary that stand in the same relation as a few examples.
+
+    A scorer proposes the best of all pairs, and the model decides. After an interruption the same command goes on from
+    where it stopped.
+    """
+    from st_relbert import RelBERT
+    from st_relbert.files.options import TableOptions
+    from st_relbert.files.outputs import check_output
+    from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, read_words, write_pairs
+
+    check_output(output, overwrite, folder_of=None)
+    pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, TableOptions(columns=columns))]
+    known = Vocabulary.load(scorer) if scorer else None
+    files = [heads or vocabulary, tails or vocabulary]
+    if None in files and known is None:
+        raise ValueError("There are no words to look in. Name a file of them: --vocabulary, or --heads and --tails.")
+    lists = [read_words(name) if name else known.words for name in files]  # type: ignore[union-attr]  # checked above
+    loaded = RelBERT(model, fast=fast)
+    of_heads = Vocabulary.encode(loaded, lists[0], known=known, show_progress_bar=not quiet)
+    of_tails = (
+        Vocabulary.encode(loaded, lists[1], known=known, show_progress_bar=not quiet)
+        if lists[0] != lists[1]
+        else of_heads
+    )
+    try:
+        found = mine_pairs(
+            loaded,
+            pairs,
+            of_heads,
+            of_tails,
+            scorer=PairScorer.load(scorer) if scorer else None,
+            k=k,
+            shortlist=shortlist,
+            tails_per_head=tails_per_head,
+            state=f"{output}.partial",
+            batch_size=batch_size,
+            show_progress_bar=not quiet,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted("Interrupted. The same command goes on from where it stopped.") from interrupt
+    write_pairs(found, output)
+    say(f"Saved {len(found):,} pairs to {output}")

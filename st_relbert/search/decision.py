@@ -1,0 +1,55 @@
+"""What a RelBERT says of pairs: how much they stand in the relation of some examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from st_relbert.pairs import Pair
+from st_relbert.vectors import PairVectors
+
+
+class Decision:
+    """Scores pairs by examples, in both directions.
+
+    A pair's score is the mean of two cosines: that of its vector to the examples' mean vector, and that of the reversed
+    pair to the reversed examples. The second looks at the same relation from the other side, and errs in other places.
+
+    Args:
+        model: A SentenceTransformer that takes pairs.
+        examples: Pairs that stand in the relation.
+        batch_size: Pairs encoded at a time.
+        show_progress_bar: Show the progress of each call.
+    """
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        examples: Sequence[Pair],
+        batch_size: int = 64,
+        show_progress_bar: bool = False,
+    ) -> None:
+        self._model = model
+        self._batch_size = batch_size
+        self._show_progress_bar = show_progress_bar
+        means = [vectors.mean(axis=0) for vectors in self._both(examples)]
+        self._queries = [mean / np.linalg.norm(mean) for mean in means]
+
+    def __call__(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
+        """The scores of pairs, `(n,)`, each between -1 and 1.
+
+        Raises:
+            ValueError: If the model gives a pair no usable vector.
+        """
+        forth, back = (vectors @ query for vectors, query in zip(self._both(pairs), self._queries, strict=True))
+        scores: NDArray[np.float32] = (forth + back) / 2
+        return scores
+
+    def _both(self, pairs: Sequence[Pair]) -> list[NDArray[np.float32]]:
+        """The vectors at length 1 of the pairs and of the reversed ones, each `(n, d)`."""
+        reversed_ = [(tail, head) for head, tail in pairs]
+        vectors = PairVectors.encode(self._model, [*pairs, *reversed_], self._batch_size, self._show_progress_bar)
+        return [vectors.unit(pairs), vectors.unit(reversed_)]

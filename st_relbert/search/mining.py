@@ -1,0 +1,273 @@
+"""Mining: which pairs of all pairs of two vocabularies stand in the relation of a few examples?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow.csv import write_csv
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from sentence_transformers import SentenceTransformer
+from tqdm.auto import tqdm
+
+from st_relbert.files.outputs import atomic_output
+from st_relbert.identity import ModelIdentity
+from st_relbert.pairs import Pair, as_pairs, folded_word
+from st_relbert.search.decision import Decision
+from st_relbert.search.scorer import OffsetScorer, PairScorer
+from st_relbert.search.vocabulary import Vocabulary
+
+# Scores in memory at a time: 32 MB, and some copies.
+_SCORES_AT_A_TIME = 8_000_000
+_DECIDED_AT_A_TIME = 1024
+
+
+class FoundPair(NamedTuple):
+    """A pair that stands in the relation, and the cosine of its vector to that of the examples."""
+
+    head: str
+    tail: str
+    score: float
+
+
+@dataclass
+class _Shortlist:
+    """The best pairs so far, best first, and what RelBERT says of the first of them."""
+
+    rows: NDArray[np.int64]  # each pair as head * tails + tail
+    estimates: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    heads_done: int
+
+    @classmethod
+    def empty(cls) -> _Shortlist:
+        return cls(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), 0)
+
+
+def mine_pairs(
+    model: SentenceTransformer,
+    examples: Iterable[Pair],
+    heads: Vocabulary,
+    tails: Vocabulary | None = None,
+    *,
+    scorer: PairScorer | None = None,
+    k: int = 100,
+    shortlist: int = 5000,
+    tails_per_head: int = 10,
+    state: str | os.PathLike[str] | None = None,
+    batch_size: int = 64,
+    show_progress_bar: bool = False,
+) -> list[FoundPair]:
+    """Find the pairs of two vocabularies that stand in the same relation as a few examples.
+
+    The scorer scores all pairs of a head and a tail by the words' vectors, in both directions and some million at a
+    time; the model embeds the best of them and decides. Memory grows with the shortlist and the vocabularies, not with
+    the number of pairs.
+
+    Args:
+        model: A `RelBERT`.
+        examples: Pairs that stand in the relation; they are not among those found.
+        heads: The words that may be heads.
+        tails: The words that may be tails; None: those of `heads`.
+        scorer: What proposes pairs; None: 3CosAdd, which is much worse (docs/find_every_pair.md has figures).
+        k: The number of pairs.
+        shortlist: How many pairs the model decides on.
+        tails_per_head: How many of them have the same head at most.
+        state: A file where what is done is kept, so that the same call goes on after an interruption. It is removed
+            at the end.
+        batch_size: Pairs embedded at a time.
+        show_progress_bar: Show the progress.
+
+    Returns:
+        The best pairs, best first. There are fewer than `k` only if `shortlist` or `tails_per_head` leaves fewer.
+
+    Raises:
+        ValueError: If there is no example, an example is no pair, a number is not positive, `k` is more than there are
+            pairs or than the shortlist, the scorer or a vocabulary is of another model, or the state is of another
+            call.
+
+    Examples:
+        >>> words = Vocabulary.encode(model, ["Tokyo", "Japan", "Paris", "France", "Rome", "Italy"])
+        >>> found = mine_pairs(model, [("Tokyo", "Japan"), ("Paris", "France")], words, k=3)
+        >>> len(found), found[0].score >= found[1].score >= found[2].score
+        (3, True)
+    """
+    pairs = as_pairs(examples, "example")
+    tails = heads if tails is None else tails
+    _check(model, pairs, heads, tails, scorer, {"k": k, "shortlist": shortlist, "tails_per_head": tails_per_head})
+    miner = _Miner(scorer or OffsetScorer(), pairs, heads, tails, shortlist, tails_per_head)
+    if k > miner.total:
+        raise ValueError(
+            f"k is {k:,}, but {len(heads):,} heads and {len(tails):,} tails make {miner.total:,} pairs without the "
+            "examples and words paired with themselves. Ask for fewer pairs, or give more words."
+        )
+    if k > shortlist:
+        raise ValueError(f"k is {k:,}, and the shortlist only {shortlist:,}. Raise the shortlist, or lower k.")
+    made_from = miner.digest(ModelIdentity.of(model))
+    found = _load(state, made_from)
+    given = Vocabulary.encode(model, [word for pair in pairs for word in pair], known=heads)
+    miner.place((given.vectors_of([head for head, _ in pairs]), given.vectors_of([tail for _, tail in pairs])))
+    with tqdm(desc="Proposing", unit=" heads", total=len(heads), initial=found.heads_done,
+              disable=not show_progress_bar) as progress:  # fmt: skip
+        while found.heads_done < len(heads):
+            before = found.heads_done
+            found = miner.propose(found)
+            _save(state, made_from, found)
+            progress.update(found.heads_done - before)
+    decide = Decision(model, pairs, batch_size)
+    with tqdm(desc="Deciding", unit=" pairs", total=len(found.rows), initial=len(found.scores),
+              disable=not show_progress_bar) as progress:  # fmt: skip
+        while len(found.scores) < len(found.rows):
+            rows = found.rows[len(found.scores) :][:_DECIDED_AT_A_TIME]
+            found.scores = np.concatenate([found.scores, decide(miner.pairs(rows))])
+            _save(state, made_from, found)
+            progress.update(len(rows))
+    best = np.argsort(-found.scores, kind="stable")[:k]
+    if state is not None:
+        Path(state).unlink(missing_ok=True)
+    return [
+        FoundPair(*pair, float(found.scores[i])) for pair, i in zip(miner.pairs(found.rows[best]), best, strict=True)
+    ]
+
+
+def write_pairs(pairs: Sequence[FoundPair], path: str | os.PathLike[str]) -> None:
+    """Write what `mine_pairs` found as a CSV file with the columns head, tail and score."""
+    columns = dict(zip(FoundPair._fields, zip(*pairs, strict=True), strict=True))
+    with atomic_output(path) as temporary:
+        write_csv(pa.table({name: list(values) for name, values in columns.items()}), temporary)
+
+
+class _Miner:
+    """The first stage over all pairs of two vocabularies, block by block."""
+
+    def __init__(
+        self,
+        scorer: OffsetScorer,
+        examples: Sequence[Pair],
+        heads: Vocabulary,
+        tails: Vocabulary,
+        shortlist: int,
+        tails_per_head: int,
+    ) -> None:
+        self._scorer = scorer
+        self._examples = examples
+        self._heads, self._tails = heads, tails
+        self._shortlist, self._tails_per_head = shortlist, tails_per_head
+        self._block = max(1, _SCORES_AT_A_TIME // len(tails))
+        self._excluded = self._not_asked_for()
+        self.total = len(heads) * len(tails) - len(self._excluded)
+
+    def _not_asked_for(self) -> NDArray[np.int64]:
+        """The examples, and words paired with themselves, however they are written: sorted."""
+        folded: list[dict[str, list[int]]] = [{}, {}]
+        for words, rows in zip((self._heads.words, self._tails.words), folded, strict=True):
+            for row, word in enumerate(words):
+                rows.setdefault(folded_word(word), []).append(row)
+        heads, tails = folded
+        pairs = {(word, word) for word in heads} | {(folded_word(h), folded_word(t)) for h, t in self._examples}
+        return np.array(
+            sorted(h * len(self._tails) + t for head, tail in pairs for h in heads.get(head, ())
+                   for t in tails.get(tail, ())),
+            np.int64,
+        )  # fmt: skip
+
+    def place(self, examples: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
+        """Find the places of all words: whose products are the scores of head to tail plus those of tail to head."""
+        heads, tails, scorer = self._heads.vectors, self._tails.vectors, self._scorer
+        self._left = np.hstack([scorer.places(examples, heads), scorer.tails(heads)])
+        self._right = np.hstack([scorer.tails(tails), scorer.places(examples[::-1], tails)])
+
+    def propose(self, found: _Shortlist) -> _Shortlist:
+        """Go through the next block of heads."""
+        start = found.heads_done
+        end = min(start + self._block, len(self._heads))
+        scores = (self._left[start:end] @ self._right.T).reshape(-1)
+        first = start * len(self._tails)
+        excluded = self._excluded[np.searchsorted(self._excluded, [first]).item() :]
+        scores[excluded[excluded < first + len(scores)] - first] = -np.inf
+        full = len(found.rows) >= self._shortlist
+        above = np.flatnonzero(scores > (found.estimates[-1] if full else -np.inf))
+        above = self._best_of_each_head(above, scores[above])
+        rows = np.concatenate([found.rows, above + first])
+        estimates = np.concatenate([found.estimates, scores[above]])
+        best = np.argsort(-estimates, kind="stable")[: self._shortlist]
+        return _Shortlist(rows[best], estimates[best], found.scores, end)
+
+    def _best_of_each_head(self, places: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.int64]:
+        heads = places // len(self._tails)
+        order = np.lexsort((-scores, heads))
+        starts = np.flatnonzero(np.diff(heads[order], prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+        kept: NDArray[np.int64] = np.sort(places[order[rank < self._tails_per_head]])
+        return kept
+
+    def pairs(self, rows: NDArray[np.int64]) -> list[Pair]:
+        """The words of some pairs."""
+        heads, tails = np.divmod(rows, len(self._tails))
+        return [(self._heads.words[h], self._tails.words[t]) for h, t in zip(heads, tails, strict=True)]
+
+    def digest(self, model: ModelIdentity) -> str:
+        """What the shortlist depends on, by which the same call is known again."""
+        weights = self._scorer.weights if isinstance(self._scorer, PairScorer) else {}
+        parts: list[Any] = [
+            [model.digest, model.template, model.pooling],
+            [self._shortlist, self._tails_per_head, self._block],
+            self._examples,
+            self._heads.words,
+            self._tails.words,
+        ]
+        digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=16)
+        for name in sorted(weights):
+            digest.update(np.ascontiguousarray(weights[name]).tobytes())
+        return digest.hexdigest()
+
+
+def _check(
+    model: SentenceTransformer,
+    pairs: Sequence[Pair],
+    heads: Vocabulary,
+    tails: Vocabulary,
+    scorer: PairScorer | None,
+    numbers: dict[str, int],
+) -> None:
+    if not pairs:
+        raise ValueError("There is no example, expected at least one pair that stands in the relation.")
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name} is {number}, expected a number from 1 up.")
+    if scorer is not None:
+        scorer.require_model(model)
+    for vocabulary in (heads, tails):
+        vocabulary.require_model(model)
+
+
+def _save(path: str | os.PathLike[str] | None, made_from: str, found: _Shortlist) -> None:
+    if path is None:
+        return
+    arrays = {"rows": found.rows, "estimates": found.estimates, "scores": found.scores}
+    with atomic_output(path) as temporary:
+        save_file(arrays, temporary, {"made_from": made_from, "heads_done": str(found.heads_done)})
+
+
+def _load(path: str | os.PathLike[str] | None, made_from: str) -> _Shortlist:
+    if path is None or not Path(path).exists():
+        return _Shortlist.empty()
+    with suppress(Exception), safe_open(path, "numpy") as saved:  # safetensors has errors of its own
+        metadata = saved.metadata() or {}
+        if metadata.get("made_from") == made_from:
+            arrays = {name: saved.get_tensor(name) for name in ("rows", "estimates", "scores")}
+            return _Shortlist(**arrays, heads_done=int(metadata["heads_done"]))
+    raise ValueError(
+        f"{str(path)!r} was left by an interrupted call with other words, examples, settings or another model. Remove "
+        "it to begin anew, or repeat that call."
+    )

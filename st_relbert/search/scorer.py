@@ -1,0 +1,129 @@
+"""What proposes pairs: the place where a head's tail should be, from the vectors of single words."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from sentence_transformers import SentenceTransformer
+
+from st_relbert.files.outputs import atomic_output
+from st_relbert.identity import ModelIdentity
+
+Vectors = NDArray[np.float32]
+
+_CONFIG, _WEIGHTS = "scorer.json", "scorer.safetensors"
+_NAMES = ("center", "hidden", "hidden_bias", "out", "out_bias", "tail")
+
+
+class OffsetScorer:
+    """3CosAdd: the tail is where the head and the examples' mean offset lead, `h + (b - a)`. It needs no training.
+
+    A scorer says where a head's tail should be, and where each word is; the score of a pair is the cosine of the two
+    places. So the scores of all pairs of two vocabularies are one matrix product, and no pair is embedded.
+
+    Source: Mikolov et al. (2013), "Linguistic Regularities in Continuous Space Word Representations".
+    """
+
+    def places(self, examples: tuple[Vectors, Vectors], heads: Vectors) -> Vectors:
+        """Where the tails of heads should be.
+
+        Args:
+            examples: The vectors of the heads and of the tails of pairs that stand in the relation, each `(n, d)`.
+            heads: The heads, `(heads, d)`.
+
+        Returns:
+            `(heads, d)`, at length 1.
+        """
+        first, second = (self._center(words).mean(axis=0) for words in examples)
+        return _unit(self._center(heads) + (second - first))
+
+    def tails(self, words: Vectors) -> Vectors:
+        """Where words are, `(n, d)`, at length 1: the score of a head and a tail is the product of their places."""
+        return self._center(words)
+
+    def _center(self, words: Vectors) -> Vectors:
+        return _unit(words)
+
+
+class PairScorer(OffsetScorer):
+    """A small model of where tails are: 3CosAdd, and what a network with one hidden layer adds to it.
+
+    With vectors at length 1 around their center, the place of a head's tail is `h + b - a + O relu(H [a; b; h])`, and
+    that of a word `t + T t`. `train_scorer` makes one; it begins as 3CosAdd, where O and T are zero.
+
+    Args:
+        weights: `center` `(d,)`; `hidden` `(3 d, n)` and `hidden_bias` for H; `out` `(n, d)` and `out_bias` for O;
+            `tail` `(d, d)` for T.
+        digest: Of the weights of the model whose word vectors these are for; see `ModelIdentity`.
+    """
+
+    def __init__(self, weights: dict[str, Vectors], digest: str) -> None:
+        self.weights = weights
+        self.digest = digest
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PairScorer:
+        """Load what `save` wrote.
+
+        Raises:
+            ValueError: If there is none, or it is damaged.
+        """
+        try:
+            digest = json.loads(Path(path, _CONFIG).read_text(encoding="utf-8"))["digest"]
+            weights = load_file(Path(path, _WEIGHTS))
+            return cls({name: weights[name] for name in _NAMES}, digest)
+        except Exception as error:  # safetensors has errors of its own
+            raise ValueError(
+                f"Cannot read the scorer {str(path)!r}: {error}. Make one with st-relbert distill."
+            ) from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it into a folder, as JSON and safetensors."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_output(folder / _CONFIG) as config, atomic_output(folder / _WEIGHTS) as weights:
+            config.write_text(json.dumps({"digest": self.digest}), encoding="utf-8")
+            save_file(self.weights, weights)
+
+    def require_model(self, model: SentenceTransformer) -> None:
+        """Refuse a model that it does not belong to.
+
+        Raises:
+            ValueError: If the model has other weights than the one whose word vectors the scorer is for.
+        """
+        identity = ModelIdentity.of(model)
+        if identity.digest != self.digest:
+            raise ValueError(
+                f"The scorer belongs to another model than {identity.name!r}: its weights are {self.digest[:12]}, "
+                f"those of this one {identity.digest[:12]}. Make one for this model with st-relbert distill."
+            )
+
+    def places(self, examples: tuple[Vectors, Vectors], heads: Vectors) -> Vectors:
+        """Where the tails of heads should be; see `OffsetScorer.places`."""
+        first, second = (self._center(words).mean(axis=0) for words in examples)
+        centered = self._center(heads)
+        width = centered.shape[1]
+        of_examples = np.concatenate([first, second]) @ self.weights["hidden"][: 2 * width]
+        hidden = np.maximum(
+            centered @ self.weights["hidden"][2 * width :] + of_examples + self.weights["hidden_bias"], 0
+        )
+        return _unit(centered + (second - first) + hidden @ self.weights["out"] + self.weights["out_bias"])
+
+    def tails(self, words: Vectors) -> Vectors:
+        """Where words are; see `OffsetScorer.tails`."""
+        centered = self._center(words)
+        return _unit(centered + centered @ self.weights["tail"])
+
+    def _center(self, words: Vectors) -> Vectors:
+        return _unit(words - self.weights["center"])
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Vectors = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return unit

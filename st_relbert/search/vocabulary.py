@@ -1,0 +1,232 @@
+"""The words that pairs are looked for in, and the vector of each word by itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+
+from st_relbert.environment import computes_in_bfloat16
+from st_relbert.files.outputs import atomic_output
+from st_relbert.identity import ModelIdentity
+from st_relbert.modules import PromptTemplate
+from st_relbert.pairs import as_pair
+
+_LOG = logging.getLogger(__name__)
+_WORDS, _VECTORS = "vocabulary.json", "vocabulary.safetensors"
+
+
+class Vocabulary:
+    """Words, each with the vector that a RelBERT's encoder gives the word by itself: the mean of its token vectors.
+
+    A word is encoded once, whatever pairs it is in later.
+
+    Args:
+        words: The words, all different.
+        vectors: `(words, d)`.
+        digest: Of the weights of the model; see `ModelIdentity`.
+
+    Examples:
+        >>> vocabulary = Vocabulary.encode(model, ["Tokyo", "Japan", "Tokyo"])
+        >>> vocabulary.words, vocabulary.vectors.shape
+        (['Tokyo', 'Japan'], (2, 16))
+    """
+
+    def __init__(self, words: list[str], vectors: NDArray[np.float32], digest: str) -> None:
+        self.words = words
+        self.vectors = vectors
+        self.digest = digest
+        self._rows = {word: row for row, word in enumerate(words)}
+
+    @classmethod
+    def encode(
+        cls,
+        model: SentenceTransformer,
+        words: Iterable[str],
+        *,
+        known: Vocabulary | None = None,
+        batch_size: int = 256,
+        show_progress_bar: bool = False,
+    ) -> Vocabulary:
+        """Encode words.
+
+        Args:
+            model: A `RelBERT`.
+            words: The words; repeated ones count once.
+            known: Words of the same model that need not be encoded again.
+            batch_size: Words encoded at a time.
+            show_progress_bar: Show the progress.
+
+        Raises:
+            ValueError: If there is no word; if one is no word, is too long for the model's prompts or holds what its
+                tokenizer cannot read; if `known` is of another model, or the model is no RelBERT.
+        """
+        checked = check_words(model, words)
+        digest = ModelIdentity.of(model).digest
+        if known is not None and known.digest != digest:
+            raise ValueError("The words that are known were encoded by another model. Encode them with this one.")
+        new = [word for word in checked if known is None or word not in known]
+        vectors = np.empty((len(checked), encoder_dimension(model)), np.float32)
+        rows = {word: row for row, word in enumerate(checked)}
+        if known is not None:
+            old = [word for word in checked if word in known]
+            vectors[[rows[word] for word in old]] = known.vectors_of(old)
+        if new:
+            vectors[[rows[word] for word in new]] = _encode(model, new, batch_size, show_progress_bar)
+        return cls(checked, vectors, digest)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
+        """Load what `save` wrote.
+
+        Raises:
+            ValueError: If there is none, or it is damaged.
+        """
+        try:
+            saved = json.loads(Path(path, _WORDS).read_text(encoding="utf-8"))
+            vocabulary = cls(saved["words"], load_file(Path(path, _VECTORS))["vectors"], saved["digest"])
+        except Exception as error:  # safetensors has errors of its own
+            raise ValueError(
+                f"Cannot read the vocabulary in {str(path)!r}: {error}. Make it again with st-relbert distill."
+            ) from error
+        if len(vocabulary.words) != len(vocabulary.vectors):
+            raise ValueError(
+                f"The vocabulary in {str(path)!r} has {len(vocabulary.words)} words and {len(vocabulary.vectors)} "
+                "vectors, so it is damaged. Make it again with st-relbert distill."
+            )
+        return vocabulary
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the words and their vectors into a folder, as JSON and safetensors."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_output(folder / _WORDS) as words, atomic_output(folder / _VECTORS) as vectors:
+            words.write_text(json.dumps({"digest": self.digest, "words": self.words}, ensure_ascii=False), "utf-8")
+            save_file({"vectors": self.vectors}, vectors)
+
+    def subset(self, words: Sequence[str]) -> Vocabulary:
+        """Some of the words, with their vectors."""
+        return Vocabulary(list(words), self.vectors_of(words), self.digest)
+
+    def vectors_of(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of some of the words, `(n, d)`."""
+        return self.vectors[self.rows_of(words)]
+
+    def rows_of(self, words: Sequence[str]) -> list[int]:
+        """The rows of some of the words in `words` and `vectors`."""
+        return [self._rows[word] for word in words]
+
+    def require_model(self, model: SentenceTransformer) -> None:
+        """Refuse a model that did not encode the words.
+
+        Raises:
+            ValueError: If the model has other weights.
+        """
+        identity = ModelIdentity.of(model)
+        if identity.digest != self.digest:
+            raise ValueError(
+                f"The vocabulary was encoded by another model than {identity.name!r}: its weights are "
+                f"{self.digest[:12]}, those of this one {identity.digest[:12]}. Encode its words with this model."
+            )
+
+    def __contains__(self, word: object) -> bool:
+        """Whether it is one of the words."""
+        return word in self._rows
+
+    def __len__(self) -> int:
+        """The number of words."""
+        return len(self.words)
+
+
+def read_words(path: str | os.PathLike[str]) -> list[str]:
+    """Read a file with a word a line; blank lines do not count, and a warning says how many words stand there twice.
+
+    Raises:
+        ValueError: If it cannot be read, holds no word, or a line is no word.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"Cannot read the vocabulary {str(path)!r} as UTF-8 text: {error}.") from error
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    for number, word in numbered:
+        as_pair(("x", word), f"line {number} of the vocabulary {str(path)!r}")
+    words = list(dict.fromkeys(word for _, word in numbered))
+    if not words:
+        raise ValueError(f"The vocabulary {str(path)!r} holds no word, expected one a line.")
+    if len(words) < len(numbered):
+        _LOG.warning("%d of %d lines of %s repeat a word; each counts once.", len(numbered) - len(words),
+                     len(numbered), path)  # fmt: skip
+    return words
+
+
+def check_words(model: SentenceTransformer, words: Iterable[str]) -> list[str]:
+    """Check that words can stand in the model's prompts, as head and as tail; each of them once.
+
+    Raises:
+        ValueError: See `Vocabulary.encode`.
+    """
+    distinct = list(dict.fromkeys(words))
+    if not distinct:
+        raise ValueError("The vocabulary holds no word, expected at least one.")
+    for number, word in enumerate(distinct):
+        as_pair(("x", word), f"word {number} of the vocabulary")
+    if isinstance(model[0], PromptTemplate):
+        # No pair of them has a longer prompt than the longest word with itself.
+        model[0].check_prompts([(word, word) for word in distinct])
+    return distinct
+
+
+def encoder_dimension(model: SentenceTransformer) -> int:
+    """The length of a word's vector.
+
+    Raises:
+        ValueError: If the model has no encoder that reads words.
+    """
+    prompt = model[0]
+    if not isinstance(prompt, PromptTemplate):
+        raise ValueError(
+            f"The model begins with a {type(prompt).__name__}, expected the PromptTemplate of a RelBERT, whose encoder "
+            "reads single words too. Load it with st_relbert.RelBERT."
+        )
+    return int(prompt.get_embedding_dimension())
+
+
+class _WordInput(PromptTemplate):
+    """Reads words rather than pairs, by the encoder and the tokenizer of a prompt template."""
+
+    @classmethod
+    def of(cls, prompt: PromptTemplate) -> _WordInput:
+        reader = cls.__new__(cls)
+        vars(reader).update(vars(prompt))  # nothing is loaded twice
+        return reader
+
+    def preprocess(self, inputs: Sequence[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        for word in inputs:
+            self._prompt_tokenizer.check_word(word)
+        return {**self._pad([encoding.ids for encoding in self._prompt_tokenizer(list(inputs))]), "modality": "text"}
+
+
+def _encode(model: SentenceTransformer, words: list[str], batch_size: int, show_progress_bar: bool) -> Any:
+    prompt: Any = model[0]
+    plain = SentenceTransformer(
+        modules=[_WordInput.of(prompt), Pooling(encoder_dimension(model), "mean")], device=str(model.device)
+    )
+    fast = getattr(model, "fast", False) and computes_in_bfloat16(model.device)
+    with torch.autocast(model.device.type, torch.bfloat16) if fast else nullcontext():
+        vectors: Any = plain.encode(words, batch_size=batch_size, show_progress_bar=show_progress_bar)
+    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(broken):
+        raise ValueError(f"The model gives the word {words[broken[0]]!r} a vector that is not finite.")
+    return vectors

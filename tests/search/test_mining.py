@@ -1,0 +1,122 @@
+import csv
+from itertools import product
+
+import numpy as np
+import pytest
+
+from st_relbert import RelBERT
+from st_relbert.search import OffsetScorer, Vocabulary, mine_pairs
+from st_relbert.search import mining as module
+
+WORDS = ["Tokyo", "Japan", "Paris", "France", "Rome", "Italy", "finger", "hand", "page", "PARIS"]
+EXAMPLES = [("Tokyo", "Japan"), ("Paris", "France")]
+
+
+@pytest.fixture(scope="module")
+def words(model):
+    return Vocabulary.encode(model, WORDS)
+
+
+def decided(model, examples, pairs):
+    """The plain way: each pair by itself, both directions."""
+    scores = {}
+    for turn in (1, -1):
+        unit = lambda pair: (v := model.encode(pair)) / np.linalg.norm(v)  # noqa: E731
+        query = np.mean([unit(pair[::turn]) for pair in examples], axis=0)
+        for pair in pairs:
+            scores[pair] = scores.get(pair, 0) + unit(pair[::turn]) @ query / np.linalg.norm(query) / 2
+    return sorted(scores.items(), key=lambda item: -item[1])
+
+
+def all_pairs(heads=WORDS, tails=WORDS):
+    """But for the examples and words with themselves, however they are written."""
+    examples = {(h.casefold(), t.casefold()) for h, t in EXAMPLES}
+    folded = lambda pair: tuple(word.casefold() for word in pair)  # noqa: E731
+    return [p for p in product(heads, tails) if folded(p) not in examples and len(set(folded(p))) == 2]
+
+
+def test_with_a_shortlist_of_everything_the_model_decides(model, words):
+    expected = decided(model, EXAMPLES, all_pairs())
+    found = mine_pairs(model, EXAMPLES, words, k=len(expected), tails_per_head=100)
+    assert {(each.head, each.tail): each.score for each in found} == pytest.approx(dict(expected), abs=1e-5)
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    assert mine_pairs(model, EXAMPLES, words, k=3, tails_per_head=100) == found[:3]
+
+
+@pytest.mark.parametrize("block", [1, 7, 25, 10_000])
+def test_the_shortlist_is_that_of_all_scores_at_once(model, words, monkeypatch, block):
+    """Whatever the size of a block of scores."""
+    monkeypatch.setattr(module, "_SCORES_AT_A_TIME", block)
+    scorer = OffsetScorer()
+    tails = words.subset(WORDS[1:8])
+    examples = [words.vectors_of(side) for side in zip(*EXAMPLES, strict=True)]
+    forth = scorer.places(examples, words.vectors) @ scorer.tails(tails.vectors).T
+    back = scorer.places(examples[::-1], tails.vectors) @ scorer.tails(words.vectors).T
+    scores = dict(zip(product(WORDS, tails.words), (forth + back.T).reshape(-1), strict=True))
+    ranked = sorted(all_pairs(tails=tails.words), key=lambda pair: -scores[pair])
+    kept, of_head = [], dict.fromkeys(WORDS, 0)
+    for pair in ranked:
+        of_head[pair[0]] += 1
+        if of_head[pair[0]] <= 2:
+            kept.append(pair)
+    found = mine_pairs(model, EXAMPLES, words, tails, k=5, shortlist=5, tails_per_head=2)
+    assert {(each.head, each.tail) for each in found} == set(kept[:5])
+
+
+@pytest.mark.parametrize("stop", [1, 4, 9, 11])
+def test_an_interrupted_call_goes_on(model, words, tmp_path, monkeypatch, stop):
+    """Wherever it was interrupted: what is done is not done again, and the result is the same."""
+    monkeypatch.setattr(module, "_SCORES_AT_A_TIME", 10)
+    monkeypatch.setattr(module, "_DECIDED_AT_A_TIME", 7)
+    asked = {"k": 5, "shortlist": 20, "state": tmp_path / "state"}
+    expected = mine_pairs(model, EXAMPLES, words, **asked)
+    assert not (tmp_path / "state").exists()
+    saves = []
+
+    def save(*args):
+        plain(*args)
+        saves.append(args)
+        if len(saves) == stop:
+            raise KeyboardInterrupt
+
+    plain = module._save
+    monkeypatch.setattr(module, "_save", save)
+    with pytest.raises(KeyboardInterrupt):
+        mine_pairs(model, EXAMPLES, words, **asked)
+    assert mine_pairs(model, EXAMPLES, words, **asked) == expected
+    assert len(saves) == 13 and not (tmp_path / "state").exists()
+
+
+def test_the_state_of_another_call_is_refused(model, words, tmp_path):
+    path = tmp_path / "state"
+    for content in (b"", b"other"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="was left by an interrupted call with other words"):
+            mine_pairs(model, EXAMPLES, words, k=1, state=path)
+        assert path.read_bytes() == content
+
+
+def test_bad_input(model, words, encoders):
+    with pytest.raises(ValueError, match="There is no example"):
+        mine_pairs(model, [], words)
+    with pytest.raises(ValueError, match="example 1 is"):
+        mine_pairs(model, [("a", "b"), ("a",)], words)
+    for bad in ({"k": 0}, {"shortlist": 0}, {"tails_per_head": -1}):
+        with pytest.raises(ValueError, match="expected a number from 1 up"):
+            mine_pairs(model, EXAMPLES, words, **bad)
+    with pytest.raises(ValueError, match="k is 100, but 10 heads and 10 tails make 85 pairs"):
+        mine_pairs(model, EXAMPLES, words)
+    with pytest.raises(ValueError, match="k is 1, but 1 heads and 1 tails make 0 pairs"):
+        mine_pairs(model, EXAMPLES, words.subset(["Rome"]), k=1)
+    with pytest.raises(ValueError, match="k is 9, and the shortlist only 8"):
+        mine_pairs(model, EXAMPLES, words, k=9, shortlist=8)
+    with pytest.raises(ValueError, match="The vocabulary was encoded by another model"):
+        mine_pairs(RelBERT(encoders["bytelevel"], template="short"), EXAMPLES, words, k=1)
+
+
+def test_files_of_pairs(model, words, tmp_path):
+    found = mine_pairs(model, EXAMPLES, words, k=4)
+    module.write_pairs(found, tmp_path / "found.csv")
+    with open(tmp_path / "found.csv", encoding="utf-8", newline="") as file:
+        rows = [(row["head"], row["tail"], float(row["score"])) for row in csv.DictReader(file)]
+    assert rows == [tuple(each) for each in found]

@@ -1,0 +1,104 @@
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from st_relbert import RelBERT
+from st_relbert.search import Vocabulary, read_words
+
+WORDS = ["Tokyo", "Japan", "New York City", "café", "東京", "[MASK]", "<mask>", "a" * 30]
+
+
+def test_a_word_is_the_mean_of_its_token_vectors(encoder):
+    """Against the plain way: the tokenizer's own tokens, the encoder itself, one word after the other."""
+    model = RelBERT(encoder, template="short")
+    words = [word for word in WORDS if "mask" not in word.lower()]
+    vectors = Vocabulary.encode(model, words).vectors
+    for word, vector in zip(words, vectors, strict=True):
+        tokens = model.tokenizer(word, return_tensors="pt", return_token_type_ids=False)
+        with torch.inference_mode():
+            expected = model[0].model(**tokens).last_hidden_state[0].mean(dim=0)
+        np.testing.assert_allclose(vector, expected, atol=1e-5)
+
+
+def test_words_are_data(model):
+    """One that spells a special token is not read as the token."""
+    spelled, mask = Vocabulary.encode(model, [model.tokenizer.mask_token, "mask"]).vectors
+    with torch.inference_mode():
+        token = model[0].model(**model.tokenizer(model.tokenizer.mask_token, return_tensors="pt")).last_hidden_state[0]
+    assert not np.allclose(spelled, token.mean(dim=0), atol=1e-3) and not np.allclose(spelled, mask, atol=1e-3)
+
+
+def test_known_words_are_not_encoded_again(model, monkeypatch):
+    known = Vocabulary.encode(model, WORDS[:3])
+    encoded = []
+    monkeypatch.setattr(
+        "st_relbert.search.vocabulary._encode",
+        lambda _, words, *rest: encoded.extend(words) or np.zeros((len(words), 16)),
+    )
+    more = Vocabulary.encode(model, ["x", *WORDS[1:3], "y", "x"], known=known)
+    assert (encoded, more.words) == (["x", "y"], ["x", *WORDS[1:3], "y"])
+    np.testing.assert_array_equal(more.vectors_of(WORDS[1:3]), known.vectors_of(WORDS[1:3]))
+    assert "x" in more and "x" not in known and len(more) == 4
+
+
+@given(words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, unique=True))
+def test_what_is_saved_is_loaded(words, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    Vocabulary(words, np.random.default_rng(0).random((len(words), 3), np.float32), "a" * 32).save(folder)
+    loaded = Vocabulary.load(folder)
+    assert (loaded.words, loaded.digest) == (words, "a" * 32)
+    assert loaded.vectors.dtype == np.float32 and loaded.vectors.shape == (len(words), 3)
+
+
+def test_what_cannot_be_encoded(model, encoders):
+    for words, message in [
+        ([], "The vocabulary holds no word"),
+        (["a", " "], "the tail of word 1 of the vocabulary is ' '"),
+        (["a", "b\ufdd0"], "contains the noncharacter"),
+        (["a " * 4_000], "tokens, but max_seq_length is"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Vocabulary.encode(model, words)
+    other = RelBERT(encoders["bytelevel"], template="short")
+    known = Vocabulary.encode(other, ["a"])
+    with pytest.raises(ValueError, match="encoded by another model"):
+        Vocabulary.encode(model, ["a"], known=known)
+    with pytest.raises(ValueError, match="begins with a Transformer, expected the PromptTemplate of a RelBERT"):
+        Vocabulary.encode(model.to_sentence_transformer(), ["a"])
+
+
+def test_damaged_folders(model, tmp_path):
+    with pytest.raises(ValueError, match="Cannot read the vocabulary in .* Make it again"):
+        Vocabulary.load(tmp_path)
+    vocabulary = Vocabulary.encode(model, WORDS)
+    vocabulary.save(tmp_path)
+    path = tmp_path / "vocabulary.json"
+    path.write_text(json.dumps({"digest": vocabulary.digest, "words": WORDS[:2]}))
+    with pytest.raises(ValueError, match="has 2 words and 8 vectors"):
+        Vocabulary.load(tmp_path)
+    (tmp_path / "vocabulary.safetensors").write_bytes(b"xx")
+    with pytest.raises(ValueError, match="Cannot read the vocabulary"):
+        Vocabulary.load(tmp_path)
+
+
+def test_files_of_words(tmp_path, caplog):
+    path = tmp_path / "words.txt"
+    path.write_text("\ufeffTokyo\r\n\n  New York \nTokyo\n", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert read_words(path) == ["Tokyo", "New York"]
+    assert f"1 of 3 lines of {path} repeat a word; each counts once." in caplog.text
+    for content, message in [
+        (" \n\n", "holds no word, expected one a line"),
+        ("a\n\u200b\n", "the tail of line 2 of the vocabulary"),
+        (b"\xff\xfe\x00", "as UTF-8 text"),
+    ]:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(ValueError, match=message):
+            read_words(path)
+    with pytest.raises(ValueError, match="Cannot read the vocabulary"):
+        read_words(tmp_path / "none.txt")
