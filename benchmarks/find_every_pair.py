@@ -2,8 +2,8 @@
 
     python benchmarks/find_every_pair.py MODEL SCORER QUESTIONS.jsonl... --output results.json
 
-The questions are (a, b, c, d) of multiple-choice files: the stem and the right choice.
-all words of the questions. Nothing is chosen on these questions.
+The questions are (a, b, c, d) of multiple-choice files: the stem and the right choice. The vocabulary is the scorer's
+and the words of the question. Nothing is chosen on these questions.
 """
 
 from __future__ import annotations
