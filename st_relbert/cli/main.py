@@ -12,7 +12,20 @@ import typer
 
 from st_relbert import __version__
 from st_relbert.cli import app as explorer
-from st_relbert.cli import classify, compare, complete, data, distill, encode, evaluate, index, leakage, map, mine, train
+from st_relbert.cli import (
+    classify,
+    compare,
+    complete,
+    data,
+    distill,
+    encode,
+    evaluate,
+    index,
+    leakage,
+    map,
+    mine,
+    train,
+)
 from st_relbert.cli.output import Interrupted, say
 from st_relbert.environment import MissingExtraError
 
