@@ -32,7 +32,6 @@ class AnalogyCompleter:
     Each candidate is paired with the head, and the pairs are encoded, in both directions, and compared with the stem:
     twice as many pairs as there are words. For a large vocabulary a first stage picks candidates by the vectors of the
     words, each of which is encoded once for all questions: a `PairScorer`, or 3CosAdd without one.
-    docs/find_every_pair.md says how many of the right words the shortlist then holds.
 
     Args:
         model: A SentenceTransformer that takes pairs.

@@ -79,7 +79,7 @@ def mine_pairs(
         examples: Pairs that stand in the relation; they are not among those found.
         heads: The words that may be heads.
         tails: The words that may be tails; None: those of `heads`.
-        scorer: What proposes pairs; None: 3CosAdd, which is much worse (docs/find_every_pair.md has figures).
+        scorer: What proposes pairs; None: 3CosAdd.
         k: The number of pairs.
         shortlist: How many pairs the model decides on.
         tails_per_head: How many of them have the same head at most.
