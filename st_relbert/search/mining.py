@@ -254,7 +254,7 @@ def _check(
 def _save(path: str | os.PathLike[str] | None, made_from: str, found: _Shortlist) -> None:
     if path is None:
         return
-    arrays = {"rows": found.rows, "estimates": found.estimates, "scores": found.scores}
+    arrays: dict[str, NDArray[Any]] = {"rows": found.rows, "estimates": found.estimates, "scores": found.scores}
     with atomic_output(path) as temporary:
         save_file(arrays, temporary, {"made_from": made_from, "heads_done": str(found.heads_done)})
 
