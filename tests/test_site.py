@@ -50,14 +50,14 @@ def test_the_reference_shows_what_the_docstrings_say_as_markdown(site):
 
 @pytest.mark.slow
 def test_the_page_of_the_command_line_has_every_command(site):
-    text = (site / "reference" / "cli" / "index.html").read_text(encoding="utf-8")
+    text = (site / "reference" / "cli.html").read_text(encoding="utf-8")
     for command in ("train", "evaluate", "index build", "complete"):
         assert f"Usage: st-relbert {command}" in text
 
 
 @pytest.mark.slow
 def test_the_page_of_the_settings_has_every_setting_with_its_default(site):
-    page = (site / "reference" / "settings" / "index.html").read_text(encoding="utf-8")
+    page = (site / "reference" / "settings.html").read_text(encoding="utf-8")
     cells = [re.findall("<td>(.*?)</td>", row, re.DOTALL) for row in page.split("<tr>")]
     rows = [[html.unescape(re.sub("<[^>]*>", "", cell)).strip() for cell in row] for row in cells if row]
     shown = {name: rest for name, *rest in rows}
