@@ -55,7 +55,7 @@ def search_phrase(
     The phrase is compared with the names of the index's relations, and with the names and sentences of the shipped
     ones: by parts of words (TF-IDF of 3 to 5 characters), or by a sentence encoder, if there is one. Of 60 phrases the
     first understood 75 % rightly, all-MiniLM-L6-v2 90 %. (The index's own model, whose encoder was trained on pairs,
-    did worse, 55 %.) Pairs of the relation are the query: those of the index, or else the shipped ones.
+    did worse, 52 %.) Pairs of the relation are the query: those of the index, or else the shipped ones.
 
     Args:
         index: The index.
