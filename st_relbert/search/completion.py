@@ -20,7 +20,7 @@ _KNOWN = 0.1
 
 
 class Completion(NamedTuple):
-    """A word that completes an analogy, and what `Decision` says of its pair: a mean of two cosines."""
+    """A word that completes an analogy, and how much its pair stands in the relation: a mean of cosines."""
 
     word: str
     score: float
@@ -31,7 +31,9 @@ class AnalogyCompleter:
 
     Each candidate is paired with the head, and the pairs are encoded, in both directions, and compared with the stem:
     twice as many pairs as there are words. For a large vocabulary a first stage picks candidates by the vectors of the
-    words, each of which is encoded once for all questions: a `PairScorer`, or 3CosAdd without one.
+    words, each of which is encoded once for all questions: a `PairScorer`, or 3CosAdd without one. The score is then
+    the mean of what the model and the first stage say. Each errs in other places, and the mean ranks better than the
+    model alone (docs/find_every_pair.md).
 
     Args:
         model: A SentenceTransformer that takes pairs.
@@ -98,29 +100,31 @@ class AnalogyCompleter:
         as_pair((head, _ANYTHING), "the pair to complete")
         given = {folded_word(word) for word in (*stem, head)}
         rows = [row for row, word in enumerate(self._folded) if word not in given]
-        if self.shortlist is not None and len(rows) > self.shortlist:
+        if self.shortlist is not None:
             estimates = self._estimates(stem, head)[rows]
             rows = [rows[i] for i in np.argsort(-estimates, kind="stable")[: self.shortlist]]
         followers = [word for word in known if folded_word(word) not in given]
         words = list(dict.fromkeys([*(self.vocabulary[row] for row in rows), *followers]))
-        return self._score(stem, head, words, set(followers))[:k]
+        return self._score(stem, head, words, set(followers))[:k] if words else []
 
     def _score(self, stem: Pair, head: str, words: Sequence[str], known: Set[str]) -> list[Completion]:
-        """All of the words, best first, by the vectors of their pairs."""
-        if not words:
-            return []
+        """All of the words, best first."""
         decide = Decision(self.model, [stem], self.batch_size, self.show_progress_bar)
         scores = decide([(head, word) for word in words])
+        if self.shortlist is not None:
+            scores = (scores + self._estimates(stem, head, words)) / 2
         ranks = scores + [_KNOWN if word in known else 0.0 for word in words]
         return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")]
 
-    def _estimates(self, stem: Pair, head: str) -> NDArray[np.float32]:
-        """What the first stage says of each word of the vocabulary, `(words,)`."""
+    def _estimates(self, stem: Pair, head: str, words: Sequence[str] | None = None) -> NDArray[np.float32]:
+        """What the first stage says of some words, `(n,)`; None: of the vocabulary."""
         if self._encoded is None:
             self._encoded = Vocabulary.encode(self.model, self.vocabulary, show_progress_bar=self.show_progress_bar)
         if self._tails is None:
             self._tails = self._scorer.tails(self._encoded.vectors)
-        asked = Vocabulary.encode(self.model, [*stem, head], known=self._encoded)
+        asked = Vocabulary.encode(self.model, [*stem, head, *(words or [])], known=self._encoded)
         example = asked.vectors_of(stem[:1]), asked.vectors_of(stem[1:])
-        scores: NDArray[np.float32] = self._tails @ self._scorer.places(example, asked.vectors_of([head]))[0]
+        place = self._scorer.places(example, asked.vectors_of([head]))[0]
+        tails = self._tails if words is None else self._scorer.tails(asked.vectors_of(words))
+        scores: NDArray[np.float32] = tails @ place
         return scores

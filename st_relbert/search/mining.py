@@ -33,7 +33,7 @@ _DECIDED_AT_A_TIME = 1024
 
 
 class FoundPair(NamedTuple):
-    """A pair that stands in the relation, and the cosine of its vector to that of the examples."""
+    """A pair that stands in the relation, and how much so: the mean of what scorer and model say, two cosines each."""
 
     head: str
     tail: str
@@ -71,8 +71,8 @@ def mine_pairs(
     """Find the pairs of two vocabularies that stand in the same relation as a few examples.
 
     The scorer scores all pairs of a head and a tail by the words' vectors, in both directions and some million at a
-    time; the model embeds the best of them and decides. Memory grows with the shortlist and the vocabularies, not with
-    the number of pairs.
+    time; the model embeds the best of them, and the mean of both decides. Memory grows with the shortlist and the
+    vocabularies, not with the number of pairs.
 
     Args:
         model: A `RelBERT`.
@@ -132,12 +132,11 @@ def mine_pairs(
             found.scores = np.concatenate([found.scores, decide(miner.pairs(rows))])
             _save(state, made_from, found)
             progress.update(len(rows))
-    best = np.argsort(-found.scores, kind="stable")[:k]
+    scores = (found.scores + found.estimates / 2) / 2  # the estimates are of two directions
+    best = np.argsort(-scores, kind="stable")[:k]
     if state is not None:
         Path(state).unlink(missing_ok=True)
-    return [
-        FoundPair(*pair, float(found.scores[i])) for pair, i in zip(miner.pairs(found.rows[best]), best, strict=True)
-    ]
+    return [FoundPair(*pair, float(scores[i])) for pair, i in zip(miner.pairs(found.rows[best]), best, strict=True)]
 
 
 def write_pairs(pairs: Sequence[FoundPair], path: str | os.PathLike[str]) -> None:

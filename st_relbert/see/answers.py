@@ -57,7 +57,7 @@ def answer(title: str, view: AnswerTable) -> str:
 
 def _cell(column: str, text: str) -> str:
     """A cell; a figure stands beside a bar as long as it."""
-    if column not in ("cosine", "votes") or text == "known":
+    if column not in ("cosine", "score", "votes") or text == "known":
         return _text(text)
     value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
     return f'<meter value="{max(value, 0):.2f}"></meter>{text}'

@@ -124,7 +124,7 @@ class Explorer:
             caption = f"{_is_to([asked[:2]])} as {shown(asked.word)} is to …"
             rows = tuple((shown(each.word), f"{each.score:.2f}") for each in found)
             links = tuple(ExplorerQuery(asked.word, each.word) for each in found)
-            return AnswerTable(caption, ("word", "cosine"), rows, links=links)
+            return AnswerTable(caption, ("word", "score"), rows, links=links)
 
         return self._view(question, answer)
 

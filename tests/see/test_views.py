@@ -50,8 +50,9 @@ def test_neighbours_can_be_of_one_relation_and_of_other_words(explorer):
 def test_completions_are_those_of_the_completer(explorer, index):
     view = explorer.completions(ExplorerQuery("Tokyo", "Japan", "Paris"))
     known = index.tails("Paris")
-    assert known == ["France"]  # so that it stands higher than its cosine
-    expected = AnalogyCompleter(index.model, index.words())(("Tokyo", "Japan"), "Paris", k=8, known=known)
+    assert known == ["France"]  # so that it stands higher than its score
+    completer = AnalogyCompleter(index.model, index.words(), views_module.SHORTLIST)
+    expected = completer(("Tokyo", "Japan"), "Paris", k=8, known=known)
     assert view.rows == tuple((found.word, f"{found.score:.2f}") for found in expected) and len(view.rows) == 8
     assert view.links[0] == ExplorerQuery("Paris", expected[0].word)
     assert explorer.completions(ExplorerQuery("Tokyo", "Japan", " ")).message == (
