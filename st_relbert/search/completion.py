@@ -112,7 +112,7 @@ class AnalogyCompleter:
         decide = Decision(self.model, [stem], self.batch_size, self.show_progress_bar)
         scores = decide([(head, word) for word in words])
         if self.shortlist is not None:
-            scores = (scores + self._estimates(stem, head, words)) / 2
+            scores = ((scores + self._estimates(stem, head, words)) / 2).astype(np.float32)
         ranks = scores + [_KNOWN if word in known else 0.0 for word in words]
         return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")]
 
