@@ -59,9 +59,9 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("scorer")
     parser.add_argument("questions", nargs="+")
-    parser.add_argument("--sample", type=int, default=100, help="questions of each file")
-    parser.add_argument("--decided", type=int, default=25, help="questions of each file that the model decides too")
-    parser.add_argument("--shortlist", type=int, default=100)
+    parser.add_argument("--sample", type=int, default=150, help="questions of each file")
+    parser.add_argument("--decided", type=int, default=150, help="questions of each file that the model decides too")
+    parser.add_argument("--shortlist", type=int, default=200)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     model = RelBERT(arguments.model, fast=True, device="cpu")
@@ -72,7 +72,7 @@ def main() -> None:
         name = Path(file).parent.name
         asked = load_questions(file)
         for number, each in enumerate(random.Random(0).sample(asked, min(arguments.sample, len(asked)))):
-            (a, b), (c, d) = each.stem, each.choices[each.answer]
+            (a, b), (c, d) = each["stem"], each["choice"][each["answer"]]
             words = Vocabulary.encode(model, [*known.words, a, b, c, d], known=known)
             scores = scores_of(words, scorer, (a, b, c))
             barred = words.rows_of([word for word in (a, b, c) if word != d])
@@ -83,13 +83,14 @@ def main() -> None:
                 best = np.argsort(-shortlist)[: arguments.shortlist]
                 decided = np.full(len(words), -np.inf)
                 decided[best] = Decision(model, [(a, b)])([(c, words.words[row]) for row in best])
-                scores["scorer + RelBERT"] = decided
                 seconds["deciding"] += time.process_time() - start
+                scores["RelBERT"] = decided
+                scores["scorer and RelBERT"] = (decided + scores["scorer"]) / 2  # as AnalogyCompleter does
             (answer,) = words.rows_of([d])
             for method, values in scores.items():
                 values[barred] = -np.inf
                 place = int((values > values[answer]).sum()) if np.isfinite(values[answer]) else len(words)
-                for part in {"all", part_of(each.prefix)}:
+                for part in {"all", part_of(each["prefix"])}:
                     places[name, part, method].append(place)
     rows = [
         {"questions": name, "part": part, "method": method, "count": len(found)}

@@ -116,7 +116,7 @@ def test_every_objective_trains(run, tmp_path, settings, in_card):
 
 
 def test_the_resolved_settings_lie_beside_the_model(run, tmp_path):
-    settings = run(max_steps=2, max_length=40, negatives_per_relation=3)
+    settings = run(max_steps=2, max_length=50, negatives_per_relation=3)
     settings.train(show_progress_bar=False)
     config = json.loads((tmp_path / "model" / "finetuning_config.json").read_text(encoding="utf-8"))
     own = config.pop("st_relbert")
@@ -124,7 +124,7 @@ def test_the_resolved_settings_lie_beside_the_model(run, tmp_path):
         name: value for name, value in dataclasses.asdict(settings).items() if name != "output"
     }
     assert own["steps"] == 2 and own["relations"].startswith("61 relations, 854 positive")
-    assert config["template"].startswith("I discovered:") and config["max_length"] == 40
+    assert config["template"].startswith("I discovered:") and config["max_length"] == 50
     assert config["loss_function_config"]["num_negative"] == 3
 
 
