@@ -63,7 +63,7 @@ def make_questions(
         >>> relations = RelationSet({"capital": [("Tokyo", "Japan"), ("Rome", "Italy")], "young": [("puppy", "dog")]})
         >>> [question] = make_questions(relations, choices=2)
         >>> sorted(question["choice"]), question["choice"][question["answer"]][1], question["prefix"]
-        ([['Tokyo', 'Japan'], ['puppy', 'dog']], 'Japan', 'capital')
+        ([['Rome', 'Italy'], ['puppy', 'dog']], 'Italy', 'capital')
     """
     check_wanted(choices, difficulty, model is not None, count)
     rng = random.Random(seed)

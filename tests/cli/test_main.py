@@ -183,6 +183,7 @@ def test_encode_writes_the_vectors_of_the_library(model, tmp_path, capsys):
 def test_ctrl_c_while_the_command_is_imported_is_one_line(module):
     code = (
         "import runpy, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "class Interrupt:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {module!r}:\n"

@@ -148,7 +148,7 @@ def test_predictions_score_best_in_a_plain_loop_over_orders(encoder, reduction):
         score = plain_score(model, problem)
         scores = sorted(map(score, permutations(problem["target_random"])))
         assert score(predicted) >= scores[-1] - 1e-6
-        assert scores[len(scores) // 2] < scores[-1] - 1e-3  # most orders would fail
+        assert scores[len(scores) // 2] < scores[-1] - 1e-4  # most orders would fail
 
 
 def test_a_dataset_will_do():

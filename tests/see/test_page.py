@@ -70,7 +70,7 @@ def test_a_question_has_three_answers(address):
     assert links == "link to this answer · save the pairs as CSV" and copied.startswith("head tail relation cosine")
     assert similar.startswith("Similar pairs related as Berlin is to Germany pair relation cosine ")
     assert all(f"{head} : {tail}" in similar for head, tail in PAIRS["capital"])
-    assert completion.startswith("Completion Berlin is to Germany as Paris is to … word cosine ")
+    assert completion.startswith("Completion Berlin is to Germany as Paris is to … word score ")
     assert guess.startswith("Relation guess how Berlin is related to Germany relation example votes ")
     assert sum(map(int, re.findall(r"(\d+)%", guess))) in (99, 100, 101)
     only, *_ = map(text, ask(address, "Tokyo", "Germany", "", "capital", True))
