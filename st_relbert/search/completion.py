@@ -100,31 +100,33 @@ class AnalogyCompleter:
         as_pair((head, _ANYTHING), "the pair to complete")
         given = {folded_word(word) for word in (*stem, head)}
         rows = [row for row, word in enumerate(self._folded) if word not in given]
-        if self.shortlist is not None:
-            estimates = self._estimates(stem, head)[rows]
+        place = None if self.shortlist is None else self._place(stem, head)
+        if place is not None and self._tails is not None:
+            estimates = (self._tails @ place)[rows]
             rows = [rows[i] for i in np.argsort(-estimates, kind="stable")[: self.shortlist]]
         followers = [word for word in known if folded_word(word) not in given]
         words = list(dict.fromkeys([*(self.vocabulary[row] for row in rows), *followers]))
-        return self._score(stem, head, words, set(followers))[:k] if words else []
+        return self._score(stem, head, words, set(followers), place)[:k] if words else []
 
-    def _score(self, stem: Pair, head: str, words: Sequence[str], known: Set[str]) -> list[Completion]:
-        """All of the words, best first."""
+    def _score(
+        self, stem: Pair, head: str, words: Sequence[str], known: Set[str], place: NDArray[np.float32] | None
+    ) -> list[Completion]:
+        """All of the words, best first; `place` is what the first stage says, if there is one."""
         decide = Decision(self.model, [stem], self.batch_size, self.show_progress_bar)
         scores = decide([(head, word) for word in words])
-        if self.shortlist is not None:
-            scores = ((scores + self._estimates(stem, head, words)) / 2).astype(np.float32)
+        if place is not None:
+            vectors = Vocabulary.encode(self.model, words, known=self._encoded).vectors
+            scores = ((scores + self._scorer.tails(vectors) @ place) / 2).astype(np.float32)
         ranks = scores + [_KNOWN if word in known else 0.0 for word in words]
         return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")]
 
-    def _estimates(self, stem: Pair, head: str, words: Sequence[str] | None = None) -> NDArray[np.float32]:
-        """What the first stage says of some words, `(n,)`; None: of the vocabulary."""
+    def _place(self, stem: Pair, head: str) -> NDArray[np.float32]:
+        """Where the first stage says that the word should be, `(d,)`; the vocabulary is encoded for its first use."""
         if self._encoded is None:
             self._encoded = Vocabulary.encode(self.model, self.vocabulary, show_progress_bar=self.show_progress_bar)
         if self._tails is None:
             self._tails = self._scorer.tails(self._encoded.vectors)
-        asked = Vocabulary.encode(self.model, [*stem, head, *(words or [])], known=self._encoded)
+        asked = Vocabulary.encode(self.model, [*stem, head], known=self._encoded)
         example = asked.vectors_of(stem[:1]), asked.vectors_of(stem[1:])
-        place = self._scorer.places(example, asked.vectors_of([head]))[0]
-        tails = self._tails if words is None else self._scorer.tails(asked.vectors_of(words))
-        scores: NDArray[np.float32] = tails @ place
-        return scores
+        place: NDArray[np.float32] = self._scorer.places(example, asked.vectors_of([head]))[0]
+        return place
