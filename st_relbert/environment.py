@@ -20,15 +20,7 @@ class MissingExtraError(ImportError):
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """Import a package that comes with an extra.
-
-    Args:
-        module: The name to import.
-        extra: The extra of st-relbert that installs it.
-
-    Raises:
-        MissingExtraError: If it is not installed; says how to install it.
-    """
+    """Import a package that comes with an extra. Raises `MissingExtraError`, which says how to install it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -41,11 +33,10 @@ def import_extra(module: str, extra: str) -> Any:
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 there: elsewhere it is converted before each operation.
+    """Whether bfloat16 is faster than float32 on a device: elsewhere it is converted before each operation.
 
-    Args:
-        device: A device of any kind; True only for processors with such instructions (AVX-512 BF16, AMX, Arm's BF16)
-            and for CUDA devices with such units (Ampere and later).
+    True only for processors with such instructions (AVX-512 BF16, AMX, Arm's BF16) and for CUDA devices with such units
+    (Ampere and later).
     """
     import torch  # only here: the command line imports this module
 

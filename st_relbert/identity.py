@@ -17,14 +17,10 @@ MODEL_METADATA = b"st_relbert.model"
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """What tells the models apart whose vectors may not be mixed.
+    """What tells models apart whose vectors may not be mixed: digest of the weights, template, pooling, dimension.
 
-    Args:
-        name: Folder or hub id; for people, and to load the model again. It is not compared.
-        digest: Of the weights.
-        template: The prompt template; None for a pipeline that does not say.
-        pooling: How token vectors become one; likewise.
-        dimension: The vectors' length.
+    Template and pooling are None for a pipeline that does not say. The name, a folder or hub id, is for people and to
+    load the model again; it is not compared.
     """
 
     name: str
@@ -35,11 +31,7 @@ class ModelIdentity:
 
     @classmethod
     def of(cls, model: SentenceTransformer) -> ModelIdentity:
-        """Identify a model.
-
-        Args:
-            model: A SentenceTransformer that takes pairs.
-        """
+        """Identify a SentenceTransformer that takes pairs."""
         transformer: Any = getattr(model[0], "model", None)
         name = str(getattr(transformer, "name_or_path", ""))
         return cls(
@@ -56,11 +48,7 @@ class ModelIdentity:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelIdentity:
-        """Read what `as_json` wrote.
-
-        Raises:
-            ValueError: If it is something else.
-        """
+        """Read what `as_json` wrote. Raises `ValueError` for anything else."""
         try:
             identity = cls(**json.loads(text))
         except (TypeError, ValueError) as error:
@@ -73,11 +61,7 @@ class ModelIdentity:
         return identity
 
     def require_same(self, other: ModelIdentity) -> None:
-        """Refuse a model whose vectors are not comparable.
-
-        Raises:
-            ValueError: If weights, template or pooling differ.
-        """
+        """Raise `ValueError` for a model whose vectors are not comparable: weights, template or pooling differ."""
         for part in ("dimension", "digest", "template", "pooling"):
             mine, theirs = getattr(self, part), getattr(other, part)
             if mine is not None and theirs is not None and mine != theirs:

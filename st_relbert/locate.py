@@ -13,20 +13,11 @@ from st_relbert.environment import hub_is_reachable
 
 
 def check_model_name(name: str, **kwargs: Any) -> dict[str, Any]:
-    """Refuse a name that no model can be loaded from.
+    """Refuse a name that no model can be loaded from, and give the arguments of `SentenceTransformer` to load it with.
 
-    A folder is looked for first, and its name then never goes to the hub.
-
-    Args:
-        name: A folder, or the id of a model on the Hugging Face hub.
-        **kwargs: The arguments of `SentenceTransformer`.
-
-    Returns:
-        The arguments to load it with: those given, without the hub where it cannot be reached.
-
-    Raises:
-        ValueError: If it is a file, or a folder that holds no model; if there is no such folder, the hub cannot be
-            reached and its cache does not hold the model.
+    A folder is looked for first, and its name then never goes to the hub. The arguments are those given, without the
+    hub where it cannot be reached. Raises `ValueError` if the name is that of a file, or of a folder that holds no
+    model; or if there is no such folder, the hub cannot be reached and its cache does not hold the model.
     """
     if os.path.exists(name):
         _check_folder(name)

@@ -201,8 +201,7 @@ class RelBERT(SentenceTransformer):
     def to_sentence_transformer(self) -> SentenceTransformer:
         """The same model in sentence-transformers' own modules, which is what is saved; the weights are shared.
 
-        Raises:
-            ValueError: If there is no such form, for instance with the reduction `"sum"`.
+        Raises `ValueError` if there is no such form, for instance with the reduction `"sum"`.
         """
         modules = to_portable_modules(list(self))
         plain = SentenceTransformer(
@@ -347,9 +346,7 @@ def _hub_kwargs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def _check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
     """Refuse vectors with NaN or infinity, which damaged weights give.
 
-    Args:
-        pairs: The pairs.
-        outputs: For each the vector, the tokens' vectors, or all that the pipeline computes.
+    The outputs are the vector of each pair, the tokens' vectors, or all that the pipeline computes.
     """
     if not isinstance(outputs, torch.Tensor):
         rows = [output["sentence_embedding"] if isinstance(output, dict) else output for output in outputs]

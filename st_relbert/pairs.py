@@ -27,17 +27,10 @@ def is_flat_pair(value: Any) -> bool:
 
 
 def as_pair(value: Any, where: str) -> Pair:
-    """Check one pair.
+    """Check that `value` (a tuple, list, array or Series) is two words, and return them as they are.
 
-    Args:
-        value: A tuple, list, array or Series of two words.
-        where: How to name the pair in an error, for instance `"pair 3"`.
-
-    Returns:
-        The pair as a tuple of two strings, the words unchanged.
-
-    Raises:
-        ValueError: If `value` is not two words that each hold something visible and are no whole texts.
+    Raises `ValueError`, in which the pair is called `where` ("pair 3"), unless each word holds something visible and is
+    no whole text.
     """
     if isinstance(value, str):
         raise ValueError(
@@ -57,14 +50,9 @@ def as_pair(value: Any, where: str) -> Pair:
 def as_pairs(values: Any, where: str = "pair", first: int = 0) -> list[Pair]:
     """Check a batch of pairs; see `as_pair`.
 
-    Args:
-        values: The pairs: a list, an array, a `datasets` column, a Series of pandas or polars, a generator, or anything
-            else that has an order. Or a DataFrame with the columns `head` and `tail`, or with two columns.
-        where: What an error calls each pair, before its number.
-        first: The number of the first pair.
-
-    Raises:
-        ValueError: If `values` is no batch of pairs, or one of them is not a pair; see `as_pair`.
+    It is anything that has an order: a list, an array, a `datasets` column, a Series of pandas or polars, a generator.
+    Or it is a DataFrame with the columns `head` and `tail`, or with two columns. An error calls each pair by `where`
+    and its number, which counts from `first`.
 
     >>> as_pairs([["Tokyo", "Japan"], ("Paris", "France")])
     [('Tokyo', 'Japan'), ('Paris', 'France')]
@@ -144,13 +132,10 @@ def _shorten(value: Any) -> str:
 
 
 def negative_label(relation: int) -> int:
-    """The label of a pair that is nothing but a negative, and belongs to a relation: -1, -2, ...
+    """The label of a pair that is nothing but a negative of a relation: -1, -2, ... It is its own inverse.
 
-    It is its own inverse: `negative_label(negative_label(relation)) == relation`.
-
-    Examples:
-        >>> negative_label(0), negative_label(1)
-        (-1, -2)
+    >>> negative_label(0), negative_label(1), negative_label(-2)
+    (-1, -2, 1)
     """
     return -1 - relation
 

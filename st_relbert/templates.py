@@ -71,11 +71,7 @@ class Template:
     def of(cls, name_or_text: str) -> Template:
         """Look a named template up, or check a custom one.
 
-        Args:
-            name_or_text: A key of `NAMED_TEMPLATES`, or template text.
-
-        Raises:
-            ValueError: If it is no known name and lacks a placeholder.
+        Raises `ValueError` if it is no known name and lacks a placeholder.
         """
         if not isinstance(name_or_text, str):
             raise ValueError(
@@ -94,16 +90,9 @@ class Template:
         return [part for part in re.split(f"({SUBJECT}|{OBJECT}|{MASK})", self.text) if part]
 
     def render(self, pairs: list[Pair], mask: str) -> list[str]:
-        """Write the prompts of some pairs.
+        """The prompts of some pairs, in which `mask` stands for `<mask>`.
 
         All places are filled at once, so a word that spells a placeholder stays a word.
-
-        Args:
-            pairs: The pairs.
-            mask: What stands for `<mask>`.
-
-        Returns:
-            One prompt a pair.
         """
         slots = {SUBJECT: 0, OBJECT: 1, MASK: 2}
         parts = [slots.get(part, part) for part in self.parts]
@@ -113,18 +102,10 @@ class Template:
         ]
 
     def essential_length(self, pair: Pair, mask: str) -> int:
-        """How much of a prompt is needed at least: up to where head, tail and mask all stood once.
+        """How many characters of a pair's rendered prompt are needed: up to where head, tail and mask all stood once.
 
-        Args:
-            pair: The pair.
-            mask: What stands for `<mask>`.
-
-        Returns:
-            A number of characters of the rendered prompt.
-
-        Examples:
-            >>> Template.of("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
-            42
+        >>> Template.of("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
+        42
         """
         words = {SUBJECT: pair[0], OBJECT: pair[1], MASK: mask}
         seen: set[str] = set()

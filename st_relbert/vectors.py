@@ -15,12 +15,7 @@ Vectors = NDArray[np.float32]
 
 
 class PairVectors:
-    """The vectors of distinct pairs, looked up by pair.
-
-    Args:
-        rows: The row of each pair.
-        vectors: `(pairs, d)`.
-    """
+    """The vectors `(pairs, d)` of distinct pairs, looked up by pair."""
 
     def __init__(self, rows: dict[Pair, int], vectors: Vectors) -> None:
         self._rows = rows
@@ -30,17 +25,7 @@ class PairVectors:
     def encode(
         cls, model: SentenceTransformer, pairs: Iterable[Pair], batch_size: int = 64, show_progress_bar: bool = False
     ) -> PairVectors:
-        """Encode pairs, each distinct one once.
-
-        Args:
-            model: A SentenceTransformer that takes pairs.
-            pairs: The pairs, repeated or not.
-            batch_size: Pairs encoded at a time.
-            show_progress_bar: Show the progress.
-
-        Raises:
-            ValueError: If the model gives a pair a vector that is not finite.
-        """
+        """Encode pairs, each distinct one once. Raises `ValueError` if a vector is not finite."""
         rows = {pair: row for row, pair in enumerate(sorted(set(pairs)))}
         vectors: Any = model.encode(
             list(rows), batch_size=batch_size, show_progress_bar=show_progress_bar, convert_to_numpy=True
@@ -67,8 +52,7 @@ class PairVectors:
     def unit(self, pairs: Sequence[Pair]) -> Vectors:
         """The vectors of some pairs, `(n, d)`, of length 1: their products are cosines.
 
-        Raises:
-            ValueError: If one of them is zero.
+        Raises `ValueError` if one of them is zero.
         """
         vectors = self.raw(pairs)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -83,9 +67,6 @@ class EncodeCache:
     """Stands in for a model in evaluators: each pair is encoded once, whichever of them ask for it.
 
     It keeps every vector in memory: about 1.5 KB a pair for 384 dimensions.
-
-    Args:
-        model: The model.
     """
 
     def __init__(self, model: SentenceTransformer) -> None:
@@ -93,14 +74,9 @@ class EncodeCache:
         self._vectors: dict[Pair, NDArray[np.float32]] = {}
 
     def encode(self, pairs: list[Pair], **kwargs: Any) -> NDArray[np.float32]:
-        """Encode pairs, those that are new; see `SentenceTransformer.encode`.
+        """The vectors `(n, d)` of pairs, of which those that are new are encoded; see `SentenceTransformer.encode`.
 
-        Args:
-            pairs: The pairs.
-            **kwargs: Handed on to the model; they have to be the same at every call but for the batch size.
-
-        Returns:
-            `(n, d)`.
+        The other arguments have to be the same at every call, but for the batch size.
         """
         new = [pair for pair in pairs if pair not in self._vectors]  # the model embeds what is repeated once
         if new:

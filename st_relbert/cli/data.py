@@ -232,11 +232,7 @@ def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> N
 
 
 def check_relation_file(path: Path, overwrite: bool) -> None:
-    """Refuse an output that cannot be written.
-
-    Raises:
-        ValueError: If it is no JSON Lines file, or it or its report cannot be written.
-    """
+    """Raise `ValueError` for an output that is no JSON Lines file, or if it or its report cannot be written."""
     from st_relbert.files.outputs import check_output
 
     if path.suffix != ".jsonl":

@@ -66,13 +66,9 @@ def _global_options(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line on the arguments, or on those of the process, and return the exit status.
 
-    Args:
-        arguments: The arguments; None: those of the process.
-
-    Returns:
-        The exit status: 0; 2 for bad input, with one line that says what is wrong; 130 after Ctrl-C.
+    It is 0; 2 for bad input, with one line that says what is wrong; 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")

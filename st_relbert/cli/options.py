@@ -93,8 +93,7 @@ def table_options(
 ) -> TableOptions:
     """How tables of pairs are read, as the command line says it.
 
-    Raises:
-        ValueError: If a type is not COLUMN=TYPE, or the options make no sense.
+    Raises `ValueError` if a type is not COLUMN=TYPE, or the options make no sense.
     """
     from st_relbert.files.options import TableOptions
 

@@ -20,12 +20,9 @@ def say(line: str) -> None:
 
 
 def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequence[str] | None = None) -> None:
-    """Print rows as a table, or as JSON Lines.
+    """Print rows, all with the same keys, as a table, or as JSON Lines with all keys and the values as they are.
 
-    Args:
-        rows: The rows, all with the same keys.
-        as_json: JSON Lines, with all keys and the values as they are.
-        columns: The keys that the table shows, in this order; None: those of the first row.
+    The table shows `columns`, in this order, or else the keys of the first row.
     """
     if as_json:
         sys.stdout.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)

@@ -181,23 +181,14 @@ def combine_relations(
 
 
 def weigh_sets(sets: Mapping[str, RelationSet], weights: Mapping[str, float]) -> list[RelationSet]:
-    """Weigh the relations of some sets more or less than those of others.
+    """Multiply the weights of some sets' relations, so that training draws them more or less often than others.
 
-    Args:
-        sets: The sets, each by the name that it was loaded by.
-        weights: By how much to multiply the weights of each set's relations. A set goes by its whole name, or by the
-            stem of its file: `own` for `data/own.jsonl`.
+    A set goes by the whole name that it was loaded by, or by the stem of its file: `own` for `data/own.jsonl`. Raises
+    `ValueError` if no set, or more than one, goes by a name, or a weight is out of range. The order of the sets stays.
 
-    Returns:
-        The sets, in order.
-
-    Raises:
-        ValueError: If no set, or more than one, goes by a name, or a weight is out of range.
-
-    Examples:
-        >>> sets = {"data/own.jsonl": RelationSet({"capital": [("Tokyo", "Japan")]})}
-        >>> weigh_sets(sets, {"own": 2})[0].weights
-        {'capital': 2.0}
+    >>> sets = {"data/own.jsonl": RelationSet({"capital": [("Tokyo", "Japan")]})}
+    >>> weigh_sets(sets, {"own": 2})[0].weights
+    {'capital': 2.0}
     """
     weighed: dict[str, RelationSet] = {}
     for name, weight in weights.items():
@@ -220,11 +211,7 @@ def _stem(name: str) -> str:
 
 
 def check_limits(least: int, most: int | None) -> None:
-    """Refuse numbers of pairs that no relation can have.
-
-    Raises:
-        ValueError: If `least` is below 1, or `most` below `least`.
-    """
+    """Raise `ValueError` if the least number of pairs is below 1, or the most below the least."""
     if least < 1:
         raise ValueError(f"The least number of pairs is {least}, expected at least 1.")
     if most is not None and most < least:
@@ -232,11 +219,7 @@ def check_limits(least: int, most: int | None) -> None:
 
 
 def check_enough(kept: Collection[str], names: Collection[str], least: int) -> None:
-    """Refuse a set of fewer than two relations.
-
-    Raises:
-        ValueError: If fewer than two are left.
-    """
+    """Raise `ValueError` if fewer than two relations are left."""
     if len(kept) < 2:
         raise ValueError(
             f"{len(kept)} of {len(names)} relations have at least {least} pairs that stand in no test set, expected "

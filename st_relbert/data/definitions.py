@@ -24,11 +24,8 @@ EMPTY = frozenset(['be', 'have', 'do', 'make', 'put', 'take', 'give', 'cause', '
 class Pattern:
     """What a definition looks like that states a relation.
 
-    Args:
-        name: The name of the relation.
-        part: The part of speech of what is defined, which is the head.
-        expression: The definition, with a group `tail`.
-        tail_part: The part of speech of the tail.
+    `part` is the part of speech of what is defined, which is the head. The expression has a group `tail`, whose part of
+    speech is `tail_part`.
     """
 
     name: str

@@ -18,18 +18,16 @@ _TRAINING_SPLIT = "train.jsonl"
 
 
 def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pair]]:
-    """The pairs of test sets.
+    """The pairs of test sets, by name.
+
+    These are stems and all choices of analogy questions, pairs of lexical relation classification, all ordered pairs of
+    terms of a side of a mapping problem, rated pairs and questions of SemEval-2012 Task 2, positives and negatives of
+    relation sets.
 
     Args:
-        names: JSON Lines files, or what else `read_records` reads, of which the test
-            split is taken, or else the validation split. Or folders, such as `$ST_RELBERT_DATA`: all JSON Lines
-            files in them, at any depth, but those called `train.jsonl`.
-
-    Returns:
-        All pairs of each set: stems and all choices of analogy questions, pairs of lexical relation classification, all
-        ordered pairs of terms of a side of a mapping problem, rated pairs and questions of SemEval-2012 Task 2,
-        positives and negatives of relation sets. The sets are called as in `names`, files in a folder by their path
-        in it, without the suffix.
+        names: JSON Lines files, or what else `read_records` reads, of which the test split is taken, or else the
+            validation split. Or folders, such as `$ST_RELBERT_DATA`: all JSON Lines files in them, at any depth, but
+            those called `train.jsonl`; these are called by their path in the folder, without the suffix.
 
     Raises:
         ValueError: If nothing is there, or a record is malformed or of none of these kinds.
@@ -53,16 +51,10 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
 def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     """All pairs of a record of a test set, told by its columns; see `benchmark_pairs`.
 
-    Args:
-        record: The record.
-        where: How to name it in an error.
+    Raises `ValueError`, which calls the record `where`, if it is malformed or of an unknown kind.
 
-    Raises:
-        ValueError: If it is malformed, or of an unknown kind.
-
-    Examples:
-        >>> pairs_of_record({"head": "cat", "tail": "animal", "relation": "hyper"}, "row 0")
-        [('cat', 'animal')]
+    >>> pairs_of_record({"head": "cat", "tail": "animal", "relation": "hyper"}, "row 0")
+    [('cat', 'animal')]
     """
     if "stem" in record:
         question = AnalogyQuestion.of(record, where)
@@ -157,14 +149,12 @@ class LeakageReport:
         """Accuracy with and without the questions that hold training pairs.
 
         Args:
-            correct: Whether each question was answered rightly, in the questions' order.
+            correct: Whether each question was answered rightly, in the questions' order. Raises `ValueError` if there
+                are not as many as questions.
 
         Returns:
             The number of questions and the accuracy on them (None if there are none) over `all` of them, over those
             `without_overlap` (see `overlapping`) and over those `without_shared_analogies`.
-
-        Raises:
-            ValueError: If there are not as many outcomes as questions.
         """
         if len(correct) != self.questions:
             raise ValueError(f"There are {len(correct)} outcomes of {self.questions} questions, expected one for each.")
@@ -205,11 +195,7 @@ def find_leakage(questions: Questions, positives: Relations, negatives: Relation
 def find_leakages(
     sets: Mapping[str, Questions], positives: Relations, negatives: Relations | None = None
 ) -> dict[str, LeakageReport]:
-    """`find_leakage` for several sets of questions by name, going through the training pairs only once.
-
-    Raises:
-        ValueError: If a set has no questions or one is malformed.
-    """
+    """`find_leakage` for several sets of questions by name, going through the training pairs only once."""
     checked = {name: as_questions(records, name or "analogy questions") for name, records in sets.items()}
     questions = [question for of_set in checked.values() for question in of_set]
     folds = {pair: folded(pair) for question in questions for pair in (question.stem, *question.choices)}
@@ -224,13 +210,7 @@ def find_leakages(
 
 
 def kind_name(label: str, part: str, form: str) -> str:
-    """The name of a kind of leakage in a report.
-
-    Args:
-        label: `"positive"` or `"negative"`.
-        part: One of `PARTS`.
-        form: One of `FORMS`.
-    """
+    """The name of a kind of leakage: of `"positive"` or `"negative"`, one of `PARTS` and one of `FORMS`."""
     return f"{label}_{part}_{form}"
 
 

@@ -17,13 +17,9 @@ _NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a
 
 
 class RelationRecord(NamedTuple):
-    """What a record says of a relation.
+    """What a record says of a relation: its name, its pairs (one at least), pairs that are near but wrong, its weight.
 
-    Args:
-        relation: The relation's name.
-        positives: Pairs of it, one at least.
-        negatives: Pairs that are near but wrong.
-        weight: How often training draws it, compared with others of its size.
+    The weight is how often training draws the relation, compared with others of its size.
     """
 
     relation: str
@@ -35,13 +31,8 @@ class RelationRecord(NamedTuple):
 def read_record(record: dict[str, Any], where: str) -> RelationRecord:
     """Check a record, which holds a relation or a single pair of one.
 
-    Args:
-        record: The record: `relation_type`, `positives` and optionally `negatives` and `weight`; or `head`, `tail` and
-            `relation`.
-        where: How to name it in an error.
-
-    Raises:
-        ValueError: If a column is missing or holds something else.
+    Its columns are `relation_type`, `positives` and optionally `negatives` and `weight`; or `head`, `tail` and
+    `relation`. Raises `ValueError`, which calls it `where`, if a column is missing or holds something else.
     """
     if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
         require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
@@ -60,17 +51,9 @@ def read_record(record: dict[str, Any], where: str) -> RelationRecord:
 
 
 def check_relation_name(name: Any, where: str) -> str:
-    """Refuse what cannot be shown as the name of a relation.
+    """The name of a relation as a string; a whole number is one, too.
 
-    Args:
-        name: The name; a whole number is one, too.
-        where: How to say in an error where it stands.
-
-    Returns:
-        The name as a string.
-
-    Raises:
-        ValueError: If it is blank, or holds a control character, a line break or a lone surrogate.
+    Raises `ValueError` if it is blank, or holds a control character, a line break or a lone surrogate.
     """
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise ValueError(f"{where}: the relation is {name!r} of type {type(name).__name__}, expected a name.")
@@ -86,15 +69,7 @@ def check_relation_name(name: Any, where: str) -> str:
 
 
 def check_weight(weight: Any, what: str) -> float:
-    """Refuse what is no weight.
-
-    Args:
-        weight: The weight.
-        what: How to say in an error what has it.
-
-    Raises:
-        ValueError: If it is not a number above 0 and at most 1,000.
-    """
+    """The weight of what an error calls `what`. Raises `ValueError` if it is not a number above 0 and at most 1,000."""
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= LARGEST_WEIGHT:
         raise ValueError(
             f"The weight of {what} is {weight!r}, expected a number above 0 and at most {LARGEST_WEIGHT:,}."

@@ -82,12 +82,7 @@ class RelationSet:
 
     @classmethod
     def from_records(cls, records: Iterable[dict[str, Any]], source: str = "relations") -> RelationSet:
-        """Make a relation set of records with `relation_type`, `positives` and optionally `negatives` and `weight`.
-
-        Args:
-            records: The records; see `load`.
-            source: What to call them in an error.
-        """
+        """Make a relation set of records as `load` describes them; an error calls them `source`."""
         positives: dict[str, list[Pair]] = {}
         negatives: dict[str, list[Pair]] = {}
         weights: dict[str, float] = {}
@@ -109,14 +104,11 @@ class RelationSet:
 
     @classmethod
     def merge(cls, sets: Iterable[RelationSet]) -> RelationSet:
-        """Put relation sets together: relations of the same name become one, with each pair once.
+        """Put relation sets together: relations of the same name become one, with each pair once and the larger weight.
 
-        It has the larger of their weights.
-
-        Examples:
-            >>> one = RelationSet({"capital": [("Tokyo", "Japan")]})
-            >>> RelationSet.merge([one, RelationSet({"capital": [("Rome", "Italy")]})]).positives
-            {'capital': [('Tokyo', 'Japan'), ('Rome', 'Italy')]}
+        >>> one = RelationSet({"capital": [("Tokyo", "Japan")]})
+        >>> RelationSet.merge([one, RelationSet({"capital": [("Rome", "Italy")]})]).positives
+        {'capital': [('Tokyo', 'Japan'), ('Rome', 'Italy')]}
         """
         positives: dict[str, dict[Pair, None]] = {}
         negatives: dict[str, dict[Pair, None]] = {}
@@ -195,27 +187,18 @@ class RelationSet:
         return RelationSet(positives, negatives, weights)
 
     def weighted(self, weight: float) -> RelationSet:
-        """The same relations, each of so many times its weight.
+        """The same relations, each of so many times its weight. Raises `ValueError` if a weight is out of range.
 
-        Raises:
-            ValueError: If the weight, or that of a relation, is out of range.
-
-        Examples:
-            >>> RelationSet({"capital": [("Tokyo", "Japan")]}, weights={"capital": 3}).weighted(0.5).weights
-            {'capital': 1.5}
+        >>> RelationSet({"capital": [("Tokyo", "Japan")]}, weights={"capital": 3}).weighted(0.5).weights
+        {'capital': 1.5}
         """
         weight = check_weight(weight, "a relation set")
         return RelationSet(self.positives, self.negatives, {name: weight * own for name, own in self.weights.items()})
 
     def hold_out(self, share: float, seed: int) -> tuple[RelationSet, RelationSet]:
-        """Split whole relations off.
+        """Split whole relations off: a share of them, between 0 and 1, and two at least; `seed` decides which.
 
-        Args:
-            share: The share of relations that go into the second set, between 0 and 1; two at least.
-            seed: Decides which.
-
-        Raises:
-            ValueError: If the share is out of range, or one of the two sets would have fewer than two relations.
+        Raises `ValueError` if the share is out of range, or one of the two sets would have fewer than two relations.
         """
         if not 0 < share < 1:
             raise ValueError(f"The share of relations to hold out is {share!r}, expected a number between 0 and 1.")
@@ -271,10 +254,8 @@ def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -
 
     The weights of its relations are not part of it: take them from `RelationSet.weights`.
 
-    Examples:
-        >>> relations = load_relations("starter", "train")
-        >>> relations.column_names
-        ['pair', 'label']
+    >>> load_relations("starter", "train").column_names
+    ['pair', 'label']
     """
     return RelationSet.load(name_or_path, split).dataset()
 

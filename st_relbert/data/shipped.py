@@ -37,15 +37,10 @@ QUESTION_SETS = {"held_out_pairs": 2, "held_out_relations": 10, "held_out_parent
 
 @dataclass(frozen=True)
 class ShippedRelation:
-    """A relation with its pairs.
+    """A relation with its pairs: those of everyday words, and those with a word that not every adult knows.
 
-    Args:
-        name: What it is called, unique in the set.
-        sentence: What it means, with the slots `{head}` and `{tail}`.
-        parent: The group of relations that it belongs to.
-        direction: Empty, `"symmetric"`, or `"inverse of NAME"`.
-        everyday: Its pairs of everyday words.
-        educated: Its pairs with a word that not every adult knows.
+    Its name is unique in the set. Its sentence says what it means, with the slots `{head}` and `{tail}`. Its parent is
+    a group of relations. Its direction is empty, `"symmetric"`, or `"inverse of NAME"`.
     """
 
     name: str
@@ -85,24 +80,18 @@ class ShippedRelation:
 def parse_relations(text: str, where: str) -> list[ShippedRelation]:
     """Parse a file of relations.
 
-    Args:
-        text: The content, YAML.
-        where: How to name it in an error.
+    Raises `ValueError`, which calls the text `where`, if it is not YAML, a relation lacks a field or has an unknown
+    one, its sentence lacks a slot, or a line is not a pair.
 
-    Raises:
-        ValueError: If it is not YAML, a relation lacks a field or has an unknown one, its sentence lacks a slot, or a
-            line is not a pair.
-
-    Examples:
-        >>> text = '''
-        ... - name: sound of an animal
-        ...   sentence: "{tail} is the sound that a {head} makes"
-        ...   parent: attribute
-        ...   pairs: |
-        ...     horse : neigh
-        ... '''
-        >>> parse_relations(text, "animals.yaml")[0].pairs
-        (('horse', 'neigh'),)
+    >>> text = '''
+    ... - name: sound of an animal
+    ...   sentence: "{tail} is the sound that a {head} makes"
+    ...   parent: attribute
+    ...   pairs: |
+    ...     horse : neigh
+    ... '''
+    >>> parse_relations(text, "animals.yaml")[0].pairs
+    (('horse', 'neigh'),)
     """
     try:
         records = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -127,9 +116,8 @@ def shipped_relations() -> tuple[ShippedRelation, ...]:
 def check_directions(relations: Iterable[ShippedRelation]) -> None:
     """Refuse directions that say nothing. Of two inverse relations one says so, and the other has the plain direction.
 
-    Raises:
-        ValueError: If a direction is none of those of `ShippedRelation`, or names a relation that does not exist or is
-            itself the inverse of one, be it the same or the first: a cycle.
+    Raises `ValueError` if a direction is none of those of `ShippedRelation`, or names a relation that does not exist or
+    is itself the inverse of one, be it the same or the first: a cycle.
     """
     directions = {relation.name: relation.direction for relation in relations}
     for name, direction in directions.items():
@@ -149,18 +137,10 @@ def check_directions(relations: Iterable[ShippedRelation]) -> None:
 
 
 def in_words(label: str, pair: Pair) -> str | None:
-    """Say in a sentence what it means that a pair stands in a shipped relation.
+    """A sentence that says that a pair stands in the shipped relation `parent/name`; None for any other label.
 
-    Args:
-        label: The relation, as `parent/name`.
-        pair: The pair.
-
-    Returns:
-        The sentence; None for a label that is not of a shipped relation.
-
-    Examples:
-        >>> in_words("attribute/sound of an animal", ("horse", "neigh"))
-        'neigh is the sound that a horse makes'
+    >>> in_words("attribute/sound of an animal", ("horse", "neigh"))
+    'neigh is the sound that a horse makes'
     """
     sentence = _sentences().get(label)
     words = dict(zip(("{head}", "{tail}"), pair, strict=True))
@@ -169,15 +149,11 @@ def in_words(label: str, pair: Pair) -> str | None:
 
 
 def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:
-    """The records of a part of the shipped relations.
+    """The records of `"relations"`, or of `"relations/"` and one of `QUESTION_SETS`.
 
-    Args:
-        name: `"relations"`, or `"relations/"` and one of `QUESTION_SETS`.
-        splits: For the relations: `"train"` (without what is held out), `"validation"` (what is held out) or `"all"`;
-            the first that is known counts. Questions are all of the split `"test"`.
-
-    Raises:
-        ValueError: If there is no such part or split.
+    The relations have the splits `"train"` (without what is held out), `"validation"` (what is held out) and `"all"`,
+    of which the first that is known counts. Questions are all of the split `"test"`. Raises `ValueError` if there is no
+    such part or split.
     """
     _, _, part = name.partition("/")
     if part:

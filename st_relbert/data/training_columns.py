@@ -12,18 +12,14 @@ _OURS = "st_relbert.data.load_relations gives such a dataset."
 
 
 def check_training_columns(dataset: Any, loss: Any, kind: str = "train") -> None:
-    """Refuse a dataset that a model of pairs cannot be trained on with a loss.
+    """Raise `ValueError` for a dataset that a model of pairs cannot be trained on with a loss.
 
     Sentence-transformers takes each column besides the label for an input, and a loss of its own where none is given;
-    either ends in an error in the middle of a batch, about something else.
+    either ends in an error in the middle of a batch, about something else. So a column that holds no pairs is refused
+    here, and a loss that reads other columns than these.
 
-    Args:
-        dataset: A `Dataset`, an `IterableDataset`, or several of them by name.
-        loss: The loss, or several by the names of their datasets.
-        kind: Which dataset of the trainer it is, for errors.
-
-    Raises:
-        ValueError: If a column holds no pairs, or the loss reads other columns than these.
+    The dataset is a `Dataset`, an `IterableDataset`, or several of them by name; then there may be several losses, too.
+    An error calls it by its `kind`.
     """
     if isinstance(dataset, Mapping):
         for name, one in dataset.items():

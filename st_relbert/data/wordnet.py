@@ -39,12 +39,8 @@ _OF_SYNSETS = {
 class Sense:
     """A word in one of its senses.
 
-    Args:
-        word: The word.
-        part: Its part of speech: `"noun"`, `"verb"`, `"adjective"` or `"adverb"`.
-        synset: The id of the synset.
-        is_first: Whether this is the first of the word's senses as this part of speech, which is the usual one.
-        relations: The kinds of relations to other senses, with these senses' ids.
+    Its part of speech is `"noun"`, `"verb"`, `"adjective"` or `"adverb"`. It is the first if it is the usual one of the
+    word's senses as this part of speech. Its relations are their kinds, with the ids of the other senses.
     """
 
     word: str
@@ -55,11 +51,7 @@ class Sense:
 
 
 class WordNet:
-    """A wordnet in memory.
-
-    Args:
-        lexicon: A lexicon as `wn.lmf.load` returns it.
-    """
+    """A wordnet in memory, made of a lexicon as `wn.lmf.load` returns it."""
 
     def __init__(self, lexicon: Any) -> None:
         self.language: str = lexicon["language"]

@@ -23,14 +23,7 @@ BLOCK_ROWS = 8_192  # the most that an interruption costs each worker
 
 
 class Block(NamedTuple):
-    """Some rows of a table that follow each other.
-
-    Args:
-        number: The place of the block among all blocks of all tables.
-        table: The place of its table among all tables.
-        start: Its first row.
-        rows: The number of rows.
-    """
+    """Rows of a table that follow each other; `number` and `table` count among all blocks and all tables."""
 
     number: int
     table: int
@@ -49,11 +42,7 @@ def plan_blocks(tables: Sequence[PairTable]) -> list[Block]:
 
 
 class RowReader:
-    """Reads blocks of rows, in one pass over each table if they come in their order.
-
-    Args:
-        tables: The tables that blocks are of.
-    """
+    """Reads blocks of rows, in one pass over each table if they come in their order."""
 
     def __init__(self, tables: Sequence[PairTable]) -> None:
         self._tables = tables
@@ -63,11 +52,7 @@ class RowReader:
         self._next = 0  # the first row of the table that was not given out yet
 
     def read(self, block: Block) -> pa.Table:
-        """The rows of a block.
-
-        Raises:
-            ValueError: If the table cannot be read, or has fewer rows.
-        """
+        """The rows of a block. Raises `ValueError` if the table cannot be read, or has fewer rows."""
         table = self._tables[block.table]
         if block.table != self._open or block.start < self._next:
             self._open, self._next, self._rest = block.table, 0, None
@@ -90,11 +75,8 @@ class VectorBlocks:
     Blocks of an output that is a file or a Lance table are kept in `{output}.partial` until all are done. Beside
     `00000000.parquet` stands `_00000000.json` with its rows and its checksum; a block without one is not done.
 
-    Args:
-        output: A path or URI; its suffix is one of `FILES` or `.lance`, or it has none: a folder of Parquet files.
-
-    Raises:
-        ValueError: If it has another suffix, or a name that a Lance table cannot have.
+    The output is a path or URI with a suffix of `FILES` or `.lance`, or with none: a folder of Parquet files. Raises
+    `ValueError` for another suffix, or a name that a Lance table cannot have.
     """
 
     def __init__(self, output: str) -> None:
@@ -120,10 +102,9 @@ class VectorBlocks:
         return output_lock(self.place.path) if self.place.local else nullcontext()
 
     def check(self, overwrite: bool) -> None:
-        """Refuse an output that is there already.
+        """Raise `ValueError` for an output that is done, is a folder of something else, or cannot be written.
 
-        Raises:
-            ValueError: If it is done and may not be replaced, is a folder of something else, or cannot be written.
+        A file or a table that is there may be replaced with `overwrite`.
         """
         if self.kind and self.place.local:
             check_output(self.place.path, overwrite, "_versions" if self.kind == ".lance" else None)
@@ -142,17 +123,10 @@ class VectorBlocks:
             )
 
     def begin(self, made_from: Mapping[str, Any], planned: Sequence[Block]) -> list[Block]:
-        """Begin, or go on.
+        """Begin or go on. Returns the planned blocks that are left to do: those not there, or not as they were written.
 
-        Args:
-            made_from: What the vectors depend on, as JSON has it.
-            planned: All blocks.
-
-        Returns:
-            The blocks that are left to do. One that is not as it was written is one of them.
-
-        Raises:
-            ValueError: If there are blocks that were made from something else, or from what is unknown.
+        `made_from` says, as JSON has it, what the vectors depend on. Raises `ValueError` if there are blocks that were
+        made from something else, or from what is unknown.
         """
         self.folder.make_folder()
         for name in self.folder.names():
@@ -205,17 +179,9 @@ class VectorBlocks:
         (self.folder / _record(number)).write_text(json.dumps({"rows": len(table), "sha256": _checksum(content)}))
 
     def finish(self, planned: Sequence[Block], schema: pa.Schema) -> int:
-        """Check all blocks, and make the output of them.
+        """Check all blocks, make the output of them, and return the number of its rows.
 
-        Args:
-            planned: All blocks.
-            schema: The schema of the rows.
-
-        Returns:
-            The number of rows that the output holds.
-
-        Raises:
-            ValueError: If a block is no longer as it was written.
+        Raises `ValueError` if a block is no longer as it was written.
         """
         tables = (self._table(block) for block in planned)
         if not self.kind:

@@ -22,11 +22,8 @@ from st_relbert.files.tables import PairTable
 class BlockEncoder:
     """Reads, embeds and writes blocks; each worker has one of these.
 
-    Args:
-        encode: Gives the vectors `(pairs, d)` of pairs, float32.
-        tables: The tables that blocks are of.
-        output: Where blocks are written to.
-        schema: The schema of the rows with their vectors, the last column.
+    `encode` gives the vectors `(pairs, d)` of pairs, float32; `schema` is that of the rows with their vectors, the last
+    column.
     """
 
     def __init__(
@@ -39,10 +36,9 @@ class BlockEncoder:
         self._reader = RowReader(tables)
 
     def __call__(self, block: Block) -> int:
-        """Embed a block, unless it is there: an engine may hand it out again when a worker was lost.
+        """Embed a block, unless it is there, and return the number of its rows.
 
-        Returns:
-            The number of its rows.
+        An engine may hand a block out again when a worker was lost.
         """
         if not self._output.has(block.number):
             rows = self._reader.read(block)
@@ -120,8 +116,7 @@ def in_processes(
 ) -> Iterator[int]:
     """Embed each block in sentence-transformers' pool of processes, one for each GPU, or several on the CPU.
 
-    Raises:
-        ValueError: If there are fewer GPUs than workers.
+    Raises `ValueError` if there are fewer GPUs than workers.
     """
     gpus = torch.cuda.device_count()
     if gpus and (workers.count or 1) > gpus:

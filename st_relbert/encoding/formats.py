@@ -20,17 +20,7 @@ _LANCE_OPTIONS = {"region": "region", "access_key": "aws_access_key_id", "secret
 
 
 def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
-    """Write one Parquet file.
-
-    Args:
-        tables: The rows, with the column `vector` at the end.
-        schema: Their schema.
-        stream: Where to write.
-        rows: How many rows there will be.
-
-    Returns:
-        How many rows there were.
-    """
+    """Write tables of `schema`, whose last column is `vector`, as one Parquet file. Returns the number of rows."""
     written = 0
     with pa.parquet.ParquetWriter(stream, schema) as writer:
         for table in tables:
@@ -40,7 +30,7 @@ def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, ro
 
 
 def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
-    """Write the vectors alone, `(rows, d)` float32, as `numpy.load` reads them; see `write_parquet`."""
+    """Write the vectors alone, `(rows, d)` float32, as `numpy.load` reads them; `rows` says how many there will be."""
     dimension = schema.field("vector").type.list_size
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
     np.lib.format.write_array_header_1_0(stream, header)
@@ -52,10 +42,7 @@ def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: 
 
 
 def write_csv(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
-    """Write a CSV file, with the vectors as columns `vector_1` to `vector_d`; see `write_parquet`.
-
-    Lists and objects become JSON.
-    """
+    """Write a CSV file, with the vectors as columns `vector_1` to `vector_d`, and lists and objects as JSON."""
     dimension = schema.field("vector").type.list_size
     names = [*schema.names[:-1], *(f"vector_{number}" for number in range(1, dimension + 1))]
     kinds = [pa.string() if _nested(kind) else kind for kind in schema.types[:-1]]
@@ -78,16 +65,10 @@ FILES: dict[str, Callable[[Iterable[pa.Table], pa.Schema, Any, int], int]] = {
 
 
 def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, uri: str) -> int:
-    """Write a Lance table, in place of the one that is there.
+    """Write a Lance table, in place of the one that is there. Returns the number of rows.
 
-    Args:
-        tables: The rows.
-        schema: Their schema.
-        place: Where to write; its name ends in `.lance`.
-        uri: The same place as it was named; the query of an object store's URI says how to reach the store.
-
-    Returns:
-        The number of rows.
+    `uri` is the place, whose name ends in `.lance`, as the caller named it: the query of an object store's URI says how
+    to reach the store.
     """
     lancedb = import_extra("lancedb", "search")
     batches = pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))

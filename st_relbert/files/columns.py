@@ -12,15 +12,9 @@ _DEEPEST = 64  # levels of lists and objects in a column; Arrow crashes at very 
 
 
 def text_column(cells: Sequence[str], field: pa.Field, places: Sequence[str]) -> pa.Array:
-    """Cells as an array; empty ones are missing in a column that is not text.
+    """Make an array of the field's type from the cells of a column; empty cells are missing unless it is text.
 
-    Args:
-        cells: The cells of a column of separated values.
-        field: The column's name and type.
-        places: Where each stands, for errors.
-
-    Raises:
-        ValueError: If a cell is not of the type.
+    Raises `ValueError` for a cell that is not of the type, and names its place.
     """
     if field.type == pa.string():
         return pa.array(cells, field.type)
@@ -36,15 +30,9 @@ def text_column(cells: Sequence[str], field: pa.Field, places: Sequence[str]) ->
 
 
 def json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array:
-    """Values as an Arrow array of the type that holds all of them.
+    """Make an array of JSON's values, of the type that holds all of them.
 
-    Args:
-        values: The values of a column, as JSON has them.
-        name: The column.
-        places: Where each stands, for errors.
-
-    Raises:
-        ValueError: If no type does.
+    Raises `ValueError` for the first value that does not fit, and names its place.
     """
     try:
         return pa.array(values)
@@ -66,15 +54,9 @@ def _unfit(name: str, kind: pa.DataType, place: str, value: Any) -> str:
 
 
 def merged_schema(schema: pa.Schema, further: pa.Schema, place: str) -> pa.Schema:
-    """The columns of a table with those of further rows.
+    """The columns of a table with those of further rows, which begin at `place`.
 
-    Args:
-        schema: The columns so far.
-        further: Those of the further rows.
-        place: Where these begin, for errors.
-
-    Raises:
-        ValueError: If a column has types that nothing unites, or is nested too deeply.
+    Raises `ValueError` if nothing unites the types of a column, or it is nested too deeply.
     """
     if further.equals(schema):
         return schema
@@ -110,10 +92,9 @@ def _depth(kind: pa.DataType) -> int:
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Rows with the columns and types of a schema: absent ones are empty, whole numbers become fractions.
+    """Rows with the columns and types of a schema: absent ones are empty, and whole numbers become fractions.
 
-    Raises:
-        ValueError: If a value does not fit.
+    Raises `ValueError` if a value does not fit.
     """
     arrays = []
     for field in schema:

@@ -22,26 +22,17 @@ MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers
 
 @dataclass(frozen=True)
 class Location:
-    """A path in a file system; it can be sent to other processes and machines.
-
-    Args:
-        filesystem: A `pyarrow.fs.FileSystem`.
-        path: An absolute path in it.
-    """
+    """An absolute path in a `pyarrow.fs.FileSystem`; it can be sent to other processes and machines."""
 
     filesystem: Any
     path: str
 
     @classmethod
     def of(cls, name: str) -> Location:
-        """The location that a path or URI names.
+        """The location of a path, or of a URI such as `s3://bucket/pairs.parquet`; raises `ValueError` for other kinds.
 
-        Args:
-            name: A path, or a URI such as `s3://bucket/pairs.parquet` or `gs://...`. Access to an object store is
-                configured as Arrow does it, by environment variables or the URI's query (`?region=eu-west-1`).
-
-        Raises:
-            ValueError: If the URI is of an unknown kind.
+        Access to an object store is configured as Arrow does it, by environment variables or the URI's query
+        (`?region=eu-west-1`).
         """
         if "://" not in name:
             return cls(pa.fs.LocalFileSystem(), os.path.abspath(name))
@@ -140,12 +131,8 @@ class Location:
 def expand(pattern: str) -> list[str]:
     """The files that a pattern or a folder stands for, sorted; any other name stands for itself.
 
-    Args:
-        pattern: A path or URI, with `*` in its last part only, or a folder of Parquet files. Names that begin with
-            `_` or `.` are not parts of it.
-
-    Raises:
-        ValueError: If nothing matches, or a folder of vectors is not finished.
+    A pattern is a path or URI with `*` in its last part only. A folder is one of Parquet files; names that begin with
+    `_` or `.` are not part of it. Raises `ValueError` if nothing matches, or a folder of vectors is not finished.
     """
     bare, mark, query = pattern.partition("?") if "://" in pattern else (pattern, "", "")
     place = Location.of(pattern)

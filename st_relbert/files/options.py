@@ -61,11 +61,7 @@ class TableOptions:
     def names_by_place(self, count: int) -> list[str]:
         """Names for the columns of a file without a header: `head`, `tail`, `relation`, `column_4`.
 
-        Args:
-            count: The number of columns.
-
-        Raises:
-            ValueError: If an option names a column, or one that is not there.
+        Raises `ValueError` if an option gives a column a name, or a number that is not there.
         """
         pair = [1, 2] if tuple(self.columns) == _DEFAULT_COLUMNS else list(dict.fromkeys(self.columns))
         roles = {"pair": pair[0]} if len(pair) == 1 else {"head": pair[0], "tail": pair[1]}
@@ -92,23 +88,12 @@ class TableOptions:
         return replace(self, columns=_DEFAULT_COLUMNS, relation=relation, drop=self._dropped(names))
 
     def kept(self, names: Sequence[str]) -> list[str]:
-        """The columns that are not left out.
-
-        Raises:
-            ValueError: If one that is to be left out is not there.
-        """
+        """The columns that are not left out. Raises `ValueError` if one to leave out is not there."""
         dropped = set(self._dropped(names))
         return [name for name in names if name not in dropped]
 
     def find_pair(self, names: Sequence[str]) -> tuple[str, str]:
-        """The names of the columns of heads and tails; both are the same if pairs stand in one column.
-
-        Args:
-            names: The columns that there are.
-
-        Raises:
-            ValueError: If there are none.
-        """
+        """The columns of heads and tails, the same one if pairs stand in one. Raises `ValueError` if there are none."""
         head, tail = (find_column(column, names) for column in self.columns)
         pair = find_column("pair", names)
         if head is None and tail is None and pair is not None and tuple(self.columns) == _DEFAULT_COLUMNS:
@@ -123,11 +108,7 @@ class TableOptions:
         return head, tail
 
     def find_relation(self, names: Sequence[str]) -> str | None:
-        """The name of the column of relations, if there is one.
-
-        Raises:
-            ValueError: If the one that is asked for is not there.
-        """
+        """The column of relations, if there is one. Raises `ValueError` if the one asked for is not there."""
         found = find_column("relation" if self.relation is None else self.relation, names)
         if found is None and self.relation is not None:
             raise ValueError(f"it has the columns {', '.join(names)}, but no {self.relation}.")

@@ -22,17 +22,11 @@ _Name = str | os.PathLike[str]
 
 
 def check_output(path: _Name, overwrite: bool, folder_of: str | None = "modules.json") -> None:
-    """Refuse an output that cannot be written, before any work is done for it.
+    """Raise `ValueError` for an output that cannot be written, before any work is done for it.
 
-    Args:
-        path: Where a file or a folder is to go.
-        overwrite: Whether what is there may be replaced.
-        folder_of: What a folder has to hold to be replaced, by default the list of modules of a saved model; None: no
-            folder is replaced.
-
-    Raises:
-        ValueError: If something is there and may not be replaced, if its name is not UTF-8, or if its parent cannot be
-            written to.
+    What is there is replaced only with `overwrite`, and a folder only if it holds `folder_of`, by default the list of
+    modules of a saved model; if that is None, no folder is replaced. The name has to be UTF-8, and its parent is made
+    and has to be writable.
     """
     target = Path(path)
     _digest(target)
@@ -57,14 +51,8 @@ def output_lock(path: _Name) -> Iterator[None]:
     """Keep others from writing an output, from before the work until the output is in place.
 
     Folders above it are made. What a process left behind that was killed is removed; an old output that it had moved
-    aside is moved back.
-
-    Args:
-        path: Where a file or a folder is to go.
-
-    Raises:
-        ValueError: If another process (or thread) holds it, with its number and machine; or if nothing can be written
-            there.
+    aside is moved back. Raises `ValueError` if another process (or thread) holds the lock, with its number and machine;
+    or if nothing can be written there.
     """
     target = Path(path).absolute()
     digest = _digest(target)
@@ -99,18 +87,14 @@ def output_lock(path: _Name) -> Iterator[None]:
 def atomic_output(path: _Name) -> Iterator[Path]:
     """Give a temporary name to write a file or a folder to, and move it into place when all went well.
 
-    Args:
-        path: Where the output is to go; what is there is replaced, and kept if writing fails.
+    What is there is replaced, and kept if writing fails. Raises `ValueError` if another process is writing the output,
+    or nothing can be written there.
 
-    Raises:
-        ValueError: If another process is writing the output, or nothing can be written there.
-
-    Examples:
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with atomic_output(Path(folder) / "out.txt") as temporary:
-        ...         _ = temporary.write_text("done")
-        ...     (Path(folder) / "out.txt").read_text()
-        'done'
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_output(Path(folder) / "out.txt") as temporary:
+    ...         _ = temporary.write_text("done")
+    ...     (Path(folder) / "out.txt").read_text()
+    'done'
     """
     target = Path(path).absolute()
     with output_lock(target):
@@ -125,14 +109,9 @@ def atomic_output(path: _Name) -> Iterator[Path]:
 
 
 def move_into_place(source: Path, path: _Name) -> None:
-    """Move a whole file or folder to its place; until then, and if that fails, it stays where it is.
+    """Move a whole file or folder to its place in the same file system, in place of what is there; see `atomic_output`.
 
-    Args:
-        source: What is moved, in the same file system.
-        path: Where it is to go; what is there is replaced, and kept if moving fails.
-
-    Raises:
-        ValueError: If another process is writing the output, or nothing can be written there.
+    Until then, and if that fails, it stays where it is.
     """
     target = Path(path).absolute()
     with output_lock(target):
@@ -146,11 +125,7 @@ def move_into_place(source: Path, path: _Name) -> None:
 def mend(path: _Name) -> None:
     """Put back what a killed process had moved aside to replace an output, and remove what it left.
 
-    Args:
-        path: Where the output is, or was.
-
-    Raises:
-        ValueError: If another process is writing the output.
+    Raises `ValueError` if another process is writing the output.
     """
     target = Path(path).absolute()
     if any(_workspaces(target)):

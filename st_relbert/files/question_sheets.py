@@ -100,24 +100,16 @@ WRITERS: dict[str, Callable[[_Questions], str]] = {".jsonl": as_json_lines, ".cs
 
 
 def check_sheet_name(path: str | os.PathLike[str]) -> None:
-    """Refuse a name that does not say how to write.
-
-    Raises:
-        ValueError: If its suffix is not one of `WRITERS`.
-    """
+    """Raise `ValueError` for a name whose suffix is not one of `WRITERS`."""
     if os.path.splitext(path)[1] not in WRITERS:
         raise ValueError(f"The output is {os.fspath(path)!r}, expected a name that ends in {', '.join(WRITERS)}.")
 
 
 def write_questions(questions: _Questions, path: str | os.PathLike[str]) -> None:
-    """Write analogy questions, whole or not at all.
+    """Write analogy questions, whole or not at all; the suffix of the file says how (see `WRITERS`).
 
-    Args:
-        questions: Records of `stem`, `choice`, `answer` and optionally `prefix`; one at least.
-        path: A file whose suffix says how: `.jsonl`, `.csv`, or `.html` for a page to print.
-
-    Raises:
-        ValueError: If the suffix is none of these.
+    The questions are records of `stem`, `choice`, `answer` and optionally `prefix`; there is at least one. Raises
+    `ValueError` for another suffix.
     """
     check_sheet_name(path)
     with atomic_output(path) as temporary:

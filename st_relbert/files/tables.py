@@ -49,14 +49,8 @@ class PairRow(NamedTuple):
 class PairTable:
     """A table of pairs that was read to its end and found whole; it can be sent to other processes.
 
-    Args:
-        path: A path or URI.
-        options: How it is read.
-        schema: The columns and their types. Separated values are text, those of JSON have JSON's types.
-        rows: The number of rows.
-        head: The name of the column of heads.
-        tail: The name of the column of tails; the same if pairs stand in one column.
-        relation: The name of the column of relations, if there is one.
+    Separated values are text in its schema, and those of JSON have JSON's types. `head` and `tail` are columns, the
+    same one if pairs stand in one column; `relation` is None if there is no such column.
     """
 
     path: str
@@ -68,11 +62,7 @@ class PairTable:
     relation: str | None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in their order, with the columns of the schema.
-
-        Raises:
-            ValueError: If the file has changed since, so that it cannot be read.
-        """
+        """The rows in order, with the columns of the schema. Raises `ValueError` if the file can no longer be read."""
         for chunk in self._chunks():
             yield chunk.batch
 
@@ -199,13 +189,7 @@ def _reading(path: str) -> Iterator[None]:
 
 
 class _Opened(NamedTuple):
-    """A table before it is read.
-
-    Args:
-        options: How it is read, with names for all columns.
-        schema: The columns, as far as they are known without reading on.
-        chunks: The rows.
-    """
+    """A table before it is read: its options, with names for all columns; the columns known so far; the rows."""
 
     options: TableOptions
     schema: pa.Schema
@@ -251,13 +235,9 @@ def _open_json(rows: Iterator[Row], options: TableOptions) -> _Opened:
 
 
 def rows_of_relation(row: Row) -> Iterator[Row]:
-    """A row for each positive pair of a relation; any other row as it is.
+    """A row for each positive pair of a row of JSON that is a relation; any other row as it is.
 
-    Args:
-        row: A row of JSON.
-
-    Raises:
-        ValueError: If the relation has no name, or a positive is no pair.
+    Raises `ValueError` for a relation without a name, or a positive that is no pair.
     """
     if not isinstance(row.cells, dict) or "positives" not in row.cells:
         yield row

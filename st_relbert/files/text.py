@@ -33,12 +33,7 @@ _UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of byte
 
 
 class Row(NamedTuple):
-    """A row of a text file.
-
-    Args:
-        place: Where it stands, for errors: `line 7`, `element 7`.
-        cells: Its values, by place or by name.
-    """
+    """A row of a text file: where it stands (`line 7`, `element 7`), and its cells, by place or by name."""
 
     place: str
     cells: Any
@@ -52,11 +47,7 @@ def suffix_of(path: str) -> str:
 
 
 def check_no_spreadsheet(path: str) -> None:
-    """Refuse a spreadsheet, and say what to do with it.
-
-    Raises:
-        ValueError: If the name is that of one.
-    """
+    """Raise `ValueError` for a spreadsheet, and say what to do with it."""
     if suffix_of(path) in SPREADSHEETS:
         raise ValueError(
             f"{path!r} is a spreadsheet, expected a text file. Save its sheet as CSV (UTF-8), with the columns head, "
@@ -65,17 +56,10 @@ def check_no_spreadsheet(path: str) -> None:
 
 
 def read_separated(place: Location, options: TableOptions) -> tuple[list[str], Iterator[Row]]:
-    """Read separated values.
+    """Read separated values from a file with one of the suffixes in `SEPARATORS`.
 
-    Args:
-        place: A file with one of the suffixes in `SEPARATORS`.
-        options: How it is read.
-
-    Returns:
-        The names of the columns, and rows whose cells are a list of strings, one for each column.
-
-    Raises:
-        ValueError: If the file is empty or cannot be read, or a row has more or fewer cells than the first.
+    Returns the names of the columns, and rows whose cells are a list of strings, one for each column. Raises
+    `ValueError` if the file is empty or cannot be read, or a row has more or fewer cells than the first.
     """
     suffix = suffix_of(place.path)
     lines = _lines(place, options.encoding)
@@ -99,17 +83,10 @@ def read_separated(place: Location, options: TableOptions) -> tuple[list[str], I
 
 
 def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
-    """Read JSON: one value a line, or one array of them.
+    """Read JSON, one value a line or one array of them, from a file with one of the suffixes in `JSON`.
 
-    Args:
-        place: A file with one of the suffixes in `JSON`.
-        encoding: Its encoding; None: what its byte-order mark says, or else UTF-8.
-
-    Returns:
-        Rows whose cells are dicts or lists.
-
-    Raises:
-        ValueError: If a line is no JSON, is nested too deeply, or is neither an object nor a list.
+    The cells of a row are a dict or a list. Without an encoding, the byte-order mark says which, or else it is UTF-8.
+    Raises `ValueError` for a line that is no JSON, is nested too deeply, or is neither an object nor a list.
     """
     lines = _lines(place, encoding)
     if suffix_of(place.path) == ".json":
@@ -134,8 +111,7 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
 def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
     """Rows of so many cells; further ones may be empty, as some programs write them.
 
-    Raises:
-        ValueError: If a row has more or fewer cells, or cells with names.
+    Raises `ValueError` for any other row.
     """
     for place, cells in rows:
         if not isinstance(cells, list):
@@ -218,14 +194,9 @@ def _json_row(row: Row) -> Row:
 
 
 def parse_json(text: str, where: str) -> Any:
-    """Read JSON in which each object has a name once only.
+    """Read JSON in which each object has a name only once; an error calls the text `where`.
 
-    Args:
-        text: The text.
-        where: What an error calls it.
-
-    Raises:
-        ValueError: If it is no JSON, is nested too deeply, or has a name twice or a number of thousands of digits.
+    Raises `ValueError` if it is no JSON, is nested too deeply, or has a name twice or a number of thousands of digits.
     """
     try:
         return json.loads(text, object_pairs_hook=_object)

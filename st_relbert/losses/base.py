@@ -96,11 +96,7 @@ class RelationLoss(nn.Module):
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
-        """Refuse settings of a training run that the loss does not support.
-
-        Raises:
-            ValueError: If there is one.
-        """
+        """Raise `ValueError` for settings of a training run that the loss does not support."""
         if settings.mini_batch_size is not None:
             raise ValueError(
                 f"mini_batch_size is {settings.mini_batch_size}, and the loss {settings.loss} embeds a batch at once. "
@@ -120,11 +116,7 @@ class RelationLoss(nn.Module):
         """
 
     def warn_of_no_terms(self, batch_size: int) -> None:
-        """Warn, once, of a batch that nothing can be learned from, and say what to do.
-
-        Args:
-            batch_size: The number of pairs in the batch.
-        """
+        """Warn, once, of a batch of so many pairs that nothing can be learned from, and say what to do."""
         if not self._warned and get_rank() == 0:
             self._warned = True
             logger.warning(
@@ -182,11 +174,7 @@ class RelationLoss(nn.Module):
 
 
 def one_column(sentence_features: Iterable[dict[str, Any]], labels: Tensor | None) -> dict[str, Any]:
-    """The features of the only input column.
-
-    Raises:
-        ValueError: If there are more, or no labels.
-    """
+    """The features of the only input column. Raises `ValueError` if there are more, or no labels."""
     columns = list(sentence_features)
     if len(columns) != 1:
         raise ValueError(

@@ -12,15 +12,11 @@ from torch.nn import functional
 
 
 def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
-    """Concatenate the rows of all processes, whose numbers may differ.
+    """Concatenate the rows of all processes, whose numbers may differ: `(B, n)` or `(B,)`, the same in every process.
 
     Args:
-        tensor: `(b, n)` or `(b,)`; b and n may differ from process to process. Missing columns are filled with
-            zeros.
+        tensor: `(b, n)` or `(b,)`; b and n may differ from process to process. Missing columns are filled with zeros.
         with_grad: Let gradients flow back to the processes that the rows come from.
-
-    Returns:
-        `(B, n)` or `(B,)`, the same in every process.
     """
     columns = tensor if tensor.ndim == 2 else tensor[:, None]
     shapes = all_gather(torch.tensor([columns.shape], device=tensor.device))  # (processes, 2)
@@ -50,13 +46,9 @@ class RelationBatch:
     families: Tensor
 
     def anchors(self, first_only: bool = False) -> Tensor:
-        """Find the pairs that serve as anchors: those of relations with two pairs or more, or of the only relation.
+        """The rows `(A,)` of the anchors: the pairs of relations with two pairs or more, or of the only relation.
 
-        Args:
-            first_only: Only the pairs of the first pair's relation.
-
-        Returns:
-            Their rows, `(A,)`.
+        With `first_only`, these are the pairs of the first pair's relation.
         """
         related = self.labels >= 0
         if first_only:
@@ -81,11 +73,7 @@ class RelationBatch:
         return ~holds[index[rows]][:, self.pair_ids]
 
     def of_parents(self, parents: Tensor) -> RelationBatch:
-        """The same pairs under the parents of their relations, without the pairs that are negatives only.
-
-        Args:
-            parents: `(R,)`, the parent of each relation.
-        """
+        """The same pairs under their relations' parents, `(R,)`, without the pairs that are nothing but negatives."""
         related = self.labels >= 0
         labels = parents[self.labels[related]]
         return RelationBatch(self.embeddings[related], labels, self.pair_ids[related], families=labels)

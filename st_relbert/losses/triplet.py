@@ -230,11 +230,7 @@ class RelBERTTripletLoss(RelationLoss):
 def triplet_rows(labels: Tensor) -> Tensor:
     """Pick a triplet for each relation: its first two pairs, and the first of its own negatives.
 
-    Args:
-        labels: `(B,)`.
-
-    Returns:
-        The rows of the anchors, positives and negatives, `(3, R)`, in the order of the anchors.
+    Takes the labels `(B,)`, and returns rows `(3, R)` in the order of the anchors: anchors, positives, negatives.
     """
     of_label: dict[int, list[int]] = defaultdict(list)
     for row, label in enumerate(labels.tolist()):
@@ -250,12 +246,8 @@ def triplet_rows(labels: Tensor) -> Tensor:
 def parent_rows(anchors: Tensor, parents: Tensor) -> Tensor:
     """Pick the pairs for the parents' terms: the next anchor of the same parent, and the next one of another.
 
-    Args:
-        anchors: `(R,)`, rows, one a relation.
-        parents: `(R,)`, the parents of these relations.
-
-    Returns:
-        Rows, `(2, R)`; a relation without siblings stands for its own. `(0, R)` if there is only one parent.
+    Takes the anchors' rows `(R,)`, one a relation, and the relations' parents `(R,)`. Returns rows `(2, R)`, in which a
+    relation without siblings stands for its own; `(0, R)` if there is only one parent.
     """
     if len(parents.unique()) < 2:
         return anchors.new_empty((0, len(anchors)))

@@ -138,13 +138,10 @@ class PromptTemplate(Transformer):
         return {**self._pad(token_ids), "modality": "text"}
 
     def check_prompts(self, pairs: Sequence[Pair]) -> None:
-        """Refuse pairs that `preprocess` would refuse, before long work; only those that may be are tokenised.
+        """Raise `ValueError` for pairs that `preprocess` would refuse, before long work.
 
-        Args:
-            pairs: Pairs of words, as `as_pairs` gives them.
-
-        Raises:
-            ValueError: If `max_seq_length` cuts off a word or the mask, or a word cannot be read.
+        These are pairs of which `max_seq_length` cuts off a word or the mask, or with a word that cannot be read; only
+        those that may be are tokenised. The pairs are as `as_pairs` gives them.
         """
         limit = self.max_seq_length
         room = inf if limit is None else limit - self.prompt_length(("x", "x"))
@@ -221,11 +218,7 @@ def _most_tokens(word: str) -> int:
 
 
 def _check_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Refuse a tokenizer that has tokens without a vector, on which the encoder would stop in the middle of its work.
-
-    Raises:
-        ValueError: If there is one.
-    """
+    """Raise `ValueError` for a tokenizer that has tokens without a vector, on which the encoder would stop later."""
     vectors = getattr(model.get_input_embeddings(), "num_embeddings", None)
     token, last = max(tokenizer.get_vocab().items(), key=itemgetter(1))
     if vectors is not None and last >= vectors:

@@ -28,10 +28,7 @@ class Surroundings(NamedTuple):
 class WordTokens:
     """Tokenises words that stand in the same surroundings, and remembers their tokens.
 
-    Args:
-        tokenizer: The tokenizer of prompts.
-        around: What stands around the words.
-        most: How much it remembers, in characters and tokens; a single batch of words may be more.
+    It remembers at most so many characters and tokens; a single batch of words may be more.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, around: Surroundings, most: int = _MOST_REMEMBERED) -> None:
@@ -43,16 +40,9 @@ class WordTokens:
         self._size, self._most = 0, most
 
     def ids_of(self, words: Set[str]) -> dict[str, list[int]]:
-        """The tokens of some words, with those of what touches them.
+        """The token ids of these words, with those of what touches them, and possibly of other words too.
 
-        Args:
-            words: The words.
-
-        Returns:
-            The token ids of these words, and possibly of others.
-
-        Raises:
-            ValueError: If a word holds U+FDD0.
+        Raises `ValueError` if a word holds U+FDD0.
         """
         known = self._known
         missing = [word for word in words if word not in known]
@@ -91,11 +81,7 @@ class PromptTokenizer:
     tokens as ordinary pieces. So this is a private copy of the tokenizer, the same in every id and rule but for one:
     its special tokens are renamed to strings that no word may contain.
 
-    Args:
-        tokenizer: A fast tokenizer; it is not changed.
-
-    Raises:
-        ValueError: If the tokenizer is not a fast one (backed by the `tokenizers` library).
+    Raises `ValueError` if the tokenizer is not a fast one (backed by the `tokenizers` library).
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -129,13 +115,9 @@ class PromptTokenizer:
         return text
 
     def __call__(self, prompts: list[str]) -> list[Encoding]:
-        """Tokenise prompts, the tokenizer's own start and end tokens included.
+        """Tokenise prompts, in which `mask` stands for the mask token, with the tokenizer's own start and end tokens.
 
-        Args:
-            prompts: Texts in which `mask` stands for the mask token.
-
-        Returns:
-            The encoding of each prompt, neither cut nor padded.
+        The encodings are neither cut nor padded.
         """
         return self._backend.encode_batch(prompts)
 
@@ -154,11 +136,7 @@ class PromptTokenizer:
 
     @staticmethod
     def check_word(word: str) -> None:
-        """Refuse the one character that the renamed special tokens are made of.
-
-        Raises:
-            ValueError: If `word` contains U+FDD0.
-        """
+        """Raise `ValueError` for a word with U+FDD0, the one character that the renamed special tokens are made of."""
         if GUARD in word:
             raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
 
@@ -208,10 +186,8 @@ class PromptAssembler:
     surroundings, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is tried
     out on words that would show if it did not; see `of`.
 
-    Args:
-        tokenizer: The tokenizer of prompts.
-        text: The template, with the mask and its other special tokens marked.
-        end: What to tokenise a word with that ends the prompt: `"x"`, as if text followed, or `""`.
+    The template's text has its mask and other special tokens marked. A word that ends the prompt is tokenised with
+    `end`: `"x"`, as if text followed, or `""`.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, text: str, end: str) -> None:
@@ -239,9 +215,7 @@ class PromptAssembler:
     def of(cls, tokenizer: PromptTokenizer, template: Template) -> PromptAssembler | None:
         """An assembler whose token ids are those of whole prompts, or None where words and template mix.
 
-        Args:
-            tokenizer: The tokenizer of prompts.
-            template: The template, its special tokens marked.
+        The special tokens of the template are marked.
         """
         text = template.text.replace(MASK, tokenizer.mask)
         if not tokenizer.splits_at_blanks or any(len(_SLOT.findall(chunk)) > 1 for chunk in text.split()):
@@ -256,11 +230,7 @@ class PromptAssembler:
         return None
 
     def __call__(self, pairs: Sequence[Pair]) -> list[list[int]]:
-        """The token ids of the prompts of some pairs, neither cut nor padded.
-
-        Raises:
-            ValueError: If a word holds U+FDD0.
-        """
+        """The token ids of the prompts, neither cut nor padded. Raises `ValueError` if a word holds U+FDD0."""
         words = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
         first, *rest = self._constants
         slots = [

@@ -58,8 +58,8 @@ class RelationPooling(Module):
     def on_model_ready(self, model: BaseModel) -> None:
         """Find the mask token of the model's tokenizer, and check that pooling will find it in the prompts.
 
-        Raises:
-            ValueError: If there is no mask token, or no `<mask>` in the template, but the pooling needs it.
+        Raises `ValueError` if the pooling needs a mask token, and the tokenizer has none or the template has no
+        `<mask>`.
         """
         self.mask_token_id = model.tokenizer.mask_token_id
         template = getattr(model[0], "template", MASK)

@@ -18,11 +18,7 @@ _CHECKSUMS = "checksums.json"
 
 
 class CheckpointFolder:
-    """The folder `{output}-checkpoints`, from which an interrupted run is resumed.
-
-    Args:
-        output: Where the trained model is to go.
-    """
+    """The folder `{output}-checkpoints` beside a trained model, from which an interrupted run is resumed."""
 
     def __init__(self, output: str) -> None:
         target = Path(output)
@@ -34,14 +30,10 @@ class CheckpointFolder:
         return sorted(folders, key=lambda folder: int(folder.name.split("-")[1]))
 
     def begin(self, run: Mapping[str, Any], overwrite: bool) -> None:
-        """Make room for a new run.
+        """Make room for a new run; `run` says what it is, as JSON holds it, and `resume` compares it.
 
-        Args:
-            run: What the run is, as JSON holds it; `resume` compares it.
-            overwrite: Whether the checkpoints of an earlier run may be removed.
-
-        Raises:
-            ValueError: If there are some that may not be removed; if the folder holds something else, which never is.
+        Raises `ValueError` if there are checkpoints of an earlier run and `overwrite` does not allow to remove them, or
+        if the folder holds something else, which is never removed.
         """
         if self.path.exists():
             if foreign := [path.name for path in self.path.iterdir() if not _is_ours(path)]:
@@ -59,13 +51,9 @@ class CheckpointFolder:
         (self.path / _RUN).write_text(json.dumps(run, indent=2), encoding="utf-8")
 
     def resume(self, run: Mapping[str, Any]) -> str:
-        """Find the newest checkpoint that is as it was written.
+        """Find the newest checkpoint that is as it was written, of the run that `begin` was told of.
 
-        Args:
-            run: What the run is, as `begin` was told.
-
-        Raises:
-            ValueError: If there is none, or it is of another run; the error says what differs.
+        Raises `ValueError` if there is none, or it is of another run; the error says what differs.
         """
         checkpoints = self.complete()
         if not checkpoints:
@@ -116,11 +104,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def write_checksums(checkpoint: Path) -> None:
-    """Mark a checkpoint as written to the end, with the checksums of its files.
-
-    Args:
-        checkpoint: Its folder.
-    """
+    """Mark a checkpoint as written to the end, with the checksums of its files."""
     (checkpoint / _CHECKSUMS).write_text(json.dumps(_checksums(checkpoint), indent=2), encoding="utf-8")
 
 

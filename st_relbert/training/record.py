@@ -21,17 +21,10 @@ FILE = "finetuning_config.json"
 def finetuning_config(
     settings: TrainingSettings, model: RelBERT, relations: RelationSet, state: TrainerState
 ) -> dict[str, Any]:
-    """Describe a training run.
+    """Describe a training run that has ended in this state of the trainer.
 
-    Args:
-        settings: Its settings.
-        model: The trained model.
-        relations: What it was trained on.
-        state: The trainer's, at the end.
-
-    Returns:
-        The keys of the relbert library's `finetuning_config.json`, and under `st_relbert` all settings, the
-        version, what was in the data, the steps taken and the validation results.
+    Returns the keys of the relbert library's `finetuning_config.json`, and under `st_relbert` all settings, the
+    version, what was in the data, the steps taken and the validation results.
     """
     resolved = {name: value for name, value in asdict(settings).items() if name != "output"}
     validation = [

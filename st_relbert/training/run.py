@@ -43,13 +43,7 @@ _FREE = ("output", "base_model", "train_data", "validation_data", "save_steps", 
 
 
 def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> SentenceTransformerTrainingArguments:
-    """The trainer's arguments.
-
-    Args:
-        settings: The settings.
-        model: The model, for its device.
-        folder: Where the checkpoints go.
-    """
+    """The trainer's arguments for a model on its device, with checkpoints in the folder."""
     choose = settings.choose_by != "none"
     checkpointing: dict[str, Any] = {_CHECKPOINTING: settings.activation_checkpointing}
     return SentenceTransformerTrainingArguments(

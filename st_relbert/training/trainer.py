@@ -78,13 +78,10 @@ class TrainingInterrupted(Exception):
 
 
 class CheckpointCallback(TrainerCallback):
-    """A trainer callback that saves every so many steps, and a context in which Ctrl-C and SIGTERM save and stop.
+    """A trainer callback that saves every `save_steps`, and a context in which Ctrl-C and SIGTERM save and stop.
 
     The trainer's own setting for the former excludes evaluating at the end of each epoch. A second signal stops at
     once. Outside the main thread, where Python allows no signal handlers, signals are left alone.
-
-    Args:
-        save_steps: Steps between checkpoints.
     """
 
     def __init__(self, save_steps: int) -> None:
@@ -186,11 +183,7 @@ class RelationTrainer(SentenceTransformerTrainer):
         return super().get_batch_sampler(dataset, *args, **kwargs)
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
-        """Take a step; before the optimizer changes the weights, check the loss.
-
-        Raises:
-            TrainingDiverged: If the loss is not a finite number.
-        """
+        """Take a step; before the optimizer changes the weights, raise `TrainingDiverged` if the loss is not finite."""
         features, labels = self.collect_features(inputs)
         loss: Tensor = super().training_step(model, inputs, *args, **kwargs)
         if labels is not None and not torch.isfinite(loss):
@@ -212,11 +205,7 @@ class RelationTrainer(SentenceTransformerTrainer):
             write_checksums(Path(self._get_output_dir(trial=None), f"checkpoint-{self.state.global_step}"))
 
     def check_weights(self) -> None:
-        """Refuse weights that are not to be saved.
-
-        Raises:
-            TrainingDiverged: If some weight is not a finite number.
-        """
+        """Raise `TrainingDiverged` if some weight is not a finite number, so that it is not saved."""
         for name, weight in self.relation_loss.named_parameters():
             if not torch.isfinite(weight).all():
                 raise TrainingDiverged(

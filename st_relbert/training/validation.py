@@ -16,11 +16,7 @@ _MOST_QUESTIONS = 500
 
 
 def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
-    """The relations to train on, and those to validate on if a checkpoint is to be chosen.
-
-    Raises:
-        ValueError: If the data are unusable.
-    """
+    """The relations to train on, and those to validate on if a checkpoint is to be chosen."""
     relations, validation = _load_relations(settings)
     if settings.mismatches:
         held_out = validation or _validation_split(settings)
@@ -106,14 +102,9 @@ def _wrong_choices(relations: RelationSet, name: str, count: int, rng: random.Ra
 
 
 def held_out_questions(settings: TrainingSettings, validation: RelationSet | None) -> AnalogyEvaluator | None:
-    """Questions about pairs that are not trained on, 500 at most, to report what training did.
+    """Questions about pairs that are not trained on, 500 at most, to report what training did; or None.
 
-    Args:
-        settings: The settings of the run.
-        validation: The relations that the run chooses a checkpoint by; None: take the split `validation`.
-
-    Returns:
-        None if there are no such pairs.
+    They are those of the relations that the run chooses a checkpoint by, or else of the split `validation`.
     """
     relations = validation or _validation_split(settings)
     if relations is None:
