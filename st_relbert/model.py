@@ -27,7 +27,7 @@ from st_relbert.checkpoints import (
     to_portable_modules,
 )
 from st_relbert.environment import computes_in_bfloat16
-from st_relbert.locate import check_model_name, loading_error
+from st_relbert.locate import loading_error, locate_model
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Reduction
@@ -103,10 +103,11 @@ class RelBERT(SentenceTransformer):
         self._name = name
         if name is None and any(self._requested.values()):
             raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
+        source = name
         if name is not None:
-            kwargs = check_model_name(name, **kwargs)
+            source, kwargs = locate_model(name, **kwargs)
         try:
-            super().__init__(name, **kwargs)
+            super().__init__(source, **kwargs)
         except OSError as error:  # of the search for the model; _load_modules tells those of its files
             raise loading_error(name, error) from error
 

@@ -3,6 +3,7 @@ import os
 import shutil
 
 import numpy as np
+import peft
 import pytest
 import torch
 import transformers
@@ -221,14 +222,19 @@ def test_pooling_across_processes_gives_the_same(model):
         model.stop_multi_process_pool(pool)
 
 
+def in_the_cache(cache, name):
+    """The folder in which the hub's client keeps a model, and looks for it."""
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    repository = cache / f"models--{name.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(revision)
+    return str(repository / "snapshots" / revision)
+
+
 def test_a_model_on_the_hub_is_read_through_its_cache(encoders, tmp_path):
     """The hub's client lays models out like this; offline it reads them from there."""
-    revision = "0123456789abcdef0123456789abcdef01234567"
-    repository = tmp_path / "models--owner--relbert-tiny"
     model = RelBERT(encoders["wordpiece"], template="short", pooling="mask")
-    model.save_pretrained(str(repository / "snapshots" / revision))
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(revision)
+    model.save_pretrained(in_the_cache(tmp_path, "owner/relbert-tiny"))
     cached = RelBERT("owner/relbert-tiny", cache_folder=str(tmp_path))
     assert (cached.template, cached.pooling) == (model.template, "mask")
     assert np.array_equal(cached.encode(PAIRS), model.encode(PAIRS))
@@ -461,11 +467,19 @@ def test_settings_without_a_model_to_load_are_refused(model):
 
 
 def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders, tmp_path, monkeypatch, no_hub):
-    revision = "0123456789abcdef0123456789abcdef01234567"
-    repository = tmp_path / "models--owner--relbert-tiny"
-    RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(repository / "snapshots" / revision))
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(revision)
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(in_the_cache(tmp_path, "owner/relbert-tiny"))
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
     assert RelBERT("owner/relbert-tiny").template.startswith("I discovered")
     assert len(no_hub) == 1  # and not once for each of the files that are looked for
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_an_adapter_loads_from_any_cache_with_its_encoder(encoders, tmp_path, monkeypatch, no_hub, asked):
+    shutil.copytree(encoders["wordpiece"], in_the_cache(tmp_path, "owner/encoder"))
+    kwargs = {"cache_folder": str(tmp_path), "local_files_only": asked}
+    model = RelBERT("owner/encoder", template="short", **kwargs)
+    model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query"]))
+    model.save_pretrained(in_the_cache(tmp_path, "owner/adapter"), create_model_card=False)
+    cached = RelBERT("owner/adapter", **kwargs)
+    assert cached.active_adapters() == ["default"]
+    np.testing.assert_array_equal(cached.encode(PAIRS), model.encode(PAIRS))

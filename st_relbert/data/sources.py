@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -156,26 +157,46 @@ def _read_table(path: str) -> list[dict[str, Any]]:
 
 def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
     # Only here: it takes its time to import.
-    from datasets import config as settings
     from datasets import get_dataset_split_names, load_dataset
 
     owner_and_name, config = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:]) or None
-    cached = Path(settings.HF_DATASETS_CACHE, owner_and_name.replace("/", "___"))
-    if not cached.is_dir() and not hub_is_reachable():
+    reachable = hub_is_reachable()
+    if not reachable and not _is_cached(owner_and_name):
         raise ValueError(
             f"Cannot load {name!r}: it is no file or folder here, and the Hugging Face hub cannot be reached."
         )
     try:
-        available = get_dataset_split_names(owner_and_name, config)
-        split = next((split for split in splits if split in available), None)
-        if split is None:
-            raise ValueError(f"it has the splits {', '.join(available)}, expected {' or '.join(splits)}")
-        records = list(load_dataset(owner_and_name, config, split=split))
+        with nullcontext() if reachable else _cache_alone():
+            available = get_dataset_split_names(owner_and_name, config)
+            split = next((split for split in splits if split in available), None)
+            if split is None:
+                raise ValueError(f"it has the splits {', '.join(available)}, expected {' or '.join(splits)}")
+            records = list(load_dataset(owner_and_name, config, split=split))
     except Exception as error:  # the hub's client raises errors of a dozen kinds
         raise ValueError(
             f"Cannot load {name!r}: it is no file or folder here, and as a data set on the Hugging Face hub: {error}."
         ) from error
     return records, f"{name} ({split})"
+
+
+def _is_cached(name: str) -> bool:
+    from datasets import config
+    from datasets.naming import camelcase_to_snakecase
+
+    *owner, last = name.split("/")
+    return Path(config.HF_DATASETS_CACHE, "___".join([*owner, camelcase_to_snakecase(last)])).is_dir()
+
+
+@contextmanager
+def _cache_alone() -> Iterator[None]:
+    """Keeps the client from asking a hub that is not there: it waits half a minute for each set."""
+    from datasets import config
+
+    before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
 
 
 def require(record: dict[str, Any], columns: Sequence[str], where: str, example: str = "") -> None:

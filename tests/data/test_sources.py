@@ -1,6 +1,9 @@
 import gzip
 import json
+import shutil
+from importlib import import_module
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -8,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_relbert.data import RelationSet, load_questions, load_relations, sources
+
+
+RECORDS = [{"head": "Tokyo", "tail": "Japan", "relation": "capital"}, {"head": "a", "tail": "b", "relation": "r"}]
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +98,31 @@ def test_a_hub_that_cannot_be_reached_is_not_asked(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="Cannot load 'a/b'.*Couldn't reach it"):
         sources.read_records("a/b", ["train"])
     assert calls == ["a/b"]
+
+
+def test_a_cached_set_is_read_without_asking_a_hub_that_is_not_there(monkeypatch, tmp_path):
+    """The cache is laid out as the library does it; what it asks for is counted at the socket."""
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    json_builder = import_module("datasets.packaged_modules.json.json").Json
+    builder = json_builder(
+        cache_dir=str(tmp_path / "made"),
+        config_name="default",
+        data_files={"train": str(tmp_path / "train.jsonl")},
+    )
+    builder.download_and_prepare()
+    cached = tmp_path / "cache" / "owner___my_pairs" / "default" / "0.0.0" / "digest"
+    shutil.copytree(builder.cache_dir, cached)
+    (cached / "json-train.arrow").rename(cached / "my_pairs-train.arrow")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(sources, "hub_is_reachable", lambda: False)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("the hub was asked"))
+    for name in ("owner/MyPairs", "owner/MyPairs/default"):
+        records, source = sources.read_records(name, ["train"])
+        assert records == RECORDS and source == f"{name} (train)"
+    assert datasets.config.HF_HUB_OFFLINE is False
+    with pytest.raises(ValueError, match="it has the splits train, expected test"):
+        sources.read_records("owner/MyPairs", ["test"])
 
 
 def test_a_set_that_the_hub_does_not_have_says_nothing_of_others(monkeypatch):
