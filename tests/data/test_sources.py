@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from st_relbert.data import RelationSet, load_questions, load_relations, sources
 
-
 RECORDS = [{"head": "Tokyo", "tail": "Japan", "relation": "capital"}, {"head": "a", "tail": "b", "relation": "r"}]
 
 
