@@ -43,6 +43,8 @@ class RelBERTConfig:
     pooling: PoolingMode
     max_length: int | None
     """Where prompts are cut; None leaves it to the tokenizer's own setting."""
+    data: str | None = None
+    """What it was trained on, as far as the checkpoint says."""
 
 
 def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTConfig | None:
@@ -70,11 +72,11 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
                 f"{', '.join(sorted(relbert_config)) or 'nothing'}), as written by old versions of relbert. "
                 "Add the key to its config.json, or use a newer checkpoint."
             )
-    max_length = None
+    max_length = data = None
     if not saved_module_types(model_name_or_path, **hub_kwargs):  # sentence-transformers says so itself
         finetuning = _read_object(model_name_or_path, "finetuning_config.json", hub_kwargs)
-        max_length = finetuning.get("max_length", RELBERT_MAX_LENGTH)
-    return RelBERTConfig(relbert_config["template"], relbert_config["aggregation_mode"], max_length)
+        max_length, data = finetuning.get("max_length", RELBERT_MAX_LENGTH), finetuning.get("data")
+    return RelBERTConfig(relbert_config["template"], relbert_config["aggregation_mode"], max_length, data)
 
 
 def read_pipeline_template(model_name_or_path: str, **hub_kwargs: Any) -> str | None:

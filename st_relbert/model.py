@@ -26,6 +26,7 @@ from st_relbert.checkpoints import (
     to_fast_modules,
     to_portable_modules,
 )
+from st_relbert.data.licences import as_lines, sources_of
 from st_relbert.environment import computes_in_bfloat16
 from st_relbert.locate import loading_error, locate_model
 from st_relbert.model_card import RelBERTModelCardData
@@ -317,6 +318,8 @@ class RelBERT(SentenceTransformer):
             saved = RelBERTConfig(DEFAULT_TEMPLATE, "average_no_mask", max_length=None)
         else:
             self._records = read_records(model_name_or_path, **hub_kwargs)
+            if saved.data and isinstance(self.model_card_data, RelBERTModelCardData):
+                self.model_card_data.training_data = as_lines(sources_of(saved.data))
         template = self._requested["template"] or saved.template
         prompt = PromptTemplate.load(
             model_name_or_path, backend=self.backend, init_defaults={"template": template}, **kwargs

@@ -11,8 +11,9 @@ from huggingface_hub import ModelCard
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardData
 from torch import nn
-from yaml import YAMLError
+from yaml import YAMLError, safe_dump
 
+from st_relbert.data.licences import NOT_KNOWN, as_lines, sources_of
 from st_relbert.data.training_columns import check_training_columns
 
 CITATION = """
@@ -53,6 +54,8 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
     template_path: Path = field(default=Path(__file__).parent / "model_card_template.md", init=False, repr=False)
     sampler: dict[str, Any] = field(default_factory=dict, init=False)
     """The settings of the sampler of batches, where the trainer has one of its own."""
+    training_data: list[str] = field(default_factory=list, init=False)
+    """A line for each source of the earlier trainings of the model, with its licence."""
     _snippet_default_model_id = "path/to/this/model"
 
     def __post_init__(self) -> None:
@@ -68,6 +71,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         if hasattr(model, "to_sentence_transformer") and model.reduction == "mean":
             facts["model_string"] = str(model.to_sentence_transformer())  # the modules that are saved
         facts |= {name: getattr(model, name, None) for name in ("template", "pooling", "reduction")}
+        facts["sources"] = self.sources
         shown = {**self.non_default_hyperparameters, "learning_rate": self.all_hyperparameters.get("learning_rate")}
         # Where there is a sampler of relations, it decides what a batch is, whatever the trainer's batch size says.
         hidden = _NOT_SHOWN | ({"per_device_train_batch_size", "per_device_eval_batch_size"} if self.sampler else set())
@@ -87,6 +91,27 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         check_training_columns(dataset, loss, dataset_type)
         return super().extract_dataset_metadata(dataset, dataset_metadata, loss, dataset_type, **kwargs)  # type: ignore[arg-type]
 
+    @property
+    def sources(self) -> list[str]:
+        """A line for each source of all trainings of the model, with its licence."""
+        lines = [line for dataset in self.train_datasets for line in dataset.get("sources", [])]
+        return list(dict.fromkeys([*self.training_data, *lines]))
+
+    def infer_datasets(self, dataset: Any, dataset_name: str | None = None) -> list[dict[str, Any]]:
+        """Describe the sets of a training, with their sources: `load_relations` leaves a line for each."""
+        described: Any = super().infer_datasets(dataset, dataset_name)
+        if not isinstance(dataset, dict):  # of several, each is described by itself
+            [facts] = described
+            # What a script calls a set is no source, be it the name of one.
+            found = sources_of(facts["id"]) if "id" in facts else {facts["name"] or "a set without a name": NOT_KNOWN}
+            facts["sources"] = (dataset.info.license or "").splitlines() or as_lines(found)
+        return list(described)
+
+    def to_yaml(self, *args: Any, **kwargs: Any) -> str:
+        """The card's head, with the sources, where a later training finds them."""
+        sources = safe_dump({"training_data": self.sources}, allow_unicode=True) if self.sources else ""
+        return f"{super().to_yaml(*args, **kwargs)}\n{sources}".strip()
+
     def set_widget_examples(self, dataset: Any) -> None:
         """Keep the example pairs; sentence-transformers looks for texts in the training data, and fails on pairs.
 
@@ -96,7 +121,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         self.widget = []
 
     def take_over(self, card: str) -> None:
-        """Take licence, language and base model from the card of the model that was loaded, for when it is trained on.
+        """Take licences, language and base model from the card of the model that was loaded, for when it is trained on.
 
         Args:
             card: The text of the card. One that is not readable has nothing to give.
@@ -107,6 +132,8 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
             return
         for name in ("license", "language", "base_model"):
             setattr(self, name, getattr(self, name) or metadata.get(name))
+        earlier = metadata.get("training_data")
+        self.training_data = [str(line) for line in earlier] if isinstance(earlier, list) else []
 
     def set_base_model(self, model_id: str, revision: str | None = None) -> bool:
         """Look the base model up on the hub; not for a folder, whose name is nobody else's business."""
@@ -139,5 +166,7 @@ def use_pair_card(model: SentenceTransformer) -> None:
         if given.name not in ("tags", "task_name", "usage_examples", "citations", "model", "template_path"):
             setattr(card, given.name, getattr(plain, given.name))
     card.add_tags(plain.tags)
+    if text := getattr(model, "_model_card_text", None):
+        card.take_over(text)
     card.register_model(model)
     model.model_card_data = card

@@ -73,6 +73,7 @@ def combine(
     from st_relbert.data import PairExclusion, RelationSet, combine_relations
     from st_relbert.data.combine import weigh_sets
     from st_relbert.data.leakage import benchmark_pairs
+    from st_relbert.data.licences import sources_of
 
     check_relation_file(output, overwrite)
     weights = _weights(weight)
@@ -80,7 +81,8 @@ def combine(
     tests = PairExclusion(benchmark_pairs(exclude))
     build = combine_relations(loaded, tests, mismatches=mismatches, least=least, most=most or None, seed=seed)
     settings = {"mismatches": mismatches, "least": least, "most": most, "seed": seed}
-    _write(build, output, {"sets": sets, "weights": weights, **settings})
+    sources = {source: licence for name in sets for source, licence in sources_of(name).items()}
+    _write(build, output, {"sets": sets, "weights": weights, **settings, "sources": sources})
 
 
 def _weights(given: list[str]) -> dict[str, float]:
@@ -129,10 +131,11 @@ def wordnet(
 
     check_relation_file(output, overwrite)
     settings = {"least": least, "most": most, "words": words, "seed": seed}
-    triples = wordnet_triples(WordNet.read(wordnet, show_progress_bar=not quiet), min_count=min_count)
+    network = WordNet.read(wordnet, show_progress_bar=not quiet)
+    triples = wordnet_triples(network, min_count=min_count)
     tests = [] if no_exclude else exclude or _default_tests()
     build = _of_triples(triples, tests, relations, without, **settings)
-    _write(build, output, {"wordnet": wordnet, "min_count": min_count, **settings})
+    _write(build, output, {"wordnet": wordnet, "min_count": min_count, **settings, "sources": network.source})
 
 
 @app.command()
@@ -173,7 +176,7 @@ def triples(
     Files of heads, relations and tails of any size become a relation set. Pairs that stand in test sets are left out.
     Reversed pairs become negatives, save in relations that hold both ways.
     """
-    from st_relbert.data.graphs import read_triples
+    from st_relbert.data.graphs import read_triples, sources_of_triples
     from st_relbert.files.options import TableOptions
 
     check_relation_file(output, overwrite)
@@ -184,15 +187,12 @@ def triples(
         columns=(head, tail), relation=relation, header=not no_header, separator=separator, encoding=encoding
     )
     named = columns != ("head", "relation", "tail") or no_header
-    read = read_triples(
-        files,
-        format="table" if named and format == "auto" else format,
-        options=table,
-        show_progress_bar=not quiet,
-    )
+    kind = "table" if named and format == "auto" else format
+    read = read_triples(files, format=kind, options=table, show_progress_bar=not quiet)
     settings = {"least": least, "most": most, "words": words, "seed": seed}
     build = _of_triples(read, [] if no_exclude else exclude or _default_tests(), relations, without, **settings)
-    _write(build, output, {"files": files, "format": format, "columns": columns, **settings})
+    sources = sources_of_triples(files, kind)
+    _write(build, output, {"files": files, "format": format, "columns": columns, **settings, "sources": sources})
 
 
 def _of_triples(
@@ -233,24 +233,26 @@ def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> N
 
 def check_relation_file(path: Path, overwrite: bool) -> None:
     """Raise `ValueError` for an output that is no JSON Lines file, or if it or its report cannot be written."""
+    from st_relbert.data.licences import report_of
     from st_relbert.files.outputs import check_output
 
     if path.suffix != ".jsonl":
         raise ValueError(f"The output is {str(path)!r}, expected a name that ends in .jsonl.")
-    for each in (path, _report(path)):
+    for each in (path, report_of(path)):
         check_output(each, overwrite)
 
 
 def write_relation_file(path: Path, relations: RelationSet, report: Mapping[str, Any]) -> str:
     """Write a relation set and its figures; the names of both files, in words."""
+    from st_relbert.data.licences import report_of
     from st_relbert.files.outputs import atomic_output
 
-    with atomic_output(_report(path)) as temporary:
+    with atomic_output(report_of(path)) as temporary:
         temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     with atomic_output(path) as temporary:
         lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in relations.records())
         temporary.write_text("".join(lines), encoding="utf-8")
-    return f"{path} and {_report(path)}"
+    return f"{path} and {report_of(path)}"
 
 
 def show_dropped(dropped: Mapping[str, int], in_all: int, pairs: int) -> None:
@@ -258,10 +260,6 @@ def show_dropped(dropped: Mapping[str, int], in_all: int, pairs: int) -> None:
     if dropped:
         rows = [{"test set": name, "pairs left out": f"{count:,}"} for name, count in dropped.items()]
         show([*rows, {"test set": "all", "pairs left out": f"{in_all:,} of {pairs:,}"}])
-
-
-def _report(path: Path) -> Path:
-    return path.with_suffix(".report.json")
 
 
 def _default_tests() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from st_relbert.data.licences import CONCEPTNET, LICENCES, NOT_KNOWN
 from st_relbert.data.triples import Triple
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions
@@ -71,6 +72,16 @@ def read_triples(
         except ValueError as error:
             message = str(error)
             raise ValueError(message if path in message else f"Cannot read {path!r} as {kind}: {message}") from error
+
+
+def sources_of_triples(paths: Iterable[str], format: str = "auto") -> dict[str, str]:
+    """The sources of some files, by name, each with its licence where their format tells it; see `read_triples`."""
+    sources = {}
+    for path in paths:
+        kinds = {_format_of(each) for each in _files([path])} if format == "auto" else {format}
+        name = CONCEPTNET if kinds == {"conceptnet"} else Path(path).name
+        sources[name] = LICENCES.get(name, NOT_KNOWN)
+    return sources
 
 
 def _files(paths: Iterable[str]) -> Iterator[str]:

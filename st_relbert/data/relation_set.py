@@ -12,6 +12,7 @@ from typing import Any
 
 from datasets import Dataset, Features, List, Value
 
+from st_relbert.data.licences import as_lines, sources_of
 from st_relbert.data.question_files import is_question_text, relation_pairs
 from st_relbert.data.relation_record import RELATION_EXAMPLE, check_weight, read_record
 from st_relbert.data.sources import place_of, read_records
@@ -252,12 +253,17 @@ class RelationSet:
 def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -> Dataset:
     """Load a relation set as training data: `RelationSet.load` and `RelationSet.dataset` in one.
 
+    Where it is from, and under which licence as far as that is known, is in the dataset's `info`, for the model card.
+
     The weights of its relations are not part of it: take them from `RelationSet.weights`.
 
     >>> load_relations("starter", "train").column_names
     ['pair', 'label']
     """
-    return RelationSet.load(name_or_path, split).dataset()
+    dataset = RelationSet.load(name_or_path, split).dataset()
+    sources = sources_of(name_or_path)
+    dataset.info.dataset_name, dataset.info.license = ", ".join(sources), "\n".join(as_lines(sources))
+    return dataset
 
 
 def _count(pairs: dict[str, list[Pair]]) -> int:

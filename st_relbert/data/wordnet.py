@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from st_relbert.data.definitions import EMPTY, PATTERNS, clause_of
+from st_relbert.data.licences import NOT_KNOWN
 from st_relbert.data.triples import Triple
 from st_relbert.environment import import_extra
 
@@ -55,6 +56,7 @@ class WordNet:
 
     def __init__(self, lexicon: Any) -> None:
         self.language: str = lexicon["language"]
+        self.source: dict[str, str] = {lexicon["label"]: lexicon.get("license") or NOT_KNOWN}
         self.synsets: dict[str, Any] = {synset["id"]: synset for synset in lexicon["synsets"]}
         self.forms: dict[tuple[str, str], list[str]] = {}
         self.senses: dict[str, Sense] = {}

@@ -15,6 +15,7 @@ from sentence_transformers import SentenceTransformerTrainingArguments
 from sentence_transformers.util.distributed import get_rank, get_world_size
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
+from st_relbert.data.licences import as_lines, sources_of
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
@@ -193,7 +194,11 @@ class TrainingRun(TrainingSettings):
         return None
 
     def _model(self) -> RelBERT:
-        card = RelBERTModelCardData(train_datasets=[{"name": Path(self.train_data).name}])
+        data: dict[str, Any] = {
+            "name": Path(self.train_data).name,
+            "sources": as_lines(sources_of(self.train_data)),
+        }
+        card = RelBERTModelCardData(train_datasets=[data])
         model = RelBERT(self.base_model, template=self.template, pooling=self.pooling, model_card_data=card)
         if self.max_length is not None:
             model.max_seq_length = min(self.max_length, model.max_seq_length or self.max_length)

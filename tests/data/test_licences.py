@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from st_relbert.cli import main
+from st_relbert.data import load_relations
+from st_relbert.data.licences import LICENCES, NOT_KNOWN, sources_of
+from tests.data import tiny_wordnet
+
+TRIPLES = "wheel,PartOf,car\nfinger,PartOf,hand\ncat,IsA,animal\ndog,IsA,animal\n"
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("relations", {"relations": "CC0 1.0 (public domain)"}),
+        ("relbert/analogy_questions/u2", {"relbert/analogy_questions/u2": "CC BY-NC 4.0"}),
+        ("relbert/analogy_questions_2", {"relbert/analogy_questions_2": NOT_KNOWN}),
+        ("owner/name", {"owner/name": NOT_KNOWN}),
+        ("secret/place/pairs-*.csv", {"pairs-*.csv": NOT_KNOWN}),
+        ("s3://bucket/pairs.parquet", {"pairs.parquet": NOT_KNOWN}),
+    ],
+)
+def test_sources_are_known_by_their_names(name, expected):
+    assert sources_of(name) == expected
+
+
+def test_an_own_folder_of_a_known_name_is_not_that_source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "starter").mkdir()
+    assert sources_of("starter") == {"starter": NOT_KNOWN}
+
+
+@pytest.mark.parametrize("report", ["not JSON", "[]", "{}", '{"sources": ["relations"]}', b"\xff"])
+def test_a_report_of_another_program_says_nothing(tmp_path, report):
+    (tmp_path / "own.jsonl").touch()
+    (tmp_path / "own.report.json").write_bytes(report if isinstance(report, bytes) else report.encode())
+    assert sources_of(tmp_path / "own.jsonl") == {"own.jsonl": NOT_KNOWN}
+
+
+def test_what_data_commands_make_knows_its_sources(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, separator in (("own.csv", ","), ("conceptnet.tsv", "\t")):
+        rows = [line.split(",") for line in TRIPLES.splitlines()]
+        # ConceptNet's lines begin with the relation.
+        Path(name).write_text(
+            "head,relation,tail\n" + TRIPLES
+            if separator == ","
+            else "".join(f"{relation}\t{head}\t{tail}\n" for head, relation, tail in rows)
+        )
+        command = ["data", "triples", name, "--least", "1", "--no-exclude", "--output"]
+        assert main([*command, f"{Path(name).stem}.jsonl", "--quiet"]) == 0
+    wordnet = str(tiny_wordnet.write(tmp_path / "tiny.xml"))
+    command = ["data", "wordnet", "--wordnet", wordnet, "--least", "1", "--no-exclude", "--output", "wn.jsonl"]
+    assert main([*command, "--quiet"]) == 0
+    sets = ["starter", "own.jsonl", "conceptnet.jsonl", "wn.jsonl"]
+    assert main(["data", "combine", *sets, "--output", "all.jsonl", "--quiet"]) == 0
+    expected = {
+        "starter": LICENCES["starter"],
+        "own.csv": NOT_KNOWN,
+        "ConceptNet": LICENCES["ConceptNet"],
+        "Tiny": "CC0",
+    }
+    assert sources_of("all.jsonl") == expected
+    assert json.loads(Path("all.report.json").read_text())["sources"] == expected
+    info = load_relations("all.jsonl").shuffle(seed=0).info
+    assert info.license.splitlines() == [f"{name}: {licence}" for name, licence in expected.items()]
+
+
+def test_the_page_on_data_gives_the_same_licences():
+    page = (DOCUMENTS / "data.md").read_text(encoding="utf-8")
+    for source, licence in LICENCES.items():
+        (row,) = [line for line in page.splitlines() if line.startswith("| `") and f"`{source}`" in line]
+        assert row.split("|")[2].strip() == licence.removesuffix(" (public domain)")

@@ -1,0 +1,91 @@
+"""The card of a trained model names the data of all its trainings, with their licences."""
+
+from functools import partial
+
+import pytest
+from datasets import Dataset
+from huggingface_hub import ModelCard
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+
+from st_relbert import RelBERT
+from st_relbert.data import RelationSet, load_relations
+from st_relbert.losses import InfoNCELoss
+from st_relbert.training import RelationBatchSampler, TrainingRun
+
+STARTER = "starter: CC0 1.0 (public domain)"
+SEMEVAL = "relbert/semeval2012_relational_similarity: CC BY-SA 3.0"
+
+
+def licences(folder):
+    """Those that the card's head names; its text has to say the same."""
+    card = ModelCard.load(folder / "README.md")
+    named = card.data.to_dict().get("training_data")
+    for line in named or []:
+        assert f"- {line}\n" in card.text
+    assert (named is None) == ("Licences of the Training Data" not in card.text)
+    return named
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own, by hand.jsonl"
+    rows = [f'{{"head": "{head}", "tail": "{tail}", "relation": "{tail}"}}\n' for tail in "xyz" for head in "abcd"]
+    path.write_text("".join(rows))
+    return str(path)
+
+
+def train(model, folder, data):
+    """With sentence-transformers' own trainer."""
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=SentenceTransformerTrainingArguments(
+            output_dir=str(folder / "checkpoints"),
+            max_steps=1,
+            batch_sampler=partial(RelationBatchSampler, relations_per_batch=3, pairs_per_relation=2),
+            use_cpu=True,
+            report_to="none",
+        ),
+        train_dataset=data,
+        loss=InfoNCELoss(model),
+    )
+    trainer.train()
+    model.save_pretrained(str(folder))
+
+
+def test_a_run_after_a_run_adds_to_what_the_card_names(encoders, tmp_path, own):
+    assert licences_of_run(tmp_path / "first", encoders["wordpiece"], "starter") == [STARTER]
+    RelBERT(str(tmp_path / "first")).save_pretrained(str(tmp_path / "copy"))
+    assert licences(tmp_path / "copy") == [STARTER]
+    second = licences_of_run(tmp_path / "second", str(tmp_path / "copy"), own)
+    assert second == [STARTER, "own, by hand.jsonl: not known"]
+    for kind in (RelBERT, SentenceTransformer):
+        train(kind(str(tmp_path / "second")), tmp_path / kind.__name__, load_relations("relations"))
+        assert licences(tmp_path / kind.__name__) == [*second, "relations: CC0 1.0 (public domain)"]
+
+
+def licences_of_run(folder, base_model, data):
+    run = TrainingRun(base_model=base_model, template="short", train_data=data, output=str(folder), max_steps=1)
+    run.train(show_progress_bar=False)
+    return licences(folder)
+
+
+def test_a_published_checkpoint_was_trained_on_what_it_says(golden, tmp_path):
+    model = RelBERT(str(golden / "checkpoints" / "bert-a-average_no_mask"))
+    train(model, tmp_path, RelationSet.load("starter").dataset())
+    assert licences(tmp_path) == [SEMEVAL, "a set without a name: not known"]
+
+
+def test_what_a_script_calls_a_set_is_no_source(encoders, tmp_path):
+    rows = RelationSet.load("starter").dataset()
+    data = {"relations": Dataset.from_dict(rows.to_dict()), "shipped": load_relations("starter")}
+    train(RelBERT(encoders["wordpiece"]), tmp_path, data)
+    assert licences(tmp_path) == ["relations: not known", STARTER]
+
+
+def test_an_encoder_that_was_not_trained_names_none(encoders, tmp_path):
+    RelBERT(encoders["wordpiece"]).save_pretrained(str(tmp_path))
+    assert licences(tmp_path) is None
