@@ -66,6 +66,13 @@ def as_pairs(values: Any, where: str = "pair", first: int = 0) -> list[Pair]:
     ]
 
 
+def pairs_of_list(values: Any, where: str) -> list[Pair]:
+    """Check a list of pairs that stands in a record; an error calls each by `where` and its number."""
+    if not isinstance(values, list | tuple):
+        raise ValueError(f"{where}s are {values!r:.60}, expected a list of [head, tail].")
+    return as_pairs(values, where)
+
+
 def _may_be_pair(value: Any) -> bool:
     is_array = isinstance(value, np.ndarray) and value.ndim > 0
     may_hold_words = isinstance(value, list | tuple) or is_array or _is_series(value)

@@ -9,7 +9,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from st_relbert.data.licences import CONCEPTNET, LICENCES, NOT_KNOWN
-from st_relbert.data.triples import Triple
+from st_relbert.data.triples import Triple, both_ways
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import read_table
@@ -144,7 +144,7 @@ def _read_conceptnet(path: str) -> Iterator[Triple]:
             raise ValueError(
                 f"line {number} has {len(cells)} cells, expected those of ConceptNet's dump, or relation, head, tail."
             )
-        yield from _both_ways(head, relation, tail, relation in _SYMMETRIC)
+        yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 
 
 def _read_facts(path: str) -> Iterator[Triple]:
@@ -153,7 +153,7 @@ def _read_facts(path: str) -> Iterator[Triple]:
         fact = _object(row)
         head, tail = (_first(fact, names, row.place) for names in (_HEADS, _TAILS))
         relation = next((str(fact[name]) for name in _RELATIONS if fact.get(name)), stem)
-        yield from _both_ways(head, relation, tail, relation in _SYMMETRIC)
+        yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 
 
 def _read_lre(path: str) -> Iterator[Triple]:
@@ -167,7 +167,7 @@ def _read_lre(path: str) -> Iterator[Triple]:
         for number, sample in enumerate(samples):
             fact = _object(Row(f"sample {number} of {name!r}", sample))
             head, tail = (_first(fact, names, f"sample {number} of {name!r}") for names in (_HEADS, _TAILS))
-            yield from _both_ways(head, name, tail, symmetric)
+            yield from both_ways(head, name, tail, symmetric)
 
 
 def _read_docred(path: str) -> Iterator[Triple]:
@@ -182,7 +182,7 @@ def _read_docred(path: str) -> Iterator[Triple]:
                 f"{row.place} is no document of DocRED with 'vertexSet' and 'labels' ({type(error).__name__}: {error})."
             ) from error
         for head, relation, tail in facts:
-            yield from _both_ways(head, relation, tail, relation in _SYMMETRIC)
+            yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 
 
 _READERS = {"conceptnet": _read_conceptnet, "facts": _read_facts, "lre": _read_lre, "docred": _read_docred}
@@ -205,9 +205,3 @@ def _first(fact: dict[str, Any], names: Iterable[str], where: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{where} has no text as {' or '.join(map(repr, names))} (it has: {', '.join(sorted(fact))}).")
     return value
-
-
-def _both_ways(head: str, relation: str, tail: str, symmetric: bool) -> Iterator[Triple]:
-    yield head, relation, tail
-    if symmetric:
-        yield tail, relation, head

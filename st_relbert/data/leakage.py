@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from st_relbert.data.question_files import is_question_text
 from st_relbert.data.questions import AnalogyQuestion, MappingProblem, as_questions
 from st_relbert.data.sources import place_of, read_records
-from st_relbert.pairs import Pair, as_pair, as_pairs, folded
+from st_relbert.pairs import Pair, as_pair, folded, pairs_of_list
 
 _TRAINING_SPLIT = "train.jsonl"
 
@@ -65,20 +65,20 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     if "head" in record and "tail" in record:
         return [as_pair((record["head"], record["tail"]), f"the pair of {where}")]
     if "positives" in record:
-        return _listed([record["positives"], record.get("negatives") or []], where)
-    if "pairs" in record:
+        lists = [record["positives"], record.get("negatives") or []]
+    elif "pairs" in record:
         # A rating stands behind head and tail.
         rated = [pair[:2] if isinstance(pair, list | tuple) else pair for pair in _list(record["pairs"], where)]
-        return _listed([rated, record.get("paradigms") or []], where)
-    if "questions" in record:
+        lists = [rated, record.get("paradigms") or []]
+    elif "questions" in record:
         questions = _list(record["questions"], where)
-        return _listed(
-            [question.get("pairs") if isinstance(question, Mapping) else None for question in questions], where
+        lists = [question.get("pairs") if isinstance(question, Mapping) else None for question in questions]
+    else:
+        raise ValueError(
+            f"{where} has the columns {', '.join(sorted(record)) or 'of nothing'}, expected those of a test set: stem "
+            "and choice, head and tail, source and target, positives, pairs, or questions."
         )
-    raise ValueError(
-        f"{where} has the columns {', '.join(sorted(record)) or 'of nothing'}, expected those of a test set: stem and "
-        "choice, head and tail, source and target, positives, pairs, or questions."
-    )
+    return [pair for values in lists for pair in pairs_of_list(values, f"{where}, pair")]
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -89,10 +89,6 @@ def _files(folder: Path) -> dict[str, Path]:
             "sets. Name their folder, or the files."
         )
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
-
-
-def _listed(lists: Iterable[Any], where: str) -> list[Pair]:
-    return [pair for values in lists for pair in as_pairs(_list(values, where), f"{where}, pair")]
 
 
 def _list(values: Any, where: str) -> Any:

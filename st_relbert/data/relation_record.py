@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any, NamedTuple
 
 from st_relbert.data.sources import require
-from st_relbert.pairs import Pair, as_pair
+from st_relbert.pairs import Pair, as_pair, pairs_of_list
 
 RELATION_EXAMPLE = '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]], "negatives": [["Lyon", "France"]]}'
 LARGEST_WEIGHT = 1000
@@ -41,8 +41,8 @@ def read_record(record: dict[str, Any], where: str) -> RelationRecord:
         return RelationRecord(check_relation_name(record["relation"], where), [pair], [], 1.0)
     require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
     relation = check_relation_name(record["relation_type"], where)
-    positives = _read_pairs(record["positives"], f"{where}, positive")
-    negatives = _read_pairs(record.get("negatives") or [], f"{where}, negative")
+    positives = pairs_of_list(record["positives"], f"{where}, positive")
+    negatives = pairs_of_list(record.get("negatives") or [], f"{where}, negative")
     if not positives:
         raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
     weight = record.get("weight")
@@ -75,9 +75,3 @@ def check_weight(weight: Any, what: str) -> float:
             f"The weight of {what} is {weight!r}, expected a number above 0 and at most {LARGEST_WEIGHT:,}."
         )
     return float(weight)
-
-
-def _read_pairs(values: Any, where: str) -> list[Pair]:
-    if not isinstance(values, list | tuple):
-        raise ValueError(f"{where}s are {values!r}, expected a list of [head, tail].")
-    return [as_pair(value, f"{where} {index}") for index, value in enumerate(values)]

@@ -225,20 +225,18 @@ class RelationSet:
         return len({pair for pair, count in relations_of.items() if count > 1} | contradictory)
 
     def __str__(self) -> str:
-        """What is in the set, in a line."""
-        single = sum(len(pairs) == 1 for pairs in self.positives.values())
-        return (
-            f"{len(self.positives):,} relations, {_count(self.positives):,} positive and {_count(self.negatives):,} "
-            f"negative pairs; {single:,} relations of one pair (they are only pushed away from); "
-            f"{self.known_false_negatives():,} known false negatives (pairs of several relations; never pushed apart)"
-            f"{self._weights_in_words()}"
-        )
-
-    def _weights_in_words(self) -> str:
-        weights = [weight for weight in self.weights.values() if weight != 1]
-        if not weights:
-            return ""
-        return f"; {len(weights):,} relations of a weight other than 1, from {min(weights):g} to {max(weights):g}"
+        """What is in the set, and what users may not expect of it, in a line."""
+        pairs, negatives = _count(self.positives), _count(self.negatives)
+        parts = [f"{len(self.names):,} relations with {pairs:,} pairs and {negatives:,} negatives"]
+        if single := sum(len(of_relation) == 1 for of_relation in self.positives.values()):
+            parts.append(f"{single:,} relations of a single pair, which others are only told apart from")
+        if shared := self.known_false_negatives():
+            parts.append(f"{shared:,} pairs of several relations, or on both sides of one, which are not pushed away")
+        if weights := [weight for weight in self.weights.values() if weight != 1]:
+            parts.append(
+                f"{len(weights):,} relations of a weight other than 1, from {min(weights):g} to {max(weights):g}"
+            )
+        return "; ".join(parts)
 
     def subset(self, names: Iterable[str]) -> RelationSet:
         """The relations of these names, in this order."""

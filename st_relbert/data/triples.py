@@ -19,6 +19,13 @@ Triple: TypeAlias = tuple[str, str, str]
 _HALF = 0.5
 
 
+def both_ways(head: str, relation: str, tail: str, symmetric: bool = True) -> Iterator[Triple]:
+    """A triple, and the one from tail to head if the relation is symmetric."""
+    yield head, relation, tail
+    if symmetric:
+        yield tail, relation, head
+
+
 @dataclass(frozen=True)
 class TripleBuild(RelationBuild):
     """A relation set made of triples, and what was left out of it.

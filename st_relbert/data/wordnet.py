@@ -12,7 +12,7 @@ from typing import Any
 
 from st_relbert.data.definitions import EMPTY, PATTERNS, clause_of
 from st_relbert.data.licences import NOT_KNOWN
-from st_relbert.data.triples import Triple
+from st_relbert.data.triples import Triple, both_ways
 from st_relbert.environment import import_extra
 
 DEFAULT_WORDNET = "oewn:2024"
@@ -206,7 +206,7 @@ def _between_synsets(wordnet: WordNet, min_count: int) -> Iterator[Triple]:
     for senses in wordnet.members.values():
         usual = [sense for sense in senses if sense.is_first and wordnet.is_common(sense, min_count)]
         for one, other in combinations(usual, 2):
-            yield from _both_ways(one.word, f"synonym/{one.part}", other.word)
+            yield from both_ways(one.word, f"synonym/{one.part}", other.word)
 
 
 def _between_words(wordnet: WordNet, min_count: int) -> Iterator[Triple]:
@@ -239,7 +239,7 @@ def _opposites(sense: Sense, other: Sense) -> Iterator[Triple]:
     if negated.endswith(base) and base != negated:
         yield base, f"negation/{sense.part}", negated
     else:
-        yield from _both_ways(sense.word, f"antonym/{sense.part}", other.word)
+        yield from both_ways(sense.word, f"antonym/{sense.part}", other.word)
 
 
 def _derivation(base: Sense, derived: Sense, wordnet: WordNet) -> Iterator[Triple]:
@@ -255,11 +255,6 @@ def _is_typed(sense: Sense, other: Sense, wordnet: WordNet) -> bool:
 
 def _file(wordnet: WordNet, sense: Sense) -> str:
     return wordnet.synsets.get(sense.synset, {}).get("lexfile") or sense.part
-
-
-def _both_ways(one: str, relation: str, other: str) -> Iterator[Triple]:
-    yield one, relation, other
-    yield other, relation, one
 
 
 def _inflections(wordnet: WordNet, min_count: int) -> Iterator[Triple]:

@@ -26,7 +26,7 @@ from st_relbert.files.text import (
     read_separated,
     suffix_of,
 )
-from st_relbert.pairs import Pair, as_pair, as_pairs
+from st_relbert.pairs import Pair, as_pair, as_pairs, pairs_of_list
 
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
 CHUNK_ROWS = 8192  # held at a time
@@ -79,7 +79,7 @@ class PairTable:
         """The rows; the relation is None where there is none."""
         for places, batch in self._chunks():
             relations = batch.column(self.relation).to_pylist() if self.relation else [None] * len(batch)
-            yield from map(PairRow, as_pairs(self.pairs(batch)), relations, places)
+            yield from map(PairRow, self.pairs(batch), relations, places)
 
 
 def is_table(name: str) -> bool:
@@ -244,13 +244,10 @@ def rows_of_relation(row: Row) -> Iterator[Row]:
         return
     if "relation_type" not in row.cells:
         raise ValueError(f"{row.place} has positives but no 'relation_type', expected the name of their relation.")
-    positives = row.cells["positives"]
-    if not isinstance(positives, list):
-        raise ValueError(f"{row.place} has the positives {positives!r:.60}, expected a list of [head, tail].")
-    for number, pair in enumerate(positives):
-        place = f"{row.place}, positive {number}"
-        head, tail = as_pair(pair, place)
-        yield Row(place, {"head": head, "tail": tail, "relation": str(row.cells["relation_type"])})
+    place = f"{row.place}, positive"
+    relation = str(row.cells["relation_type"])
+    for number, (head, tail) in enumerate(pairs_of_list(row.cells["positives"], place)):
+        yield Row(f"{place} {number}", {"head": head, "tail": tail, "relation": relation})
 
 
 def _parquet_chunks(file: Any, names: list[str]) -> Iterator[_Chunk]:

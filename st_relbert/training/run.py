@@ -127,8 +127,7 @@ class TrainingRun(TrainingSettings):
         """
         check_output(self.output, overwrite)
         relations, validation = load_data(self)
-        for line in _summary(relations):
-            logger.info("%s", line)
+        logger.info("Training on %s.", relations)
         model = self._model()
         _check_lengths(model, relations)
         arguments = build_arguments(self, model, str(self.checkpoints.path))
@@ -221,19 +220,6 @@ def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
     for groups in (relations.positives, relations.negatives):
         for pairs in groups.values():
             prompt.check_prompts(pairs)
-
-
-def _summary(relations: RelationSet) -> list[str]:
-    """What is trained on, and what users may not expect of it, a sentence each."""
-    pairs, negatives = (sum(map(len, groups.values())) for groups in (relations.positives, relations.negatives))
-    lines = [f"Training on {len(relations.names):,} relations with {pairs:,} pairs and {negatives:,} negatives."]
-    if single := sum(len(group) == 1 for group in relations.positives.values()):
-        lines.append(f"Relations of a single pair, which others are only told apart from: {single:,}.")
-    if weighted := sum(weight != 1 for weight in relations.weights.values()):
-        lines.append(f"Relations that are trained on more or less often than others of their size: {weighted:,}.")
-    if shared := relations.known_false_negatives():
-        lines.append(f"Pairs of several relations, which are not pushed away from either: {shared:,}.")
-    return lines
 
 
 def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) -> None:

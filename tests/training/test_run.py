@@ -123,7 +123,7 @@ def test_the_resolved_settings_lie_beside_the_model(run, tmp_path):
     assert {name: own[name] for name in dataclasses.asdict(settings) if name != "output"} == {
         name: value for name, value in dataclasses.asdict(settings).items() if name != "output"
     }
-    assert own["steps"] == 2 and own["relations"].startswith("61 relations, 854 positive")
+    assert own["steps"] == 2 and own["relations"].startswith("61 relations with 854 pairs")
     assert config["template"].startswith("I discovered:") and config["max_length"] == 50
     assert config["loss_function_config"]["num_negative"] == 3
 
@@ -148,9 +148,11 @@ def test_what_is_in_the_data_is_reported(run, tmp_path, caplog):
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     with caplog.at_level("INFO", logger="st_relbert"):
         run(max_steps=1, train_data=str(path)).train(show_progress_bar=False)
-    assert "Training on 3 relations with 5 pairs and 1 negatives." in caplog.text
-    assert "Relations of a single pair, which others are only told apart from: 1." in caplog.text
-    assert "Pairs of several relations, which are not pushed away from either: 1." in caplog.text
+    assert (
+        "Training on 3 relations with 5 pairs and 1 negatives; "
+        "1 relations of a single pair, which others are only told apart from; "
+        "1 pairs of several relations, or on both sides of one, which are not pushed away." in caplog.text
+    )
 
 
 def test_logs_go_where_the_trainer_reports_to(run, tmp_path):
