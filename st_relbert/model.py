@@ -32,8 +32,9 @@ from st_relbert.locate import loading_error, locate_model
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Reduction
-from st_relbert.pairs import Pair, as_pair, as_pairs, is_flat_pair
+from st_relbert.pairs import as_pair, as_pairs, is_flat_pair
 from st_relbert.templates import DEFAULT_TEMPLATE, PoolingMode
+from st_relbert.vectors import check_finite
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -193,7 +194,7 @@ class RelBERT(SentenceTransformer):
         fast = self.fast and computes_in_bfloat16(device)
         with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
             outputs = super()._inference(inputs, device=device, **kwargs)
-        _check_finite(inputs, outputs)
+        check_finite(inputs, outputs)
         return outputs
 
     def _input_length(self, sample: Any) -> int:  # type: ignore[override]  # theirs is static, and asked as a method
@@ -214,7 +215,8 @@ class RelBERT(SentenceTransformer):
             similarity_fn_name=self._similarity_fn_name,
             truncate_dim=self.truncate_dim,
         )
-        plain.module_kwargs = _numbered(modules, self._kwargs_of_modules())[1]
+        kwargs_of = {self.get_submodule(name): value for name, value in (self.module_kwargs or {}).items()}
+        plain.module_kwargs = _numbered(modules, kwargs_of)[1]
         return plain
 
     def save(
@@ -227,12 +229,8 @@ class RelBERT(SentenceTransformer):
     ) -> None:
         """Save the model in the portable layout, which plain sentence-transformers loads.
 
-        Args:
-            path: The folder; it is made if need be.
-            model_name: See `SentenceTransformer.save`; so for the other arguments.
-            create_model_card: Write `README.md`. A model that was loaded, and not trained since, keeps the one it has.
-            train_datasets: Not used.
-            safe_serialization: Write weights as safetensors.
+        The arguments are those of `SentenceTransformer.save`. A model that was loaded, and not trained since, keeps the
+        card that it has.
 
         Raises:
             ValueError: If the model has no portable form, for instance with the reduction `"sum"`.
@@ -331,9 +329,6 @@ class RelBERT(SentenceTransformer):
             self.model_card_data.set_base_model(model_name_or_path, revision=kwargs["revision"])
         return _numbered([prompt, self._as_requested(pooling)], {})
 
-    def _kwargs_of_modules(self) -> dict[nn.Module, Any]:
-        return {self.get_submodule(name): value for name, value in (self.module_kwargs or {}).items()}
-
 
 def _numbered(
     modules: Sequence[nn.Module], kwargs_of: Mapping[nn.Module, Any]
@@ -345,21 +340,3 @@ def _numbered(
 
 def _hub_kwargs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}
-
-
-def _check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
-    """Refuse vectors with NaN or infinity, which damaged weights give.
-
-    The outputs are the vector of each pair, the tokens' vectors, or all that the pipeline computes.
-    """
-    if not isinstance(outputs, torch.Tensor):
-        rows = [output["sentence_embedding"] if isinstance(output, dict) else output for output in outputs]
-        finite = torch.tensor([bool(row.isfinite().all()) for row in rows])
-    else:
-        finite = outputs.isfinite().flatten(1).all(1) if len(outputs) else torch.ones(0)
-    if not finite.all():
-        head, tail = pairs[int(finite.logical_not().nonzero()[0])]
-        raise ValueError(
-            f"The vector of the pair ({head[:40]!r}, {tail[:40]!r}) is not finite. The model's weights are damaged, or "
-            "its training diverged: restore or train it again."
-        )

@@ -6,12 +6,31 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.pairs import Pair
 
 Vectors = NDArray[np.float32]
+
+
+def check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
+    """Raise `ValueError` for vectors with NaN or infinity, which damaged weights give.
+
+    The outputs are the vector of each pair, the tokens' vectors, or all that the pipeline computes.
+    """
+    if not isinstance(outputs, torch.Tensor):
+        rows = [output["sentence_embedding"] if isinstance(output, dict) else output for output in outputs]
+        finite = torch.tensor([bool(row.isfinite().all()) for row in rows])
+    else:
+        finite = outputs.isfinite().flatten(1).all(1) if len(outputs) else torch.ones(0)
+    if not finite.all():
+        head, tail = pairs[int(finite.logical_not().nonzero()[0])]
+        raise ValueError(
+            f"The model gives the pair ({head[:40]!r}, {tail[:40]!r}) a vector that is not finite. Its weights are "
+            "damaged, or its training diverged: restore or train it again."
+        )
 
 
 class PairVectors:
@@ -30,12 +49,7 @@ class PairVectors:
         vectors: Any = model.encode(
             list(rows), batch_size=batch_size, show_progress_bar=show_progress_bar, convert_to_numpy=True
         )
-        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-        if len(broken):
-            raise ValueError(
-                f"The model gives {list(rows)[broken[0]]!r} and {len(broken) - 1} more of {len(rows)} pairs a vector "
-                "that is not finite, so it cannot be scored. Was its training interrupted by a loss of nan?"
-            )
+        check_finite(list(rows), torch.as_tensor(vectors))
         return cls(rows, np.asarray(vectors, dtype=np.float32))
 
     def raw(self, pairs: Sequence[Pair]) -> Vectors:

@@ -11,6 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util.distributed import get_rank, get_world_size
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from st_relbert.losses.batch import RelationBatch, gather_rows, prompt_tokens
 from st_relbert.losses.head import ClassificationHead
@@ -190,16 +191,21 @@ def one_column(sentence_features: Iterable[dict[str, Any]], labels: Tensor | Non
     return columns[0]
 
 
-class SharedSettings(TypedDict, total=False):
+class RelationSettings(TypedDict, total=False):
+    """The arguments that subclasses of `RelationLoss` hand on to it."""
+
+    parents: Sequence[int] | None
+    classification_head: ClassificationHead | None
+    gather_across_devices: bool
+
+
+class SharedSettings(RelationSettings, total=False):
     """The arguments that subclasses of `AnchorLoss` hand on to it."""
 
     reduction: Literal["mean", "sum"]
     anchors: Literal["all", "first"]
-    parents: Sequence[int] | None
     parent_weight: float
     siblings_as_negatives: bool
-    classification_head: ClassificationHead | None
-    gather_across_devices: bool
 
 
 class AnchorLoss(RelationLoss):
@@ -213,12 +219,10 @@ class AnchorLoss(RelationLoss):
             `"sum"`, as in the relbert library.
         anchors: `"all"`, or `"first"`: only the relation of the batch's first pair is pulled together, and all other
             pairs are negatives. This is the step of the relbert library.
-        parents: See `RelationLoss`.
         parent_weight: The weight of the parents' terms.
         siblings_as_negatives: Whether pairs of relations with the same parent push each other away.
-        classification_head: See `RelationLoss`; its loss is, for each anchor, the mean binary cross-entropy over its
-            positives and negatives.
-        gather_across_devices: See `RelationLoss`.
+        **shared: `parents`, `classification_head`, `gather_across_devices`; see `RelationLoss`. The loss of the head
+            is, for each anchor, the mean binary cross-entropy over its positives and negatives.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -230,25 +234,18 @@ class AnchorLoss(RelationLoss):
         *,
         reduction: Literal["mean", "sum"] = "mean",
         anchors: Literal["all", "first"] = "all",
-        parents: Sequence[int] | None = None,
         parent_weight: float = 1.0,
         siblings_as_negatives: bool = True,
-        classification_head: ClassificationHead | None = None,
-        gather_across_devices: bool = True,
+        **shared: Unpack[RelationSettings],
     ) -> None:
-        super().__init__(
-            model,
-            parents=parents,
-            classification_head=classification_head,
-            gather_across_devices=gather_across_devices,
-        )
+        super().__init__(model, **shared)
         if reduction not in ("mean", "sum"):
             raise ValueError(f"Unknown reduction {reduction!r}, expected 'mean' or 'sum'.")
         if anchors not in ("all", "first"):
             raise ValueError(f"Unknown anchors {anchors!r}, expected 'all' or 'first'.")
         if not parent_weight >= 0:
             raise ValueError(f"The parent_weight is {parent_weight!r}, expected a number from 0 up.")
-        if parents is None and not siblings_as_negatives:
+        if self.parents is None and not siblings_as_negatives:
             raise ValueError("siblings_as_negatives=False needs the parents of the relations, got none.")
         self.reduction = reduction
         self.anchors = anchors

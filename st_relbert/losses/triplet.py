@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import Unpack
 
-from st_relbert.losses.base import AnchorLoss, RelationLoss, SharedSettings
+from st_relbert.losses.base import AnchorLoss, RelationLoss, RelationSettings, SharedSettings
 from st_relbert.losses.batch import RelationBatch
-from st_relbert.losses.head import ClassificationHead
 from st_relbert.pairs import negative_label
 
 
@@ -111,10 +110,8 @@ class RelBERTTripletLoss(RelationLoss):
     Args:
         model: The model to train.
         margin: See above.
-        parents: The parent of each relation; see `RelationLoss`.
-        classification_head: A head that is trained with the model; its mean binary cross-entropy over all (a, p) and
-            (a, n) is added, and once more for the parents.
-        gather_across_devices: See `RelationLoss`.
+        **shared: `parents`, `classification_head`, `gather_across_devices`; see `RelationLoss`. The mean binary
+            cross-entropy of the head over all (a, p) and (a, n) is added, and once more for the parents.
 
     Inputs:
         As for `InfoNCELoss`; batches of two pairs a relation and one of its own negatives (`pairs_per_relation=2,
@@ -132,21 +129,8 @@ class RelBERTTripletLoss(RelationLoss):
           code of the relbert library.
     """
 
-    def __init__(
-        self,
-        model: SentenceTransformer,
-        margin: float = 1.0,
-        *,
-        parents: Sequence[int] | None = None,
-        classification_head: ClassificationHead | None = None,
-        gather_across_devices: bool = True,
-    ) -> None:
-        super().__init__(
-            model,
-            parents=parents,
-            classification_head=classification_head,
-            gather_across_devices=gather_across_devices,
-        )
+    def __init__(self, model: SentenceTransformer, margin: float = 1.0, **shared: Unpack[RelationSettings]) -> None:
+        super().__init__(model, **shared)
         self.margin = margin
 
     @classmethod
