@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -36,19 +36,27 @@ _LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--tes
           "--weight", "--without")  # fmt: skip
 
 app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="markdown")
-app.command("train")(train.run)
-app.command("evaluate")(evaluate.run)
-app.command("compare")(compare.run)
-app.command("leakage")(leakage.run)
-app.add_typer(data.app, name="data")
-app.command("encode")(encode.run)
-app.add_typer(index.app, name="index")
-app.command("complete")(complete.run)
-app.command("classify")(classify.run)
-app.command("distill")(distill.run)
-app.command("mine")(mine.run)
-app.command("app")(explorer.run)
-app.command("map")(map.run)
+# The commands by topic, as the help lists them.
+_TOPICS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    "Train": {"train": train.run},
+    "Evaluate": {"evaluate": evaluate.run, "compare": compare.run, "leakage": leakage.run},
+    "Encode": {"encode": encode.run},
+    "Search": {
+        "index": index.app,
+        "complete": complete.run,
+        "classify": classify.run,
+        "distill": distill.run,
+        "mine": mine.run,
+    },
+    "See": {"app": explorer.run, "map": map.run},
+    "Data": {"data": data.app},
+}
+for topic, commands in _TOPICS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=topic)
+        else:
+            app.command(name, rich_help_panel=topic)(command)
 
 
 def _version(wanted: bool) -> None:

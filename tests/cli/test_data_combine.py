@@ -37,7 +37,7 @@ def test_the_set_and_its_report(places, capsys):
 
 def test_without_test_sets_there_is_no_table_of_them(places, capsys):
     assert combine(places, "{mine}", "--output", "{out}") == 0
-    assert capsys.readouterr().out.startswith("2 relations, 3 positive")
+    assert capsys.readouterr().out.startswith("2 relations with 3 pairs")
 
 
 def test_mismatches_become_negatives(places):

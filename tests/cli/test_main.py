@@ -36,6 +36,13 @@ def test_help_loads_nothing_heavy(command):
     assert "Usage: st-relbert" in done.stdout
 
 
+def test_commands_are_listed_by_topic(capsys):
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    topics = [line.strip("╭─╮ ") for line in lines if line.startswith("╭─")]
+    assert topics == ["Options", "Train", "Evaluate", "Encode", "Search", "See", "Data"]
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"st-relbert {__version__}\n"

@@ -49,7 +49,7 @@ def test_every_command_reads_it(saved, tmp_path, capsys, suffix):
         (["leakage", "--train", path, "--test", str(questions)], "1 (100.0%)"),
         (["encode", saved, path, "--output", f"{output}.npy"], "Saved 5 vectors"),
         (["index", "build", path, "--model", saved, "--output", str(output)], "5 rows"),
-        (["data", "combine", path, "--output", f"{output}.jsonl"], "2 relations, 5 positive"),
+        (["data", "combine", path, "--output", f"{output}.jsonl"], "2 relations with 5 pairs"),
     ]:
         assert main([*command, "--quiet"]) == 0, capsys.readouterr().err
         assert says in capsys.readouterr().out, command
