@@ -47,12 +47,12 @@ def as_pair(value: Any, where: str) -> Pair:
     return head, tail
 
 
-def as_pairs(values: Any, where: str = "pair", first: int = 0) -> list[Pair]:
+def as_pairs(values: Any, where: str = "pair") -> list[Pair]:
     """Check a batch of pairs; see `as_pair`.
 
     It is anything that has an order: a list, an array, a `datasets` column, a Series of pandas or polars, a generator.
     Or it is a DataFrame with the columns `head` and `tail`, or with two columns. An error calls each pair by `where`
-    and its number, which counts from `first`.
+    and its number, from 0.
 
     >>> as_pairs([["Tokyo", "Japan"], ("Paris", "France")])
     [('Tokyo', 'Japan'), ('Paris', 'France')]
@@ -62,7 +62,7 @@ def as_pairs(values: Any, where: str = "pair", first: int = 0) -> list[Pair]:
         value
         if type(value) is tuple and len(value) == 2 and _is_plain_word(value[0]) and _is_plain_word(value[1])
         else as_pair(value, f"{where} {index}")
-        for index, value in enumerate(_batch(values), start=first)
+        for index, value in enumerate(_batch(values))
     ]
 
 

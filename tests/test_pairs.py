@@ -115,9 +115,9 @@ def test_a_malformed_batch_is_an_error_that_shows_it(batch, message):
         as_pairs(batch)
 
 
-def test_the_error_counts_from_the_given_number():
-    with pytest.raises(ValueError, match="row 12 is None"):
-        as_pairs([("a", "b"), ("c", "d"), None], "row", first=10)
+def test_the_error_calls_a_pair_by_the_given_word_and_its_number():
+    with pytest.raises(ValueError, match="row 2 is None"):
+        as_pairs([("a", "b"), ("c", "d"), None], "row")
 
 
 @given(st.text(), st.text())

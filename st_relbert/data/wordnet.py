@@ -77,6 +77,10 @@ class WordNet:
             for synset, senses in by_entry.items()
             if synset in self.synsets
         }
+        self._lemmas_of_form: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for (word, part), forms in self.forms.items():
+            for form in forms:
+                self._lemmas_of_form[form, part].append(word)
         self.counts = self._count_words()
 
     @classmethod
@@ -135,10 +139,6 @@ class WordNet:
     def _count_words(self) -> Counter[str]:
         """In how many definitions and examples each word occurs."""
         known = {word.lower() for word, _ in self.forms}
-        self._lemmas_of_form: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for (word, part), forms in self.forms.items():
-            for form in forms:
-                self._lemmas_of_form[form, part].append(word)
         counts: Counter[str] = Counter()
         for synset in self.synsets.values():
             for text in (*synset.get("definitions", []), *synset.get("examples", [])):

@@ -121,7 +121,10 @@ def in_processes(
     gpus = torch.cuda.device_count()
     if gpus and (workers.count or 1) > gpus:
         raise ValueError(f"There are {gpus} GPUs, expected one for each of {workers.count} workers.")
-    devices = [f"cuda:{index}" for index in range(workers.count or gpus)] if gpus else ["cpu"] * _processes(workers)
+    if gpus:
+        devices = [f"cuda:{index}" for index in range(workers.count or gpus)]
+    else:
+        devices = ["cpu"] * (workers.count or os.cpu_count() or 1)
     pool = model.start_multi_process_pool(devices)
     try:
         yield from map(make(_encode(model, batch_size, pool=pool)), blocks)
@@ -161,10 +164,6 @@ class _RayWorker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, int]:
         return {"rows": self._encoder(Block(**row))}
-
-
-def _processes(workers: Workers) -> int:
-    return workers.count or os.cpu_count() or 1
 
 
 def _encode(model: SentenceTransformer, batch_size: int, **kwargs: Any) -> Callable[[list[Any]], Any]:

@@ -19,44 +19,35 @@ from st_relbert.files.outputs import atomic_output
 _LANCE_OPTIONS = {"region": "region", "access_key": "aws_access_key_id", "secret_key": "aws_secret_access_key"}
 
 
-def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
-    """Write tables of `schema`, whose last column is `vector`, as one Parquet file. Returns the number of rows."""
-    written = 0
+def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> None:
+    """Write tables of `schema`, whose last column is `vector`, as one Parquet file."""
     with pa.parquet.ParquetWriter(stream, schema) as writer:
         for table in tables:
             writer.write_table(table)
-            written += len(table)
-    return written
 
 
-def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
+def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> None:
     """Write the vectors alone, `(rows, d)` float32, as `numpy.load` reads them; `rows` says how many there will be."""
     dimension = schema.field("vector").type.list_size
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
     np.lib.format.write_array_header_1_0(stream, header)
-    written = 0
     for table in tables:
         stream.write(_vectors(table).astype("<f4").tobytes())
-        written += len(table)
-    return written
 
 
-def write_csv(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> int:
+def write_csv(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> None:
     """Write a CSV file, with the vectors as columns `vector_1` to `vector_d`, and lists and objects as JSON."""
     dimension = schema.field("vector").type.list_size
     names = [*schema.names[:-1], *(f"vector_{number}" for number in range(1, dimension + 1))]
     kinds = [pa.string() if _nested(kind) else kind for kind in schema.types[:-1]]
     flat = pa.schema(list(zip(names, [*kinds, *[pa.float32()] * dimension], strict=True)))
-    written = 0
     with pa.csv.CSVWriter(stream, flat) as writer:
         for table in tables:
             further = [_as_json(column) if _nested(column.type) else column for column in table.columns[:-1]]
             writer.write_table(pa.table([*further, *_vectors(table).T], schema=flat))
-            written += len(table)
-    return written
 
 
-FILES: dict[str, Callable[[Iterable[pa.Table], pa.Schema, Any, int], int]] = {
+FILES: dict[str, Callable[[Iterable[pa.Table], pa.Schema, Any, int], None]] = {
     ".parquet": write_parquet,
     ".csv": write_csv,
     ".npy": write_npy,
@@ -64,8 +55,8 @@ FILES: dict[str, Callable[[Iterable[pa.Table], pa.Schema, Any, int], int]] = {
 """What writes a file, by the suffix of its name."""
 
 
-def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, uri: str) -> int:
-    """Write a Lance table, in place of the one that is there. Returns the number of rows.
+def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, uri: str) -> None:
+    """Write a Lance table, in place of the one that is there.
 
     `uri` is the place, whose name ends in `.lance`, as the caller named it: the query of an object store's URI says how
     to reach the store.
@@ -75,7 +66,8 @@ def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, 
     name = place.name.removesuffix(".lance")
     if place.local:
         with atomic_output(place.path) as temporary:
-            return int(lancedb.connect(str(temporary.parent)).create_table(name, batches).count_rows())
+            lancedb.connect(str(temporary.parent)).create_table(name, batches)
+            return
     parts = urlsplit(uri)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     options = {_LANCE_OPTIONS[key]: value for key, value in query.items() if key in _LANCE_OPTIONS}
@@ -83,7 +75,7 @@ def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, 
         scheme = query.get("scheme", "https")
         options |= {"endpoint": f"{scheme}://{query['endpoint_override']}", "allow_http": str(scheme == "http").lower()}
     database = lancedb.connect(f"{parts.scheme}://{place.parent.path}", storage_options=options)
-    return int(database.create_table(name, batches, mode="overwrite").count_rows())
+    database.create_table(name, batches, mode="overwrite")
 
 
 def _vectors(table: pa.Table) -> Any:

@@ -299,18 +299,14 @@ def _check_pairs(chunk: _Chunk, head: str, tail: str, check: CheckPairs | None) 
     pairs = _pairs(chunk.batch, head, tail)
     try:
         checked = as_pairs(pairs)
+        if check is not None:
+            check(checked)
     except ValueError:
-        for place, pair in zip(chunk.places, pairs, strict=True):
-            as_pair(pair, place)
-        raise
-    if check is None:
-        return
-    try:
-        check(checked)
-    except ValueError:
-        for place, pair in zip(chunk.places, checked, strict=True):  # find the row
+        for place, pair in zip(chunk.places, pairs, strict=True):  # find the row
+            words = as_pair(pair, place)
             try:
-                check([pair])
+                if check is not None:
+                    check([words])
             except ValueError as error:
                 raise ValueError(f"{place}: {error}") from error
         raise
