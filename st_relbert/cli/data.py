@@ -15,7 +15,7 @@ from st_relbert.cli import options, questions
 from st_relbert.cli.output import say, show
 
 if TYPE_CHECKING:
-    from st_relbert.data import RelationBuild, RelationSet
+    from st_relbert.data import RelationBuild
     from st_relbert.data.triples import Triple, TripleBuild
 
 app = typer.Typer(help="Make training relations, without the pairs of test sets, and questions.")
@@ -75,7 +75,7 @@ def combine(
     from st_relbert.data.leakage import benchmark_pairs
     from st_relbert.data.licences import sources_of
 
-    check_relation_file(output, overwrite)
+    _check_output(output, overwrite)
     weights = _weights(weight)
     loaded = weigh_sets({name: RelationSet.load(name) for name in sets}, weights)
     tests = PairExclusion(benchmark_pairs(exclude))
@@ -129,7 +129,7 @@ def wordnet(
     """
     from st_relbert.data.wordnet import WordNet, wordnet_triples
 
-    check_relation_file(output, overwrite)
+    _check_output(output, overwrite)
     settings = {"least": least, "most": most, "words": words, "seed": seed}
     network = WordNet.read(wordnet, show_progress_bar=not quiet)
     triples = wordnet_triples(network, min_count=min_count)
@@ -179,7 +179,7 @@ def triples(
     from st_relbert.data.graphs import read_triples, sources_of_triples
     from st_relbert.files.options import TableOptions
 
-    check_relation_file(output, overwrite)
+    _check_output(output, overwrite)
     head, relation, tail = columns
     if no_header and columns == ("head", "relation", "tail"):
         head, relation, tail = "1", "2", "3"
@@ -214,25 +214,17 @@ def _of_triples(
     )
 
 
-def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> None:
-    """Write a relation set and its report, and print what matters of it."""
-    figures = build.report()
-    written = write_relation_file(output, build.relations, {**settings, **figures})
-    if len(figures["parents"]) < len(build.relations.names):
-        show([{"parent": name, **of_parent} for name, of_parent in figures["parents"].items()])
-    if symmetric := figures.get("symmetric"):
-        say(f"Symmetric, so without negatives: {', '.join(symmetric)}")
-    if inverse := figures.get("inverse"):
-        say(f"Inverse of each other: {', '.join(map(' and '.join, inverse))}")
-    if left_out := figures.get("left_out"):
-        say(f"Triples left out: {', '.join(f'{count:,} ({reason})' for reason, count in left_out.items())}")
-    show_dropped(build.dropped, build.dropped_in_all, build.pairs)
-    say(f"{build.relations}")
-    say(f"Saved {written}")
+def _default_tests() -> list[str]:
+    from st_relbert.data.shipped import QUESTION_SETS, SHIPPED
+    from st_relbert.data.sources import DATA_DIR_VARIABLE, STARTER
+
+    shipped = [f"{SHIPPED}/{name}" for name in QUESTION_SETS]
+    shipped += [f"{STARTER}/held_out_pairs", f"{STARTER}/held_out_relations"]
+    folder = os.environ.get(DATA_DIR_VARIABLE)
+    return [*shipped, *([folder] if folder else [])]
 
 
-def check_relation_file(path: Path, overwrite: bool) -> None:
-    """Raise `ValueError` for an output that is no JSON Lines file, or if it or its report cannot be written."""
+def _check_output(path: Path, overwrite: bool) -> None:
     from st_relbert.data.licences import report_of
     from st_relbert.files.outputs import check_output
 
@@ -242,31 +234,27 @@ def check_relation_file(path: Path, overwrite: bool) -> None:
         check_output(each, overwrite)
 
 
-def write_relation_file(path: Path, relations: RelationSet, report: Mapping[str, Any]) -> str:
-    """Write a relation set and its figures; the names of both files, in words."""
+def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> None:
+    """Write a relation set and its report, and print what matters of it."""
     from st_relbert.data.licences import report_of
     from st_relbert.files.outputs import atomic_output
 
-    with atomic_output(report_of(path)) as temporary:
-        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    with atomic_output(path) as temporary:
-        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in relations.records())
+    figures = build.report()
+    with atomic_output(report_of(output)) as temporary:
+        temporary.write_text(json.dumps({**settings, **figures}, indent=1) + "\n", encoding="utf-8")
+    with atomic_output(output) as temporary:
+        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in build.relations.records())
         temporary.write_text("".join(lines), encoding="utf-8")
-    return f"{path} and {report_of(path)}"
-
-
-def show_dropped(dropped: Mapping[str, int], in_all: int, pairs: int) -> None:
-    """Print how many pairs were left out for each test set; a pair may stand in several."""
-    if dropped:
-        rows = [{"test set": name, "pairs left out": f"{count:,}"} for name, count in dropped.items()]
-        show([*rows, {"test set": "all", "pairs left out": f"{in_all:,} of {pairs:,}"}])
-
-
-def _default_tests() -> list[str]:
-    from st_relbert.data.shipped import QUESTION_SETS, SHIPPED
-    from st_relbert.data.sources import DATA_DIR_VARIABLE, STARTER
-
-    shipped = [f"{SHIPPED}/{name}" for name in QUESTION_SETS]
-    shipped += [f"{STARTER}/held_out_pairs", f"{STARTER}/held_out_relations"]
-    folder = os.environ.get(DATA_DIR_VARIABLE)
-    return [*shipped, *([folder] if folder else [])]
+    if len(figures["parents"]) < len(build.relations.names):
+        show([{"parent": name, **of_parent} for name, of_parent in figures["parents"].items()])
+    if symmetric := figures.get("symmetric"):
+        say(f"Symmetric, so without negatives: {', '.join(symmetric)}")
+    if inverse := figures.get("inverse"):
+        say(f"Inverse of each other: {', '.join(map(' and '.join, inverse))}")
+    if left_out := figures.get("left_out"):
+        say(f"Triples left out: {', '.join(f'{count:,} ({reason})' for reason, count in left_out.items())}")
+    if build.dropped:  # a pair may stand in several test sets
+        rows = [{"test set": name, "pairs left out": f"{count:,}"} for name, count in build.dropped.items()]
+        show([*rows, {"test set": "all", "pairs left out": f"{build.dropped_in_all:,} of {build.pairs:,}"}])
+    say(f"{build.relations}")
+    say(f"Saved {output} and {report_of(output)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, NamedTuple
+from typing import Any
 
 from st_relbert.data.sources import require
 from st_relbert.pairs import Pair, as_pair, pairs_of_list
@@ -16,29 +16,18 @@ _PAIR_COLUMNS = {"head", "tail", "relation"}
 _NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a line break", "Zp": "a line break"}
 
 
-class RelationRecord(NamedTuple):
-    """What a record says of a relation: its name, its pairs (one at least), pairs that are near but wrong, its weight.
-
-    The weight is how often training draws the relation, compared with others of its size.
-    """
-
-    relation: str
-    positives: list[Pair]
-    negatives: list[Pair]
-    weight: float
-
-
-def read_record(record: dict[str, Any], where: str) -> RelationRecord:
+def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], list[Pair], float]:
     """Check a record, which holds a relation or a single pair of one.
 
     Its columns are `relation_type`, `positives` and optionally `negatives` and `weight`; or `head`, `tail` and
-    `relation`. Raises `ValueError`, which calls it `where`, if a column is missing or holds something else.
+    `relation`. Returns the relation's name, its positives (one at least), its negatives and its weight. Raises
+    `ValueError`, which calls the record `where`, if a column is missing or holds something else.
     """
     if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
         require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
         # A column of weights would be those of the pairs.
         pair = as_pair((record["head"], record["tail"]), f"the pair of {where}")
-        return RelationRecord(check_relation_name(record["relation"], where), [pair], [], 1.0)
+        return check_relation_name(record["relation"], where), [pair], [], 1.0
     require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
     relation = check_relation_name(record["relation_type"], where)
     positives = pairs_of_list(record["positives"], f"{where}, positive")
@@ -47,7 +36,7 @@ def read_record(record: dict[str, Any], where: str) -> RelationRecord:
         raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
     weight = record.get("weight")
     # Tables have a null where other records have a weight.
-    return RelationRecord(relation, positives, negatives, 1.0 if weight is None else check_weight(weight, where))
+    return relation, positives, negatives, 1.0 if weight is None else check_weight(weight, where)
 
 
 def check_relation_name(name: Any, where: str) -> str:

@@ -20,7 +20,7 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>%(title)s</title>
+<title>Analogies</title>
 <style>
 @page { margin: 18mm; }
 body { max-width: 48em; margin: 2em auto; padding: 0 1em; color: #000; background: #fff;
@@ -38,7 +38,7 @@ h1 { font-size: 1.5em; margin: 0 0 .3em; }
 </head>
 <body>
 <section>
-<h1>%(title)s</h1>
+<h1>Analogies</h1>
 <p>Which pair of words is related in the same way as the first one? Mark one answer to each question.</p>
 <p class="name"><span>Name:</span><span>Date:</span></p>
 <ol class="questions">
@@ -79,7 +79,7 @@ def as_csv(questions: _Questions) -> str:
     return "\ufeff" + text.getvalue()  # spreadsheets know by this mark that it is UTF-8
 
 
-def as_html(questions: _Questions, title: str = "Analogies") -> str:
+def as_html(questions: _Questions) -> str:
     """A page to print, with the answer key on a page of its own. It loads nothing, and words are text."""
     items, key = [], []
     for question in questions:
@@ -88,7 +88,7 @@ def as_html(questions: _Questions, title: str = "Analogies") -> str:
         right = question["answer"]
         relation = f" <small>({html.escape(question['prefix'])})</small>" if question.get("prefix") else ""
         key.append(f"<li><b>{_letter(right)}</b> {_is_to(question['choice'][right])}{relation}</li>")
-    return _PAGE % {"title": html.escape(title), "questions": "\n".join(items), "key": "\n".join(key)}
+    return _PAGE % {"questions": "\n".join(items), "key": "\n".join(key)}
 
 
 def _is_to(pair: Sequence[str]) -> str:

@@ -36,9 +36,9 @@ def test_the_csv_file_holds_the_choices_and_the_key(tmp_path):
 
 
 def test_the_page_is_text_and_loads_nothing_and_its_key_is_on_a_page_of_its_own():
-    page = as_html(QUESTIONS, title="A <title>")
+    page = as_html(QUESTIONS)
     questions, key = page.split('<section class="key">')
-    assert "<title>A &lt;title&gt;</title>" in page and "break-before: page" in page
+    assert "<title>Analogies</title>" in page and "break-before: page" in page
     assert "default-src 'none'" in page and not re.search(r"https?:|src=|url\(|<script", page)
     assert questions.index("hand is to finger") < questions.index("Rome is to Italy") and "capital" not in questions
     assert "<b>B</b> Rome is to Italy <small>(capital)</small>" in key and "&lt;b&gt;R&amp;D&lt;/b&gt;" in questions
