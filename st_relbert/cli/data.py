@@ -144,11 +144,7 @@ def triples(
     output: options.RelationFile,
     columns: Annotated[
         tuple[str, str, str],
-        typer.Option(
-            metavar="HEAD RELATION TAIL",
-            help="the three columns of a table: names, or numbers from 1",
-            rich_help_panel="how tables are read",
-        ),
+        options.of_tables(help="the three columns of a table: names, or numbers from 1", metavar="HEAD RELATION TAIL"),
     ] = ("head", "relation", "tail"),
     format: Annotated[
         str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,11 @@ SETS_HELP = (
     "relation sets: CSV, TSV, Parquet or JSON Lines files, folders, hub ids, or those shipped: relations, starter"
 )
 
-_TABLES = "how tables are read"
+
+def of_tables(*names: str, help: str, metavar: str | None = None) -> Any:
+    """An option that says how tables are read."""
+    return typer.Option(*names, help=help, metavar=metavar, rich_help_panel="how tables are read")
+
 
 Model = Annotated[str, typer.Argument(help=MODEL_HELP)]
 Index = Annotated[str, typer.Argument(help="the index")]
@@ -34,38 +38,23 @@ Template = Annotated[str | None, typer.Option(help="prompt template, for an enco
 Pooling = Annotated[str | None, typer.Option(help="pooling, for an encoder that RelBERT has not trained")]
 Columns = Annotated[
     tuple[str, str],
-    typer.Option(
-        metavar="HEAD TAIL",
-        help="the two columns: names, or numbers from 1; a column of pairs twice",
-        rich_help_panel=_TABLES,
-    ),
+    of_tables(help="the two columns: names, or numbers from 1; a column of pairs twice", metavar="HEAD TAIL"),
 ]
-RelationColumn = Annotated[
-    str | None, typer.Option(help="the column of relations; default: relation, if it is there", rich_help_panel=_TABLES)
-]
-NoHeader = Annotated[
-    bool, typer.Option("--no-header", help="the first line is a row; columns have numbers", rich_help_panel=_TABLES)
-]
-Separator = Annotated[
-    str | None,
-    typer.Option(help="what separates cells, as ';' or 'tab'; default: by the first line", rich_help_panel=_TABLES),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(help="as latin-1 or cp1252; default: UTF-8, or the byte-order mark's", rich_help_panel=_TABLES),
-]
-Drop = Annotated[list[str], typer.Option(metavar="COLUMN...", help="columns to leave out", rich_help_panel=_TABLES)]
-BatchSize = Annotated[int, typer.Option(help="pairs embedded at a time")]
-Fast = Annotated[bool, typer.Option("--fast", help="bfloat16 where the processor has it: faster, almost as exact")]
+RelationColumn = Annotated[str | None, of_tables(help="the column of relations; default: relation, if it is there")]
+NoHeader = Annotated[bool, of_tables("--no-header", help="the first line is a row; columns have numbers")]
+Separator = Annotated[str | None, of_tables(help="what separates cells, as ';' or 'tab'; default: by the first line")]
+Encoding = Annotated[str | None, of_tables(help="as latin-1 or cp1252; default: UTF-8, or the byte-order mark's")]
+Drop = Annotated[list[str], of_tables(help="columns to leave out", metavar="COLUMN...")]
 Types = Annotated[
     list[str],
-    typer.Option(
+    of_tables(
         "--type",
-        metavar="COLUMN=TYPE...",
         help="int, float or bool, for columns of CSV and TSV that are not text: year=int",
-        rich_help_panel=_TABLES,
+        metavar="COLUMN=TYPE...",
     ),
 ]
+BatchSize = Annotated[int, typer.Option(help="pairs embedded at a time")]
+Fast = Annotated[bool, typer.Option("--fast", help="bfloat16 where the processor has it: faster, almost as exact")]
 Exclude = Annotated[
     list[str],
     typer.Option(
