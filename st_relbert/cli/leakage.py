@@ -65,16 +65,11 @@ def run(
         show([row for name, report in reports.items() for row in _rows(name, report)])
         if scores:
             say("")
+            accuracies = [(name, kind, *score) for name, of_set in scores.items() for kind, score in of_set.items()]
             show(
                 [
-                    {
-                        "set": name,
-                        "questions": n,
-                        "accuracy": percent(x) if x is not None else "none",
-                        "": _SCORES[kind],
-                    }
-                    for name, of_set in scores.items()
-                    for kind, (n, x) in of_set.items()
+                    {"set": name, "questions": n, "accuracy": "none" if x is None else percent(x), "": _SCORES[kind]}
+                    for name, kind, n, x in accuracies
                 ]
             )
     if output:

@@ -15,7 +15,17 @@ from st_relbert.cli.output import Interrupted, say
 from st_relbert.training.settings import TrainingSettings, preset_names, read_preset
 
 
-def run(output: str, preset: str | None, resume: bool, overwrite: bool, quiet: bool, **given: Any) -> None:
+def run(
+    *,
+    output: Annotated[str, typer.Option(help="folder for the trained model")],
+    preset: Annotated[
+        str | None, typer.Option(help=f"settings to start from: {', '.join(preset_names())}, or a JSON file")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+    **given: Any,
+) -> None:
     """Train a relation-embedding model, and save it for sentence-transformers.
 
     Settings that are not given come from the preset, then from the defaults shown.
@@ -44,7 +54,7 @@ def run(output: str, preset: str | None, resume: bool, overwrite: bool, quiet: b
 
 def _option(field: Field[Any], kind: Any) -> inspect.Parameter:
     """The option of a setting; what is not given stays None, so that the preset or the default decides."""
-    text = field.metadata["help"]
+    text = field.metadata["help"].replace("<", "\\<")  # the help is Markdown, in which <subj> is a tag
     if any(get_origin(part) is Literal for part in (kind, *get_args(kind))):
         kind = str  # the settings check the value, and name what they expect
     if field.default not in (MISSING, None, -1):
@@ -55,27 +65,11 @@ def _option(field: Field[Any], kind: Any) -> inspect.Parameter:
 
 
 def _signature() -> inspect.Signature:
-    """The options: those of the command itself, and one for each setting, from the dataclass."""
-    own = {
-        "output": (Annotated[str, typer.Option(help="folder for the trained model")], inspect.Parameter.empty),
-        "preset": (
-            Annotated[
-                str | None,
-                typer.Option(help=f"settings to start from: {', '.join(preset_names())}, or a JSON file"),
-            ],
-            None,
-        ),
-        "resume": (Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")], False),
-        "overwrite": (options.Overwrite, False),
-        "quiet": (options.Quiet, False),
-    }
+    """The options: those of the command itself, and one for each further setting, from the dataclass."""
+    own = inspect.signature(run, eval_str=True).parameters
     kinds = get_type_hints(TrainingSettings)
-    parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in own.items()
-    ]
-    parameters += [_option(field, kinds[field.name]) for field in fields(TrainingSettings) if field.name not in own]
-    return inspect.Signature(parameters)
+    settings = [_option(field, kinds[field.name]) for field in fields(TrainingSettings) if field.name not in own]
+    return inspect.Signature([*(own[name] for name in own if name != "given"), *settings])
 
 
 run.__signature__ = _signature()  # type: ignore[attr-defined]  # what typer makes the options from

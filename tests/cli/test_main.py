@@ -52,10 +52,15 @@ def test_every_setting_is_an_option_with_its_help_and_default():
     """Nothing is written twice: options come from the settings."""
     options = {option.name: option for option in typer.main.get_command(app).commands["train"].params}
     for field in dataclasses.fields(TrainingSettings):
-        text = options[field.name].help
+        text = options[field.name].help.replace("\\<", "<")
         assert field.metadata["help"] in text
         if field.default not in (dataclasses.MISSING, None, -1) and not isinstance(field.default, bool):
             assert text.endswith(f"({field.default:g})" if isinstance(field.default, float) else f"({field.default})")
+
+
+def test_placeholders_are_seen_in_the_help(capsys):
+    assert main(["train", "--help"]) == 0
+    assert "<subj>" in capsys.readouterr().out
 
 
 def test_an_error_can_be_seen_whole(capsys):
