@@ -52,6 +52,8 @@ def loading_error(name: str | None, error: Exception) -> ValueError:
 
 def _cached_file(name: str, kwargs: Mapping[str, Any]) -> str | None:
     """The configuration of a model in the hub's cache, or of an adapter, which has no other."""
+    if name.count("/") > 1:  # no id of a model, of which the cache would complain
+        return None
     cache = kwargs.get("cache_folder") or os.getenv("SENTENCE_TRANSFORMERS_HOME")
     # sentence-transformers looks for names without an owner among its own models too.
     for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:
