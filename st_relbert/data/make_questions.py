@@ -90,11 +90,7 @@ def make_questions(
 
 
 def check_wanted(choices: int, difficulty: str, with_model: bool, count: int) -> None:
-    """Refuse settings that make no questions, before anything is loaded; see `make_questions`.
-
-    Raises:
-        ValueError: If one is out of range, or the model is missing or not needed.
-    """
+    """Raise `ValueError` for settings that make no questions, before anything is loaded; see `make_questions`."""
     if not 2 <= choices <= _MOST_CHOICES:
         raise ValueError(f"The number of choices is {choices}, expected 2 to {_MOST_CHOICES}.")
     if count < 1:
@@ -115,11 +111,7 @@ def _key(pair: Pair) -> Pair:
 
 
 class _Pairs:
-    """The pairs of a relation set, told apart as people do: whatever their case.
-
-    Args:
-        relations: The relation set.
-    """
+    """The pairs of a relation set, told apart as people do: whatever their case."""
 
     def __init__(self, relations: RelationSet) -> None:
         self.of: dict[str, dict[Pair, Pair]] = {
@@ -165,12 +157,7 @@ def _words(*pairs: Pair) -> set[str]:
 
 
 class _EasyChoices:
-    """Finds pairs of relations that have nothing to do with the stem's.
-
-    Args:
-        pairs: The pairs there are.
-        rng: Decides which.
-    """
+    """Finds pairs of relations that have nothing to do with the stem's; `rng` decides which."""
 
     def __init__(self, pairs: _Pairs, rng: random.Random) -> None:
         self.pairs, self.rng = pairs, rng
@@ -194,13 +181,7 @@ class _EasyChoices:
 
 
 class _HardChoices:
-    """Finds pairs that a model puts near to the stem.
-
-    Args:
-        pairs: The pairs there are.
-        rng: Decides what is random.
-        model: The model.
-    """
+    """Finds pairs that a model puts near to the stem."""
 
     def __init__(self, pairs: _Pairs, rng: random.Random, model: SentenceTransformer) -> None:
         self.pairs, self.rng = pairs, rng

@@ -88,14 +88,10 @@ def is_question_text(path: str | os.PathLike[str]) -> bool:
 def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[str, Any]]:
     """Read questions with choices, in the columns of `relbert/analogy_questions`.
 
-    Args:
-        path: The text of the SAT package, whose questions have five choices; or what `load_open_questions` reads. Of
-            that each question gets three wrong choices: the right head with another tail of the relation, the right
-            tail with another head, and a pair of another relation. BATS then asks about each pair once.
-        seed: Decides the wrong choices and the order of all choices.
-
-    Raises:
-        ValueError: If it is none of these, or a line is malformed.
+    The file is the text of the SAT package, whose questions have five choices; or what `load_open_questions` reads. Of
+    that each question gets three wrong choices: the right head with another tail of the relation, the right tail with
+    another head, and a pair of another relation. BATS then asks about each pair once. The seed decides the wrong
+    choices and the order of all choices. Raises `ValueError` if it is none of these, or a line is malformed.
     """
     path = Path(path)
     if path.is_file() and _kind(_lines(path, 500)) == "sat":
@@ -112,8 +108,7 @@ def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[s
 def relation_pairs(path: str | os.PathLike[str]) -> dict[str, list[Pair]]:
     """The pairs of each relation that open questions ask about, with the usual answer; see `load_open_questions`.
 
-    Raises:
-        ValueError: If there are none.
+    Raises `ValueError` if there are none.
     """
     pairs: dict[str, dict[Pair, None]] = {}
     for question in load_open_questions(path):

@@ -56,8 +56,7 @@ class AnalogyQuestion:
 def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy questions") -> list[AnalogyQuestion]:
     """Check analogy questions in the hub's columns; see `AnalogyQuestion.of`.
 
-    Raises:
-        ValueError: If there are none, or one is malformed.
+    Raises `ValueError` if there are none, or one is malformed.
     """
     questions = [AnalogyQuestion.of(record, f"{source}, {place_of(record, row)}") for row, record in enumerate(records)]
     if not questions:

@@ -27,8 +27,7 @@ def as_problems(
 ) -> list[MappingProblem]:
     """Check relation mapping problems in the hub's columns; see `MappingProblem`.
 
-    Raises:
-        ValueError: If there are none, or one is malformed.
+    Raises `ValueError` if there are none, or one is malformed.
     """
     problems = [MappingProblem.of(record, f"{source}, {place_of(record, row)}") for row, record in enumerate(records)]
     if not problems:
@@ -127,14 +126,10 @@ class RelationMappingEvaluator(RelationEvaluator):
 
 
 def relation_scores(problem: MappingProblem, vectors: PairVectors) -> NDArray[np.float64]:
-    """The cosines between the relations of a problem's sources and those of its targets, as given.
+    """The cosines between the relations of a problem's n sources and those of its targets, as given.
 
-    Args:
-        problem: The problem, of n terms.
-        vectors: The vectors of its pairs, which may have any length.
-
-    Returns:
-        `(n, n, n, n)`: `[i, j, a, b]` compares sources i and j with targets a and b; 0 where i = j or a = b.
+    Returns `(n, n, n, n)`: `[i, j, a, b]` compares sources i and j with targets a and b; 0 where i = j or a = b. The
+    vectors may have any length.
     """
     # In float64, as in the relbert library: its ties are those of the numbers, not of rounding.
     sources = vectors.raw(problem.source_pairs()).astype(np.float64)

@@ -35,14 +35,9 @@ class MaxDiffQuestion:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], where: str) -> MaxDiffQuestion:
-        """Check a record.
+        """Check a record of `pairs` (four pairs), `least` and `most` (four numbers of votes each).
 
-        Args:
-            record: `pairs` (four pairs), `least` and `most` (four numbers of votes each).
-            where: How to name the record in an error.
-
-        Raises:
-            ValueError: If a column is missing, there are not four pairs, or not four numbers of votes.
+        Raises `ValueError` if a column is missing, there are not four pairs, or not four numbers of votes.
         """
         if not isinstance(record, Mapping):
             raise ValueError(f"{where} is {record!r}, expected an object with the columns pairs, least, most.")
@@ -76,17 +71,12 @@ class SimilarityRelation:
     def from_records(
         cls, ratings: Mapping[str, Any], maxdiff: Mapping[str, Any], where: str, where_maxdiff: str
     ) -> SimilarityRelation:
-        """Check the two records of a relation.
+        """Check the two records of a relation; errors call them `where` and `where_maxdiff`.
 
-        Args:
-            ratings: `relation_type`, `paradigms` (pairs), `pairs` (`[head, tail, rating]` each).
-            maxdiff: `questions`; see `MaxDiffQuestion.from_record`.
-            where: How to name the record of ratings in an error.
-            where_maxdiff: How to name the record of questions in an error.
-
-        Raises:
-            ValueError: If there are no paradigms or no questions, something is malformed, a pair is rated twice, or
-                there are no two different ratings (nothing can be correlated with them).
+        The record of ratings has `relation_type`, `paradigms` (pairs) and `pairs` (`[head, tail, rating]` each), that
+        of questions has `questions` (see `MaxDiffQuestion.from_record`). Raises `ValueError` if there are no paradigms
+        or no questions, something is malformed, a pair is rated twice, or there are no two different ratings (nothing
+        can be correlated with them).
         """
         paradigms = as_pairs(_items(ratings["paradigms"], f"{where}, paradigms", "pairs"), f"{where}, paradigm")
         rated = _ratings(_items(ratings["pairs"], f"{where}, pairs", "[head, tail, rating]"), where)
@@ -236,22 +226,14 @@ def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> 
 
 
 def spearman(ratings: Numbers, numbers: Numbers) -> float:
-    """Spearman's rank correlation with the gold ratings of a relation; equal values share their average rank.
+    """Spearman's rank correlation of a system's numbers with the gold ratings of a relation's pairs, from -1 to 1.
 
-    Args:
-        ratings: The gold rating of each pair.
-        numbers: The system's number of each rated pair; others are not looked at.
+    Equal values share their average rank; it is 0 if all numbers of the system are equal. Pairs without a rating are
+    not looked at. Raises `ValueError` if a rated pair has no number or nan, or there are no two different ratings.
 
-    Returns:
-        From -1 to 1; 0 if all numbers of the system are equal.
-
-    Raises:
-        ValueError: If a pair has no number or nan, or there are no two different ratings.
-
-    Examples:
-        >>> ratings = {("a", "b"): 50.0, ("c", "d"): -10.0, ("e", "f"): 0.0}
-        >>> spearman(ratings, {("a", "b"): 0.9, ("c", "d"): 0.1, ("e", "f"): 0.2})
-        1.0
+    >>> ratings = {("a", "b"): 50.0, ("c", "d"): -10.0, ("e", "f"): 0.0}
+    >>> spearman(ratings, {("a", "b"): 0.9, ("c", "d"): 0.1, ("e", "f"): 0.2})
+    1.0
     """
     gold, system = _values(list(ratings), ratings, "rating"), _values(list(ratings), numbers)
     if len(set(gold)) < 2:
@@ -262,17 +244,10 @@ def spearman(ratings: Numbers, numbers: Numbers) -> float:
 def score_relations(
     relations: Iterable[SimilarityRelation], numbers: Mapping[str, Numbers]
 ) -> dict[str, SimilarityScore]:
-    """The scores of each relation.
+    """The scores of each relation of `as_similarity_relations`, by `relation_type`.
 
-    Args:
-        relations: The relations, from `as_similarity_relations`.
-        numbers: By `relation_type`, the system's number of each pair.
-
-    Returns:
-        By `relation_type`.
-
-    Raises:
-        ValueError: If a relation has no numbers, or a pair of it has none or nan.
+    The system's numbers of each pair are given by `relation_type` too. Raises `ValueError` if a relation has no
+    numbers, or a pair of it has none or nan.
     """
     scores = {}
     for relation in relations:

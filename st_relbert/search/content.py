@@ -12,11 +12,7 @@ from st_relbert.search.store import PairStore, StoreState
 
 
 class IndexContent:
-    """The rows of an index, to be read and deleted; nothing of this needs the model.
-
-    Args:
-        store: The rows.
-    """
+    """The rows of an index, to be read and deleted; nothing of this needs the model."""
 
     def __init__(self, store: PairStore) -> None:
         self._store = store
@@ -43,11 +39,7 @@ class IndexContent:
     def rows_of_relation(
         self, relation: str, where: Where | None = None, vectors: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """The rows that are labelled with a relation; see `rows`.
-
-        Raises:
-            ValueError: If there is none.
-        """
+        """The rows that are labelled with a relation; see `rows`. Raises `ValueError` if there is none."""
         label, condition = self._condition({"relation": relation}), self._condition(where)
         if not self._store.count(label):
             known = ", ".join(self.relations()[:20]) or "none"
@@ -72,11 +64,9 @@ class IndexContent:
         return sorted({word for row in self._store.read(["head", "tail"], None) for word in row.values()})
 
     def rows(self, where: Where | None = None, vectors: bool = False) -> Iterator[dict[str, Any]]:
-        """The rows, a few thousand at a time in memory.
+        """The rows, a few thousand at a time in memory; `where` is that of `search`.
 
-        Args:
-            where: See `search`.
-            vectors: Give the vectors along, as lists.
+        With `vectors` each row has its vector, as a list.
         """
         columns = [*self.columns, "vector"] if vectors else self.columns
         return self._store.read(columns, self._condition(where))

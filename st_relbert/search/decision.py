@@ -39,11 +39,7 @@ class Decision:
         self._queries = [mean / np.linalg.norm(mean) for mean in means]
 
     def __call__(self, pairs: Sequence[Pair]) -> NDArray[np.float32]:
-        """The scores of pairs, `(n,)`, each between -1 and 1.
-
-        Raises:
-            ValueError: If the model gives a pair no usable vector.
-        """
+        """The scores of pairs, `(n,)`, from -1 to 1. Raises `ValueError` for a pair without a usable vector."""
         forth, back = (vectors @ query for vectors, query in zip(self._both(pairs), self._queries, strict=True))
         scores: NDArray[np.float32] = (forth + back) / 2
         return scores

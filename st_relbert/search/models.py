@@ -26,15 +26,10 @@ _CHECKED_AT_A_TIME = 8192
 
 
 class IndexModel:
-    """The model whose vectors an index holds, loaded when it is needed for the first time.
+    """The model whose vectors the index at `path` holds, loaded when it is needed for the first time.
 
-    Args:
-        identity: Which one it is.
-        model: The model, or its folder or hub id; None: it is loaded from where it was when the index was made.
-        path: The index.
-
-    Raises:
-        ValueError: If the model is another one.
+    It is given, or its folder or hub id; if that is None, it is loaded from where it was when the index was made.
+    Raises `ValueError` if it is another one than `identity` says.
     """
 
     def __init__(
@@ -52,11 +47,7 @@ class IndexModel:
 
     @property
     def loaded(self) -> SentenceTransformer:
-        """The model itself.
-
-        Raises:
-            ValueError: If it is no longer where it was, or has changed.
-        """
+        """The model itself. Raises `ValueError` if it is no longer where it was, or has changed."""
         if self._loaded is None:
             if not self._name:
                 raise ValueError(
@@ -69,18 +60,13 @@ class IndexModel:
         return self._loaded
 
     def encode(self, pairs: Sequence[Pair], batch_size: int = 64) -> NDArray[np.float32]:
-        """The vectors of pairs, `(n, d)`, of length 1.
-
-        Raises:
-            ValueError: If the model gives a pair no usable vector; see also `loaded`.
-        """
+        """The vectors of pairs, `(n, d)`, of length 1. Raises `ValueError` for a pair without a usable vector."""
         return PairVectors.encode(self.loaded, pairs, batch_size).unit(pairs)
 
     def encode_rows(self, rows: Sequence[Row], batch_size: int = 64) -> NDArray[np.float32]:
         """The vectors of rows, `(n, d)`, of length 1: those that the rows bring along, or else the model's.
 
-        Raises:
-            ValueError: If some rows bring a vector along and others do not; see also `encode`.
+        Raises `ValueError` if some rows bring a vector along and others do not; see also `encode`.
         """
         pairs = [row.pair for row in rows]
         if any(row.vector is not None for row in rows):
@@ -90,8 +76,7 @@ class IndexModel:
     def read_query(self, query: Any) -> tuple[list[Pair], NDArray[np.float32]]:
         """The pairs of a query (see `RelationIndex.search`), and its vector `(d,)`.
 
-        Raises:
-            ValueError: If it holds no pair, something else than pairs, or numbers of another shape.
+        Raises `ValueError` if it holds no pair, something else than pairs, or numbers of another shape.
         """
         if isinstance(query, np.ndarray) and query.dtype.kind == "f":
             if query.shape != (self.identity.dimension,):
@@ -107,12 +92,8 @@ class IndexModel:
 def check_rows(rows: Iterable[Row], model: Callable[[], SentenceTransformer]) -> None:
     """Refuse rows that do not fit into a prompt, rather than when their turn comes.
 
-    Args:
-        rows: The rows; those that bring a vector along are not encoded, and not looked at.
-        model: Gives the model, where there is a row to encode.
-
-    Raises:
-        ValueError: If a prompt is too long, or what gives the rows refuses one.
+    Rows that bring a vector along are not encoded, and not looked at; `model` is called where there is a row to encode.
+    Raises `ValueError` if a prompt is too long, or what gives the rows refuses one.
     """
     pairs = (row.pair for row in rows if row.vector is None)
     while some := list(islice(pairs, _CHECKED_AT_A_TIME)):
@@ -124,10 +105,8 @@ def check_rows(rows: Iterable[Row], model: Callable[[], SentenceTransformer]) ->
 def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] | None = None) -> ModelIdentity:
     """Identify a model by the name that loads it again; without a name, and with a warning, if there is none.
 
-    Args:
-        model: The model.
-        saved_as: The folder or hub id to load it from, which is believed. None: where it was saved or loaded from last,
-            if that is how it is now.
+    That is the folder or hub id `saved_as`, which is believed; or where the model was saved or loaded from last, if
+    that is how it is now.
     """
     identity = ModelIdentity.of(model)
     if saved_as is not None:

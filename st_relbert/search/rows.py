@@ -72,13 +72,9 @@ def _one_condition(where: str) -> str:
 
 
 def literal(value: Any) -> str:
-    """Write a value as SQL.
+    """Write a value as SQL: text, a number, a truth value, a date or a time, of Python or NumPy.
 
-    Args:
-        value: Text, a number, a truth value, a date or a time, as Python or NumPy has them.
-
-    Raises:
-        ValueError: If it is something else, or a number that is not finite.
+    Raises `ValueError` for anything else, or a number that is not finite.
 
     >>> literal("O'Brien"), literal(3), literal(True), literal(np.float32(0.5))
     ("'O''Brien'", '3', 'true', '0.5')
@@ -123,14 +119,10 @@ class Row(NamedTuple):
 
 
 def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
-    """The columns of a table.
+    """The columns of a table with vectors of this dimension.
 
-    Args:
-        columns: The type of each further column: `str`, `int`, `float`, `bool` or an Arrow type.
-        dimension: The vectors' length.
-
-    Raises:
-        ValueError: If a name is taken or no plain one, or a type is unknown.
+    Further columns are of `str`, `int`, `float`, `bool` or an Arrow type. Raises `ValueError` if a name is taken or no
+    plain one, or a type is unknown.
     """
     fields = [(name, pa.string()) for name in RESERVED[:4]]
     taken = set(RESERVED)
@@ -153,12 +145,8 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
 def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
     """Check rows one by one, as they are asked for.
 
-    Args:
-        values: Pairs, or mappings with `head`, `tail` and optionally `relation`, `vector` and further columns.
-        columns: The further columns that there are.
-
-    Raises:
-        ValueError: If one is no pair, or has another column.
+    They are pairs, or mappings with `head`, `tail` and optionally `relation`, `vector` and further columns. Raises
+    `ValueError` if one is no pair, or has an unknown column.
     """
     known = {"head", "tail", "relation", "vector", *columns}
     for number, value in enumerate(values):
@@ -209,12 +197,7 @@ def digest_of(rows: Iterable[Any], columns: Iterable[str]) -> str:
 def vectors_of(rows: Sequence[Row], dimension: int) -> PairVectors:
     """The vectors that rows brought along.
 
-    Args:
-        rows: The rows, all with vectors.
-        dimension: Their length.
-
-    Raises:
-        ValueError: If one has no vector, or one of another length or that is not finite.
+    Raises `ValueError` if a row has no vector, or one of another length than `dimension`, or that is not finite.
     """
     for row in rows:
         if row.vector is None or np.shape(row.vector) != (dimension,) or not np.isfinite(row.vector).all():
@@ -228,15 +211,9 @@ def vectors_of(rows: Sequence[Row], dimension: int) -> PairVectors:
 
 
 def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -> pa.Table:
-    """Rows as an Arrow table.
+    """Rows and their vectors, `(rows, d)`, as an Arrow table; see `schema_of`.
 
-    Args:
-        rows: The rows.
-        vectors: `(rows, d)`.
-        schema: See `schema_of`.
-
-    Raises:
-        ValueError: If a value is of another type than its column.
+    Raises `ValueError` if a value is of another type than its column.
     """
     data: dict[str, Any] = {
         "row_key": [row.key for row in rows],

@@ -67,14 +67,10 @@ class PairSource:
 
 
 def as_pair_source(rows: Iterable[Any], columns: Mapping[str, Any] | None = None) -> PairSource:
-    """Rows in memory, or a source that is one already, as a source.
+    """Rows in memory, as `RelationIndex.add` takes them, as a source; or a source that is one already.
 
-    Args:
-        rows: Pairs or mappings, as `RelationIndex.add` takes them, which can be read twice.
-        columns: The types of further columns; None: those of the source, if it is one.
-
-    Raises:
-        ValueError: If the rows can be read once only.
+    The types of further columns are given, or else those of the source. Raises `ValueError` if the rows can be read
+    only once.
     """
     if isinstance(rows, PairSource):
         return replace(rows, columns=columns) if columns else rows

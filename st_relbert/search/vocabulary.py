@@ -174,8 +174,7 @@ def read_words(path: str | os.PathLike[str]) -> list[str]:
 def check_words(model: SentenceTransformer, words: Iterable[str]) -> list[str]:
     """Check that words can stand in the model's prompts, as head and as tail; each of them once.
 
-    Raises:
-        ValueError: See `Vocabulary.encode`.
+    Raises `ValueError`; see `Vocabulary.encode`.
     """
     distinct = list(dict.fromkeys(words))
     if not distinct:
@@ -189,11 +188,7 @@ def check_words(model: SentenceTransformer, words: Iterable[str]) -> list[str]:
 
 
 def encoder_dimension(model: SentenceTransformer) -> int:
-    """The length of a word's vector.
-
-    Raises:
-        ValueError: If the model has no encoder that reads words.
-    """
+    """The length of a word's vector. Raises `ValueError` if the model has no encoder that reads words."""
     prompt = model[0]
     if not isinstance(prompt, PromptTemplate):
         raise ValueError(

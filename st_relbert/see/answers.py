@@ -32,12 +32,7 @@ CSS = """
 
 
 def answer(title: str, view: AnswerTable) -> str:
-    """A view as HTML; the first cell of a row that leads somewhere is a link.
-
-    Args:
-        title: Its heading.
-        view: The table, or the line in its place.
-    """
+    """A view under its title as HTML; the first cell of a row that leads somewhere is a link."""
     lines = [f'<section class="explorer-answer"><h2>{_text(title)}</h2>']
     lines += [f"<p>{_text(line)}</p>" for line in (view.caption, view.message) if line]
     if view.rows:
@@ -82,14 +77,7 @@ def as_csv(view: AnswerTable, separator: str = ",") -> str:
 
 
 def header(path: str, pairs: int, relations: int, words: int) -> str:
-    """The heading of the page.
-
-    Args:
-        path: The index.
-        pairs: Its number of pairs.
-        relations: Its number of labels.
-        words: Its number of words.
-    """
+    """The heading of the page: the index, and its numbers of pairs, labels and words."""
     counts = f"pairs: {pairs:,}, words: {words:,}, relations: {relations:,}"
     return (
         f'<section class="explorer-answer"><h1>Relation explorer</h1><p>{_text(path)} ({counts})</p>'

@@ -19,13 +19,8 @@ TITLES = ("Similar pairs", "Completion", "Relation guess")
 def build_page(explorer: Explorer) -> Any:
     """The page, a `gr.Blocks`, with the first of the explorer's examples filled in and answered.
 
-    Nothing that is typed is kept or sent elsewhere: Gradio's analytics are off.
-
-    Args:
-        explorer: What answers.
-
-    Raises:
-        MissingExtraError: If Gradio is not installed.
+    Nothing that is typed is kept or sent elsewhere: Gradio's analytics are off. Raises `MissingExtraError` if Gradio is
+    not installed.
     """
     gr = import_extra("gradio", "app")
     first = explorer.examples[0] if explorer.examples else ExplorerQuery()
@@ -118,11 +113,7 @@ class OwnPageOnly:
     """Lets through what the page itself asks for, as ASGI middleware.
 
     A page of another origin cannot read this one through a name of its own that leads here (DNS rebinding), nor send
-    requests to it.
-
-    Args:
-        app: The application behind it.
-        names: The host names that the server goes by; None: any.
+    requests to it. The server goes by the host names `names`, or by any if that is None.
     """
 
     def __init__(self, app: Any, names: frozenset[str] | None) -> None:
@@ -165,14 +156,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port.
+    """Take a port at an address or name of this machine; 127.0.0.1 is reached from this machine only.
 
-    Args:
-        host: An address or name of this machine; 127.0.0.1 is reached from this machine only.
-        port: The port; 0: one that is free.
-
-    Raises:
-        ValueError: If the port is taken, or address and port cannot be used.
+    The port 0 is one that is free. Raises `ValueError` if the port is taken, or address and port cannot be used.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -192,14 +178,8 @@ def make_server(page: Any, host: str = "127.0.0.1") -> Any:
     """A server for a page: a `uvicorn.Server`, of which `run(sockets=[listen(host, port)])` serves until Ctrl-C.
 
     It makes no connections, takes no uploads, answers requests of its own page only, and tells browsers to load nothing
-    from other machines.
-
-    Args:
-        page: What `build_page` made.
-        host: The address that it listens at. At a loopback address it goes by the names of this machine only.
-
-    Raises:
-        MissingExtraError: If Gradio is not installed.
+    from other machines. At a loopback address it goes by the names of this machine only. Raises `MissingExtraError` if
+    Gradio is not installed.
     """
     gr, fastapi, uvicorn = (import_extra(name, "app") for name in ("gradio", "fastapi", "uvicorn"))
     app = gr.mount_gradio_app(

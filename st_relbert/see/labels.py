@@ -44,11 +44,8 @@ class Box(NamedTuple):
 def densest_place(points: Points) -> tuple[float, float]:
     """Where most points of a group lie close together: its mean may be among points of other groups.
 
-    Args:
-        points: `(n, 2)`, at least one.
-
-    Returns:
-        The mean of the ten points, or half of them if that is fewer, that are the closest neighbours of one of them.
+    That is the mean of the ten points, or half of them if that is fewer, that are the closest neighbours of one of
+    them. There is at least one point, `(n, 2)`.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -61,10 +58,7 @@ def densest_place(points: Points) -> tuple[float, float]:
 class Cloud(NamedTuple):
     """Pairs that stand together, as they are named on the map.
 
-    Args:
-        name: Their relation, or what they are coloured by, in short.
-        row: The one in the middle, an example.
-        place: Where they are.
+    `name` is their relation, or what they are coloured by, in short; `row` is the one in the middle, an example.
     """
 
     name: str
@@ -95,17 +89,10 @@ def find_clouds(relation_map: RelationMap) -> list[Cloud]:
 def place_labels(
     anchors: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], bounds: Box, points: Points
 ) -> list[Box | None]:
-    """Find room for labels, the first having the first choice.
+    """Find room for labels of these widths and heights, the first having the first choice.
 
-    Args:
-        anchors: Where each label should stand.
-        sizes: Width and height of each.
-        bounds: What a label may not stick out of.
-        points: `(n, 2)`: what no label may cover.
-
-    Returns:
-        The box of each label, at its anchor or as near as there was room; None for one that found none near by. No two
-        boxes overlap.
+    No label sticks out of the bounds, or covers one of the points `(n, 2)`. Returns the box of each label, at its
+    anchor or as near as there was room; None for one that found none near by. No two boxes overlap.
     """
     placed: list[Box] = []
     boxes: list[Box | None] = []

@@ -16,13 +16,9 @@ Points = NDArray[np.float64]
 
 
 def check_unit(vectors: Vectors) -> None:
-    """Refuse vectors whose products are not cosines.
+    """Refuse vectors `(n, d)` whose products are not cosines.
 
-    Args:
-        vectors: `(n, d)`.
-
-    Raises:
-        ValueError: If there are none, or one of them is not of length 1; a vector with NaN in it is not.
+    Raises `ValueError` if there are none, or one of them is not of length 1; a vector with NaN in it is not.
     """
     if vectors.ndim != 2 or not vectors.size:
         raise ValueError(f"The vectors have the shape {vectors.shape}, expected (pairs, dimensions), both at least 1.")
@@ -42,8 +38,7 @@ LONGEST = 28
 def short_names(names: Sequence[str]) -> dict[str, str]:
     """Leave out the parents of relations where the rest says which one it is, and the end of long names.
 
-    Args:
-        names: Different names.
+    The names are all different.
 
     >>> list(short_names(["spatial/river_country", "geographic/capital", "temporal/capital"]).values())
     ['river_country', 'geographic/capital', 'temporal/capital']
@@ -68,8 +63,7 @@ _FEWEST = 4  # below, neighbours mean nothing: the principal components are draw
 def check_method(method: str) -> None:
     """Refuse a method that is unknown or not installed, before any work is done for it.
 
-    Raises:
-        ValueError: If `method` is none of `METHODS`, or `"umap"` and the package is not installed.
+    Raises `ValueError` if it is none of `METHODS`, or `"umap"` and the package is not installed.
     """
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}, expected one of {', '.join(METHODS)}.")
@@ -165,11 +159,9 @@ def _jittered(start: Points, seed: int) -> Points:
 
 
 def find_neighbours(unit: Vectors, count: int = 3) -> list[list[int]]:
-    """The rows whose vectors are nearest to each row's, nearest first.
+    """The rows whose vectors `(n, d)`, of length 1, are nearest to each row's, nearest first.
 
-    Args:
-        unit: `(n, d)`, of length 1.
-        count: How many, or as many others as there are.
+    There are `count` of them, or as many others as there are.
     """
     from sklearn.neighbors import NearestNeighbors
 

@@ -136,14 +136,9 @@ class RelationMap:
 
 
 def group_names(relations: RelationSet, colour: str | None) -> dict[str, str]:
-    """What the pairs of each relation are coloured by.
+    """What the pairs of each relation are coloured by; see `RelationMap.build`.
 
-    Args:
-        relations: The relation set.
-        colour: See `RelationMap.build`.
-
-    Raises:
-        ValueError: If there is no hierarchy to colour by.
+    Raises `ValueError` if there is no hierarchy to colour by.
     """
     if colour not in (None, *COLOURS_BY):
         raise ValueError(f"Unknown colour {colour!r}, expected one of {', '.join(COLOURS_BY)}.")

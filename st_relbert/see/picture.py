@@ -26,12 +26,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#D98E00", "#3FA0DB", "#0
 
 
 class Marker(NamedTuple):
-    """How the points of a group are drawn.
-
-    Args:
-        colour: As `#rrggbb`.
-        shape: Index into `SHAPES`.
-    """
+    """How the points of a group are drawn: in a colour `#rrggbb`, and the shape of this index into `SHAPES`."""
 
     colour: str
     shape: int
@@ -85,11 +80,7 @@ _MOST_NAMED = 200  # rows of the heat map; of more, only some bear a name
 
 
 def check_matplotlib() -> None:
-    """Refuse to draw where the package is not installed, before any work is done.
-
-    Raises:
-        MissingExtraError: If matplotlib is not installed; says how to install it.
-    """
+    """Raise `MissingExtraError`, which says how to install it, if matplotlib is missing, before any work is done."""
     import_extra("matplotlib", "plot")
 
 

@@ -71,11 +71,7 @@ class ExplorerQuery(NamedTuple):
 
     @property
     def pairs(self) -> list[Pair]:
-        """The pair and the further ones.
-
-        Raises:
-            ValueError: If a line of these is no pair.
-        """
+        """The pair and the further ones. Raises `ValueError` if a line of these is no pair."""
         return [(self.head, self.tail), *map(_pair, filter(str.strip, self.more.splitlines()))]
 
 

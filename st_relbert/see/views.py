@@ -59,15 +59,10 @@ class AnswerTable:
 class Explorer:
     """Answers about an index.
 
-    Labels, words and examples are those that the index has now; pairs that are added later are found as neighbours.
-    The words of a vocabulary of more than 200 are encoded now, one pair each, so that completing is fast.
+    Labels, words and examples are those that the index has now; pairs that are added later are found as neighbours. The
+    words of a vocabulary of more than 200 are encoded now, one pair each, so that completing is fast.
 
-    Args:
-        index: The index.
-        show_progress_bar: Show the progress of encoding the words.
-
-    Raises:
-        ValueError: If the index has pairs, and the model that made it is no longer there or has changed.
+    Raises `ValueError` if the index has pairs, and the model that made it is no longer there or has changed.
     """
 
     def __init__(self, index: RelationIndex, show_progress_bar: bool = False) -> None:
