@@ -104,9 +104,6 @@ PARTS = ("stem", "answer", "stem_or_answer", "choice")
 FORMS = ("exact", "reversed", "folded")
 SHARED_ANALOGY = "shared_analogy"
 
-# The training pairs that matter to the questions as they are, and the relations of each by its folded form.
-_Seen: TypeAlias = tuple[set[Pair], dict[Pair, set[str]]]
-
 
 @dataclass(frozen=True)
 class LeakageReport:
@@ -195,14 +192,8 @@ def find_leakages(
     checked = {name: as_questions(records, name or "analogy questions") for name, records in sets.items()}
     questions = [question for of_set in checked.values() for question in of_set]
     folds = {pair: folded(pair) for question in questions for pair in (question.stem, *question.choices)}
-    wanted = set(folds.values())
-    seen = {"positive": _seen(positives, wanted), "negative": _seen(negatives or {}, wanted)}
-    forms = {
-        label: {pair: _forms_seen(pair, fold, of_label) for pair, fold in folds.items()}
-        for label, of_label in seen.items()
-    }
-    relations = {pair: seen["positive"][1].get(fold, set()) for pair, fold in folds.items()}
-    return {name: _report(of_set, forms, relations) for name, of_set in checked.items()}
+    seen = {"positive": _SeenPairs(positives, folds), "negative": _SeenPairs(negatives or {}, folds)}
+    return {name: _report(of_set, seen) for name, of_set in checked.items()}
 
 
 def kind_name(label: str, part: str, form: str) -> str:
@@ -210,39 +201,43 @@ def kind_name(label: str, part: str, form: str) -> str:
     return f"{label}_{part}_{form}"
 
 
-def _seen(relations: Relations, wanted: set[Pair]) -> _Seen:
+class _SeenPairs:
     """Those training pairs that some question holds: memory is bounded by the questions, not by the training set."""
-    exact: set[Pair] = set()
-    relations_of: dict[Pair, set[str]] = defaultdict(set)
-    for relation, pairs in relations.items():
-        for head, tail in pairs:
-            fold = folded((head, tail))
-            if fold in wanted:
-                exact.add((head, tail))
-                relations_of[fold].add(relation)
-    return exact, dict(relations_of)
+
+    def __init__(self, relations: Relations, folds: Mapping[Pair, Pair]) -> None:
+        self._folds = folds  # of all pairs of the questions
+        self._exact: set[Pair] = set()
+        self._relations: dict[Pair, set[str]] = defaultdict(set)  # by folded pair
+        wanted = set(folds.values())
+        for relation, pairs in relations.items():
+            for head, tail in pairs:
+                fold = folded((head, tail))
+                if fold in wanted:
+                    self._exact.add((head, tail))
+                    self._relations[fold].add(relation)
+
+    def forms(self, pair: Pair) -> set[str]:
+        found = {
+            "exact": pair in self._exact,
+            "reversed": pair[::-1] in self._exact,
+            "folded": self._folds[pair] in self._relations,
+        }
+        return {form for form, is_found in found.items() if is_found}
+
+    def relations(self, pair: Pair) -> set[str]:
+        return self._relations.get(self._folds[pair], set())
 
 
-def _forms_seen(pair: Pair, fold: Pair, seen: _Seen) -> set[str]:
-    exact, relations_of = seen
-    found = {"exact": pair in exact, "reversed": pair[::-1] in exact, "folded": fold in relations_of}
-    return {form for form, is_found in found.items() if is_found}
-
-
-def _report(
-    questions: list[AnalogyQuestion],
-    forms: Mapping[str, Mapping[Pair, set[str]]],
-    relations: Mapping[Pair, set[str]],
-) -> LeakageReport:
-    kinds = [kind_name(label, part, form) for label in forms for part in PARTS for form in FORMS]
+def _report(questions: list[AnalogyQuestion], seen: Mapping[str, _SeenPairs]) -> LeakageReport:
+    kinds = [kind_name(label, part, form) for label in seen for part in PARTS for form in FORMS]
     rows: dict[str, list[int]] = {kind: [] for kind in [*kinds, SHARED_ANALOGY]}
     for row, question in enumerate(questions):
-        right = question.choices[question.answer]
-        pairs_of_parts = ([question.stem], [right], [question.stem, right], question.choices)
-        for label, of_label in forms.items():
-            for part, pairs in zip(PARTS, pairs_of_parts, strict=True):
-                for form in set[str]().union(*(of_label[pair] for pair in pairs)):
+        stem, right = question.stem, question.choices[question.answer]
+        for label, of_label in seen.items():
+            forms = {pair: of_label.forms(pair) for pair in (stem, *question.choices)}
+            for part, pairs in zip(PARTS, ([stem], [right], [stem, right], question.choices), strict=True):
+                for form in set[str]().union(*(forms[pair] for pair in pairs)):
                     rows[kind_name(label, part, form)].append(row)
-        if not relations[question.stem].isdisjoint(relations[right]):
+        if seen["positive"].relations(stem) & seen["positive"].relations(right):
             rows[SHARED_ANALOGY].append(row)
     return LeakageReport(len(questions), rows)
