@@ -27,7 +27,7 @@ Most = Annotated[int, typer.Option(help="sample so many pairs of a larger relati
 Words = Annotated[int, typer.Option(help="leave pairs out whose head or tail has more words; 0: take all")]
 Only = Annotated[list[str], typer.Option("--relations", metavar="NAME...", help="take these relations only")]
 Without = Annotated[list[str], typer.Option(metavar="NAME...", help="leave these relations out")]
-Seed = Annotated[int, typer.Option("--seed", "--sample", help="decides which pairs are sampled")]
+Seed = Annotated[int, typer.Option(help="decides which pairs are sampled")]
 Tests = Annotated[
     list[str] | None,
     typer.Option(
@@ -60,7 +60,7 @@ def combine(
         ),
     ] = False,
     least: Least = 1,
-    most: Annotated[int, typer.Option("--most", "--cap", help="sample so many pairs of each relation; 0: all")] = 0,
+    most: Annotated[int, typer.Option(help="sample so many pairs of each relation; 0: all")] = 0,
     seed: Seed = 0,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
