@@ -95,7 +95,7 @@ class VectorBlocks:
                 raise ValueError(
                     f"The Lance table is called {self.place.name!r}, expected letters, digits, '_', '-' and '.' only."
                 )
-        self.folder = self.place.beside(".partial") if self.kind else self.place
+        self.folder = self.place.parent / f"{self.place.name}.partial" if self.kind else self.place
 
     def hold(self) -> AbstractContextManager[None]:
         """Keep other processes of this machine from writing the output; object stores have no locks."""
@@ -128,7 +128,7 @@ class VectorBlocks:
         `made_from` says, as JSON has it, what the vectors depend on. Raises `ValueError` if there are blocks that were
         made from something else, or from what is unknown.
         """
-        self.folder.make_folder()
+        self.folder.filesystem.create_dir(self.folder.path, recursive=True)
         for name in self.folder.names():
             if name.startswith(TEMPORARY):
                 (self.folder / name).remove()

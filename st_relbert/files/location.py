@@ -55,10 +55,6 @@ class Location:
         """The last part of the path."""
         return self.path.rpartition("/")[2]
 
-    def beside(self, suffix: str) -> Location:
-        """The neighbour whose name goes on with a suffix."""
-        return Location(self.filesystem, self.path + suffix)
-
     @property
     def info(self) -> Any:
         """Type, size and time, as `pyarrow.fs.FileInfo`."""
@@ -122,10 +118,6 @@ class Location:
                 self.filesystem.delete_dir(self.path)
             else:
                 self.filesystem.delete_file(self.path)
-
-    def make_folder(self) -> None:
-        """Make this folder, and those above it."""
-        self.filesystem.create_dir(self.path, recursive=True)
 
 
 def expand(pattern: str) -> list[str]:

@@ -30,9 +30,9 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 def test_folders(tmp_path):
     folder = Location.of(str(tmp_path / "a" / "b"))
     assert folder.names() == []
-    folder.make_folder()
+    folder.filesystem.create_dir(folder.path)
     (folder / "x").write_text("")
-    assert folder.names() == ["x"] and folder.beside(".c").path.endswith("/b.c")
+    assert folder.names() == ["x"] and (folder.parent / "c").path.endswith("/c")
     folder.remove()
     assert not folder.exists
 
