@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from st_relbert import RelBERT
 from st_relbert.data.sources import read_records
 from st_relbert.pairs import Pair
-from st_relbert.search.calibration import Calibration, _nearest, _nonsense, _repaired, calibrate
+from st_relbert.search.calibration import Calibration, _Labelled, _nonsense, _repaired, calibrate
 from st_relbert.vectors import EncodeCache
 
 MOST = 1_000  # pairs of each kind
@@ -98,7 +98,7 @@ def measure(model: Any) -> dict[str, Any]:
 
 def probabilities(made: Calibration, asked: Any, vectors: Any, labels: list[str]) -> Any:
     """The probability of each pair that it is related."""
-    cosines, _ = _nearest(asked, vectors, np.array(labels), None)
+    cosines = _Labelled(vectors, labels).neighbours(asked).cosines
     return np.array([made.of_pair(vector, row.tolist()) for vector, row in zip(asked, cosines, strict=True)])
 
 

@@ -304,7 +304,7 @@ def _show_hits(
         row: dict[str, Any] = {"query": query} if as_json and query else {}
         row |= {"score": round(hit.score, 6) if as_json else f"{hit.score:.3f}"}
         if as_json:
-            row |= {"probability": hit.probability}
+            row |= {"relation_score": hit.relation_score, "probability": hit.probability}
         elif hit.probability is not None:
             row |= {"sure": percent(hit.probability)}
         row |= {"head": hit.head, "tail": hit.tail}

@@ -1,4 +1,4 @@
-"""What the cosines of an index mean: calibrated on its own pairs, and on pairs that stand in no relation."""
+"""What the scores of an index mean: calibrated on its own pairs, and on pairs that stand in no relation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import random
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from st_relbert.files.outputs import atomic_output
 from st_relbert.pairs import Pair
 from st_relbert.search.folder import CALIBRATION
+from st_relbert.search.hits import RELATION_WEIGHS
+from st_relbert.search.means import unit
 from st_relbert.search.models import IndexModel
 from st_relbert.search.store import PairStore
 
@@ -40,14 +42,14 @@ Floats = NDArray[np.floating[Any]]
 class Calibration:
     """Probabilities for the answers of one index.
 
-    Two logistic curves: one tells of a hit whether it stands in the same relation as the query, by its cosine; one
-    tells of a pair whether it stands in any relation such as those of the index, by its vector and the cosines
-    of its neighbours.
+    Two logistic curves: one tells of a hit whether it stands in the same relation as the query, by its strength (see
+    `SearchHit.strength`); one tells of a pair whether it stands in any relation such as those of the index, by its
+    vector and the cosines of its neighbours, which tell more of that than their strengths do.
 
     Args:
         hit: Intercept and slope of the first.
-        pair: Intercept, and a slope for each number of the vector, for the first cosine, and for the mean of the first
-            20.
+        pair: Intercept, and a slope for each number of the vector, for the first cosine, and for the mean of the
+            first 20.
         rows: The number of rows that the index had.
     """
 
@@ -55,9 +57,9 @@ class Calibration:
     pair: tuple[float, ...]
     rows: int
 
-    def of_hit(self, cosine: float) -> float:
+    def of_hit(self, strength: float) -> float:
         """The probability that a hit stands in the same relation as the query."""
-        return _logistic(self.hit[0] + self.hit[1] * cosine)
+        return _logistic(self.hit[0] + self.hit[1] * strength)
 
     def of_pair(self, vector: Floats, cosines: Sequence[float]) -> float:
         """The probability that a pair stands in a relation.
@@ -121,15 +123,14 @@ def calibrate(
     asked = vectors[:_ASKED]
     repaired, nonsense = _repaired(pairs[: 2 * _REPAIRED], relations, set(pairs), rng), _nonsense(rng)
     astray = encode([*repaired, *nonsense])
-    labels = np.array(relations)
-    of_own, same = _nearest(asked, vectors, labels, labels[:_ASKED])
-    of_astray, never = _nearest(astray, vectors, labels, None)
-    hits = np.concatenate([of_own.ravel(), of_astray.ravel()])[:, None]
-    of_hit = _fit(hits, np.concatenate([same.ravel(), never.ravel()]), np.ones(len(hits)))
+    labelled = _Labelled(vectors, relations)
+    own, others = labelled.neighbours(asked, own=True), labelled.neighbours(astray)
+    hits = np.concatenate([own.strengths.ravel(), others.strengths.ravel()])[:, None]
+    of_hit = _fit(hits, np.concatenate([own.same.ravel(), others.same.ravel()]), np.ones(len(hits)))
     weights = np.repeat(
         [0.5 / len(asked), 0.35 / len(repaired), 0.15 / len(nonsense)], [len(asked), len(repaired), len(nonsense)]
     )
-    cosines = np.concatenate([of_own, of_astray])
+    cosines = np.concatenate([own.cosines, others.cosines])
     evidence = np.hstack([np.concatenate([asked, astray]), cosines[:, :1], cosines.mean(axis=1, keepdims=True)])
     of_pair = _fit(evidence, np.arange(len(evidence)) < len(asked), weights * len(weights))
     return Calibration(of_hit, of_pair, rows)
@@ -199,24 +200,52 @@ def _nonsense(rng: random.Random) -> list[Pair]:
     return [(word(), word()) for _ in range(_NONSENSE)]
 
 
-def _nearest(
-    queries: Floats, vectors: Floats, labels: NDArray[np.str_], own: NDArray[np.str_] | None
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """The cosines of the nearest other pairs, best first, `(n, 20)`, and whether their labels are the query's own."""
-    count = min(NEIGHBOURS, len(vectors) // 4)
-    cosines, same = [], []
-    for start in range(0, len(queries), _AT_A_TIME):
-        products = queries[start : start + _AT_A_TIME] @ vectors.T
+class _Neighbours(NamedTuple):
+    """The cosines of the nearest pairs, the strengths of the strongest, each best first, and whether these are right.
+
+    All of them are `(n, 20)`.
+    """
+
+    cosines: Floats
+    strengths: Floats
+    same: NDArray[np.bool_]
+
+
+class _Labelled:
+    """Labelled pairs, compared with all at once as a search compares with the nearest of them."""
+
+    def __init__(self, vectors: Floats, relations: Sequence[str]) -> None:
+        self._vectors = vectors
+        _, self._places = np.unique(relations, return_inverse=True)
+        self._sums = np.zeros((self._places.max() + 1, vectors.shape[1]), np.float32)
+        np.add.at(self._sums, self._places, vectors)
+        self._means = unit(self._sums)
+
+    def neighbours(self, queries: Floats, own: bool = False) -> _Neighbours:
+        """Compare queries `(n, d)`.
+
+        Args:
+            queries: The vectors.
+            own: Whether they are those of the first pairs, which are then left out, also of their relations' means.
+        """
+        places = self._places[: len(queries)]
+        some = [slice(start, start + _AT_A_TIME) for start in range(0, len(queries), _AT_A_TIME)]
+        parts = [self._some(queries[rows], places[rows] if own else None) for rows in some]
+        return _Neighbours(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def _some(self, queries: Floats, own: NDArray[np.integer[Any]] | None) -> _Neighbours:
+        cosines, of_means = queries @ self._vectors.T, queries @ self._means.T
         if own is not None:
-            products[products > 1 - 1e-5] = -1  # the query itself, under whatever label
-        found = np.argpartition(-products, count, axis=1)[:, :count]
-        best = np.take_along_axis(products, found, axis=1)
-        order = np.argsort(-best, axis=1)
-        cosines.append(np.take_along_axis(best, order, axis=1))
-        found = np.take_along_axis(found, order, axis=1)
-        here = np.zeros_like(found, dtype=bool)
-        same.append(here if own is None else labels[found] == own[start : start + _AT_A_TIME, None])
-    return np.concatenate(cosines), np.concatenate(same)
+            of_means[np.arange(len(own)), own] = (unit(self._sums[own] - queries) * queries).sum(axis=1)
+        strengths = (cosines + RELATION_WEIGHS * of_means[:, self._places]) / (1 + RELATION_WEIGHS)
+        if own is not None:
+            itself = cosines > 1 - 1e-5  # under whatever label
+            cosines[itself] = strengths[itself] = -1
+        count = min(NEIGHBOURS, len(self._vectors) // 4)
+        found = np.argpartition(-strengths, count, axis=1)[:, :count]
+        same = np.zeros(found.shape, bool) if own is None else self._places[found] == own[:, None]
+        nearest = -np.sort(np.partition(-cosines, count, axis=1)[:, :count], axis=1)
+        return _Neighbours(nearest, np.take_along_axis(strengths, found, axis=1), same)
 
 
 def _fit(evidence: Floats, right: NDArray[np.bool_], weights: Floats) -> tuple[float, ...]:

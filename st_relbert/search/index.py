@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
@@ -20,6 +21,7 @@ from st_relbert.search.calibration import NEIGHBOURS, Calibration, make_calibrat
 from st_relbert.search.content import IndexContent
 from st_relbert.search.folder import check_place
 from st_relbert.search.hits import Exclude, Exclusion, SearchHit, best_of, check_wanted, nearest
+from st_relbert.search.means import RelationMeans, strongest
 from st_relbert.search.models import IndexModel, check_rows, saved_identity
 from st_relbert.search.rows import RESERVED, Where, as_rows, as_table, chunks, literal, schema_of
 from st_relbert.search.sources import as_pair_source
@@ -57,6 +59,7 @@ class RelationIndex(IndexContent):
         self.identity = store.identity
         """The model whose vectors these are."""
         self._model = IndexModel(store.identity, model, store.path)
+        self._means: RelationMeans | None = None
 
     @classmethod
     def create(
@@ -140,6 +143,7 @@ class RelationIndex(IndexContent):
                 total=source.total,
             )
             make_calibration(store, IndexModel(identity, model, Path(path)))
+            RelationMeans.of(store)
         return cls.open(path, model)
 
     @classmethod
@@ -244,6 +248,9 @@ class RelationIndex(IndexContent):
     ) -> list[SearchHit]:
         """Find the pairs whose relation is most like the query's.
 
+        Where rows have labels, a pair stands higher the more the mean of its relation's pairs is like the query, too
+        (`SearchHit.strength`): the nearest rows, some hundred, are put in that order.
+
         Args:
             query: A pair; or several, examples of one relation, whose vectors (of length 1) are averaged; or a vector
                 `(d,)`.
@@ -267,10 +274,10 @@ class RelationIndex(IndexContent):
         pairs, vector = self._model.read_query(query)
         turned = [pair[::-1] for pair in pairs] if both_directions else []
         left_out = Exclusion([*pairs, *turned], exclude)
-        hits = nearest(self._store, vector, k, condition, left_out, exact)
+        hits = self._strongest(vector, k, condition, left_out, exact)
         if both_directions:
             _, vector = self._model.read_query(turned)
-            other = nearest(self._store, vector, k, condition, left_out, exact)
+            other = self._strongest(vector, k, condition, left_out, exact)
             hits = best_of([*hits, *(hit.turned() for hit in other)], k)
         return self._judged(hits)
 
@@ -315,13 +322,21 @@ class RelationIndex(IndexContent):
         prototype = np.asarray([row["vector"] for row in rows], dtype=np.float32).mean(axis=0)
         other = f"(relation IS NULL OR relation != {literal(relation)})"
         condition = f"{condition} AND {other}" if condition else other
-        return self._judged(nearest(self._store, prototype, k, condition, Exclusion(pairs)))
+        return self._judged(self._strongest(prototype, k, condition, Exclusion(pairs)))
+
+    def _strongest(
+        self, vector: NDArray[np.float32], k: int, condition: str | None, left_out: Exclusion, exact: bool = False
+    ) -> list[SearchHit]:
+        """See `strongest`; the relations' means are read again after a change of the index."""
+        if self._means is None or self._means.version != self._store.version:
+            self._means = RelationMeans.of(self._store)
+        return strongest(self._store, self._means, vector, k, condition, left_out, exact)
 
     def _judged(self, hits: list[SearchHit]) -> list[SearchHit]:
         """Hits with their probabilities, if the index is calibrated."""
         if (calibration := self.calibration) is None:
             return hits
-        return [replace(hit, probability=calibration.of_hit(hit.score)) for hit in hits]
+        return [replace(hit, probability=calibration.of_hit(hit.strength)) for hit in hits]
 
 
 def _schema(

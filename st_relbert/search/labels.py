@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from st_relbert.data.shipped import in_words
 from st_relbert.pairs import Pair
-from st_relbert.search.hits import SearchHit
+from st_relbert.search.hits import TURNED_COSTS, SearchHit
 from st_relbert.search.index import RelationIndex
 
 RELATED = 0.5
@@ -39,8 +40,9 @@ class RelationLabel(NamedTuple):
 def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> list[RelationLabel]:
     """Label a pair by its labelled neighbours, in both directions.
 
-    Each of the nearest pairs votes for its label, weighted by its cosine to the pair (a negative one has no vote).
-    Whether the pair stands in any relation at all says `RelationIndex.relatedness`.
+    The strongest pairs (see `SearchHit.strength`) vote for their labels, each with a weight from 1 for the first to 0
+    for the last, in proportion to its strength. Whether the pair stands in any relation at all says
+    `RelationIndex.relatedness`.
 
     Args:
         index: The index.
@@ -51,23 +53,32 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
         The labels that the index has for the pair itself, then those of the neighbours, best first; none if no row has
         a label.
 
-    Source: the k-nearest-neighbour rule, with Dudani's (1976) idea of votes by distance.
+    Source: the distance-weighted k-nearest-neighbour rule, Dudani (1976).
     """
     hits = index.search(pair, k=neighbours, where="relation IS NOT NULL", both_directions=True)
     known = _known(index, pair)
-    found: dict[str, list[SearchHit]] = {hit.relation: [] for hit in known if hit.relation}
-    for hit in hits:
-        found.setdefault(str(hit.relation), []).append(hit)
-    total = sum(max(hit.score, 0.0) for hit in hits) or 1.0
+    found: dict[str, list[tuple[SearchHit, float]]] = {hit.relation: [] for hit in known if hit.relation}
+    weights = _weights(hits)
+    for hit, weight in zip(hits, weights, strict=True):
+        found.setdefault(str(hit.relation), []).append((hit, weight))
     labels = []
-    for relation, voters in found.items():
-        votes = [max(hit.score, 0.0) for hit in voters]
+    for relation, votes in found.items():
+        voters = [hit for hit, _ in votes]
         own = [hit for hit in known if hit.relation == relation]
         turned = own[0].reversed if own else 2 * sum(hit.reversed for hit in voters) > len(voters)
         example = next((hit for hit in voters if hit.reversed == turned), (own or voters)[0]).pair
         said = in_words(relation, pair[::-1] if turned else pair)
-        labels.append(RelationLabel(relation, sum(votes) / total, len(votes), example, said, turned, bool(own)))
+        share = sum(weight for _, weight in votes) / (sum(weights) or 1.0)
+        labels.append(RelationLabel(relation, share, len(votes), example, said, turned, bool(own)))
     return sorted(labels, key=lambda label: (not label.known, -label.score))
+
+
+def _weights(hits: Sequence[SearchHit]) -> list[float]:
+    """How much each of the hits counts, the strongest first; the turned ones are as strong as they stand."""
+    strengths = [hit.strength - TURNED_COSTS * hit.reversed for hit in hits]
+    if not strengths or strengths[0] == strengths[-1]:
+        return [1.0] * len(strengths)
+    return [(strength - strengths[-1]) / (strengths[0] - strengths[-1]) for strength in strengths]
 
 
 def _known(index: RelationIndex, pair: Pair) -> list[SearchHit]:

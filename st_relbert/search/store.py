@@ -175,6 +175,12 @@ class PairStore:
         """The columns, but for the row's key and vector."""
         return [name for name in self.schema.names if name not in ("row_key", "vector")]
 
+    @property
+    def version(self) -> str:
+        """Tells the rows as they are now from those before any change, and from those of another index."""
+        with self._current() as table:
+            return f"{(self.schema.metadata or {}).get(_INDEX_ID, b'').decode()}-{table.version}"
+
     def __len__(self) -> int:
         """The number of rows."""
         return self.count(None)
@@ -252,6 +258,11 @@ class PairStore:
 
     def read(self, columns: Sequence[str], condition: str | None) -> Iterator[dict[str, Any]]:
         """Rows, some thousand at a time in memory, in the order of the table."""
+        for batch in self.batches(columns, condition):
+            yield from batch.to_pylist()
+
+    def batches(self, columns: Sequence[str], condition: str | None) -> Iterator[pa.RecordBatch]:
+        """The same as Arrow has them."""
         with self._current(condition) as table:
             query = table.search().select(list(columns)).limit(None)
             if condition is not None:
@@ -262,7 +273,7 @@ class PairStore:
                 batch = next(batches, None)
             if batch is None:
                 return
-            yield from batch.to_pylist()
+            yield batch
 
     def optimize(self) -> None:
         """Merge small files, remove old versions, and build or extend the approximate index of a large store."""

@@ -66,7 +66,7 @@ def test_an_index_is_calibrated_when_it_is_built(built, model):
     assert made.rows == 120
     assert RelationIndex.open(built.path, model).calibration == made
     hits = built.search(("hand", "finger"), k=3)
-    assert [hit.probability for hit in hits] == [made.of_hit(hit.score) for hit in hits]
+    assert [hit.probability for hit in hits] == [made.of_hit(hit.strength) for hit in hits]
     assert all(hit.probability is not None for hit in built.search_relation("hand", k=3))
     assert 0 <= built.relatedness(("hand", "finger")) <= 1
     assert built.relatedness(("hand", "finger")) == built.relatedness(("finger", "hand"))

@@ -1,18 +1,22 @@
 import pytest
 
 from st_relbert.search import RelationIndex
+from st_relbert.search.hits import TURNED_COSTS
 from st_relbert.search.labels import relation_labels
 
 SOUND = "attribute/sound of an animal"
 
 
-def test_neighbours_vote_by_their_cosines(index):
+def test_neighbours_vote_by_their_strength(index):
     hits = index.search(("Berlin", "Germany"), k=4, where="relation IS NOT NULL", both_directions=True)
     labels = relation_labels(index, ("Berlin", "Germany"), neighbours=4)
     assert sum(label.score for label in labels) == pytest.approx(1) and sum(label.support for label in labels) == 4
+    stand = [hit.strength - TURNED_COSTS * hit.reversed for hit in hits]
+    votes = [(each - min(stand)) / (max(stand) - min(stand)) for each in stand]
     for label in labels:
         own = [hit for hit in hits if hit.relation == label.relation]
-        assert label.score == pytest.approx(sum(hit.score for hit in own) / sum(hit.score for hit in hits))
+        share = sum(vote for hit, vote in zip(hits, votes, strict=True) if hit in own)
+        assert label.score == pytest.approx(share / sum(votes))
         turned = sum(hit.reversed for hit in own) * 2 > len(own)
         assert (label.support, label.reversed, label.known) == (len(own), turned, False)
         assert label.example == next(hit.pair for hit in own if hit.reversed == turned)
