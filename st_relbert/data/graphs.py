@@ -12,8 +12,9 @@ from st_relbert.data.licences import CONCEPTNET, LICENCES, NOT_KNOWN
 from st_relbert.data.triples import Triple, both_ways
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions
+from st_relbert.files.tables import FORMATS as SUFFIXES
 from st_relbert.files.tables import read_table
-from st_relbert.files.text import JSON, Row, read_json, read_separated, suffix_of
+from st_relbert.files.text import JSON, SEPARATORS, Row, read_json, read_separated, suffix_of
 
 FORMATS = ("auto", "table", "conceptnet", "facts", "lre", "docred")
 
@@ -87,15 +88,12 @@ def sources_of_triples(paths: Iterable[str], format: str = "auto") -> dict[str, 
 def _files(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         if Path(path).is_dir():
-            names = sorted(str(each) for each in Path(path).iterdir() if suffix_of(each.name) in (*JSON, *_TEXT))
+            names = sorted(str(each) for each in Path(path).iterdir() if suffix_of(each.name) in SUFFIXES)
             if not names:
-                raise ValueError(f"The folder {path!r} holds no file of triples ({', '.join((*JSON, *_TEXT))}).")
+                raise ValueError(f"The folder {path!r} holds no file of triples ({', '.join(SUFFIXES)}).")
             yield from names
         else:
             yield from expand(path)
-
-
-_TEXT = (".csv", ".tsv", ".tab", ".txt", ".parquet")
 
 
 def _format_of(path: str) -> str:
@@ -110,7 +108,7 @@ def _format_of(path: str) -> str:
         if "samples" in names:
             return "lre"
         return "facts" if names.intersection(_HEADS[:2]) and names.intersection(_TAILS) else "table"
-    if suffix in (".csv", ".tsv", ".tab", ".txt"):
+    if suffix in SEPARATORS:
         first = next(_tab_separated(path), [""])
         dump = len(first) == 5 and first[0].startswith("/a/") and first[1].startswith("/r/")
         return "conceptnet" if dump or (len(first) in (3, 4) and first[0] in _CONCEPTNET) else "table"

@@ -84,11 +84,7 @@ class PairTable:
 
 def is_table(name: str) -> bool:
     """Whether a path or URI is that of a table of pairs, by its suffix, or of a folder of Parquet files."""
-    return _suffix(name) in FORMATS or any(each.endswith(".parquet") for each in Location.of(name).names())
-
-
-def _suffix(name: str) -> str:
-    return suffix_of(name.partition("?")[0] if "://" in name else name)
+    return suffix_of(name) in FORMATS or any(each.endswith(".parquet") for each in Location.of(name).names())
 
 
 def read_tables(
@@ -147,7 +143,7 @@ def read_table(
     Raises:
         ValueError: If it cannot be read, lacks a column, or a row is no pair; the message names the line.
     """
-    if _suffix(path) not in (*FORMATS, *SPREADSHEETS):
+    if suffix_of(path) not in (*FORMATS, *SPREADSHEETS):
         raise ValueError(
             f"{path!r} does not have the name of a table, expected one that ends in {', '.join(FORMATS)} "
             f"(text also in {', '.join(COMPRESSED)})."

@@ -39,8 +39,9 @@ class Row(NamedTuple):
     cells: Any
 
 
-def suffix_of(path: str) -> str:
-    """The suffix that says how a file is read: of `pairs.CSV.gz` it is `.csv`."""
+def suffix_of(name: str) -> str:
+    """The suffix that says how a file or URI is read: of `pairs.CSV.gz` it is `.csv`."""
+    path = name.partition("?")[0] if "://" in name else name
     bare, suffix = posixpath.splitext(path.lower())
     inner = posixpath.splitext(bare)[1]
     return inner if suffix in COMPRESSED and inner in (*SEPARATORS, *JSON) else suffix
