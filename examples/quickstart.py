@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", default="relbert-nce", help="folder for the trained model")
     parser.add_argument("--overwrite", action="store_true", help="replace a model at the output")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     parser.add_argument("--max-steps", type=int, default=-1, help="train for fewer steps")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training run")
     args = parser.parse_args(arguments)
@@ -74,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     before = accuracies(RelBERT(run.base_model, template=run.template))
     try:
-        run.train(overwrite=args.overwrite)
+        run.train(resume=args.resume, overwrite=args.overwrite)
     except TrainingInterrupted as interrupt:
         raise SystemExit(str(interrupt)) from interrupt
     except ValueError as error:

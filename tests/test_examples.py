@@ -12,6 +12,7 @@ from st_relbert import RelBERT
 from st_relbert.data import RelationSet
 
 PAIRS = [("Tokyo", "Japan"), ("café", "東京")]
+GRAPH = {"ends": {"a": "x", "b": "x", "c": "x"}, "begins": {"d": "y", "e": "z", "f": "w"}}
 
 
 def load(name, monkeypatch):
@@ -44,6 +45,54 @@ def test_comparing_models(encoders, monkeypatch, capsys):
     load("compare_models", monkeypatch).main([encoders["wordpiece"], encoders["unigram"]])
     out = capsys.readouterr().out
     assert out.count("p = ") == 2 and "0 of them hold a pair of the starter relations" in out
+
+
+def test_a_few_examples_and_none(saved_model, tmp_path, monkeypatch, capsys):
+    saved_model("wordpiece", tmp_path / "model")
+    few_shot = load("few_shot", monkeypatch)
+    assert {*few_shot.EXAMPLES} == {*few_shot.ASKED}
+    assert not {pair for pairs in few_shot.EXAMPLES.values() for pair in pairs}.intersection(
+        pair for pairs in few_shot.ASKED.values() for pair in pairs
+    )
+    few_shot.main(["--model", str(tmp_path / "model"), "--threshold", "1"])  # so nothing is sure enough
+    out = capsys.readouterr().out
+    assert "Oslo : Norway is capital, sorted under none" in out and "45 of 45 pairs are in none" in out
+
+
+def test_mining_a_glossary(saved_model, tmp_path, monkeypatch, capsys):
+    saved_model("wordpiece", tmp_path / "model")
+    glossary = load("glossary", monkeypatch)
+    glossary.main(["--model", str(tmp_path / "model"), "-k", "3"])
+    (tmp_path / "words.txt").write_text("drum\n\nflute\nflautist\n")
+    command = ["--words", str(tmp_path / "words.txt"), "--examples", "violin,violinist", "-k", "2"]
+    glossary.main(["--model", str(tmp_path / "model"), *command])
+    found = re.findall(r"^-?\d\.\d\d  (\w+) : (\w+)$", capsys.readouterr().out, re.MULTILINE)
+    assert len(found) == 5 and {word for pair in found[3:] for word in pair} <= {"drum", "flute", "flautist"}
+
+
+def test_completing_a_graph_beside_a_baseline(encoders, saved_model, tmp_path, monkeypatch, capsys):
+    saved_model("wordpiece", tmp_path / "model")
+    graph = load("complete_graph", monkeypatch)
+    relations = {name: list(pairs.items()) for name, pairs in GRAPH.items()}
+    kept = {"train": slice(1, None), "validation": slice(1)}
+    splits = {split: {name: pairs[rows] for name, pairs in relations.items()} for split, rows in kept.items()}
+    monkeypatch.setattr(graph.RelationSet, "load", lambda _, split="train": RelationSet(splits[split]))
+    # Vectors that say it all, and vectors that say nothing.
+    monkeypatch.setattr(graph, "by_words", lambda _, pairs: np.array([[tail == "x", tail != "x"] for _, tail in pairs]))
+    graph.main(["--model", str(tmp_path / "model"), "--baseline", encoders["wordpiece"], "--known", "2"])
+    out = capsys.readouterr().out
+    assert "2 relations, 2 questions" in out
+    assert re.search(r"^words, .* 1\.000   100%       100%$", out, re.MULTILINE)
+    assert re.search(r"^pairs, .* \d\.\d{3} ", out, re.MULTILINE)
+    monkeypatch.undo()
+    vectors = graph.by_words(encoders["wordpiece"], [("Tokyo", "Japan"), ("Tokyo", "Tokyo")])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), [1, 0], atol=1e-6)
+
+
+def test_the_page_of_examples_lists_them_all():
+    folder = Path(__file__).parents[1] / "examples"
+    page = (folder.parent / "docs" / "examples.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"`examples/(\S+)`", page)) == sorted(path.name for path in folder.glob("*.*"))
 
 
 def test_pairs_as_strings(encoders, tmp_path, monkeypatch):

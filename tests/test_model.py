@@ -474,7 +474,7 @@ def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_an_adapter_loads_from_any_cache_with_its_encoder(encoders, tmp_path, monkeypatch, no_hub, asked):
+def test_a_lora_adapter_loads_from_any_cache_with_its_encoder(encoders, tmp_path, monkeypatch, no_hub, asked):
     shutil.copytree(encoders["wordpiece"], in_the_cache(tmp_path, "owner/encoder"))
     kwargs = {"cache_folder": str(tmp_path), "local_files_only": asked}
     model = RelBERT("owner/encoder", template="short", **kwargs)

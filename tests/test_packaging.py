@@ -65,7 +65,7 @@ def test_the_lower_bounds_are_the_versions_that_are_tested():
     """`make test-lowest` installs these; a bound that nobody ran is a guess."""
     tomllib = pytest.importorskip("tomllib", reason="since Python 3.11")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    users = [name for name in project["optional-dependencies"] if name not in ("test", "dev", "docs")]
+    users = [name for name in project["optional-dependencies"] if name not in ("test-core", "test", "dev", "docs")]
     groups = [project["dependencies"], *(project["optional-dependencies"][name] for name in users)]
     lines = (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
     tested = dict(line.split("==") for line in lines if not line.startswith("#"))

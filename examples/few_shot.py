@@ -1,0 +1,53 @@
+"""Sort pairs into a few relations, or none, after four examples of each; and how well that goes.
+
+python examples/few_shot.py --model relbert-nce        # the model of make quickstart, or any other
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from sklearn.metrics import classification_report
+
+from st_relbert.data import RelationSet
+from st_relbert.sklearn import RelationClassifier
+
+EXAMPLES = {
+    "capital": [("Tokyo", "Japan"), ("Paris", "France"), ("Cairo", "Egypt"), ("Lima", "Peru")],
+    "young": [("puppy", "dog"), ("kitten", "cat"), ("calf", "cow"), ("lamb", "sheep")],
+    "opposite": [("hot", "cold"), ("big", "small"), ("early", "late"), ("open", "closed")],
+}
+ASKED = {
+    "capital": [("Oslo", "Norway"), ("Rome", "Italy"), ("Madrid", "Spain"), ("Nairobi", "Kenya"), ("Delhi", "India")],
+    "young": [("cub", "bear"), ("foal", "horse"), ("duckling", "duck"), ("piglet", "pig"), ("fawn", "deer")],
+    "opposite": [("wet", "dry"), ("rich", "poor"), ("young", "old"), ("strong", "weak"), ("true", "false")],
+}
+
+LIKE_THEM = ("antonym", "young", "city", "capital")  # of the shipped relations
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Learn from the examples and sort the others, among pairs that stand in no relation of theirs."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--model", default="relbert-nce", help="hub id or folder")
+    parser.add_argument("--threshold", type=float, default=0.5, help="how likely a pair is in a relation at least")
+    args = parser.parse_args(arguments)
+    labelled = [(pair, name) for name, pairs in EXAMPLES.items() for pair in pairs]
+    classifier = RelationClassifier(args.model, threshold=args.threshold).fit(*zip(*labelled, strict=True))
+
+    # A pair each of other relations: what most pairs of a text are.
+    others = RelationSet.load("starter", "validation").positives
+    none = [pairs[0] for name, pairs in others.items() if not any(word in name for word in LIKE_THEM)][:30]
+    asked = [(pair, name) for name, pairs in {**ASKED, "none": none}.items() for pair in pairs]
+    pairs, right = zip(*asked, strict=True)
+    found = classifier.predict(pairs)
+    for pair, label, expected in zip(pairs, found, right, strict=True):
+        if label != expected:
+            print(f"{' : '.join(pair)} is {expected}, sorted under {label}")
+    print(classification_report(right, found, zero_division=0))
+    print(f"{Counter(found)['none']} of {len(pairs)} pairs are in none of the relations")
+
+
+if __name__ == "__main__":
+    main()
