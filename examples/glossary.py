@@ -14,10 +14,11 @@ from pathlib import Path
 from st_relbert import RelBERT
 from st_relbert.search import Vocabulary, mine_pairs
 
-WORDS = """anchor, mast, sail, hull, deck, rudder, keel, bow, stern, ship, boat, engine, propeller, cabin, galley,
-    bridge, captain, sailor, cook, helmsman, harbour, lighthouse, pier, net, fish, rope, knot, canvas, wood, steel, storm,
-    wave, wind, tide, map, compass, voyage, cargo, crane, container, pirate, treasure, island, coast, beach, sand, chain,
-    wheel, window, door, house, roof, wall, car, brake, tree, branch, leaf"""
+WORDS = """anchor, mast, sail, hull, deck, rudder, keel, bow, stern, ship, boat, engine, propeller, cabin,
+    galley, bridge, captain, sailor, cook, helmsman, harbour, lighthouse, pier, net, fish, rope, knot, canvas,
+    wood, steel, storm, wave, wind, tide, map, compass, voyage, cargo, crane, container, pirate, treasure,
+    island, coast, beach, sand, chain, wheel, window, door, house, roof, wall, car, brake, tree, branch,
+    leaf"""
 EXAMPLES = ["wheel,car", "roof,house", "branch,tree"]
 
 
