@@ -105,15 +105,8 @@ def calibrate(
     Those are made of the same words, the head of one pair with the tail of another relation's, and of letters that are
     no word. Each pair is asked as a user would ask it: it is not among its own hits.
 
-    Args:
-        pairs: Labelled pairs of the index, in random order.
-        relations: Their labels.
-        vectors: Their vectors `(n, d)`, of length 1.
-        encode: Gives the vectors of other pairs.
-        rows: The number of rows of the index.
-
-    Returns:
-        The calibration; None for fewer than 100 labelled pairs, or those of one relation.
+    The labelled pairs are in random order, with vectors `(n, d)` of length 1; `encode` gives those of other pairs.
+    Returns None for fewer than 100 labelled pairs, or those of one relation.
 
     Source: logistic calibration, Platt (1999).
     """
@@ -151,8 +144,7 @@ def read_calibration(store: PairStore) -> Calibration | None:
 def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
     """Calibrate an index and keep the calibration with it; see `calibrate`.
 
-    Raises:
-        ValueError: If the model that made the index is no longer there, or has changed.
+    Raises `ValueError` if the model that made the index is no longer there, or has changed.
     """
     rows, labelled = len(store), store.count("relation IS NOT NULL")
     condition = "relation IS NOT NULL"

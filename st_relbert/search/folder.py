@@ -56,10 +56,9 @@ def has_versions(path: Path) -> bool:
 
 
 def require_index(path: Path) -> None:
-    """Refuse a path where there is no index; one that a killed build had moved aside is put back.
+    """Raise `ValueError` for a path where there is no index, or one that is not finished.
 
-    Raises:
-        ValueError: If there is none, or one that is not finished.
+    One that a killed build had moved aside is put back.
     """
     if has_versions(path):
         return
@@ -86,14 +85,8 @@ def _partial_of(path: Path) -> Path:
 def workspace(path: Path, overwrite: bool) -> Iterator[tuple[Path, BaseFileLock]]:
     """The folder beside its place in which one process builds an index, and its lock.
 
-    What an interrupted build left is still in it.
-
-    Args:
-        path: The index's place.
-        overwrite: Whether an index that is there may be replaced.
-
-    Raises:
-        ValueError: If there is something at the path that may not be replaced, or another process builds it.
+    What an interrupted build left is still in it. Raises `ValueError` if there is something at the path that
+    `overwrite` does not allow to replace, or another process builds the index.
     """
     outputs.mend(path)
     check_place(path, overwrite)
@@ -142,11 +135,7 @@ def held(lock: BaseFileLock, path: Path) -> Iterator[None]:
 
 
 def connect(path: Path) -> Any:
-    """The LanceDB database in the folder.
-
-    Raises:
-        MissingExtraError: If LanceDB is not installed.
-    """
+    """The LanceDB database in the folder. Raises `MissingExtraError` if LanceDB is not installed."""
     lancedb = import_extra("lancedb", "search")
     # Always the latest version: another process may have added rows.
     return lancedb.connect(os.fspath(path), read_consistency_interval=timedelta(0))

@@ -67,13 +67,9 @@ class SearchHit:
 
 
 class Exclusion:
-    """What a search leaves out: the pairs of its query, or all pairs that share a word with them, or nothing.
+    """What a search leaves out: the `"pair"` of its query, all pairs that share `"words"` with it, or `"nothing"`.
 
     Words are compared folded (see `folded_word`), pairs as they are.
-
-    Args:
-        pairs: The query's pairs.
-        exclude: `"pair"`, `"words"` or `"nothing"`.
     """
 
     def __init__(self, pairs: Collection[Pair], exclude: Exclude = "pair") -> None:
@@ -88,11 +84,7 @@ class Exclusion:
 
 
 def check_wanted(k: Any, exclude: Any = "pair") -> None:
-    """Refuse a number of hits that is none, and what `Exclusion` does not know.
-
-    Raises:
-        ValueError: If `k` is no positive integer, or `exclude` none of its names.
-    """
+    """Raise `ValueError` if `k` is no positive integer, or `exclude` is nothing that `Exclusion` knows."""
     if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
         raise ValueError(f"k is {k!r}, expected a number of rows from 1 up.")
     if exclude not in get_args(Exclude):
@@ -107,18 +99,10 @@ def nearest(
     left_out: Exclusion,
     exact: bool = False,
 ) -> list[SearchHit]:
-    """The rows nearest to a vector, best first.
+    """The `k` rows nearest to a vector `(d,)`, best first; fewer where there are no more.
 
-    Args:
-        store: The rows.
-        vector: `(d,)`.
-        k: How many are wanted; fewer where there are no more.
-        condition: In SQL, checked; None: any row.
-        left_out: What does not count.
-        exact: Compare with all rows even where there is an approximate index.
-
-    Raises:
-        ValueError: If the vector is zero or not finite.
+    Only rows of the condition (SQL that was checked, or None) count, and none that is left out. With `exact`, all rows
+    are compared even where there is an approximate index. Raises `ValueError` if the vector is zero or not finite.
     """
     if not np.isfinite(vector).all() or not vector.any():
         raise ValueError("The query's vector is zero or not finite, so it has no cosine to any other.")

@@ -74,14 +74,8 @@ class StoreState(NamedTuple):
 class PairStore:
     """A table of pairs. Changes are whole or not at all, and several processes may make them at once.
 
-    Another process may replace the folder by another index at any time, so each call makes sure of what is there.
-
-    Args:
-        path: The folder of the LanceDB database.
-        table: The table.
-
-    Raises:
-        ValueError: If the table names no model.
+    Another process may replace the folder of the LanceDB database by another index at any time, so each call makes sure
+    of what is there. Raises `ValueError` if the table names no model.
     """
 
     def __init__(self, path: Path, table: Any) -> None:
@@ -95,16 +89,11 @@ class PairStore:
 
     @classmethod
     def create(cls, path: Path, schema: pa.Schema, overwrite: bool) -> PairStore:
-        """Make an empty store.
+        """Make an empty store in a folder, which is made.
 
-        Args:
-            path: A folder, which is made.
-            schema: The columns, `row_key` and `vector` among them, and metadata that names the model.
-            overwrite: Replace a store that is there.
-
-        Raises:
-            ValueError: If there is something at the path that may not be replaced.
-            MissingExtraError: If LanceDB is not installed.
+        The schema's columns have `row_key` and `vector` among them, and its metadata names the model. Raises
+        `ValueError` if there is something at the path that `overwrite` does not allow to replace, and
+        `MissingExtraError` if LanceDB is not installed.
         """
         check_place(path, overwrite)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,19 +105,10 @@ class PairStore:
     @classmethod
     @contextmanager
     def building(cls, path: Path, schema: pa.Schema, overwrite: bool) -> Iterator[PairStore]:
-        """A store that takes its place when all has gone well, beside it until then.
+        """A store that takes its place when all has gone well, and stands beside it until then; see `create`.
 
         After an interruption the rows so far are kept in `{path}.partial`, and given again to the next call with the
-        same schema and metadata.
-
-        Args:
-            path: See `create`.
-            schema: See `create`.
-            overwrite: See `create`.
-
-        Raises:
-            ValueError: If there is something at the path that may not be replaced, or another process builds it.
-            MissingExtraError: If LanceDB is not installed.
+        same schema and metadata. Raises `ValueError` as `create` does, or if another process builds it.
         """
         with workspace(path, overwrite) as (partial, lock):
             store = cls(partial, _unfinished(partial, schema) or _new(partial, schema))
@@ -140,9 +120,7 @@ class PairStore:
     def open(cls, path: Path) -> PairStore:
         """Open a store.
 
-        Raises:
-            ValueError: If there is none, or it is damaged.
-            MissingExtraError: If LanceDB is not installed.
+        Raises `ValueError` if there is none, or it is damaged, and `MissingExtraError` if LanceDB is not installed.
         """
         require_index(path)
         with explained(path):
@@ -151,11 +129,7 @@ class PairStore:
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns and the metadata.
-
-        Raises:
-            ValueError: If another index has taken the place, whose model is another one.
-        """
+        """The columns and the metadata. Raises `ValueError` if an index of another model has taken the place."""
         if not (self.path / FOLDER).is_dir():
             time.sleep(0.1)  # another index may be taking the place at this moment
         with explained(self.path):
@@ -194,8 +168,7 @@ class PairStore:
     def check(self, condition: str) -> None:
         """Refuse a condition that cannot be used, without looking at a row.
 
-        Raises:
-            ValueError: If it is no SQL, or names a column that is not there.
+        Raises `ValueError` if it is no SQL, or names a column that is not there.
         """
         empty = import_extra("lancedb", "search").connect("memory://").create_table(TABLE, schema=self.schema)
         try:
@@ -213,14 +186,10 @@ class PairStore:
         return set(found["row_key"].to_pylist())
 
     def insert(self, rows: pa.Table) -> int:
-        """Add the rows whose keys are new; how many those were.
+        """Add the rows whose keys are new, and return how many those were.
 
-        Args:
-            rows: The rows, with the schema that the store had when its caller began, metadata included.
-
-        Raises:
-            ValueError: If the store has been replaced since.
-            OSError: If the disk is full, or another process does not stop writing.
+        The rows have the schema that the store had when its caller began, metadata included. Raises `ValueError` if the
+        store has been replaced since, and `OSError` if the disk is full, or another process does not stop writing.
         """
         with held(self._lock, self.path):
             if self.schema.metadata != rows.schema.metadata:
