@@ -91,14 +91,14 @@ def relations_of_triples(
     excluded: set[tuple[str, Pair]] = set()
     left_out: Counter[str] = Counter()
     names: Counter[str] = Counter()
-    for head, relation, tail in triples:
+    for number, (head, relation, tail) in enumerate(triples, start=1):
         if relation not in names:
-            check_relation_name(relation, f"triple {sum(names.values()) + 1}")
+            check_relation_name(relation, f"triple {number}")
         names[relation] += 1
         if (relations and relation not in relations) or relation in without:
             left_out["other relations"] += 1
             continue
-        pair = as_pair((_plain(head), _plain(tail)), f"the pair of triple {sum(names.values())}")
+        pair = as_pair((_plain(head), _plain(tail)), f"the pair of triple {number}")
         fold = folded(pair)
         if fold[0] == fold[1]:
             left_out["head and tail are the same word"] += 1
