@@ -48,6 +48,12 @@ def _row(name: str, first: EvaluationResult, second: EvaluationResult) -> dict[s
 
     if first.digest != second.digest:
         raise ValueError(f"The two files' questions of {name!r} differ. Evaluate both models on the same data.")
+    if first.method != second.method:
+        methods = " and ".join(repr(each.method or "the papers'") for each in (first, second))
+        raise ValueError(
+            f"The two files' answers to {name!r} were got by different methods, {methods}. Evaluate both models by "
+            "one, such as one --classifier."
+        )
     answers = first.correct or [], second.correct or []
     result = mcnemar(*answers)
     return {

@@ -154,7 +154,7 @@ def set_name(name: str) -> str:
     ('u2', 'u2', 'u2')
     """
     path = Path(os.path.normpath(name))
-    if path.suffix != ".jsonl":
+    if path.suffix not in (".jsonl", ".csv"):
         return path.name
     return path.parent.name if path.stem in _SPLITS and path.parent.name else path.stem
 
@@ -168,7 +168,7 @@ def _as_shown(report: EvaluationReport) -> list[dict[str, Any]]:
             shown = {
                 "task": row["task"],
                 "set": row["dataset"],
-                "metric": row["metric"],
+                "metric": ", ".join(filter(None, (row["metric"], row["method"]))),
                 "value": form(row["value"]),
                 "95 % interval": " to ".join(map(form, row["interval"] or ())),
                 "count": row["count"],

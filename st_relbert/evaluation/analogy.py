@@ -129,6 +129,7 @@ class AnalogyEvaluator(RelationEvaluator):
             extras={"ties": sum(outcome.tied for outcome in outcomes)},
             predictions=[outcome.predicted for outcome in outcomes],
             accuracy_by_prefix=self._by_prefix(outcomes),
+            method=", ".join(each for each in (self.direction, self.similarity) if each not in ("forward", "cosine")),
         )
 
     def predict(self, model: SentenceTransformer) -> list[int]:

@@ -174,7 +174,7 @@ class RelationEvaluator(BaseEvaluator):
             data: The questions, of which a digest is kept.
             metrics: Further metrics, without an interval.
             extras: Figures to judge the metrics by.
-            **details: What else to keep, as JSON has it.
+            **details: What else to keep, as JSON has it; `method` names a way of scoring that is not the papers'.
         """
         first = list(next(iter(scores.values())))
         return EvaluationResult(

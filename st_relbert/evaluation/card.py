@@ -117,6 +117,7 @@ def as_eval_result(row: Row) -> EvalResult:
 
     Beyond the published form the data set has a `config`, by which huggingface_hub tells the sets of one type apart;
     those without it would be joined into one when a card is saved. Your own sets have no `args`, which name the hub's.
+    A method other than the papers' stands in the names of task and metric, and in the metric's type.
 
     Args:
         row: A figure; see `EvaluationResult.rows`.
@@ -126,9 +127,10 @@ def as_eval_result(row: Row) -> EvalResult:
     """
     task = _suite(row)
     name = task.sets.get(row["dataset"], row["dataset"])
-    metric_name, metric_type = _metric(row["metric"])
+    metric_name, metric_type = _metric(row)
+    about = [part for part in (name, row["method"]) if part and part != task.title]
     return EvalResult(
-        task_name=task.title if task.title == name else f"{task.title} ({name})",
+        task_name=f"{task.title} ({', '.join(about)})" if about else task.title,
         task_type=task.type,
         dataset_name=name,
         dataset_type=task.dataset_type,
@@ -142,13 +144,14 @@ def as_eval_result(row: Row) -> EvalResult:
 
 
 def as_hub_entries(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
-    """The primary figures on the hub's sets, in the form of `.eval_results/`.
+    """The primary figures on the hub's sets, in the form of `.eval_results/`; only those got in the papers' way.
 
     Source: https://huggingface.co/docs/hub/eval-results.
     """
     entries = []
     for result in results:
-        if data_set := EVALUATORS[result.task].suite.hub_of(result.dataset):
+        data_set = EVALUATORS[result.task].suite.hub_of(result.dataset)
+        if data_set and not result.method:
             row = next(result.rows())
             spread = ", 95 % interval {:.4f} to {:.4f}".format(*row["interval"]) if row["interval"] else ""
             entry = EvalResultEntry(
@@ -156,7 +159,7 @@ def as_hub_entries(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
                 task_id=result.dataset,
                 value=round(float(row["value"]), _DECIMALS),
                 date=str(datetime.now(tz=timezone.utc).date()),
-                notes=f"{_metric(row['metric'])[0]} over {result.count:,} {_suite(row).counted}{spread}; st-relbert",
+                notes=f"{_metric(row)[0]} over {result.count:,} {_suite(row).counted}{spread}; st-relbert",
             )
             entries.append(entry)
     return eval_result_entries_to_yaml(entries)
@@ -166,9 +169,11 @@ def _suite(row: Row) -> SuiteTask:
     return EVALUATORS[row["task"]].suite
 
 
-def _metric(name: str) -> tuple[str, str]:
+def _metric(row: Row) -> tuple[str, str]:
     """How cards write a metric: its name and its type."""
-    return METRICS.get(name, (name.replace("_", " ").capitalize(), name))
+    metric, method = row["metric"], row["method"]
+    name, kind = METRICS.get(metric, (metric.replace("_", " ").capitalize(), metric))
+    return (f"{name}, {method}", f"{kind}_{method.replace(', ', '_')}") if method else (name, kind)
 
 
 def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], model_name: str) -> list[dict[str, Any]]:
@@ -255,7 +260,7 @@ def _results_section(rows: Sequence[Row]) -> str:
         cells = [
             _suite(row).title,
             _cell(as_eval_result(row).dataset_name),
-            _metric(row["metric"])[0],
+            _metric(row)[0],
             f"{row['value']:.3f}{interval}",
             f"{row['count']:,} {_suite(row).counted}",
         ]

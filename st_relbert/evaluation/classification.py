@@ -47,6 +47,7 @@ LEARNING_RATES = (1e-3, 1e-4, 1e-5)
 HIDDEN_LAYER_SIZES = (100, 150, 200)
 INVERSE_PENALTIES = (0.01, 0.1, 1.0)
 
+_PAPERS_CLASSIFIERS = ("mlp", MLPClassifier.__name__)
 _WITHOUT_VALIDATION = ("CogALexV",)
 # A label's metric is f1_{label}: these two would overwrite the averages.
 _TAKEN = ("micro", "macro")
@@ -238,7 +239,9 @@ class RelationClassificationEvaluator(RelationEvaluator):
             metrics={"f1_macro": self._f1(predicted, "macro")},
             extras=extras,
             predictions=predicted,
+            classifier=self._classifier_name,
             classifier_config=self.chosen,
+            method="" if self._classifier_name in _PAPERS_CLASSIFIERS else self._classifier_name,
         )
 
     def predict(self, model: SentenceTransformer) -> list[str]:
@@ -256,6 +259,10 @@ class RelationClassificationEvaluator(RelationEvaluator):
         predicted = [str(label) for label in classifier.predict(self.test.examples(vectors)[0])]
         self.correct = [guess == label for guess, label in zip(predicted, self.test.labels, strict=True)]
         return predicted
+
+    @property
+    def _classifier_name(self) -> str:
+        return self.classifier if isinstance(self.classifier, str) else type(self.classifier).__name__
 
     def _candidates(self) -> list[Candidate]:
         """The classifiers to choose from; without validation pairs there is no choice."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import permutations
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,12 @@ from st_relbert.evaluation.best_mapping import best_mapping
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.vectors import PairVectors
 
+Score = Literal["max", "soft"]
+
 # What the relbert library adds to the denominator of its cosine.
 EPSILON = 1e-4
+# Of the soft score: the temperature that the losses are trained with.
+TEMPERATURE = 0.05
 
 
 def as_problems(
@@ -53,10 +57,13 @@ class RelationMappingEvaluator(RelationEvaluator):
             `target_random` (the same in the order in which they are given); lists of at least two terms. Others are not
             read.
         name: Prefix of the metrics and of the CSV file's name.
+        score: `"max"`: the score above, which published figures have. `"soft"`: the cosine is the mean of those of (i,
+            j) and (j, i), and all j add to the score of i, by the soft maximum with temperature 0.05 (see
+            `best_mapping`).
         **options: Those of every `RelationEvaluator`.
 
     Raises:
-        ValueError: If there are no problems or one is malformed; the error names its row.
+        ValueError: If there are no problems, one is malformed (the error names its row), or `score` is none of the two.
 
     Examples:
         >>> problem = {"source": ["sun", "planet"], "target": ["nucleus", "electron"]}
@@ -81,9 +88,17 @@ class RelationMappingEvaluator(RelationEvaluator):
     )
 
     def __init__(
-        self, problems: Iterable[Mapping[str, Any]], name: str = "", **options: Unpack[EvaluatorOptions]
+        self,
+        problems: Iterable[Mapping[str, Any]],
+        name: str = "",
+        *,
+        score: Score = "max",
+        **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
+        if score not in get_args(Score):
+            raise ValueError(f"score is {score!r}, expected {' or '.join(map(repr, get_args(Score)))}.")
+        self.score = score
         self.problems = as_problems(problems, name or "relation mapping problems")
 
     @classmethod
@@ -107,7 +122,8 @@ class RelationMappingEvaluator(RelationEvaluator):
             {"source": problem.source, "true": problem.target, "pred": order, "accuracy": share}
             for problem, order, share in zip(self.problems, predicted, shares, strict=True)
         ]
-        return self.result({"accuracy": shares}, self.problems, prediction=solved)
+        method = "" if self.score == "max" else self.score
+        return self.result({"accuracy": shares}, self.problems, prediction=solved, method=method)
 
     def predict(self, model: SentenceTransformer) -> list[list[str]]:
         """The targets of each problem, in the order of its sources.
@@ -120,9 +136,14 @@ class RelationMappingEvaluator(RelationEvaluator):
         pairs = (pair for problem in self.problems for pair in (*problem.source_pairs(), *problem.given_pairs()))
         vectors = self.vectors_of(model, pairs)
         return [
-            [problem.given[index] for index in best_mapping(relation_scores(problem, vectors))]
+            [problem.given[index] for index in self._best_order(relation_scores(problem, vectors))]
             for problem in self.problems
         ]
+
+    def _best_order(self, scores: NDArray[np.float64]) -> list[int]:
+        if self.score == "max":
+            return best_mapping(scores)
+        return best_mapping((scores + scores.transpose(1, 0, 3, 2)) / 2, TEMPERATURE)
 
 
 def relation_scores(problem: MappingProblem, vectors: PairVectors) -> NDArray[np.float64]:

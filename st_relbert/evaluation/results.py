@@ -52,8 +52,16 @@ class EvaluationResult:
     digest: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def method(self) -> str:
+        """How the figures were got where that is not the papers' way, as in `"linear"`; empty if it is.
+
+        It stands in `details`. Figures of different methods are not to be compared.
+        """
+        return str(self.details.get("method") or "")
+
     def rows(self) -> Iterator[dict[str, Any]]:
-        """A flat record of each metric: `task`, `dataset`, `metric`, `value`, `count` and `interval`."""
+        """A flat record of each metric: `task`, `dataset`, `metric`, `value`, `count`, `interval` and `method`."""
         for metric, value in self.metrics.items():
             yield {
                 "task": self.task,
@@ -62,6 +70,7 @@ class EvaluationResult:
                 "value": value,
                 "count": self.count,
                 "interval": self.intervals.get(metric),
+                "method": self.method,
             }
 
     @classmethod
@@ -170,8 +179,8 @@ def write_report_folder(folder: str | os.PathLike[str], report: EvaluationReport
             analogies[name if name == "sat_full" or "/" in name else f"{name}/test"] = value
         elif result.task == "classification":
             figures = {f"test/{metric}": figure for metric, figure in {**result.metrics, **result.extras}.items()}
-            config = result.details.get("classifier_config")
-            classified[f"lexical_relation_classification/{name}"] = {"classifier_config": config, **figures}
+            about = {key: result.details.get(key) for key in ("classifier", "classifier_config")}
+            classified[f"lexical_relation_classification/{name}"] = {**about, **figures}
         elif result.task == "mapping":
             write_json(Path(folder, f"{name}.json"), {"accuracy": value, **result.details})
     if analogies:

@@ -106,6 +106,7 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
             self.relations,
             extras={"relations": len(scores)},
             relations={relation: score._asdict() for relation, score in scores.items()},
+            method="" if self.combine == "mean" else self.combine,
         )
 
     def relation_scores(self, model: SentenceTransformer) -> dict[str, SimilarityScore]:

@@ -12,10 +12,16 @@ def write(path, *results):
     return str(path)
 
 
-def result(name, correct, digest="d", task="analogy"):
+def result(name, correct, digest="d", task="analogy", **details):
     accuracy = sum(correct) / len(correct)
     return EvaluationResult(
-        task=task, dataset=name, metrics={"accuracy": accuracy}, count=len(correct), correct=correct, digest=digest
+        task=task,
+        dataset=name,
+        metrics={"accuracy": accuracy},
+        count=len(correct),
+        correct=correct,
+        digest=digest,
+        details=details,
     )
 
 
@@ -47,6 +53,7 @@ def test_what_evaluate_writes_can_be_compared(encoders, tmp_path, capsys):
     ("second", "message"),
     [
         ([result("u2", [True], digest="other")], "questions of 'u2' differ. Evaluate both models on the same data"),
+        ([result("u2", [True], method="linear")], "'u2' were got by different methods, \"the papers'\" and 'linear'."),
         ([result("bats", [True])], "expected at least one in common"),
     ],
 )

@@ -9,12 +9,19 @@ from hypothesis import strategies as st
 from st_relbert.evaluation.best_mapping import MappingSearch, best_mapping, prepare, score_orders
 
 
-def by_loop(scores):
+def soft_maximum(units, temperature):
+    """By the definition, in whole numbers; with the highest taken out, which no exponential would hold."""
+    scale, highest = temperature * 10**10, max(units)
+    return round(highest + scale * math.log(math.fsum(math.exp((unit - highest) / scale) for unit in units)))
+
+
+def by_loop(scores, temperature=0):
     """The first of the best orders, by the definition, in whole numbers."""
+    over = (lambda units: soft_maximum(units, temperature)) if temperature else max
     table, size = np.vectorize(lambda score: round(score * 10**10), otypes=[object])(scores).tolist(), len(scores)
     best, best_score = None, -math.inf
     for order in permutations(range(size)):
-        score = sum(max(table[i][j][order[i]][order[j]] for j in range(size) if j != i) for i in range(size))
+        score = sum(over([table[i][j][order[i]][order[j]] for j in range(size) if j != i]) for i in range(size))
         if score > best_score:
             best, best_score = order, score
     return best
@@ -45,6 +52,33 @@ def test_it_is_the_order_of_the_plain_loop(size, seed, levels):
     """With few levels many orders tie: the first has to be the same, too."""
     scores = random_scores(size, seed, levels)
     assert best_mapping(scores) == list(by_loop(scores))
+
+
+@settings(max_examples=100, deadline=None)
+@given(size=st.integers(2, 6), seed=SEEDS, temperature=st.sampled_from([0.01, 0.05, 1, 100]))
+def test_the_soft_maximum_is_that_of_the_plain_loop(size, seed, temperature):
+    scores = random_scores(size, seed)
+    assert best_mapping(scores, temperature) == list(by_loop(scores, temperature))
+
+
+@pytest.mark.parametrize("temperature", [0.05, 10])
+def test_orders_of_equal_soft_maxima_tie(temperature):
+    assert best_mapping(np.full((7,) * 4, 0.3), temperature) == list(range(7))
+    scores = random_scores(5, 3, levels=1)
+    assert best_mapping(scores, temperature) == list(by_loop(scores, temperature))
+
+
+def test_many_partners_that_agree_outweigh_one_in_the_soft_score():
+    """By hand: [0, 1, 2] has one perfect partner a source, [0, 2, 1] two of 0.98: 1 < 0.98 + 0.05 ln 2 = 1.015."""
+    scores = np.full((3,) * 4, -1.0)
+    for i, j in (0, 1), (1, 0), (2, 0):
+        scores[i, j, i, j] = 1
+    order = [0, 2, 1]
+    for i, j in permutations(range(3), 2):
+        scores[i, j, order[i], order[j]] = 0.98
+    assert best_mapping(scores) == [0, 1, 2]
+    assert best_mapping(scores, 0.05) == order
+    assert best_mapping(scores, 0.02) == [0, 1, 2]  # 0.98 + 0.02 ln 2 = 0.994
 
 
 @settings(max_examples=100, deadline=None)
@@ -117,6 +151,12 @@ def test_scores_out_of_range_are_an_error(value):
     scores[0, 2, 1, 0] = value
     with pytest.raises(ValueError, match=rf"score at \(0, 2, 1, 0\) is {float(value)}, expected a number from -1 to 1"):
         best_mapping(scores)
+
+
+@pytest.mark.parametrize("temperature", [-0.1, math.nan, math.inf])
+def test_a_temperature_out_of_range_is_an_error(temperature):
+    with pytest.raises(ValueError, match=rf"temperature is {temperature}, expected 0 or a finite number above"):
+        best_mapping(np.zeros((3,) * 4), temperature)
 
 
 def test_cosines_a_rounding_error_above_1_are_fine():

@@ -379,6 +379,21 @@ def test_the_hub_reads_results_on_its_sets(folder):
     assert not (folder / ".eval_results" / "st-relbert.yaml").exists()
 
 
+def test_figures_of_another_method_are_named_and_are_none_of_the_hubs(folder):
+    """Those of a linear probe do not take the place of the published MLP's."""
+    (folder / "README.md").write_text(PUBLISHED)
+    linear = EvaluationResult(
+        task="classification", dataset="EVALution", metrics={"f1_micro": 0.8}, count=9, details={"method": "linear"}
+    )
+    write_results(folder, [linear])
+    *others, ours = head(folder)["model-index"][0]["results"]
+    assert "Lexical Relation Classification (EVALution)" in [entry["task"]["name"] for entry in others]
+    assert ours["task"]["name"] == "Lexical Relation Classification (EVALution, linear)"
+    assert ours["metrics"] == [{"name": "F1, linear", "type": "f1_linear", "value": 0.8}]
+    assert "| Lexical Relation Classification | EVALution | F1, linear | 0.800 | 9 pairs |" in read(folder)
+    assert not (folder / ".eval_results" / "st-relbert.yaml").exists()
+
+
 def test_a_task_and_a_metric_of_your_own_are_shown_by_their_names(folder, monkeypatch):
     class Own(RelationEvaluator):
         suite = SuiteTask(sets={}, title="Own Task", type="own", dataset_type="own-sets", counted="things")

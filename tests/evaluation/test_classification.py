@@ -252,6 +252,30 @@ def test_metrics_from_counts(train_labels, test_labels, seed):
     assert 0 <= metrics["random_f1_micro"] <= 1
 
 
+def test_f1_by_hand():
+    """Always "a", where three of four are: F1 of "a" is 2 * 3 / (3 + 4), that of "b" 0; micro F1 is the accuracy."""
+    rows = [{"head": "x", "tail": f"word {row}", "relation": label} for row, label in enumerate("aaab")]
+    always = DummyClassifier(strategy="constant", constant="a")
+    metrics = RelationClassificationEvaluator(rows, rows, classifier=always)(Noisy())
+    assert metrics["f1_micro"] == 3 / 4 and metrics["f1_macro"] == pytest.approx((6 / 7 + 0) / 2)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "name", "method"),
+    [
+        ("mlp", "mlp", ""),
+        (MLPClassifier(max_iter=1, random_state=0), "MLPClassifier", ""),
+        ("linear", "linear", "linear"),
+        (NEAREST, "KNeighborsClassifier", "KNeighborsClassifier"),
+    ],
+)
+def test_the_result_says_which_classifier(classifier, name, method):
+    result = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier).evaluate(Noisy())
+    assert (result.details["classifier"], result.method) == (name, method)
+    again = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier).evaluate(Noisy())
+    assert result == again  # not a matter of luck
+
+
 def test_the_random_baseline_draws_training_frequencies():
     train = rows_of("train", 30, ["hyper"]) + rows_of("train", 10, ["coord"])
     test = rows_of("test", 4000, ["hyper"])

@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 from itertools import permutations
 from statistics import mean
 
@@ -149,6 +150,41 @@ def test_predictions_score_best_in_a_plain_loop_over_orders(encoder, reduction):
         scores = sorted(map(score, permutations(problem["target_random"])))
         assert score(predicted) >= scores[-1] - 1e-6
         assert scores[len(scores) // 2] < scores[-1] - 1e-4  # most orders would fail
+
+
+def soft_by_loop(model, problem):
+    """The best order by the soft score, by its definition, on a vector for each pair alone."""
+    source, given = problem["source"], problem["target_random"]
+    vectors = {pair: model.encode(pair).astype(float) for side in (source, given) for pair in permutations(side, 2)}
+
+    def similarity(left, right):
+        (a, b), (c, d) = ((vectors[pair], vectors[pair[::-1]]) for pair in (left, right))
+        return mean([x @ y / (np.linalg.norm(x) * np.linalg.norm(y) + 1e-4) for x, y in ((a, c), (b, d))])
+
+    def score(order):
+        partners = [[j for j in range(len(source)) if j != i] for i in range(len(source))]
+        return sum(
+            0.05
+            * math.log(sum(math.exp(similarity((source[i], source[j]), (order[i], order[j])) / 0.05) for j in of_i))
+            for i, of_i in enumerate(partners)
+        )
+
+    return list(max(permutations(given), key=score))
+
+
+def test_the_soft_score_is_that_of_a_plain_loop(encoder):
+    model = RelBERT(encoder, reduction="sum")
+    problems = [ATOM, MIND]
+    evaluator = RelationMappingEvaluator(problems, score="soft")
+    assert evaluator.predict(model) == [soft_by_loop(model, problem) for problem in problems]
+    assert (
+        evaluator.evaluate(model).method == "soft" and RelationMappingEvaluator(problems).evaluate(model).method == ""
+    )
+
+
+def test_an_unknown_score_is_an_error():
+    with pytest.raises(ValueError, match="score is 'mean', expected 'max' or 'soft'"):
+        RelationMappingEvaluator([MIND], score="mean")
 
 
 def test_a_dataset_will_do():

@@ -50,6 +50,7 @@ def test_rows_are_flat():
             "value": 0.5,
             "count": 2,
             "interval": (0.0, 1.0),
+            "method": "",
         }
     ]
     assert [row["interval"] for row in EvaluationReport([MAPPING]).rows()] == [None]

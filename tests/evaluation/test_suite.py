@@ -272,7 +272,15 @@ def test_the_linear_probe_is_an_option_of_the_command(few, encoders, tmp_path, c
     arguments = ["evaluate", encoders["wordpiece"], "--suite", "relbert", "--tasks", "classification", "--quiet"]
     assert main([*arguments, "--classifier", "linear", "--output", str(output)]) == 0
     assert "C" in read_results(output)["ROOT09"].details["classifier_config"]
-    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[1:3]] == ["f1_micro", "f1_macro"]
+    shown = [line.split()[2:4] for line in capsys.readouterr().out.splitlines()[1:3]]
+    assert shown == [["f1_micro,", "linear"], ["f1_macro,", "linear"]]
+    (classified,) = json.loads((output / "classification.json").read_text()).values()
+    assert classified["classifier"] == "linear"
+    mlp = tmp_path / "mlp"
+    assert main([*arguments, "--output", str(mlp)]) == 0
+    assert read_results(mlp)["ROOT09"].details["classifier"] == "mlp"
+    assert main(["compare", str(output), str(mlp)]) == 2
+    assert "'ROOT09' were got by different methods, 'linear' and" in capsys.readouterr().err
     analogies = ["evaluate", encoders["wordpiece"], "--analogies", "starter/held_out_pairs"]
     assert main([*analogies, "--classifier", "linear"]) == 2
     assert "Add --suite relbert" in capsys.readouterr().err
