@@ -78,7 +78,8 @@ def over_partners(scores: Scores, temperature: float) -> Scores:
         highest: Scores = scores.max(axis=-1)
         return highest
     scale = temperature * UNITS
-    return np.round(scale * logsumexp(scores / scale, axis=-1))
+    soft: Scores = np.round(scale * logsumexp(scores / scale, axis=-1))
+    return soft
 
 
 def score_orders(scores: Scores, orders: NDArray[np.intp], temperature: float = 0.0) -> Scores:
