@@ -94,19 +94,10 @@ def read_tables(
     vectors: bool = False,
     check: CheckPairs | None = None,
 ) -> list[PairTable]:
-    """Read tables of the same columns; see `read_table`.
+    """Read tables of the same columns, at least one; see `read_table`.
 
-    Args:
-        paths: Paths or URIs; with `*` in the last part for several files; or folders of Parquet files.
-        options: How they are read.
-        vectors: Whether they may hold a column `vector`.
-        check: What pairs have to pass besides.
-
-    Returns:
-        The tables, at least one, all with the same schema.
-
-    Raises:
-        ValueError: If one cannot be read, or has other columns than the first.
+    The paths or URIs may have `*` in the last part for several files, or be folders of Parquet files. The tables get
+    one schema. Raises `ValueError` if one cannot be read, or has other columns than the first.
     """
     names = [name for path in ([paths] if isinstance(paths, str) else paths) for name in expand(path)]
     if not names:

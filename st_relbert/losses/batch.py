@@ -30,14 +30,11 @@ def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
 
 @dataclass(frozen=True)
 class RelationBatch:
-    """The embedded pairs of a batch.
+    """The embedded pairs of a batch, `(B, d)`.
 
-    Args:
-        embeddings: `(B, d)`.
-        labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is only a negative.
-        pair_ids: `(B,)` integers from 0, equal for equal pairs.
-        families: `(B,)` integers: pairs of the same family are never negatives of one another. Usually the labels;
-            the parents, where siblings are to be left alone.
+    The labels, `(B,)` integers, are the relation of each pair; below 0 for a pair that is only a negative. The
+    `pair_ids`, `(B,)` integers from 0, are equal for equal pairs. Pairs of the same family, `(B,)` integers, are never
+    negatives of one another: usually these are the labels, but the parents where siblings are to be left alone.
     """
 
     embeddings: Tensor

@@ -188,10 +188,9 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     ) -> Tensor:
         """Compute the loss from the embeddings of all mini-batches, a mini-batch of anchors at a time.
 
-        Args:
-            reps: One list, for the one column, of the mini-batches' embeddings `(mini_batch_size, d)`.
-            labels: `(B, 1 + T)`: the label of each pair, and the tokens of its prompt.
-            with_backward: Differentiate too, up to the embeddings, and return the value alone.
+        `reps` has one list, for the one column, of the mini-batches' embeddings `(mini_batch_size, d)`. `labels` is
+        `(B, 1 + T)`: the label of each pair, and the tokens of its prompt. `with_backward` differentiates too, up to
+        the embeddings, and returns the value alone.
         """
         if labels is None:
             raise ValueError("The loss needs the label of each pair, got none.")
