@@ -40,7 +40,11 @@ class Row(NamedTuple):
 
 
 def suffix_of(name: str) -> str:
-    """The suffix that says how a file or URI is read: of `pairs.CSV.gz` it is `.csv`."""
+    """The suffix that says how a file is read, by its path or URI.
+
+    >>> suffix_of("pairs.CSV.gz"), suffix_of("s3://bucket/pairs.csv?region=eu-west-1")
+    ('.csv', '.csv')
+    """
     path = name.partition("?")[0] if "://" in name else name
     bare, suffix = posixpath.splitext(path.lower())
     inner = posixpath.splitext(bare)[1]
