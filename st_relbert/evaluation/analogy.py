@@ -169,14 +169,9 @@ class AnalogyEvaluator(RelationEvaluator):
 
 
 def answer(question: AnalogyQuestion, scores: NDArray[np.floating[Any]]) -> Outcome:
-    """Answer a question from the scores of its choices.
+    """Answer a question from the scores of its choices, `(choices,)`; higher is more similar to the stem.
 
-    Args:
-        question: The question.
-        scores: `(choices,)`; higher is more similar to the stem.
-
-    Returns:
-        The first of the best choices, and whether it is right; it is not if another pair scores within 1e-6.
+    Returns the first of the best choices, and whether it is right; it is not if another pair scores within 1e-6.
     """
     predicted = int(np.argmax(scores))
     best = question.choices[predicted]

@@ -60,8 +60,7 @@ class SuiteTask:
 def data_file(name: str) -> Path:
     """A file of the folder `$ST_RELBERT_DATA`, for sets that the hub does not have.
 
-    Raises:
-        ValueError: If it is not there.
+    Raises `ValueError` if it is not there.
     """
     path = Path(os.environ.get(DATA_DIR_VARIABLE, "."), name)
     if not path.is_file():

@@ -177,16 +177,10 @@ def _metric(row: Row) -> tuple[str, str]:
 
 
 def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], model_name: str) -> list[dict[str, Any]]:
-    """Put figures into a model index.
+    """Put figures into a copy of a card's model index, or into a new one with the name of the model.
 
-    Args:
-        index: The card's index, if it has one.
-        rows: The figures. They replace those of an earlier call, all of them, and entries of other origin for the same
-            sets; what else is there stays as it is.
-        model_name: The name for an index that is new.
-
-    Returns:
-        The index; `index` itself is not changed.
+    They replace those of an earlier call, all of them, and entries of other origin for the same sets; what else is
+    there stays as it is.
     """
     ours = eval_results_to_model_index(model_name, [as_eval_result(row) for row in rows])
     if not index:

@@ -63,15 +63,10 @@ class LabelledPairs:
 
     @classmethod
     def from_records(cls, records: Records, split: str) -> LabelledPairs:
-        """Check the records of a split.
+        """Check the records of a split: `head`, `tail` and `relation`, strings, of each pair. Errors name the split.
 
-        Args:
-            records: `head`, `tail` and `relation`, strings, of each pair.
-            split: What errors call the split.
-
-        Raises:
-            ValueError: If there are none, a column is missing, the pair is not two words, or the label is not a string
-                that a metric can be named after.
+        Raises `ValueError` if there are none, a column is missing, the pair is not two words, or the label is not a
+        string that a metric can be named after.
         """
         pairs, labels = [], []
         for row, record in enumerate(records):
@@ -86,10 +81,9 @@ class LabelledPairs:
         return cls(split, pairs, labels)
 
     def require_labels_of(self, train: LabelledPairs) -> None:
-        """Check that each label occurs in the training split.
+        """Raise `ValueError` if a label does not occur in the training split.
 
-        Raises:
-            ValueError: If one does not: no classifier could ever predict it, so it is a slip in the data.
+        No classifier could ever predict it, so it is a slip in the data.
         """
         known = sorted(set(train.labels))
         for row, label in enumerate(self.labels):

@@ -137,8 +137,7 @@ class EvaluationReport:
 def digest(questions: object) -> str:
     """A digest of questions or labelled pairs, so that two models are only ever compared on the same ones.
 
-    Args:
-        questions: Anything whose `repr` says all that it consists of.
+    The `repr` of the questions has to say all that they consist of.
     """
     return hashlib.sha256(repr(questions).encode()).hexdigest()
 

@@ -131,15 +131,10 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
 
 
 def combine_cosines(cosines: NDArray[np.floating[Any]], combine: Combine) -> NDArray[np.floating[Any]]:
-    """One number a pair from its cosines to the paradigms of its relation.
+    """One number a pair, `(pairs,)`, from its cosines `(pairs, paradigms)` to the paradigms: their `"mean"` or `"max"`.
 
-    Args:
-        cosines: `(pairs, paradigms)`.
-        combine: `"mean"` or `"max"`.
-
-    Returns:
-        `(pairs,)`. If none differ by more than 1e-6, all are the first: that is float32 noise, and a model that
-        tells no pairs apart is to get the Spearman of equal numbers, 0.
+    If none differ by more than 1e-6, all are the first: that is float32 noise, and a model that tells no pairs apart is
+    to get the Spearman of equal numbers, 0.
     """
     # Why there is no "prototype": let u_1..u_k be the unit vectors of the paradigms and m their mean. For the unit
     # vector x of a pair the cosine to the prototype is (x . m) / |m|, and the mean of the cosines is
