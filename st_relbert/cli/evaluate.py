@@ -25,7 +25,7 @@ Analogies = Annotated[
     list[str] | None,
     typer.Option(
         metavar="SET...",
-        help="question sets: JSON Lines files, folders, hub ids such as relbert/analogy_questions/u2, or "
+        help="question sets: files of data questions (JSON Lines or CSV), folders, hub ids such as relbert/analogy_questions/u2, or "
         "starter/held_out_pairs and starter/held_out_relations (shipped)",
     ),
 ]

@@ -14,7 +14,7 @@ from st_relbert.cli.output import say
 def run(
     pairs: Annotated[list[str], typer.Argument(metavar="SET...", help=options.SETS_HELP)],
     output: Annotated[
-        Path, typer.Option(metavar="FILE", help="quiz.jsonl, which evaluate reads; quiz.csv; or quiz.html, to print")
+        Path, typer.Option(metavar="FILE", help="quiz.jsonl or quiz.csv, which evaluate reads; or quiz.html, to print")
     ],
     choices: Annotated[int, typer.Option(help="pairs to choose from in each question")] = 5,
     difficulty: Annotated[

@@ -71,7 +71,8 @@ def load_questions(name_or_path: str | os.PathLike[str], split: str | None = Non
         name_or_path: A JSON Lines file, or a folder with one a split, in the columns of `relbert/analogy_questions`
             (`stem`, `choice`, `answer`); or that data set on the hub, `relbert/analogy_questions/u2`; or
             `"starter/held_out_pairs"` and the others that the package ships; or the files of SAT, Google, BATS or MSR
-            as they are published, of which the latter three get wrong choices (see `choice_questions`).
+            as they are published, of which the latter three get wrong choices (see `choice_questions`); or a CSV file
+            of `data questions`.
         split: The split; None: `test`, or `validation` where there is no test split.
 
     Returns:

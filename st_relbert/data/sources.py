@@ -13,6 +13,7 @@ from st_relbert.data.shipped import SHIPPED, shipped_records
 from st_relbert.environment import hub_is_reachable
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import find_column
+from st_relbert.files.question_sheets import read_sheet
 from st_relbert.files.tables import FORMATS, is_table, pair_of_cell, read_table
 from st_relbert.files.text import COMPRESSED, JSON, SPREADSHEETS, check_no_spreadsheet, read_json, suffix_of
 from st_relbert.pairs import as_pair
@@ -56,10 +57,10 @@ def read_records(
     Args:
         name_or_path: A JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`, in
             upper or lower case; several of either (`pairs-*.csv`), or a folder of Parquet files; questions of Google,
-            BATS, MSR or SAT as they are published; a folder with one JSON Lines file a split (`train.jsonl`);
-            `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package
-            ships; or a data set on the Hugging Face hub as `owner/name` or `owner/name/config`, of which a copy in the
-            folder `$ST_RELBERT_DATA` is preferred.
+            BATS, MSR or SAT as they are published, or as `data questions` writes them to a CSV file; a folder with one
+            JSON Lines file a split (`train.jsonl`); `"relations"`, `"relations/held_out_pairs"` and so on, or
+            `"starter/..."`, for the data that the package ships; or a data set on the Hugging Face hub as `owner/name`
+            or `owner/name/config`, of which a copy in the folder `$ST_RELBERT_DATA` is preferred.
         splits: The names of splits to look for, the first found is read. A file is read whatever its name.
         example: A record as it should be, for errors.
 
@@ -100,6 +101,8 @@ def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str,
     if not Location.of(name).info.is_file:
         raise ValueError(f"There is no file {name!r}.")
     check_no_spreadsheet(name)
+    if name.lower().endswith(".html"):
+        raise ValueError(f"{name!r} is a page for people. Of a quiz, evaluate reads quiz.jsonl and quiz.csv.")
     return _read_table(name) if is_table(name) and suffix_of(name) not in JSON else _read_json(name, example)
 
 
@@ -143,6 +146,11 @@ def _with_usual_names(record: dict[str, Any], place: str) -> dict[str, Any]:
 
 
 def _read_table(path: str) -> list[dict[str, Any]]:
+    try:
+        if questions := read_sheet(path):
+            return [FileRecord(row.cells, row.place) for row in questions]
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"Cannot read {path!r}: {error}") from error
     table = read_table(path)
     if table.relation is None:
         raise ValueError(

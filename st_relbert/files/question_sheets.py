@@ -7,12 +7,17 @@ import html
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from st_relbert.files.location import Location
+from st_relbert.files.options import TableOptions, find_column
 from st_relbert.files.outputs import atomic_output
+from st_relbert.files.text import SEPARATORS, Row, read_separated, suffix_of
 
 _Questions = Sequence[Mapping[str, Any]]
+_IS_TO = " : "
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -72,11 +77,68 @@ def as_csv(questions: _Questions) -> str:
     writer = csv.writer(text)
     writer.writerow(["number", "stem", *map(_letter, range(most)), "answer", "right pair", "relation"])
     for number, question in enumerate(questions, start=1):
-        pairs = [" : ".join(pair) for pair in (question["stem"], *question["choice"])]
+        pairs = [_IS_TO.join(pair) for pair in (question["stem"], *question["choice"])]
         right = question["answer"]
         blanks = [""] * (most + 1 - len(pairs))
         writer.writerow([number, *pairs, *blanks, _letter(right), pairs[1 + right], question.get("prefix", "")])
     return "\ufeff" + text.getvalue()  # spreadsheets know by this mark that it is UTF-8
+
+
+def read_sheet(path: str) -> Iterator[Row] | None:
+    """Read questions that `as_csv` wrote, or that a spreadsheet saved since, with any separator.
+
+    Args:
+        path: A file.
+
+    Returns:
+        A row a question, whose cells are its record: `stem`, `choice`, `answer` and `prefix`. None if the file has no
+        columns `stem` and, further right, `answer`; those between them are the choices.
+
+    Raises:
+        ValueError: If the file cannot be read; while the rows are walked, if a cell is no pair, or the answer is none
+            of the choices, or not the right pair.
+    """
+    if suffix_of(path) not in SEPARATORS:
+        return None
+    names, rows = read_separated(Location.of(path), TableOptions())
+    stem, answer = (find_column(name, names) for name in ("stem", "answer"))
+    if not (stem and answer) or names.index(stem) > names.index(answer):
+        return None
+    return (
+        Row(row.place, _question(dict(zip(names, row.cells, strict=True)), stem, answer, row.place)) for row in rows
+    )
+
+
+def _question(cells: dict[str, str], stem: str, answer: str, where: str) -> dict[str, Any]:
+    names = list(cells)
+    choices = {
+        name: _as_pair(cells[name], f"{where}, column {name!r}")
+        for name in names[names.index(stem) + 1 : names.index(answer)]
+        if cells[name].strip()  # questions may have fewer choices than others
+    }
+    right = find_column(cells[answer].strip(), list(choices))
+    if right is None:
+        raise ValueError(f"{where} has the answer {cells[answer]!r}, expected one of {', '.join(choices)}.")
+    key = find_column("right pair", names)
+    if key and cells[key].strip() and cells[key] != cells[right]:
+        raise ValueError(f"{where} has the answer {right}, {cells[right]!r}, but the right pair {cells[key]!r}.")
+    relation = find_column("relation", names)
+    return {
+        "stem": _as_pair(cells[stem], f"{where}, column {stem!r}"),
+        "choice": list(choices.values()),
+        "answer": list(choices).index(right),
+        "prefix": cells[relation] if relation else "",
+    }
+
+
+def _as_pair(cell: str, where: str) -> list[str]:
+    # The lookahead finds marks that overlap, too: of "a : : b" nobody knows which word has the second colon.
+    if len(re.findall(f"(?={_IS_TO})", cell)) != 1:
+        raise ValueError(
+            f"{where} is {cell!r:.60}, expected two words such as 'Tokyo : Japan'. Questions on words that hold "
+            f"{_IS_TO!r} are kept whole in JSON Lines."
+        )
+    return cell.split(_IS_TO)
 
 
 def as_html(questions: _Questions) -> str:

@@ -3,7 +3,10 @@ import io
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from st_relbert.cli import main
 from st_relbert.data import load_questions
 from st_relbert.files.question_sheets import as_csv, as_html, write_questions
 
@@ -49,3 +52,74 @@ def test_other_names_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"quiz.pdf', expected a name that ends in .jsonl, .csv, .html"):
         write_questions(QUESTIONS, tmp_path / "quiz.pdf")
     assert not list(tmp_path.iterdir())
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=6)
+PAIRS = st.lists(WORDS, min_size=2, max_size=2)
+RECORDS = st.builds(
+    lambda stem, choice, place, prefix: {
+        "stem": stem,
+        "choice": choice,
+        "answer": place % len(choice),
+        "prefix": prefix,
+    },
+    *(PAIRS, st.lists(PAIRS, min_size=2, max_size=5), st.integers(0, 4), st.sampled_from(["", "a/b", 'x, "y"'])),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(RECORDS, min_size=1, max_size=3))
+def test_questions_are_read_as_they_were_written(tmp_path_factory, questions):
+    for suffix in ("csv", "jsonl"):
+        path = tmp_path_factory.mktemp("quiz") / f"quiz.{suffix}"
+        write_questions(questions, path)
+        assert load_questions(path) == questions
+
+
+HEADER = "number,stem,A,B,answer,right pair,relation"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stem,A,B,Answer\nTokyo : Japan,hand : finger,Rome : Italy,b\n",
+        "number;stem;A;B;C;answer;relation\n1;Tokyo : Japan;hand : finger;Rome : Italy;;B;\n",
+    ],
+)
+def test_a_sheet_that_was_edited_is_read(tmp_path, text):
+    (tmp_path / "quiz.csv").write_text(text)
+    assert load_questions(tmp_path / "quiz.csv") == [{**QUESTIONS[0], "prefix": ""}]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1,Tokyo : Japan,a : b,c : d,E,c : d,r", r"quiz.csv': line 2 has the answer 'E', expected one of A, B"),
+        ("1,Tokyo : Japan,a : b,c : d,,c : d,r", r"line 2 has the answer '', expected one of A, B"),
+        ("1,Tokyo : Japan,a : b,c : d,A,c : d,r", r"line 2 has the answer A, 'a : b', but the right pair 'c : d'"),
+        ("1,Tokyo : Japan,a b,c : d,B,c : d,r", r"line 2, column 'A' is 'a b', expected two words such as 'Tokyo : J"),
+        ("1,a : : b,a : b,c : d,B,c : d,r", r"line 2, column 'stem' is 'a : : b', expected two words .* JSON Lines"),
+        ("1,Tokyo : Japan,a : b,B", r"line 2 "),
+    ],
+)
+def test_a_sheet_that_is_no_quiz_is_an_error_of_its_line(tmp_path, row, message):
+    (tmp_path / "quiz.csv").write_text(f"{HEADER}\n{row}\n")
+    with pytest.raises(ValueError, match=message):
+        load_questions(tmp_path / "quiz.csv")
+
+
+def test_a_page_is_not_read(tmp_path):
+    write_questions(QUESTIONS, tmp_path / "quiz.html")
+    with pytest.raises(ValueError, match=r"quiz.html' is a page for people. Of a quiz, evaluate reads quiz.jsonl and"):
+        load_questions(tmp_path / "quiz.html")
+
+
+def test_what_data_questions_writes_is_evaluated(tmp_path, encoders, capsys):
+    figures = []
+    for name in ("quiz.csv", "quiz.jsonl"):
+        path = str(tmp_path / name)
+        assert main(["data", "questions", "starter", "--count", "5", "--output", path]) == 0
+        capsys.readouterr()
+        assert main(["evaluate", encoders["wordpiece"], "--analogies", path, "--quiet", "--json"]) == 0
+        figures.append(capsys.readouterr().out)
+    assert figures[0] == figures[1] and '"dataset": "quiz"' in figures[0] and '"count": 5' in figures[0]
