@@ -25,8 +25,8 @@ Analogies = Annotated[
     list[str] | None,
     typer.Option(
         metavar="SET...",
-        help="question sets: files of data questions (JSON Lines or CSV), folders, hub ids such as relbert/analogy_questions/u2, or "
-        "starter/held_out_pairs and starter/held_out_relations (shipped)",
+        help="question sets: JSON Lines files, CSV files of data questions, folders, hub ids such as "
+        "relbert/analogy_questions/u2, or starter/held_out_pairs and starter/held_out_relations (shipped)",
     ),
 ]
 Tasks = Annotated[
