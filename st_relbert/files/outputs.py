@@ -103,6 +103,7 @@ def atomic_output(path: _Name) -> Iterator[Path]:
             (workspace / "new").mkdir()
             temporary = workspace / "new" / target.name
             yield temporary
+            _let_others_read(temporary, (workspace / "new").stat().st_mode & 0o666)
             _move(temporary, target, workspace)
         finally:
             _clear(workspace, target)
@@ -149,6 +150,13 @@ def _move(source: Path, target: Path, workspace: Path) -> None:
         os.replace(target, workspace / "old")
     os.replace(source, target)
     _flush_folder(target.parent)
+
+
+def _let_others_read(path: Path, mode: int) -> None:
+    """Give files the mode of any new file here: safetensors writes its own for the owner alone."""
+    for file in (path, *path.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            file.chmod(mode)
 
 
 def _digest(target: Path) -> str:

@@ -2,7 +2,9 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
 
@@ -14,6 +16,24 @@ def test_an_output_that_fails_leaves_what_was_there(tmp_path):
         raise RuntimeError
     assert (tmp_path / "out").read_text() == "old"
     assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_files_follow_the_umask_whoever_writes_them(tmp_path, umask):
+    """safetensors writes files that only their owner may read."""
+    before = os.umask(umask)
+    try:
+        (tmp_path / "plain").write_text("as any file")
+        with atomic_output(tmp_path / "one.safetensors") as temporary:
+            save_file({"a": np.zeros(1)}, temporary)
+        with atomic_output(tmp_path / "folder") as temporary:
+            (temporary / "inner").mkdir(parents=True)
+            save_file({"a": np.zeros(1)}, temporary / "inner" / "two.safetensors")
+    finally:
+        os.umask(before)
+    modes = {each.stat().st_mode & 0o777 for each in tmp_path.rglob("*") if each.is_file()}
+    assert modes == {0o666 & ~umask}
 
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
