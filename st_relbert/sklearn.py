@@ -12,8 +12,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -26,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from typing_extensions import Self
 
 from st_relbert.data.shipped import shipped_relations
-from st_relbert.files.outputs import atomic_output
+from st_relbert.files.answers import answers_writer
 from st_relbert.files.tables import PairTable
 from st_relbert.model import RelBERT
 from st_relbert.pairs import Pair, as_pairs, folded
@@ -232,14 +230,13 @@ def write_predictions(classifier: RelationClassifier, table: PairTable, output: 
         How many pairs have each label, the most frequent first.
 
     Raises:
-        ValueError: If the table has one of these columns.
+        ValueError: If the table has one of these columns, or the file another suffix.
     """
     if taken := {"predicted", "probability"} & set(table.schema.names):
         raise ValueError(f"{table.path!r} has the column {min(taken)!r} already. Rename it.")
     schema = table.schema.append(pa.field("predicted", pa.string())).append(pa.field("probability", pa.float64()))
-    writer = pa.parquet.ParquetWriter if output.endswith(".parquet") else pa.csv.CSVWriter
     counts: Counter[str] = Counter()
-    with atomic_output(output) as temporary, writer(temporary, schema) as file:
+    with answers_writer(output, schema) as file:
         for batch in table.batches():
             probabilities = classifier.predict_proba(table.pairs(batch))
             labels = classifier.labels_of(probabilities)

@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import say, show
 
-_SHORTLIST = 200
+if TYPE_CHECKING:
+    from st_relbert.search import AnalogyCompleter, RelationIndex
+
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[INDEX] HEAD TAIL WORD",
+        help="an index, unless there is a --model; and for instance Tokyo Japan Paris",
+    ),
+]
+Queries = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="instead of words: a file with HEAD, TAIL and WORD in each line, separated by tabs; - reads the standard "
+        "input",
+    ),
+]
+Candidates = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="the candidates: a text file with a word a line; default: those of the index or scorer"
+    ),
+]
+Shortlist = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="encode only the N candidates that the scorer finds likely; default: as many as pay"
+    ),
+]
 
 
 def run(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[INDEX] HEAD TAIL WORD",
-            help="an index, unless there is a --model; and for instance Tokyo Japan Paris",
-        ),
-    ] = None,
-    queries: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="instead of words: a file with HEAD, TAIL and WORD in each line, separated by tabs; - reads the "
-            "standard input",
-        ),
-    ] = None,
+    words: Words = None,
+    queries: Queries = None,
     k: Annotated[int, typer.Option("-k", help="how many")] = 10,
-    vocabulary: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="the candidates: a text file with a word a line; default: those of the index or scorer"
-        ),
-    ] = None,
+    vocabulary: Candidates = None,
     scorer: options.Scorer = None,
-    shortlist: Annotated[
-        int, typer.Option(metavar="N", help="encode only the N candidates that the scorer finds likely")
-    ] = _SHORTLIST,
+    shortlist: Shortlist = None,
     model: Annotated[str | None, typer.Option(help=f"{options.MODEL_HELP}; default: the index's")] = None,
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,
@@ -50,38 +61,20 @@ def run(
     Finds the words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). A scorer proposes candidates, and
     the model decides. Words of an index that are known to follow WORD are candidates in any case.
     """
-    from st_relbert import RelBERT
-    from st_relbert.search import AnalogyCompleter, PairScorer, RelationIndex, Vocabulary, read_queries, read_words
+    from st_relbert.search import RelationIndex, read_queries
 
-    words = words or []
-    index, asked = (words[0], words[1:]) if len(words) % 3 == 1 else (None, words)
-    if bool(asked) == bool(queries) or len(asked) not in (0, 3):
-        raise ValueError(
-            f"{len(words)} words were given, expected an index and three words, such as idx Tokyo Japan Paris (or a "
-            "file of --queries); or, without an index, --model and the three words."
-        )
+    index, asked = _index_and_question(words or [], bool(queries))
     if index is None and not (model and (vocabulary or scorer)):
         raise ValueError(
             "There is no index, expected one before the words, or --model and --vocabulary (or --scorer) instead."
         )
     if k < 1:
         raise ValueError(f"-k is {k}, expected a number of words from 1 up.")
-    known = Vocabulary.load(scorer) if scorer else None
-    first_stage = PairScorer.load(scorer) if scorer else None
     opened = RelationIndex.open(index, model) if index else None
-    candidates = read_words(vocabulary) if vocabulary else opened.words() if opened else (known.words if known else [])
     complete: AnalogyCompleter | None = None
     for query in read_queries(queries, "three words", lambda count: count == 3) if queries else [asked]:
         if complete is None:  # the arguments are right, so the model may be loaded
-            loaded = opened.model if opened else RelBERT(model, fast=fast)
-            complete = AnalogyCompleter(
-                loaded,
-                Vocabulary.encode(loaded, candidates, known=known, show_progress_bar=not quiet),
-                shortlist,
-                first_stage,
-                batch_size,
-                show_progress_bar=not quiet,
-            )
+            complete = _completer(opened, model, vocabulary, scorer, shortlist, batch_size, fast, quiet)
         head, tail, word = query
         followers = opened.tails(word) if opened else []
         found = complete((head, tail), word, k, known=followers)
@@ -97,3 +90,40 @@ def run(
                 for each, score in found
             ]
         )
+
+
+def _index_and_question(words: Sequence[str], queries: bool) -> tuple[str | None, Sequence[str]]:
+    index, asked = (words[0], words[1:]) if len(words) % 3 == 1 else (None, words)
+    if bool(asked) == queries or len(asked) not in (0, 3):
+        raise ValueError(
+            f"{len(words)} words were given, expected an index and three words, such as idx Tokyo Japan Paris (or a "
+            "file of --queries); or, without an index, --model and the three words."
+        )
+    return index, asked
+
+
+def _completer(
+    index: RelationIndex | None,
+    model: str | None,
+    vocabulary: str | None,
+    scorer: str | None,
+    shortlist: int | None,
+    batch_size: int,
+    fast: bool,
+    quiet: bool,
+) -> AnalogyCompleter:
+    from st_relbert import RelBERT
+    from st_relbert.search import SHORTLIST, AnalogyCompleter, PairScorer, Vocabulary, read_words
+
+    known = Vocabulary.load(scorer) if scorer else None
+    first_stage = PairScorer.load(scorer) if scorer else None
+    candidates = read_words(vocabulary) if vocabulary else index.words() if index else (known.words if known else [])
+    loaded = index.model if index else RelBERT(model, fast=fast)
+    return AnalogyCompleter(
+        loaded,
+        Vocabulary.encode(loaded, candidates, known=known, show_progress_bar=not quiet),
+        SHORTLIST if shortlist is None else shortlist,
+        first_stage,
+        batch_size,
+        show_progress_bar=not quiet,
+    )

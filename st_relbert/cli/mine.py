@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import Interrupted, say
+
+if TYPE_CHECKING:
+    from st_relbert.search import Vocabulary
 
 _TWO_LISTS = "two lists of words"
 
@@ -18,7 +21,7 @@ def run(
         str, typer.Option(metavar="FILE", help="pairs that stand in the relation: a table with head and tail")
     ],
     model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
-    output: Annotated[Path, typer.Option(help="the CSV file to write: head, tail, score")],
+    output: Annotated[Path, typer.Option(help="NAME.csv or NAME.parquet, to write: head, tail, score")],
     scorer: options.Scorer = None,
     vocabulary: options.Vocabulary = None,
     heads: Annotated[
@@ -42,30 +45,24 @@ def run(
     where it stopped.
     """
     from st_relbert import RelBERT
+    from st_relbert.files.answers import check_answers_name
     from st_relbert.files.options import TableOptions
     from st_relbert.files.outputs import check_output
-    from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, read_words, write_pairs
+    from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, write_pairs
 
+    check_answers_name(output)
     check_output(output, overwrite, folder_of=None)
     pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, TableOptions(columns=columns))]
     known = Vocabulary.load(scorer) if scorer else None
-    files = [heads or vocabulary, tails or vocabulary]
-    if None in files and known is None:
-        raise ValueError("There are no words to look in. Name a file of them: --vocabulary, or --heads and --tails.")
-    lists = [read_words(name) if name else known.words for name in files]  # type: ignore[union-attr]  # checked above
+    of_heads, of_tails = (_words(file or vocabulary, known) for file in (heads, tails))
     loaded = RelBERT(model, fast=fast)
-    of_heads = Vocabulary.encode(loaded, lists[0], known=known, show_progress_bar=not quiet)
-    of_tails = (
-        Vocabulary.encode(loaded, lists[1], known=known, show_progress_bar=not quiet)
-        if lists[0] != lists[1]
-        else of_heads
-    )
+    encoded = Vocabulary.encode(loaded, [*of_heads, *of_tails], known=known, show_progress_bar=not quiet)
     try:
         found = mine_pairs(
             loaded,
             pairs,
-            of_heads,
-            of_tails,
+            encoded.subset(of_heads),
+            encoded.subset(of_tails),
             scorer=PairScorer.load(scorer) if scorer else None,
             k=k,
             shortlist=shortlist,
@@ -78,3 +75,11 @@ def run(
         raise Interrupted("Interrupted. The same command goes on from where it stopped.") from interrupt
     write_pairs(found, output)
     say(f"Saved {len(found):,} pairs to {output}")
+
+
+def _words(file: str | None, known: Vocabulary | None) -> list[str]:
+    from st_relbert.search import read_words
+
+    if file is None and known is None:
+        raise ValueError("There are no words to look in. Name a file of them: --vocabulary, or --heads and --tails.")
+    return read_words(file) if file else known.words if known else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from st_relbert.pairs import Pair, as_pair, folded_word
 from st_relbert.search.decision import Decision
 from st_relbert.search.scorer import OffsetScorer, PairScorer
 from st_relbert.search.vocabulary import Vocabulary, check_words
+
+SHORTLIST = 200
+"""Candidates that a first stage leaves of a large vocabulary: a second or so with a small encoder on a CPU."""
 
 _ANYTHING = "thing"  # a word, to check others beside
 # What a pair that is known to exist is worth, as a cosine.
@@ -78,7 +82,6 @@ class AnalogyCompleter:
             scorer.require_model(model)
         self._scorer = scorer or OffsetScorer()
         self._tails: NDArray[np.float32] | None = None
-        self._folded = [folded_word(word) for word in self.vocabulary]
 
     def __call__(self, stem: Pair, head: str, k: int = 10, *, known: Iterable[str] = ()) -> list[Completion]:
         """The best words, without those of the question, however they are written (case, underscores, accents).
@@ -99,13 +102,13 @@ class AnalogyCompleter:
         stem = as_pair(stem, "the stem")
         as_pair((head, _ANYTHING), "the pair to complete")
         given = {folded_word(word) for word in (*stem, head)}
-        rows = [row for row, word in enumerate(self._folded) if word not in given]
         place = None if self.shortlist is None else self._place(stem, head)
+        ranked: Iterable[str] = self.vocabulary
         if place is not None and self._tails is not None:
-            estimates = (self._tails @ place)[rows]
-            rows = [rows[i] for i in np.argsort(-estimates, kind="stable")[: self.shortlist]]
+            ranked = (self.vocabulary[row] for row in np.argsort(-(self._tails @ place), kind="stable"))
+        likely = islice((word for word in ranked if folded_word(word) not in given), self.shortlist)
         followers = [word for word in known if folded_word(word) not in given]
-        words = list(dict.fromkeys([*(self.vocabulary[row] for row in rows), *followers]))
+        words = list(dict.fromkeys([*likely, *followers]))
         return self._score(stem, head, words, set(followers), place)[:k] if words else []
 
     def _score(
@@ -115,8 +118,7 @@ class AnalogyCompleter:
         decide = Decision(self.model, [stem], self.batch_size, self.show_progress_bar)
         scores = decide([(head, word) for word in words])
         if place is not None:
-            vectors = Vocabulary.encode(self.model, words, known=self._encoded).vectors
-            scores = ((scores + self._scorer.tails(vectors) @ place) / 2).astype(np.float32)
+            scores = ((scores + self._scorer.tails(self._vectors_of(words)) @ place) / 2).astype(np.float32)
         ranks = scores + [_KNOWN if word in known else 0.0 for word in words]
         return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")]
 
@@ -126,7 +128,11 @@ class AnalogyCompleter:
             self._encoded = Vocabulary.encode(self.model, self.vocabulary, show_progress_bar=self.show_progress_bar)
         if self._tails is None:
             self._tails = self._scorer.tails(self._encoded.vectors)
-        asked = Vocabulary.encode(self.model, [*stem, head], known=self._encoded)
-        example = asked.vectors_of(stem[:1]), asked.vectors_of(stem[1:])
-        place: NDArray[np.float32] = self._scorer.places(example, asked.vectors_of([head]))[0]
+        first, second, third = (self._vectors_of([word]) for word in (*stem, head))
+        place: NDArray[np.float32] = self._scorer.places((first, second), third)[0]
         return place
+
+    def _vectors_of(self, words: Sequence[str]) -> NDArray[np.float32]:
+        if self._encoded is not None and all(word in self._encoded for word in words):
+            return self._encoded.vectors_of(words)
+        return Vocabulary.encode(self.model, words, known=self._encoded).vectors

@@ -46,6 +46,16 @@ class OffsetScorer:
         """Where words are, `(n, d)`, at length 1: the score of a head and a tail is the product of their places."""
         return self._center(words)
 
+    def likeness(self, examples: Vectors, words: Vectors) -> Vectors:
+        """How much words are such words as the examples' heads are, or their tails: cosines to their mean, `(n,)`.
+
+        Args:
+            examples: The vectors of the heads, or of the tails, of the examples, `(examples, d)`.
+            words: `(n, d)`.
+        """
+        likeness: Vectors = self._center(words) @ _unit(self._center(examples).mean(axis=0))
+        return likeness
+
     def _center(self, words: Vectors) -> Vectors:
         return _unit(words)
 
@@ -124,6 +134,6 @@ class PairScorer(OffsetScorer):
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    lengths = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]  # without a copy of the vectors
     unit: Vectors = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
     return unit

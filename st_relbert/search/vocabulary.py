@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
@@ -64,7 +66,7 @@ class Vocabulary:
         Args:
             model: A `RelBERT`.
             words: The words; repeated ones count once.
-            known: Words of the same model that need not be encoded again.
+            known: Words of the same model that need neither be checked nor encoded again.
             batch_size: Words encoded at a time.
             show_progress_bar: Show the progress.
 
@@ -72,19 +74,21 @@ class Vocabulary:
             ValueError: If there is no word; if one is no word, is too long for the model's prompts or holds what its
                 tokenizer cannot read; if `known` is of another model, or the model is no RelBERT.
         """
-        checked = check_words(model, words)
+        distinct = list(dict.fromkeys(words))
+        new = distinct if known is None else [word for word in distinct if word not in known]
+        if new or not distinct:
+            check_words(model, new)
         digest = ModelIdentity.of(model).digest
         if known is not None and known.digest != digest:
             raise ValueError("The words that are known were encoded by another model. Encode them with this one.")
-        new = [word for word in checked if known is None or word not in known]
-        vectors = np.empty((len(checked), encoder_dimension(model)), np.float32)
-        rows = {word: row for row, word in enumerate(checked)}
+        vectors = np.empty((len(distinct), encoder_dimension(model)), np.float32)
+        rows = {word: row for row, word in enumerate(distinct)}
         if known is not None:
-            old = [word for word in checked if word in known]
+            old = [word for word in distinct if word in known]
             vectors[[rows[word] for word in old]] = known.vectors_of(old)
         if new:
             vectors[[rows[word] for word in new]] = _encode(model, new, batch_size, show_progress_bar)
-        return cls(checked, vectors, digest)
+        return cls(distinct, vectors, digest)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
@@ -95,25 +99,27 @@ class Vocabulary:
         """
         try:
             saved = json.loads(Path(path, _WORDS).read_text(encoding="utf-8"))
-            vocabulary = cls(saved["words"], load_file(Path(path, _VECTORS))["vectors"], saved["digest"])
+            with safe_open(Path(path, _VECTORS), "numpy") as file:
+                vectors, digest_of_words = file.get_tensor("vectors"), (file.metadata() or {}).get("words")
+            vocabulary = cls(saved["words"], vectors, saved["digest"])
+            if digest_of_words != _digest(vocabulary.words) or len(vocabulary) != len(vectors):
+                raise ValueError(f"its {len(vocabulary):,} words are not those of its {len(vectors):,} vectors")
         except Exception as error:  # safetensors has errors of its own
             raise ValueError(
                 f"Cannot read the vocabulary in {str(path)!r}: {error}. Make it again with st-relbert distill."
             ) from error
-        if len(vocabulary.words) != len(vocabulary.vectors):
-            raise ValueError(
-                f"The vocabulary in {str(path)!r} has {len(vocabulary.words)} words and {len(vocabulary.vectors)} "
-                "vectors, so it is damaged. Make it again with st-relbert distill."
-            )
         return vocabulary
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the words and their vectors into a folder, as JSON and safetensors."""
+        """Write the words and their vectors into a folder, as JSON and safetensors.
+
+        With the vectors stands a digest of the words, so `load` need not check each word again.
+        """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_output(folder / _WORDS) as words, atomic_output(folder / _VECTORS) as vectors:
             words.write_text(json.dumps({"digest": self.digest, "words": self.words}, ensure_ascii=False), "utf-8")
-            save_file({"vectors": self.vectors}, vectors)
+            save_file({"vectors": self.vectors}, vectors, {"words": _digest(self.words)})
 
     def subset(self, words: Sequence[str]) -> Vocabulary:
         """Some of the words, with their vectors."""
@@ -196,6 +202,10 @@ def encoder_dimension(model: SentenceTransformer) -> int:
             "reads single words too. Load it with st_relbert.RelBERT."
         )
     return int(prompt.get_embedding_dimension())
+
+
+def _digest(words: Sequence[str]) -> str:
+    return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
 
 class _WordInput(PromptTemplate):

@@ -11,13 +11,11 @@ from typing import Any
 
 from st_relbert.data.shipped import in_words
 from st_relbert.pairs import Pair
-from st_relbert.search import RELATED, AnalogyCompleter, RelationIndex, relation_labels
+from st_relbert.search import RELATED, SHORTLIST, AnalogyCompleter, RelationIndex, relation_labels
 from st_relbert.search.hits import Exclude
 from st_relbert.see.query import ExplorerQuery
 
 COMPLETIONS, LABELS = 8, 5
-# Words that are encoded with the head to complete: a second or so with a small encoder on a CPU.
-SHORTLIST = 200
 EXAMPLES = 4
 LONGEST = 80
 """Characters of a word that are shown."""

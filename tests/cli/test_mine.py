@@ -2,10 +2,11 @@ import csv
 import json
 
 import pytest
+from pyarrow.parquet import read_table
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
-from st_relbert.search import AnalogyCompleter, PairScorer, Vocabulary, mine_pairs, mining
+from st_relbert.search import AnalogyCompleter, FoundPair, PairScorer, Vocabulary, mine_pairs, mining
 
 WORDS = ["Tokyo", "Japan", "Paris", "France", "Rome", "Italy", "finger", "hand", "page"]
 
@@ -80,6 +81,9 @@ def test_mining(scorer, saved, files, capsys):
         used = PairScorer.load(scorer) if number else None
         expected = mine_pairs(RelBERT(saved), examples, words, scorer=used, k=4, tails_per_head=100)
         assert found == [(each.head, each.tail) for each in expected]
+    run(capsys, *asked, "--scorer", scorer, "--tails-per-head", 100, "--output", files / "found.parquet")
+    rows = read_table(files / "found.parquet").to_pylist()
+    assert [FoundPair(**row) for row in rows] == expected
     (files / "heads.txt").write_text("Rome\nhand\n")
     output = files / "two.csv"
     run(capsys, *asked, "--scorer", scorer, "--heads", files / "heads.txt", "--output", output)
@@ -92,6 +96,8 @@ def test_mining(scorer, saved, files, capsys):
         (["--vocabulary", files / "none.txt"], "Cannot read the vocabulary"),
     ]:
         assert message in run(capsys, *asked, *arguments, "--output", files / "x.csv", status=2)
+    unknown = run(capsys, *asked, "--scorer", scorer, "--output", files / "found.txt", status=2)
+    assert "found.txt', expected a name that ends in .csv or .parquet." in unknown
     assert "exists already" in run(capsys, *asked, "--scorer", scorer, "--output", output, status=2)
 
 

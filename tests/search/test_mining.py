@@ -1,11 +1,12 @@
-import csv
 from itertools import product
 
 import numpy as np
 import pytest
+from pyarrow.csv import read_csv
+from pyarrow.parquet import read_table
 
 from st_relbert import RelBERT
-from st_relbert.search import OffsetScorer, Vocabulary, mine_pairs
+from st_relbert.search import Vocabulary, mine_pairs
 from st_relbert.search import mining as module
 
 WORDS = ["Tokyo", "Japan", "Paris", "France", "Rome", "Italy", "finger", "hand", "page", "PARIS"]
@@ -17,20 +18,37 @@ def words(model):
     return Vocabulary.encode(model, WORDS)
 
 
-def decided(model, examples, pairs):
-    """The plain way: each pair by itself in both directions, by its vector and by 3CosAdd on those of the words."""
-    scores = {}
-    word = lambda name: (v := Vocabulary.encode(model, [name]).vectors[0]) / np.linalg.norm(v)  # noqa: E731
+def unit(vector):
+    return vector / np.linalg.norm(vector)
+
+
+@pytest.fixture(scope="module")
+def by_words(model):
+    """3CosAdd both ways, and half as much of how like the words are to those of the examples: two figures a pair."""
+    word = dict(zip(WORDS, map(unit, Vocabulary.encode(model, WORDS).vectors), strict=True))
+
+    def figures(pair):
+        cosine, likeness = 0, 0
+        for turn in (1, -1):
+            sides, (head, tail) = zip(*(each[::turn] for each in EXAMPLES), strict=True), pair[::turn]
+            first, second = (np.mean([word[each] for each in side], axis=0) for side in sides)
+            cosine += unit(word[head] + second - first) @ word[tail] / 2
+            likeness += unit(first) @ word[head] / 4
+        return cosine, likeness
+
+    return figures
+
+
+@pytest.fixture(scope="module")
+def decided(model, by_words):
+    """The plain way: each pair by itself in both directions, and what the scorer says of it."""
+    scores = {pair: by_words(pair)[0] / 2 for pair in all_pairs()}
     for turn in (1, -1):
-        unit = lambda pair: (v := model.encode(pair)) / np.linalg.norm(v)  # noqa: E731
-        query = np.mean([unit(pair[::turn]) for pair in examples], axis=0)
-        for pair in pairs:
-            scores[pair] = scores.get(pair, 0) + unit(pair[::turn]) @ query / np.linalg.norm(query) / 4
-            head, tail = pair[::turn]
-            offset = np.mean([word(b) - word(a) for a, b in (e[::turn] for e in examples)], axis=0)
-            place = word(head) + offset
-            scores[pair] += place @ word(tail) / np.linalg.norm(place) / 4
-    return sorted(scores.items(), key=lambda item: -item[1])
+        vectors = {pair: unit(model.encode(pair[::turn])) for pair in [*EXAMPLES, *scores]}
+        query = unit(np.mean([vectors[pair] for pair in EXAMPLES], axis=0))
+        for pair in scores:
+            scores[pair] += vectors[pair] @ query / 4
+    return scores
 
 
 def all_pairs(heads=WORDS, tails=WORDS):
@@ -40,25 +58,19 @@ def all_pairs(heads=WORDS, tails=WORDS):
     return [p for p in product(heads, tails) if folded(p) not in examples and len(set(folded(p))) == 2]
 
 
-def test_with_a_shortlist_of_everything_model_and_scorer_decide(model, words):
-    expected = decided(model, EXAMPLES, all_pairs())
-    found = mine_pairs(model, EXAMPLES, words, k=len(expected), tails_per_head=100)
-    assert {(each.head, each.tail): each.score for each in found} == pytest.approx(dict(expected), abs=1e-5)
+def test_with_a_shortlist_of_everything_model_and_scorer_decide(model, words, decided):
+    found = mine_pairs(model, EXAMPLES, words, k=len(decided), tails_per_head=100)
+    assert {(each.head, each.tail): each.score for each in found} == pytest.approx(decided, abs=1e-5)
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
     assert mine_pairs(model, EXAMPLES, words, k=3, tails_per_head=100) == found[:3]
 
 
 @pytest.mark.parametrize("block", [1, 7, 25, 10_000])
-def test_the_shortlist_is_that_of_all_scores_at_once(model, words, monkeypatch, block):
+def test_the_shortlist_is_that_of_all_scores_at_once(model, words, by_words, monkeypatch, block):
     """Whatever the size of a block of scores."""
     monkeypatch.setattr(module, "_SCORES_AT_A_TIME", block)
-    scorer = OffsetScorer()
     tails = words.subset(WORDS[1:8])
-    examples = [words.vectors_of(side) for side in zip(*EXAMPLES, strict=True)]
-    forth = scorer.places(examples, words.vectors) @ scorer.tails(tails.vectors).T
-    back = scorer.places(examples[::-1], tails.vectors) @ scorer.tails(words.vectors).T
-    scores = dict(zip(product(WORDS, tails.words), (forth + back.T).reshape(-1), strict=True))
-    ranked = sorted(all_pairs(tails=tails.words), key=lambda pair: -scores[pair])
+    ranked = sorted(all_pairs(tails=tails.words), key=lambda pair: -sum(by_words(pair)))
     kept, of_head = [], dict.fromkeys(WORDS, 0)
     for pair in ranked:
         of_head[pair[0]] += 1
@@ -121,7 +133,10 @@ def test_bad_input(model, words, encoders):
 
 def test_files_of_pairs(model, words, tmp_path):
     found = mine_pairs(model, EXAMPLES, words, k=4)
-    module.write_pairs(found, tmp_path / "found.csv")
-    with open(tmp_path / "found.csv", encoding="utf-8", newline="") as file:
-        rows = [(row["head"], row["tail"], float(row["score"])) for row in csv.DictReader(file)]
-    assert rows == [tuple(each) for each in found]
+    for name, read in (("found.csv", read_csv), ("found.parquet", read_table)):
+        module.write_pairs(found, tmp_path / name)
+        assert read(tmp_path / name).to_pylist() == [each._asdict() for each in found]
+    module.write_pairs([], tmp_path / "none.csv")
+    assert (tmp_path / "none.csv").read_text().split() == ['"head","tail","score"']
+    with pytest.raises(ValueError, match="'found.tsv', expected a name that ends in .csv or .parquet"):
+        module.write_pairs(found, "found.tsv")

@@ -35,13 +35,14 @@ def test_words_are_data(model):
 
 def test_known_words_are_not_encoded_again(model, monkeypatch):
     known = Vocabulary.encode(model, WORDS[:3])
-    encoded = []
+    encoded, checked = [], []
+    monkeypatch.setattr("st_relbert.search.vocabulary.check_words", lambda _, words: checked.extend(words))
     monkeypatch.setattr(
         "st_relbert.search.vocabulary._encode",
         lambda _, words, *rest: encoded.extend(words) or np.zeros((len(words), 16)),
     )
     more = Vocabulary.encode(model, ["x", *WORDS[1:3], "y", "x"], known=known)
-    assert (encoded, more.words) == (["x", "y"], ["x", *WORDS[1:3], "y"])
+    assert (checked, encoded, more.words) == (["x", "y"], ["x", "y"], ["x", *WORDS[1:3], "y"])
     np.testing.assert_array_equal(more.vectors_of(WORDS[1:3]), known.vectors_of(WORDS[1:3]))
     assert "x" in more and "x" not in known and len(more) == 4
 
@@ -78,8 +79,12 @@ def test_damaged_folders(model, tmp_path):
     vocabulary = Vocabulary.encode(model, WORDS)
     vocabulary.save(tmp_path)
     path = tmp_path / "vocabulary.json"
+    for words in (WORDS[:2], WORDS[::-1], [*WORDS[:-1], " "], [*WORDS[:-1], 1]):
+        path.write_text(json.dumps({"digest": vocabulary.digest, "words": words}))
+        with pytest.raises(ValueError, match="Cannot read the vocabulary in .* Make it again"):
+            Vocabulary.load(tmp_path)
     path.write_text(json.dumps({"digest": vocabulary.digest, "words": WORDS[:2]}))
-    with pytest.raises(ValueError, match="has 2 words and 8 vectors"):
+    with pytest.raises(ValueError, match="its 2 words are not those of its 8 vectors"):
         Vocabulary.load(tmp_path)
     (tmp_path / "vocabulary.safetensors").write_bytes(b"xx")
     with pytest.raises(ValueError, match="Cannot read the vocabulary"):
