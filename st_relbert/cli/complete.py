@@ -115,15 +115,18 @@ def _completer(
     from st_relbert import RelBERT
     from st_relbert.search import SHORTLIST, AnalogyCompleter, PairScorer, Vocabulary, read_words
 
-    known = Vocabulary.load(scorer) if scorer else None
-    first_stage = PairScorer.load(scorer) if scorer else None
-    candidates = read_words(vocabulary) if vocabulary else index.words() if index else (known.words if known else [])
     loaded = index.model if index else RelBERT(model, fast=fast)
+    if index and not (vocabulary or scorer):
+        words = Vocabulary.kept_in(index.path, loaded, index.words(), show_progress_bar=not quiet)
+    else:
+        known = Vocabulary.load(scorer) if scorer else None
+        candidates = read_words(vocabulary) if vocabulary else index.words() if index else known.words if known else []
+        words = Vocabulary.encode(loaded, candidates, known=known, show_progress_bar=not quiet)
     return AnalogyCompleter(
         loaded,
-        Vocabulary.encode(loaded, candidates, known=known, show_progress_bar=not quiet),
+        words,
         SHORTLIST if shortlist is None else shortlist,
-        first_stage,
+        PairScorer.load(scorer) if scorer else None,
         batch_size,
         show_progress_bar=not quiet,
     )

@@ -20,6 +20,7 @@ TABLE = "pairs"
 FOLDER = f"{TABLE}.lance"
 CALIBRATION = "calibration.json"
 MEANS = "relation_means.safetensors"
+WORDS, WORD_VECTORS = "vocabulary.json", "vocabulary.safetensors"
 _LOCK = "write.lock"
 # Seconds that a writer waits for another one: the approximate index of some million rows takes minutes.
 _PATIENCE = 900
@@ -42,7 +43,7 @@ def check_place(path: Path, overwrite: bool) -> None:
         return
     if FOLDER not in names:
         raise ValueError(f"{str(path)!r} exists and is no index, so it is not replaced. Choose another path.")
-    if others := names - {FOLDER, CALIBRATION, MEANS, _LOCK}:
+    if others := names - {FOLDER, CALIBRATION, MEANS, WORDS, WORD_VECTORS, _LOCK}:
         raise ValueError(
             f"{str(path)!r} holds {sorted(others)[0]!r} beside an index, so it is not replaced. Choose another path."
         )

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from st_relbert.files.outputs import atomic_output
 from st_relbert.identity import ModelIdentity
 from st_relbert.modules import PromptTemplate
 from st_relbert.pairs import as_pair
+from st_relbert.search.folder import WORD_VECTORS, WORDS
 
 _LOG = logging.getLogger(__name__)
-_WORDS, _VECTORS = "vocabulary.json", "vocabulary.safetensors"
 
 
 class Vocabulary:
@@ -91,6 +91,39 @@ class Vocabulary:
         return cls(distinct, vectors, digest)
 
     @classmethod
+    def kept_in(
+        cls,
+        folder: str | os.PathLike[str],
+        model: SentenceTransformer,
+        words: Iterable[str],
+        *,
+        show_progress_bar: bool = False,
+    ) -> Vocabulary:
+        """Encode words, but for those whose vectors a folder keeps, and keep these there too.
+
+        Args:
+            folder: Where; what it keeps that is damaged or of another model is made anew.
+            model: A `RelBERT`.
+            words: The words, all that are kept from now on.
+            show_progress_bar: Show the progress.
+
+        Raises:
+            ValueError: See `encode`.
+        """
+        kept = None
+        with suppress(ValueError):
+            loaded = cls.load(folder)
+            loaded.require_model(model)
+            kept = loaded
+        vocabulary = cls.encode(model, words, known=kept, show_progress_bar=show_progress_bar)
+        if kept is None or vocabulary.words != kept.words:
+            try:
+                vocabulary.save(folder)
+            except (ValueError, OSError) as error:  # another process keeps them just now, or it is read-only
+                _LOG.warning("The words' vectors cannot be kept in %s, so they will be made again: %s", folder, error)
+        return vocabulary
+
+    @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
         """Load what `save` wrote.
 
@@ -98,8 +131,8 @@ class Vocabulary:
             ValueError: If there is none, or it is damaged.
         """
         try:
-            saved = json.loads(Path(path, _WORDS).read_text(encoding="utf-8"))
-            with safe_open(Path(path, _VECTORS), "numpy") as file:
+            saved = json.loads(Path(path, WORDS).read_text(encoding="utf-8"))
+            with safe_open(Path(path, WORD_VECTORS), "numpy") as file:
                 vectors, digest_of_words = file.get_tensor("vectors"), (file.metadata() or {}).get("words")
             vocabulary = cls(saved["words"], vectors, saved["digest"])
             if digest_of_words != _digest(vocabulary.words) or len(vocabulary) != len(vectors):
@@ -117,7 +150,7 @@ class Vocabulary:
         """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_output(folder / _WORDS) as words, atomic_output(folder / _VECTORS) as vectors:
+        with atomic_output(folder / WORDS) as words, atomic_output(folder / WORD_VECTORS) as vectors:
             words.write_text(json.dumps({"digest": self.digest, "words": self.words}, ensure_ascii=False), "utf-8")
             save_file({"vectors": self.vectors}, vectors, {"words": _digest(self.words)})
 

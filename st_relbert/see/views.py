@@ -11,7 +11,7 @@ from typing import Any
 
 from st_relbert.data.shipped import in_words
 from st_relbert.pairs import Pair
-from st_relbert.search import RELATED, SHORTLIST, AnalogyCompleter, RelationIndex, relation_labels
+from st_relbert.search import RELATED, SHORTLIST, AnalogyCompleter, RelationIndex, Vocabulary, relation_labels
 from st_relbert.search.hits import Exclude
 from st_relbert.see.query import ExplorerQuery
 
@@ -58,7 +58,7 @@ class Explorer:
     """Answers about an index.
 
     Labels, words and examples are those that the index has now; pairs that are added later are found as neighbours. The
-    words of a vocabulary of more than 200 are encoded now, one pair each, so that completing is fast.
+    words are encoded now, so that completing is fast, and kept with the index.
 
     Raises `ValueError` if the index has pairs, and the model that made it is no longer there or has changed.
     """
@@ -72,9 +72,9 @@ class Explorer:
         """Questions that the index can answer."""
         self._completer: AnalogyCompleter | None = None
         if words:
-            self._completer = AnalogyCompleter(index.model, words, SHORTLIST, show_progress_bar=show_progress_bar)
+            kept = Vocabulary.kept_in(index.path, index.model, words, show_progress_bar=show_progress_bar)
+            self._completer = AnalogyCompleter(index.model, kept, SHORTLIST)
             self._completer(self.examples[0][:2], self.examples[0].head, k=1)
-            self._completer.show_progress_bar = False
             working = islice(filter(self._completes, _known_examples(set(words), index, self.relations)), EXAMPLES)
             self.examples = list(dict.fromkeys([*(question for question, _ in working), *self.examples]))[:EXAMPLES]
 

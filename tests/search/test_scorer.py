@@ -81,7 +81,7 @@ def test_a_scorer_belongs_to_one_model(model, encoders):
 def relations():
     """Words around a few places, and relations that turn their vectors, which no offset follows."""
     rng = np.random.default_rng(0)
-    count = 60
+    count = 20
     things = rng.normal(size=(count, WIDTH))
     kinds = {
         kind: things @ np.linalg.qr(rng.normal(size=(WIDTH, WIDTH)))[0] + 3 * rng.normal(size=WIDTH)
@@ -105,12 +105,14 @@ def share_right(scorer, vocabulary, pairs):
 
 
 def test_training_learns_what_3cosadd_cannot_do(relations, monkeypatch):
-    for name, value in (("_PAIRS", 64), ("_WORDS", 64), ("_RATE", 5e-3)):
+    """Nearly all of it, in either direction: chance is one in sixty."""
+    for name, value in (("_PAIRS", 32), ("_WORDS", 32), ("_RATE", 2e-2)):
         monkeypatch.setattr(scorer_training, name, value)
     vocabulary, relation_set = relations
-    pairs = relation_set.positives["turned"]
-    scorer = train_scorer(vocabulary, relation_set, hidden=64, steps=250)
-    assert share_right(scorer, vocabulary, pairs) > share_right(OffsetScorer(), vocabulary, pairs) + 0.1
+    scorer = train_scorer(vocabulary, relation_set, hidden=128, steps=300)
+    for pairs in relation_set.positives.values():
+        assert share_right(OffsetScorer(), vocabulary, pairs) < 0.1
+        assert share_right(scorer, vocabulary, pairs) > 0.9
 
 
 def test_an_untrained_scorer_is_3cosadd_around_the_center(relations):

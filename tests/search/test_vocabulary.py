@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from st_relbert import RelBERT
 from st_relbert.search import Vocabulary, read_words
+from st_relbert.search import vocabulary as module
 
 WORDS = ["Tokyo", "Japan", "New York City", "café", "東京", "[MASK]", "<mask>", "a" * 30]
 
@@ -107,3 +108,22 @@ def test_files_of_words(tmp_path, caplog):
             read_words(path)
     with pytest.raises(ValueError, match="Cannot read the vocabulary"):
         read_words(tmp_path / "none.txt")
+
+
+def test_a_folder_keeps_words_that_are_encoded_once(model, encoders, tmp_path, monkeypatch, caplog):
+    """What is new is encoded, and what is damaged or another model's anew; a folder that keeps none is no error."""
+    expected = Vocabulary.encode(model, WORDS)
+    encoded = []
+    plain = module._encode
+    monkeypatch.setattr(module, "_encode", lambda m, words, *rest: encoded.append(words) or plain(m, words, *rest))
+    assert Vocabulary.kept_in(tmp_path, model, WORDS[:5]).words == WORDS[:5]
+    for _ in range(2):
+        kept = Vocabulary.kept_in(tmp_path, model, WORDS)
+        np.testing.assert_allclose(kept.vectors, expected.vectors, atol=1e-5)
+    assert encoded == [WORDS[:5], WORDS[5:]]
+    (tmp_path / "vocabulary.json").write_text("{")
+    assert len(Vocabulary.kept_in(tmp_path, model, WORDS)) == len(WORDS) and encoded[2:] == [WORDS]
+    other = RelBERT(encoders["bytelevel"], template="short")
+    assert Vocabulary.kept_in(tmp_path, other, WORDS[:2]).digest != expected.digest and encoded[3:] == [WORDS[:2]]
+    monkeypatch.setattr(Vocabulary, "save", lambda *_: (_ for _ in ()).throw(PermissionError("read-only")))
+    assert len(Vocabulary.kept_in(tmp_path, model, WORDS[:3])) == 3 and "cannot be kept" in caplog.text
