@@ -190,8 +190,9 @@ class RelBERT(SentenceTransformer):
     def _inference(self, inputs: list[Any], *, device: Any = None, **kwargs: Any) -> Any:
         """What runs on each device, in worker processes too: in bfloat16 if the model is fast and the device can."""
         device = self._resolve_inference_device(device)
-        # Otherwise no autocast at all, rather than a disabled one, which would end the caller's own.
-        fast = self.fast and computes_in_bfloat16(device)
+        # Otherwise no autocast at all, rather than a disabled one, which would end the caller's own. Weights in half
+        # precision are fast as they are, and a layer's norm does not mix them with bfloat16.
+        fast = self.fast and self.dtype == torch.float32 and computes_in_bfloat16(device)
         with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
             outputs = super()._inference(inputs, device=device, **kwargs)
         check_finite(inputs, outputs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from st_relbert.losses.base import AnchorLoss, RelationLoss
+    from st_relbert.losses.distillation import SimilarityDistillationLoss
     from st_relbert.losses.head import ClassificationHead
     from st_relbert.losses.info_nce import CachedInfoNCELoss, InfoNCELoss
     from st_relbert.losses.triplet import RelationTripletLoss, RelBERTTripletLoss
@@ -21,6 +22,7 @@ _MODULES = {
     "RelBERTTripletLoss": "triplet",
     "RelationLoss": "base",
     "RelationTripletLoss": "triplet",
+    "SimilarityDistillationLoss": "distillation",
 }
 
 LOSSES = {
@@ -28,6 +30,7 @@ LOSSES = {
     "info_loob": "st_relbert.losses.info_nce:InfoNCELoss",
     "triplet": "st_relbert.losses.triplet:RelationTripletLoss",
     "relbert_triplet": "st_relbert.losses.triplet:RelBERTTripletLoss",
+    "distillation": "st_relbert.losses.distillation:SimilarityDistillationLoss",
 }
 """The setting `loss` of a training run, and the class it stands for, as "module:class"; add your own here."""
 
@@ -40,6 +43,7 @@ __all__ = [
     "RelBERTTripletLoss",
     "RelationLoss",
     "RelationTripletLoss",
+    "SimilarityDistillationLoss",
     "loss_class",
 ]
 

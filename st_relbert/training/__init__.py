@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from st_relbert.training.settings import TrainingSettings, preset_names, read_preset
 
 if TYPE_CHECKING:
+    from st_relbert.training.distillation import distillation_dataset
     from st_relbert.training.run import TrainingRun
     from st_relbert.training.sampler import RelationBatchSampler
     from st_relbert.training.stream import group_relations
@@ -21,6 +22,7 @@ _MODULES = {
     "TrainingDiverged": "trainer",
     "TrainingInterrupted": "trainer",
     "TrainingRun": "run",
+    "distillation_dataset": "distillation",
     "group_relations": "stream",
     "validation_questions": "validation",
 }
@@ -32,6 +34,7 @@ __all__ = [
     "TrainingInterrupted",
     "TrainingRun",
     "TrainingSettings",
+    "distillation_dataset",
     "group_relations",
     "preset_names",
     "read_preset",

@@ -24,6 +24,7 @@ from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.training.checkpoints import CheckpointFolder
+from st_relbert.training.distillation import distillation_dataset
 from st_relbert.training.record import ChosenEvaluation, finetuning_config, write_finetuning_config
 from st_relbert.training.sampler import RelationBatchSampler
 from st_relbert.training.settings import TrainingSettings
@@ -40,7 +41,16 @@ _CHECKPOINTING = next(
     if name in SentenceTransformerTrainingArguments.__dataclass_fields__
 )
 # What may differ when a run is resumed: where things are, and what does not change the result.
-_FREE = ("output", "base_model", "train_data", "validation_data", "save_steps", "report_to", "activation_checkpointing")
+_FREE = (
+    "output",
+    "base_model",
+    "teacher",
+    "train_data",
+    "validation_data",
+    "save_steps",
+    "report_to",
+    "activation_checkpointing",
+)
 
 
 def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> SentenceTransformerTrainingArguments:
@@ -56,14 +66,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         warmup_steps=settings.warmup_steps,
         max_grad_norm=settings.max_grad_norm,
         weight_decay=0.0,
-        batch_sampler=partial(
-            RelationBatchSampler,
-            relations_per_batch=settings.relations_per_batch,
-            pairs_per_relation=settings.pairs_per_relation,
-            negatives_per_relation=settings.negatives_per_relation,
-            size_exponent=settings.size_exponent,
-            augment_negatives=settings.relations_per_batch == 1,
-        ),
+        **_batches(settings),
         seed=settings.seed,
         bf16=settings.bf16,
         **checkpointing,
@@ -81,6 +84,20 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         logging_first_step=True,
         report_to=settings.report_to,
     )
+
+
+def _batches(settings: TrainingSettings) -> dict[str, Any]:
+    if settings.teacher is not None:
+        return {"per_device_train_batch_size": settings.pairs_per_batch}
+    sampler = partial(
+        RelationBatchSampler,
+        relations_per_batch=settings.relations_per_batch,
+        pairs_per_relation=settings.pairs_per_relation,
+        negatives_per_relation=settings.negatives_per_relation,
+        size_exponent=settings.size_exponent,
+        augment_negatives=settings.relations_per_batch == 1,
+    )
+    return {"batch_sampler": sampler}
 
 
 def build_validation(settings: TrainingSettings, validation: RelationSet | None) -> dict[str, Any]:
@@ -127,7 +144,11 @@ class TrainingRun(TrainingSettings):
         """
         check_output(self.output, overwrite)
         relations, validation = load_data(self)
-        logger.info("Training on %s.", relations)
+        teacher = None if self.teacher is None else RelBERT(self.teacher, fast=self.bf16)
+        if teacher is None:
+            logger.info("Training on %s.", relations)
+        else:
+            logger.info("Learning from %s how similar pairs are; the pairs are those of %s.", self.teacher, relations)
         model = self._model()
         _check_lengths(model, relations)
         arguments = build_arguments(self, model, str(self.checkpoints.path))
@@ -136,11 +157,11 @@ class TrainingRun(TrainingSettings):
         # Of several processes, which are told apart from here on, the first writes.
         with output_lock(self.output) if get_rank() == 0 else nullcontext():
             check_output(self.output, overwrite)  # another run may have come to its end meanwhile
-            run = _description(self, model, relations, validation)
+            run = _description(self, model, teacher, relations, validation)
             checkpoint = self._checkpoint(arguments, run, resume, overwrite)
             held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
             before = held_out.evaluate(model).metrics["accuracy"] if held_out else 0.0
-            trainer = self._trainer(model, arguments, relations, validation, show_progress_bar)
+            trainer = self._trainer(model, teacher, arguments, relations, validation, show_progress_bar)
             self._run(trainer, checkpoint)
             trainer.check_weights()
             if get_rank() == 0:
@@ -155,6 +176,7 @@ class TrainingRun(TrainingSettings):
     def _trainer(
         self,
         model: RelBERT,
+        teacher: RelBERT | None,
         arguments: SentenceTransformerTrainingArguments,
         relations: RelationSet,
         validation: RelationSet | None,
@@ -162,6 +184,11 @@ class TrainingRun(TrainingSettings):
     ) -> RelationTrainer:
         parents_are_steps = self.relations_per_batch == 1 and self.parent_weight > 0 and relations.parents is not None
         taught = relations.with_parents() if parents_are_steps else relations
+        data = (
+            taught.dataset()
+            if teacher is None
+            else distillation_dataset(relations, teacher, show_progress_bar=show_progress_bar)
+        )
         callbacks: list[Any] = [ChosenEvaluation()]
         if show_progress_bar:
             callbacks.append(ProgressBar())
@@ -170,7 +197,7 @@ class TrainingRun(TrainingSettings):
         trainer = RelationTrainer(
             model=model,
             args=arguments,
-            train_dataset=taught.dataset(),
+            train_dataset=data,
             loss=loss_class(self.loss).from_settings(model, self, relations.parents),
             relation_names=taught.names,
             relation_weights=list(taught.weights.values()),
@@ -199,6 +226,7 @@ class TrainingRun(TrainingSettings):
         }
         card = RelBERTModelCardData(train_datasets=[data])
         model = RelBERT(self.base_model, template=self.template, pooling=self.pooling, model_card_data=card)
+        model.float()  # weights saved in half precision would lose small steps; bf16 is for what is computed of them
         if self.max_length is not None:
             model.max_seq_length = min(self.max_length, model.max_seq_length or self.max_length)
         return model
@@ -245,9 +273,13 @@ def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) ->
 
 
 def _description(
-    settings: TrainingSettings, model: RelBERT, relations: RelationSet, validation: RelationSet | None
+    settings: TrainingSettings,
+    model: RelBERT,
+    teacher: RelBERT | None,
+    relations: RelationSet,
+    validation: RelationSet | None,
 ) -> dict[str, Any]:
-    """What identifies a run when it is resumed: its settings, and digests of its encoder and data."""
+    """What identifies a run when it is resumed: its settings, and digests of its models and data."""
     compared = {name: value for name, value in asdict(settings).items() if name not in _FREE}
     return {
         **compared,
@@ -255,6 +287,7 @@ def _description(
         "pooling": model.pooling,
         "processes": get_world_size(),
         "base_model_digest": ModelIdentity.of(model).digest,
+        "teacher_digest": ModelIdentity.of(teacher).digest if teacher else None,
         "train_data_digest": _digest(relations),
         "validation_data_digest": _digest(validation) if validation else None,
     }

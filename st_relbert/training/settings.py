@@ -52,7 +52,8 @@ class TrainingSettings:
     pooling: PoolingMode | None = _setting("model and data", "average_no_mask, average or mask", None)
     max_length: int | None = _setting("model and data", "tokens that prompts are cut at; default: all", None)
     loss: str = _setting("objective", f"what is minimised: {', '.join(LOSSES)}", "info_nce")
-    temperature: float = _setting("objective", "temperature of info_nce and info_loob", 0.05)
+    teacher: str | None = _setting("objective", "model that the loss distillation learns from: folder or hub id", None)
+    temperature: float = _setting("objective", "temperature of info_nce, info_loob and distillation", 0.05)
     margin: float = _setting("objective", "margin of the triplet losses", 1.0)
     reduction: Literal["mean", "sum"] = _setting("objective", "mean or sum over the terms of the loss", "mean")
     classification_head: bool = _setting("objective", "train a three-way classification head along", False)
@@ -68,6 +69,7 @@ class TrainingSettings:
     pairs_per_relation: int = _setting("batches", "positive pairs of each relation in a batch", 4)
     negatives_per_relation: int = _setting("batches", "further negatives for each relation", 1)
     size_exponent: float = _setting("batches", "1: relations weigh by their pairs; 0: all the same", 1.0)
+    pairs_per_batch: int = _setting("batches", "pairs in a batch of the loss distillation, on each device", 512)
     mini_batch_size: int | None = _setting("batches", "pairs embedded at once; bounds the memory", None)
     choose_by: Choice = _setting(
         "choice of the checkpoint",
@@ -89,6 +91,11 @@ class TrainingSettings:
             self._check(name, hint)
         object.__setattr__(self, "loss", _OLD_SPELLINGS.get(self.loss, self.loss))
         loss_class(self.loss).check_settings(self)
+        if (self.teacher is None) == (self.loss == "distillation"):
+            raise ValueError(
+                f"The loss is {self.loss!r} and the teacher {self.teacher!r}: the loss distillation needs a teacher, a "
+                "trained model, and no other loss has one."
+            )
         if self.relations_per_batch == 1 and self.parent_weight not in (0, 1):
             raise ValueError(
                 f"The parent_weight is {self.parent_weight}, expected 0 or 1 for steps of one relation, in which a "

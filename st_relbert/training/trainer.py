@@ -187,12 +187,16 @@ class RelationTrainer(SentenceTransformerTrainer):
         features, labels = self.collect_features(inputs)
         loss: Tensor = super().training_step(model, inputs, *args, **kwargs)
         if labels is not None and not torch.isfinite(loss):
-            names = dict.fromkeys(self.relation_names[label] for label in labels.tolist() if label >= 0)
+            # Labels of one dimension are relations; a teacher's vectors have two.
+            known = labels.tolist() if labels.ndim == 1 else []
+            names = list(dict.fromkeys(self.relation_names[label] for label in known if label >= 0))
+            of_relations = (
+                f" of the relations {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}" if names else ""
+            )
             prompt = self.model.tokenizer.decode(features[0]["input_ids"][0], skip_special_tokens=True)
             raise TrainingDiverged(
                 f"The loss became {loss.item()} at step {self.state.global_step + 1}, on a batch of {len(labels)} "
-                f"pairs of the relations {', '.join(list(names)[:5])}{', ...' if len(names) > 5 else ''}, the first "
-                f"prompt being {prompt!r}. {self._way_out()}"
+                f"pairs{of_relations}, the first prompt being {prompt!r}. {self._way_out()}"
             )
         return loss
 

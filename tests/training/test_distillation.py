@@ -1,0 +1,159 @@
+"""Training a small model to see pairs as similar as a teacher does."""
+
+import json
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from safetensors.torch import load_file, save_file
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+
+from st_relbert import RelBERT
+from st_relbert.cli import main
+from st_relbert.data import RelationSet
+from st_relbert.losses import SimilarityDistillationLoss
+from st_relbert.training import TrainingRun, distillation_dataset
+
+RELATIONS = RelationSet(
+    {"capital": [("Tokyo", "Japan"), ("Paris", "France")], "part": [("finger", "hand"), ("Paris", "France")]},
+    {"capital": [("Japan", "Tokyo")], "part": []},
+)
+
+
+@pytest.fixture(scope="module")
+def teacher(encoders, tmp_path_factory):
+    """Another encoder, template and pooling than the student's."""
+    folder = str(tmp_path_factory.mktemp("teacher") / "model")
+    RelBERT(encoders["bytelevel"], template="a", pooling="average").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def run(encoders, teacher, tmp_path):
+    return partial(
+        TrainingRun,
+        base_model=encoders["wordpiece"],
+        train_data="starter",
+        output=str(tmp_path / "model"),
+        template="short",
+        loss="distillation",
+        teacher=teacher,
+        pairs_per_batch=32,
+        learning_rate=1e-3,
+        max_steps=20,
+    )
+
+
+def test_the_data_are_all_pairs_once_with_the_teachers_vectors(teacher):
+    model = RelBERT(teacher)
+    dataset = distillation_dataset(RELATIONS, model)
+    assert dataset["pair"] == [["Tokyo", "Japan"], ["Paris", "France"], ["finger", "hand"], ["Japan", "Tokyo"]]
+    np.testing.assert_allclose(dataset["label"], model.encode([tuple(pair) for pair in dataset["pair"]]), rtol=1e-5)
+
+
+def test_a_run_teaches_what_the_teacher_knows(run, encoders, tmp_path):
+    """Pairs of four relations, which the teacher was trained on and whose labels the student never sees."""
+    tails = ("Japan", "hand", "France", "finger")
+    path = tmp_path / "relations.jsonl"
+    records = [{"relation_type": tail, "positives": [[head, tail] for head in "abcdefgh"]} for tail in tails]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    own = {
+        "base_model": encoders["bytelevel"],
+        "loss": "info_nce",
+        "teacher": None,
+        "output": str(tmp_path / "teacher"),
+    }
+    settings = {"train_data": str(path), "learning_rate": 1e-2, "max_steps": 60}
+    teacher = run(**own, **settings).train(show_progress_bar=False)
+    student = run(teacher=str(tmp_path / "teacher"), **settings).train(show_progress_bar=False)
+
+    pairs = [(head, tail) for tail in tails for head in "abcdefgh"]
+    untrained = RelBERT(encoders["wordpiece"], template="short")
+    before, after, taught = (torch.tensor(model.encode(pairs)) for model in (untrained, student, teacher))
+    loss = SimilarityDistillationLoss(student).compute_loss_from_embeddings
+    assert loss(after, taught) < 0.2 * loss(before, taught)
+    saved = SentenceTransformer(run().output)
+    np.testing.assert_array_equal(saved.encode(pairs), student.encode(pairs))
+
+
+def test_an_interrupted_run_is_resumed_to_the_same_model(run, tmp_path, monkeypatch):
+    whole = run(output=str(tmp_path / "whole"), save_steps=5).train(show_progress_bar=False)
+    steps = []
+
+    def interrupted(self, *args, **kwargs):
+        steps.append(None)
+        if len(steps) == 8:
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    original = SentenceTransformerTrainer.compute_loss
+    monkeypatch.setattr(SentenceTransformerTrainer, "compute_loss", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(save_steps=5).train(show_progress_bar=False)
+    monkeypatch.undo()
+    resumed = run(save_steps=5).train(resume=True, show_progress_bar=False)
+    np.testing.assert_allclose(resumed.encode([("Tokyo", "Japan")]), whole.encode([("Tokyo", "Japan")]), rtol=1e-5)
+
+
+def test_another_teacher_is_not_resumed_with(run, encoders, tmp_path, monkeypatch):
+    monkeypatch.setattr(TrainingRun, "_run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run().train(show_progress_bar=False)
+    monkeypatch.undo()
+    other = tmp_path / "other"
+    RelBERT(encoders["unigram"], template="a").save_pretrained(str(other))
+    with pytest.raises(ValueError, match="teacher_digest|checkpoint"):
+        run(teacher=str(other)).train(resume=True, show_progress_bar=False)
+
+
+def test_the_command_says_what_it_does(encoders, teacher, tmp_path, caplog):
+    output = tmp_path / "model"
+    arguments = ["--base-model", encoders["wordpiece"], "--train-data", "starter", "--template", "short"]
+    arguments += ["--loss", "distillation", "--teacher", teacher, "--max-steps", "2", "--output", str(output)]
+    assert main(["train", *arguments]) == 0
+    assert f"Learning from {teacher} how similar" in caplog.text
+    assert json.loads((output / "finetuning_config.json").read_text())["st_relbert"]["teacher"] == teacher
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert "SimilarityDistillationLoss" in card and "Probabilistic Knowledge Transfer" in card
+
+
+def test_a_loss_without_its_teacher_is_one_line(encoders, tmp_path, capsys):
+    arguments = ["--base-model", encoders["wordpiece"], "--output", str(tmp_path / "model")]
+    assert main(["train", "--loss", "distillation", *arguments]) == 2
+    assert "needs a teacher" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(run, monkeypatch):
+    nan = torch.tensor(float("nan"), requires_grad=True)
+    monkeypatch.setattr(
+        SimilarityDistillationLoss, "compute_loss_from_embeddings", lambda self, own, *_: own.sum() * nan
+    )
+    with pytest.raises(ValueError, match="loss became nan at step 1, on a batch of 32 pairs, the first prompt"):
+        run().train(show_progress_bar=False)
+
+
+def test_the_plain_trainer_takes_the_data_and_the_loss(encoders, teacher, tmp_path):
+    model = RelBERT(encoders["wordpiece"], template="short")
+    arguments = SentenceTransformerTrainingArguments(
+        str(tmp_path), max_steps=2, use_cpu=True, report_to="none", save_strategy="no"
+    )
+    dataset: Dataset = distillation_dataset(RELATIONS, RelBERT(teacher))
+    loss = SimilarityDistillationLoss(model)
+    result = SentenceTransformerTrainer(model=model, args=arguments, train_dataset=dataset, loss=loss).train()
+    assert np.isfinite(result.training_loss)
+
+
+def test_an_encoder_in_half_precision_is_trained_in_full(encoders, tmp_path):
+    """Its own weights would lose small steps, and bfloat16's arithmetic refuses to be mixed with them."""
+    half = tmp_path / "half"
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(half))
+    weights = {name: value.half() for name, value in load_file(half / "model.safetensors").items()}
+    save_file(weights, half / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((half / "config.json").read_text())
+    (half / "config.json").write_text(json.dumps({**config, "dtype": "float16"}))
+    assert RelBERT(str(half)).dtype == torch.float16
+    run = TrainingRun(base_model=str(half), train_data="starter", output=str(tmp_path / "o"), max_steps=2, bf16=True)
+    assert run.train(show_progress_bar=False).dtype == torch.float32
+    assert np.isfinite(RelBERT(str(half), fast=True).encode([("Tokyo", "Japan")])).all()
