@@ -9,7 +9,9 @@ from st_relbert.training.settings import preset_names, read_preset
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_a_run(name):
-    run = TrainingRun(**{"base_model": "b", "train_data": "t", "output": "o", **read_preset(name)})
+    preset = read_preset(name)
+    given = {"teacher": "m"} if preset["loss"] == "distillation" else {}
+    run = TrainingRun(**{"base_model": "b", "train_data": "t", "output": "o", **preset, **given})
     assert run.template in NAMED_TEMPLATES
 
 
@@ -61,5 +63,5 @@ def test_files_without_settings_are_refused(tmp_path, content, message):
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="no preset 'slow'. Expected fast, minilm, minilm-fast, relbert-bert"):
+    with pytest.raises(ValueError, match="no preset 'slow'. Expected fast, minilm, minilm-distilled, minilm-fast, mpnet, relbert-bert"):
         read_preset("slow")
