@@ -17,12 +17,18 @@ $(INSTALLED): pyproject.toml constraints.txt
 # A user needs a third of what a developer does.
 $(QUICKSTART): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) --editable ".[quickstart]"
+	$(PIP_INSTALL) --editable ".[quickstart,search]"
 	touch $(QUICKSTART)
 
 # The main job: train a model, see it get better, use it.
+EVERYDAY = 'Tokyo\tJapan\nteacher\tschool\nthermometer\ttemperature\n'
+ANALOGIES = 'Tokyo\tJapan\tParis\ncarpenter\twood\ttailor\n'
+
 quickstart: $(QUICKSTART)
 	$(BIN)/python examples/quickstart.py --output relbert-nce --overwrite
+	$(BIN)/st-relbert index build starter --model relbert-nce --output relbert-nce-pairs --overwrite --quiet
+	printf $(EVERYDAY) | $(BIN)/st-relbert index search relbert-nce-pairs --queries - -k 3
+	printf $(ANALOGIES) | $(BIN)/st-relbert complete relbert-nce-pairs --queries - -k 3 --quiet
 
 # The whole suite but for the comparison with the relbert library, which needs an environment of its own.
 # A process a core and one thread each: most tests compute little and wait for processes that they start.

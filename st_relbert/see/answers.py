@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from html import escape
 from itertools import zip_longest
 from urllib.parse import quote
@@ -84,6 +85,11 @@ def header(path: str, pairs: int, relations: int, words: int) -> str:
         "<p>Type two words A and B, and see pairs that are related in the same way. With a third word C, you also see "
         "which words are to C as B is to A. Click a result to search for it.</p></section>"
     )
+
+
+def word_list(words: Iterable[str]) -> str:
+    """Words that a browser may offer for what is being typed, as HTML that shows nothing."""
+    return f'<datalist id="explorer-words">{"".join(f"<option>{escape(word)}</option>" for word in words)}</datalist>'
 
 
 def _text(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from st_relbert.environment import import_extra
-from st_relbert.see.answers import CSS, answer, as_csv, further, header
+from st_relbert.see.answers import CSS, answer, as_csv, further, header, word_list
 from st_relbert.see.query import NEIGHBOURS, SORTS, ExplorerQuery, as_number
 from st_relbert.see.views import Explorer, relation_title
 
@@ -40,9 +40,11 @@ def build_page(explorer: Explorer) -> Any:
     with gr.Blocks(title="Relation explorer", analytics_enabled=False) as page:
         gr.HTML(header(str(index.path), len(index), len(explorer.relations), explorer.word_count))
         with gr.Row():
-            head = gr.Textbox(first.head, label="A", max_lines=1, min_width=110)
-            tail = gr.Textbox(first.tail, label="is to B", max_lines=1, min_width=110)
-            word = gr.Textbox(first.word, label="as C is to ? (may be empty)", max_lines=1, min_width=200)
+            titles = ("A", "is to B", "as C is to ? (may be empty)")
+            head, tail, word = (
+                gr.Textbox(typed, label=label, max_lines=1, min_width=width, elem_classes="explorer-word")
+                for typed, label, width in zip(first[:3], titles, (110, 110, 200), strict=True)
+            )
         with gr.Row():
             search = gr.Button("Search", variant="primary", min_width=120)
             swap = gr.Button("Swap A and B", min_width=120)
@@ -69,6 +71,8 @@ def build_page(explorer: Explorer) -> Any:
         if explorer.examples:
             examples.load_input_event.then(ask, inputs, outputs, api_name=False)
         page.load(opened, None, [*inputs, *outputs], api_name=False, show_progress="hidden")
+        gr.HTML(word_list(explorer.suggestions), padding=False)
+        page.load(None, None, None, js=_SUGGEST)
     return page
 
 
@@ -95,6 +99,15 @@ def _options(gr: Any, relations: list[str]) -> list[Any]:
         order = gr.Dropdown(orders, value="best", label="Order", min_width=140)
     return [more, relation, other_words, number, order]
 
+
+# Browsers complete what is typed from a list that the page holds. Gradio itself has menus only, which are slow with
+# many words.
+_SUGGEST = """() => {
+  for (const box of document.querySelectorAll(".explorer-word input")) {
+    box.setAttribute("list", "explorer-words");
+    box.setAttribute("autocomplete", "on");
+  }
+}"""
 
 # Browsers load nothing from elsewhere, and show the page in no other page's frame. Gradio runs scripts that stand in
 # the page, and makes some at run time.

@@ -17,6 +17,8 @@ from st_relbert.see.query import ExplorerQuery
 
 COMPLETIONS, LABELS = 8, 5
 EXAMPLES = 4
+SUGGESTIONS = 50_000
+"""The most words of an index that go along with the page; more would make it slow to open."""
 LONGEST = 80
 """Characters of a word that are shown."""
 
@@ -68,6 +70,8 @@ class Explorer:
         self.relations = [name for name in index.relations() if name.strip()]
         words = index.words()
         self.word_count = len(words)
+        self.suggestions = [word for word in words if len(word) <= LONGEST] if len(words) <= SUGGESTIONS else []
+        """Words that may be offered for what is being typed."""
         self.examples = _examples(index, self.relations)
         """Questions that the index can answer."""
         self._completer: AnalogyCompleter | None = None

@@ -89,6 +89,19 @@ def test_words_are_text_whatever_they_hold(address):
     assert "&lt;u&gt;idx&lt;/<wbr>u&gt; (pairs: 6, words: 12, relations: 2)" in header
 
 
+def test_the_boxes_offer_the_words_of_the_index(address):
+    config = json.loads(get(f"{address}/config")[1])
+    (words,) = (
+        part["props"]["value"]
+        for part in config["components"]
+        if part["type"] == "html" and "<datalist" in part["props"]["value"]
+    )
+    assert set(re.findall(r"<(\w+)", words)) == {"datalist", "option"} and words.count("<option>") == 12
+    assert "<option>Tokyo</option>" in words and f"<option>{escape(TAG)}</option>" in words
+    boxes = [part for part in config["components"] if "explorer-word" in (part["props"].get("elem_classes") or ())]
+    assert [part["type"] for part in boxes] == ["textbox"] * 3
+
+
 def test_what_is_missing_or_wrong_is_one_line(address):
     for answer in map(text, ask(address, "", "Japan", "", "", False)[:3]):
         assert answer.endswith("Type two words, for instance Tokyo and Japan.")
