@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
@@ -42,6 +43,23 @@ def test_clones_share_the_model(model, kind):
     copy = clone(make_pipeline(estimator))[0]
     assert copy is not estimator and copy.model is model and copy.get_params() == estimator.get_params()
     assert estimator.set_params(batch_size=5).batch_size == 5 and repr(estimator)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+        estimator_checks.check_no_attributes_set_in_init,
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_estimator_repr,
+        estimator_checks.check_valid_tag_types,
+    ],
+)
+@pytest.mark.parametrize("kind", [RelationEncoder, RelationClassifier])
+def test_scikit_learns_checks_that_need_no_numbers(kind, check):
+    """The others fit arrays of numbers, and these estimators take pairs of words."""
+    check(kind.__name__, kind("a-model"))
 
 
 def test_in_a_pipeline_and_a_grid_search(saved):
