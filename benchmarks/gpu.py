@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--encoders", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 256, 1024, 4096])
-    parser.add_argument("--pairs", type=int, default=40_000)
+    parser.add_argument("--pairs", type=int, default=8_192)
     parser.add_argument("--steps", type=int, default=100, help="of training; 0: none")
     parser.add_argument("--output", help="JSON")
     args = parser.parse_args(arguments)
@@ -131,8 +131,9 @@ def main(arguments: list[str] | None = None) -> None:
             if args.steps:
                 content["encoders"][shape]["training"] = training(path, args.steps, Path(folder))
             sys.stdout.write(f"{shape} {content['encoders'][shape]}\n")
-    if args.output:
-        write_json(args.output, content)
+            sys.stdout.flush()
+            if args.output:  # after each: time on a lent GPU may end
+                write_json(args.output, content)
 
 
 def _wait(device: torch.device) -> None:
