@@ -115,12 +115,14 @@ def _completer(
     from st_relbert import RelBERT
     from st_relbert.search import SHORTLIST, AnalogyCompleter, PairScorer, Vocabulary, read_words
 
+    candidates = read_words(vocabulary) if vocabulary else None  # read before the model, which takes longer
     loaded = index.model if index else RelBERT(model, fast=fast)
     if index and not (vocabulary or scorer):
         words = Vocabulary.kept_in(index.path, loaded, index.words(), show_progress_bar=not quiet)
     else:
         known = Vocabulary.load(scorer) if scorer else None
-        candidates = read_words(vocabulary) if vocabulary else index.words() if index else known.words if known else []
+        if candidates is None:
+            candidates = index.words() if index else known.words if known else []
         words = Vocabulary.encode(loaded, candidates, known=known, show_progress_bar=not quiet)
     return AnalogyCompleter(
         loaded,

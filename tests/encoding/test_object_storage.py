@@ -34,7 +34,8 @@ def bucket(server, monkeypatch):
     def uri(name):
         return f"s3://pairs/{name}?{query}"
 
-    Location.of(uri("")).make_folder()
+    bucket = Location.of(uri(""))
+    bucket.filesystem.create_dir(bucket.path)
     yield uri
     Location.of(uri("")).remove()
 
