@@ -24,8 +24,7 @@ from common import provenance
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
 from st_relbert.data.sources import read_records
-from st_relbert.search.hits import TURNED_COSTS
-from st_relbert.search.means import unit
+from st_relbert.search.hits import TURNED_COSTS, unit
 
 WEIGHTS = (0, 0.5, 1, 2, 3, 4, 6)
 ASKED = 300

@@ -26,9 +26,9 @@ from st_relbert.checkpoints import (
     to_fast_modules,
     to_portable_modules,
 )
-from st_relbert.data.licences import as_lines, sources_of
+from st_relbert.data.sources import as_lines, sources_of
 from st_relbert.environment import computes_in_bfloat16
-from st_relbert.locate import loading_error, locate_model
+from st_relbert.identity import loading_error, locate_model
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Reduction
@@ -102,7 +102,8 @@ class RelBERT(SentenceTransformer):
         self._records: dict[str, str] = {}
         self._requirements: Any = None
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
-        self._name = name
+        self.loaded_from = name
+        """The folder or hub id that the model was loaded from."""
         if name is None and any(self._requested.values()):
             raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
         source = name
@@ -270,7 +271,7 @@ class RelBERT(SentenceTransformer):
                 raise
             if isinstance(error.__context__, ImportError):  # a backend that is not installed
                 raise ImportError(str(error)) from error
-            raise loading_error(self._name, error) from error
+            raise loading_error(self.loaded_from, error) from error
 
     def _load_config_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
         """Load a saved pipeline as sentence-transformers does, with our modules in the place of its first ones."""

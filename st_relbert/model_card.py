@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.model_card import SentenceTransf
 from torch import nn
 from yaml import YAMLError, safe_dump
 
-from st_relbert.data.licences import NOT_KNOWN, as_lines, sources_of
+from st_relbert.data.sources import NOT_KNOWN, as_lines, sources_of
 from st_relbert.data.training_columns import check_training_columns
 
 CITATION = """
@@ -56,6 +56,9 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
     """The settings of the sampler of batches, where the trainer has one of its own."""
     training_data: list[str] = field(default_factory=list, init=False)
     """A line for each source of the earlier trainings of the model, with its licence."""
+    teacher: str = field(default="", init=False)
+    """The model that a distilled one learned from, and its licence."""
+    _sources_of_teacher: list[str] = field(default_factory=list, init=False, repr=False)
     _snippet_default_model_id = "path/to/this/model"
 
     def __post_init__(self) -> None:
@@ -71,7 +74,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         if hasattr(model, "to_sentence_transformer") and model.reduction == "mean":
             facts["model_string"] = str(model.to_sentence_transformer())  # the modules that are saved
         facts |= {name: getattr(model, name, None) for name in ("template", "pooling", "reduction")}
-        facts["sources"] = self.sources
+        facts |= {"sources": self.sources, "teacher": self.teacher}
         shown = {**self.non_default_hyperparameters, "learning_rate": self.all_hyperparameters.get("learning_rate")}
         # Where there is a sampler of relations, it decides what a batch is, whatever the trainer's batch size says.
         hidden = _NOT_SHOWN | ({"per_device_train_batch_size", "per_device_eval_batch_size"} if self.sampler else set())
@@ -93,9 +96,21 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
 
     @property
     def sources(self) -> list[str]:
-        """A line for each source of all trainings of the model, with its licence."""
+        """A line for each source of all trainings of the model and of its teacher, with its licence."""
         lines = [line for dataset in self.train_datasets for line in dataset.get("sources", [])]
-        return list(dict.fromkeys([*self.training_data, *lines]))
+        return list(dict.fromkeys([*self.training_data, *lines, *self._sources_of_teacher]))
+
+    def name_teacher(self, name: str, card: SentenceTransformerModelCardData) -> None:
+        """Name the model that this one learns from, with what its own card says of its licence and its data.
+
+        Args:
+            name: Its hub id, or its folder, of which the last part is told.
+            card: Its card.
+        """
+        called = Path(name).name if os.path.exists(name) else name
+        self.teacher = f"{called} (licence: {card.license or NOT_KNOWN})"
+        known = card.sources if isinstance(card, RelBERTModelCardData) else []
+        self._sources_of_teacher = known or as_lines({f"what {called} was trained on": NOT_KNOWN})
 
     def infer_datasets(self, dataset: Any, dataset_name: str | None = None) -> list[dict[str, Any]]:
         """Describe the sets of a training, with their sources: `load_relations` leaves a line for each."""

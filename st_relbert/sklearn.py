@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from typing_extensions import Self
 
 from st_relbert.data.shipped import shipped_relations
-from st_relbert.files.answers import answers_writer
+from st_relbert.files.outputs import table_output
 from st_relbert.files.tables import PairTable
 from st_relbert.model import RelBERT
 from st_relbert.pairs import Pair, as_pairs, folded
@@ -236,7 +236,7 @@ def write_predictions(classifier: RelationClassifier, table: PairTable, output: 
         raise ValueError(f"{table.path!r} has the column {min(taken)!r} already. Rename it.")
     schema = table.schema.append(pa.field("predicted", pa.string())).append(pa.field("probability", pa.float64()))
     counts: Counter[str] = Counter()
-    with answers_writer(output, schema) as file:
+    with table_output(output, schema) as file:
         for batch in table.batches():
             probabilities = classifier.predict_proba(table.pairs(batch))
             labels = classifier.labels_of(probabilities)

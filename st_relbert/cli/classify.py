@@ -32,13 +32,11 @@ def run(
 
     Pairs that stand in none of the relations are called none. Options of tables are those of the pairs.
     """
-    from st_relbert.files.answers import check_answers_name
-    from st_relbert.files.outputs import check_output
+    from st_relbert.files.outputs import TABLES, check_output
     from st_relbert.files.tables import read_table
     from st_relbert.search.sources import open_pair_source
 
-    check_answers_name(output)
-    check_output(output, overwrite)
+    check_output(output, overwrite, suffixes=TABLES)
     examples = [(row["head"], row["tail"], row.get("relation")) for row in open_pair_source(train)]
     if missing := next((example for example in examples if not example[2]), None):
         raise ValueError(

@@ -7,11 +7,11 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from st_relbert.cli import options, questions
+from st_relbert.cli import options
 from st_relbert.cli.output import say, show
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from st_relbert.data.triples import Triple, TripleBuild
 
 app = typer.Typer(help="Make training relations, without the pairs of test sets, and questions.")
-app.command("questions")(questions.run)
 
 
 Least = Annotated[int, typer.Option(help="leave relations with fewer pairs out")]
@@ -73,7 +72,7 @@ def combine(
     from st_relbert.data import PairExclusion, RelationSet, combine_relations
     from st_relbert.data.combine import weigh_sets
     from st_relbert.data.leakage import benchmark_pairs
-    from st_relbert.data.licences import sources_of
+    from st_relbert.data.sources import sources_of
 
     _check_output(output, overwrite)
     weights = _weights(weight)
@@ -191,6 +190,50 @@ def triples(
     _write(build, output, {"files": files, "format": format, "columns": columns, **settings, "sources": sources})
 
 
+@app.command()
+def questions(
+    pairs: Annotated[list[str], typer.Argument(metavar="SET...", help=options.SETS_HELP)],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE", help="quiz.jsonl or quiz.csv, which evaluate reads; or quiz.html, to print")
+    ],
+    choices: Annotated[int, typer.Option(help="pairs to choose from in each question")] = 5,
+    difficulty: Annotated[
+        Literal["easy", "hard"],
+        typer.Option(help="easy: wrong choices of unlike relations; hard: those that the model puts near the stem"),
+    ] = "easy",
+    model: Annotated[str | None, typer.Option(help=f"for hard questions: {options.MODEL_HELP}")] = None,
+    count: Annotated[int, typer.Option(metavar="N", help="questions; fewer if the pairs do not suffice")] = 20,
+    seed: Annotated[int, typer.Option(help="decides which pairs are asked about, and the wrong choices")] = 0,
+    template: options.Template = None,
+    pooling: options.Pooling = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Make analogy questions of pairs and their relations.
+
+    Stem and answer are pairs of one relation. Wrong choices are pairs of others, or reversed ones. No pair is
+    asked about twice. CSV and HTML hold an answer key.
+    """
+    from st_relbert.data import RelationSet, make_questions
+    from st_relbert.data.make_questions import check_wanted
+    from st_relbert.files.outputs import check_output
+    from st_relbert.files.question_sheets import WRITERS, write_questions
+
+    check_output(output, overwrite, suffixes=tuple(WRITERS))
+    check_wanted(choices, difficulty, bool(model), count)
+    relations = RelationSet.merge(map(RelationSet.load, pairs))
+    loaded = None
+    if model:
+        from st_relbert import RelBERT
+
+        loaded = RelBERT(model, template=template, pooling=pooling)  # type: ignore[arg-type]  # it checks them
+    made = make_questions(relations, choices=choices, difficulty=difficulty, model=loaded, count=count, seed=seed)
+    write_questions(made, output)
+    if len(made) < count:
+        say(f"The pairs suffice for {len(made):,} of {count:,} questions, as each is asked about once.")
+    of_relations = len({question["prefix"] for question in made})
+    say(f"Saved {len(made):,} questions on {of_relations:,} relations to {output}")
+
+
 def _of_triples(
     triples: Iterable[Triple], tests: list[str], relations: list[str], without: list[str], **numbers: int
 ) -> TripleBuild:
@@ -221,18 +264,16 @@ def _default_tests() -> list[str]:
 
 
 def _check_output(path: Path, overwrite: bool) -> None:
-    from st_relbert.data.licences import report_of
+    from st_relbert.data.sources import report_of
     from st_relbert.files.outputs import check_output
 
-    if path.suffix != ".jsonl":
-        raise ValueError(f"The output is {str(path)!r}, expected a name that ends in .jsonl.")
-    for each in (path, report_of(path)):
-        check_output(each, overwrite)
+    check_output(path, overwrite, suffixes=(".jsonl",))
+    check_output(report_of(path), overwrite)
 
 
 def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> None:
     """Write a relation set and its report, and print what matters of it."""
-    from st_relbert.data.licences import report_of
+    from st_relbert.data.sources import report_of
     from st_relbert.files.outputs import atomic_output
 
     figures = build.report()

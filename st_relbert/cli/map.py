@@ -52,10 +52,12 @@ def run(
     from st_relbert.see.map import group_names
     from st_relbert.see.picture import check_matplotlib
 
-    paths = _paths(output)[: 1 if no_png else None]
-    for path in paths:
-        check_output(path, overwrite)
-    if not no_png:
+    page = Path(output)
+    check_output(page, overwrite, suffixes=(".html",))
+    pictures = [] if no_png else [page.with_suffix(".png"), page.with_suffix(".confusion.png")]
+    for picture in pictures:
+        check_output(picture, overwrite)
+    if pictures:
         check_matplotlib()
     check_method(method)
     drawn, total = _load(relations, max_pairs, seed)
@@ -71,11 +73,11 @@ def run(
         batch_size=batch_size,
         show_progress_bar=not quiet,
     )
-    _write(relation_map, paths)
+    _write(relation_map, page, pictures)
     _show(relation_map)
     if len(relation_map.pairs) < total:
         say(f"Drew {len(relation_map.pairs):,} of {total:,} pairs (--max-pairs, seed {seed}).")
-    say(f"Saved {', '.join(map(str, paths))}")
+    say(f"Saved {', '.join(map(str, [page, *pictures]))}")
 
 
 def _show(relation_map: RelationMap) -> None:
@@ -104,13 +106,6 @@ def _show(relation_map: RelationMap) -> None:
     say("")
 
 
-def _paths(output: str) -> list[Path]:
-    page = Path(output)
-    if page.suffix != ".html":
-        raise ValueError(f"The output is {output!r}, expected a name that ends in .html.")
-    return [page, page.with_suffix(".png"), page.with_suffix(".confusion.png")]
-
-
 def _load(names: list[str], max_pairs: int, seed: int) -> tuple[RelationSet, int]:
     """The relations of all sets with some of their pairs, and how many pairs there are in all."""
     from st_relbert.data.relation_set import RelationSet
@@ -122,12 +117,11 @@ def _load(names: list[str], max_pairs: int, seed: int) -> tuple[RelationSet, int
     return RelationSet(drawn), total
 
 
-def _write(relation_map: RelationMap, paths: list[Path]) -> None:
+def _write(relation_map: RelationMap, page: Path, pictures: list[Path]) -> None:
     from st_relbert.files.outputs import atomic_output
     from st_relbert.see import render_html
     from st_relbert.see.picture import draw_confusion, draw_map, save_picture
 
-    page, *pictures = paths
     with atomic_output(page) as temporary:
         temporary.write_text(render_html(relation_map), encoding="utf-8")
     for path, draw in zip(pictures, (draw_map, draw_confusion), strict=False):

@@ -45,13 +45,11 @@ def run(
     where it stopped.
     """
     from st_relbert import RelBERT
-    from st_relbert.files.answers import check_answers_name
     from st_relbert.files.options import TableOptions
-    from st_relbert.files.outputs import check_output
+    from st_relbert.files.outputs import TABLES, check_output
     from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, write_pairs
 
-    check_answers_name(output)
-    check_output(output, overwrite, folder_of=None)
+    check_output(output, overwrite, folder_of=None, suffixes=TABLES)
     pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, TableOptions(columns=columns))]
     known = Vocabulary.load(scorer) if scorer else None
     of_heads, of_tails = (_words(file or vocabulary, known) for file in (heads, tails))

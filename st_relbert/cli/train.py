@@ -12,7 +12,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import Interrupted, say
-from st_relbert.training.settings import TrainingSettings, preset_names, read_preset
+from st_relbert.settings import TrainingSettings, preset_names, read_preset
 
 
 def run(

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from st_relbert.data.relation_record import check_weight
-from st_relbert.data.relation_set import RelationSet
+from st_relbert.data.relation_set import RelationSet, check_weight
 from st_relbert.files.text import COMPRESSED
 from st_relbert.pairs import Pair, folded, folded_word
 

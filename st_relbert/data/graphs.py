@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from st_relbert.data.licences import CONCEPTNET, LICENCES, NOT_KNOWN
+from st_relbert.data.sources import CONCEPTNET, LICENCES, NOT_KNOWN
 from st_relbert.data.triples import Triple, both_ways
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,15 +13,19 @@ from typing import Any
 
 from datasets import Dataset, Features, List, Value
 
-from st_relbert.data.licences import as_lines, sources_of
 from st_relbert.data.question_files import is_question_text, relation_pairs
-from st_relbert.data.relation_record import RELATION_EXAMPLE, check_weight, read_record
-from st_relbert.data.sources import place_of, read_records
-from st_relbert.pairs import Pair, negative_label
+from st_relbert.data.sources import as_lines, place_of, read_records, require, sources_of
+from st_relbert.pairs import Pair, as_pair, negative_label, pairs_of_list
 
 logger = logging.getLogger(__name__)
 
 FEATURES = Features({"pair": List(Value("string")), "label": Value("int64")})
+RELATION_EXAMPLE = '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]], "negatives": [["Lyon", "France"]]}'
+LARGEST_WEIGHT = 1000
+"""The most that a relation may weigh. With more, a training run would see little else."""
+
+_PAIR_COLUMNS = {"head", "tail", "relation"}
+_NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a line break", "Zp": "a line break"}
 
 
 @dataclass(frozen=True)
@@ -262,6 +267,56 @@ def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -
     sources = sources_of(name_or_path)
     dataset.info.dataset_name, dataset.info.license = ", ".join(sources), "\n".join(as_lines(sources))
     return dataset
+
+
+def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], list[Pair], float]:
+    """Check a record, which holds a relation or a single pair of one.
+
+    Its columns are `relation_type`, `positives` and optionally `negatives` and `weight`; or `head`, `tail` and
+    `relation`. Returns the relation's name, its positives (one at least), its negatives and its weight. Raises
+    `ValueError`, which calls the record `where`, if a column is missing or holds something else.
+    """
+    if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
+        require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
+        # A column of weights would be those of the pairs.
+        pair = as_pair((record["head"], record["tail"]), f"the pair of {where}")
+        return check_relation_name(record["relation"], where), [pair], [], 1.0
+    require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
+    relation = check_relation_name(record["relation_type"], where)
+    positives = pairs_of_list(record["positives"], f"{where}, positive")
+    negatives = pairs_of_list(record.get("negatives") or [], f"{where}, negative")
+    if not positives:
+        raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
+    weight = record.get("weight")
+    # Tables have a null where other records have a weight.
+    return relation, positives, negatives, 1.0 if weight is None else check_weight(weight, where)
+
+
+def check_relation_name(name: Any, where: str) -> str:
+    """The name of a relation as a string; a whole number is one, too.
+
+    Raises `ValueError` if it is blank, or holds a control character, a line break or a lone surrogate.
+    """
+    if not isinstance(name, str | int) or isinstance(name, bool):
+        raise ValueError(f"{where}: the relation is {name!r} of type {type(name).__name__}, expected a name.")
+    text = str(name)
+    if not text.strip():
+        raise ValueError(f"{where}: the relation is {text!r}, expected a name with a visible character.")
+    if unseen := next((char for char in text if unicodedata.category(char) in _NOT_IN_NAMES), None):
+        raise ValueError(
+            f"{where}: the name of the relation {text!r} holds {_NOT_IN_NAMES[unicodedata.category(unseen)]}, "
+            f"{unseen!r}, expected plain text. Rename the relation."
+        )
+    return text
+
+
+def check_weight(weight: Any, what: str) -> float:
+    """The weight of what an error calls `what`. Raises `ValueError` if it is not a number above 0 and at most 1,000."""
+    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= LARGEST_WEIGHT:
+        raise ValueError(
+            f"The weight of {what} is {weight!r}, expected a number above 0 and at most {LARGEST_WEIGHT:,}."
+        )
+    return float(weight)
 
 
 def _count(pairs: dict[str, list[Pair]]) -> int:

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from st_relbert.data.definitions import EMPTY, PATTERNS, clause_of
-from st_relbert.data.licences import NOT_KNOWN
+from st_relbert.data.sources import NOT_KNOWN
 from st_relbert.data.triples import Triple, both_ways
 from st_relbert.environment import import_extra
 

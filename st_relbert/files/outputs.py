@@ -12,22 +12,36 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 _Name = str | os.PathLike[str]
+_TABLE_WRITERS: dict[str, Any] = {".csv": pa.csv.CSVWriter, ".parquet": pa.parquet.ParquetWriter}
+TABLES = tuple(_TABLE_WRITERS)
+"""The suffixes of tables that `table_output` writes."""
 
 
-def check_output(path: _Name, overwrite: bool, folder_of: str | None = "modules.json") -> None:
+def check_output(
+    path: _Name, overwrite: bool, folder_of: str | None = "modules.json", suffixes: Sequence[str] = ()
+) -> None:
     """Raise `ValueError` for an output that cannot be written, before any work is done for it.
 
     What is there is replaced only with `overwrite`, and a folder only if it holds `folder_of`, by default the list of
-    modules of a saved model; if that is None, no folder is replaced. The name has to be UTF-8, and its parent is made
-    and has to be writable.
+    modules of a saved model; if that is None, no folder is replaced. The name has to be UTF-8 and to end in one of the
+    suffixes, if there are any; its parent is made and has to be writable.
     """
+    if suffixes:
+        check_suffix(path, suffixes)
     target = Path(path)
     _digest(target)
     try:
@@ -121,6 +135,46 @@ def move_into_place(source: Path, path: _Name) -> None:
             _move(source, target, workspace)
         finally:
             _clear(workspace, target)
+
+
+def check_suffix(path: _Name, suffixes: Sequence[str]) -> str:
+    """The suffix of an output, which says how it is written. Raises `ValueError` if it is none of these."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes:
+        expected = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
+        raise ValueError(f"The output is {os.fspath(path)!r}, expected a name that ends in {expected}.")
+    return suffix
+
+
+@contextmanager
+def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
+    """Give what writes tables of a schema one after the other, by `write_table`, to one file of `TABLES`.
+
+    Raises `ValueError` for another suffix; see also `atomic_output`.
+    """
+    writer = _TABLE_WRITERS[check_suffix(path, TABLES)]
+    with atomic_output(path) as temporary, writer(temporary, schema) as file:
+        yield file
+
+
+def write_arrays(path: _Name, arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
+    """Write arrays by name as a safetensors file, with a text or several that says what they are."""
+    with atomic_output(path) as temporary:
+        save_file(arrays, temporary, metadata)
+
+
+def read_arrays(path: _Name) -> tuple[dict[str, NDArray[Any]], dict[str, str]] | None:
+    """The arrays and the metadata that `write_arrays` wrote; None if there is no such file.
+
+    Raises `ValueError` if it is damaged.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # safetensors has errors of its own
+        raise ValueError(f"{os.fspath(path)!r} is damaged: {error}.") from error
 
 
 def mend(path: _Name) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from st_relbert.files.location import Location
 from st_relbert.files.options import TableOptions, find_column
-from st_relbert.files.outputs import atomic_output
+from st_relbert.files.outputs import atomic_output, check_suffix
 from st_relbert.files.text import SEPARATORS, Row, read_separated, suffix_of
 
 _Questions = Sequence[Mapping[str, Any]]
@@ -161,19 +161,12 @@ def _is_to(pair: Sequence[str]) -> str:
 WRITERS: dict[str, Callable[[_Questions], str]] = {".jsonl": as_json_lines, ".csv": as_csv, ".html": as_html}
 
 
-def check_sheet_name(path: str | os.PathLike[str]) -> None:
-    """Raise `ValueError` for a name whose suffix is not one of `WRITERS`."""
-    if os.path.splitext(path)[1] not in WRITERS:
-        raise ValueError(f"The output is {os.fspath(path)!r}, expected a name that ends in {', '.join(WRITERS)}.")
-
-
 def write_questions(questions: _Questions, path: str | os.PathLike[str]) -> None:
     """Write analogy questions, whole or not at all; the suffix of the file says how (see `WRITERS`).
 
     The questions are records of `stem`, `choice`, `answer` and optionally `prefix`; there is at least one. Raises
     `ValueError` for another suffix.
     """
-    check_sheet_name(path)
+    write = WRITERS[check_suffix(path, tuple(WRITERS))]
     with atomic_output(path) as temporary:
-        content = WRITERS[os.path.splitext(path)[1]](questions)
-        temporary.write_text(content, encoding="utf-8", newline="")
+        temporary.write_text(write(questions), encoding="utf-8", newline="")

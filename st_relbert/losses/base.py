@@ -13,8 +13,7 @@ from sentence_transformers.util.distributed import get_rank, get_world_size
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from st_relbert.losses.batch import RelationBatch, gather_rows, prompt_tokens
-from st_relbert.losses.head import ClassificationHead
+from st_relbert.losses.batch import ClassificationHead, RelationBatch, gather_rows, prompt_tokens
 from st_relbert.model_card import use_pair_card
 
 logger = logging.getLogger(__name__)

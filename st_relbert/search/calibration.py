@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from st_relbert.files.outputs import atomic_output
 from st_relbert.pairs import Pair
 from st_relbert.search.folder import CALIBRATION
-from st_relbert.search.hits import RELATION_WEIGHS
-from st_relbert.search.means import unit
+from st_relbert.search.hits import RELATION_WEIGHS, unit
 from st_relbert.search.models import IndexModel
 from st_relbert.search.store import PairStore
 
@@ -162,7 +161,7 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
         else:
             with atomic_output(store.path / CALIBRATION) as temporary:
                 temporary.write_text(made.to_json(), encoding="utf-8")
-    except PermissionError as error:
+    except (ValueError, OSError) as error:  # another process keeps one just now, or it is read-only
         _LOG.warning("The calibration of %s cannot be kept, so it will be made again: %s", store.path, error)
     return made
 

@@ -1,8 +1,11 @@
-"""Hits: the rows nearest to a vector, without those that a search leaves out."""
+"""Hits: the rows nearest to a vector, and the mean vectors of relations, by which the strongest of them come first."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any, Literal, get_args
@@ -10,7 +13,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from st_relbert.files.outputs import read_arrays, write_arrays
 from st_relbert.pairs import Pair, folded_word
+from st_relbert.search.folder import MEANS
 from st_relbert.search.rows import RESERVED
 from st_relbert.search.store import PairStore
 
@@ -131,3 +136,97 @@ def best_of(hits: Iterable[SearchHit], k: int) -> list[SearchHit]:
 def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
     columns = {name: value for name, value in row.items() if name not in RESERVED}
     return SearchHit(row["head"], row["tail"], row["relation"], float(score), columns)
+
+
+_LOG = logging.getLogger(__name__)
+
+_MOST = 20_000  # relations, the largest: a graph may have a label a pair, whose means would say nothing new
+# Of that many nearest pairs the best are chosen: those that all pairs would give, but for one in a thousand.
+_MORE, _A_HIT = 100, 20
+
+Vectors = NDArray[np.float32]
+
+
+class RelationMeans:
+    """The mean vectors of relations, at length 1.
+
+    Args:
+        names: The relations.
+        vectors: `(relations, d)`.
+        version: The store's when they were computed.
+    """
+
+    def __init__(self, names: Sequence[str], vectors: Vectors, version: str) -> None:
+        self.vectors = vectors
+        self.version = version
+        self._names = list(names)
+        self._rows = {name: row for row, name in enumerate(names)}
+
+    @classmethod
+    def of(cls, store: PairStore) -> RelationMeans:
+        """The means of a store as it is now: those that are kept with it, or else computed and kept.
+
+        Each pair counts, so it reads all vectors once after each change of the index.
+        """
+        version, path = store.version, store.path / MEANS
+        try:
+            arrays, content = read_arrays(path) or ({}, {})
+            if content.get("version") == version:
+                return cls(json.loads(content["names"]), arrays["means"], version)
+        except (ValueError, KeyError) as error:
+            _LOG.warning("The means of relations are made again: %s", error)
+        made = cls._compute(store, version)
+        try:
+            write_arrays(path, {"means": made.vectors}, {"names": json.dumps(made._names), "version": version})
+        except (ValueError, OSError) as error:  # another process keeps them just now, or it is read-only
+            _LOG.warning("The means of relations cannot be kept, so they will be made again: %s", error)
+        return made
+
+    @classmethod
+    def _compute(cls, store: PairStore, version: str) -> RelationMeans:
+        labelled = "relation IS NOT NULL"
+        counts = Counter(
+            name for batch in store.batches(["relation"], labelled) for name in batch["relation"].to_pylist()
+        )
+        names = [name for name, count in counts.most_common(_MOST) if count > 1]
+        rows = {name: row for row, name in enumerate(names)}
+        sums = np.zeros((len(names), store.identity.dimension))
+        for batch in store.batches(["relation", "vector"], labelled) if names else ():
+            places = np.array([rows.get(name, -1) for name in batch["relation"].to_pylist()])
+            vectors = batch["vector"].flatten().to_numpy().reshape(len(places), -1)
+            for place in np.unique(places[places >= 0]):
+                sums[place] += vectors[places == place].sum(axis=0)
+        return cls(names, unit(sums).astype(np.float32), version)
+
+    def __len__(self) -> int:
+        """The number of relations."""
+        return len(self._names)
+
+    def placed(self, hits: Sequence[SearchHit], vector: Vectors) -> list[SearchHit]:
+        """Hits, each with the cosine of its relation's mean to a vector `(d,)`, the strongest first."""
+        cosines = self.vectors @ (vector / np.linalg.norm(vector))
+        found = [
+            replace(hit, relation_score=float(cosines[row]) if row is not None else None)
+            for hit, row in ((hit, self._rows.get(hit.relation or "")) for hit in hits)
+        ]
+        return sorted(found, key=lambda hit: -hit.strength)
+
+
+def strongest(
+    store: PairStore,
+    means: RelationMeans,
+    vector: Vectors,
+    k: int,
+    condition: str | None,
+    left_out: Exclusion,
+    exact: bool = False,
+) -> list[SearchHit]:
+    """The pairs that are related most like a vector, by `SearchHit.strength`, best first; see `nearest`."""
+    wanted = _MORE + _A_HIT * k if len(means) else k
+    return means.placed(nearest(store, vector, wanted, condition, left_out, exact), vector)[:k]
+
+
+def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Vectors at length 1; zeros stay zeros."""
+    scaled: NDArray[np.floating[Any]] = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return scaled

@@ -20,8 +20,16 @@ from st_relbert.pairs import Pair
 from st_relbert.search.calibration import NEIGHBOURS, Calibration, make_calibration, read_calibration
 from st_relbert.search.content import IndexContent
 from st_relbert.search.folder import check_place
-from st_relbert.search.hits import Exclude, Exclusion, SearchHit, best_of, check_wanted, nearest
-from st_relbert.search.means import RelationMeans, strongest
+from st_relbert.search.hits import (
+    Exclude,
+    Exclusion,
+    RelationMeans,
+    SearchHit,
+    best_of,
+    check_wanted,
+    nearest,
+    strongest,
+)
 from st_relbert.search.models import IndexModel, check_rows, saved_identity
 from st_relbert.search.rows import RESERVED, Where, as_rows, as_table, chunks, literal, schema_of
 from st_relbert.search.sources import as_pair_source

@@ -19,8 +19,7 @@ from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
-from st_relbert.files.answers import answers_writer
-from st_relbert.files.outputs import atomic_output
+from st_relbert.files.outputs import atomic_output, table_output
 from st_relbert.identity import ModelIdentity
 from st_relbert.pairs import Pair, as_pairs, folded_word
 from st_relbert.search.decision import Decision
@@ -150,7 +149,7 @@ def write_pairs(pairs: Sequence[FoundPair], path: str | os.PathLike[str]) -> Non
         ValueError: If the name ends neither in `.csv` nor in `.parquet`.
     """
     schema = pa.schema({"head": pa.string(), "tail": pa.string(), "score": pa.float64()})
-    with answers_writer(path, schema) as file:
+    with table_output(path, schema) as file:
         file.write_table(pa.Table.from_pylist([pair._asdict() for pair in pairs], schema))
 
 

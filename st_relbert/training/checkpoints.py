@@ -12,8 +12,9 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-# What the folder holds beside the checkpoints: the trainer writes the first two, we write what the run is.
-_EVALUATION, _LOGS, _RUN = "eval", "runs", "run.json"
+# What the folder holds beside the checkpoints: the trainer writes the first two, we write what the run is, and what the
+# teacher of a distillation says of its pairs.
+_EVALUATION, _LOGS, _RUN, TEACHER = "eval", "runs", "run.json", "teacher.safetensors"
 _CHECKSUMS = "checksums.json"
 
 
@@ -94,13 +95,14 @@ class CheckpointFolder:
         """Remove the checkpoints; logs stay."""
         for path in [*self.path.glob("checkpoint-*"), self.path / _EVALUATION]:
             shutil.rmtree(path, ignore_errors=True)
-        (self.path / _RUN).unlink(missing_ok=True)
+        for name in (_RUN, TEACHER):
+            (self.path / name).unlink(missing_ok=True)
         if self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
 
 
 def _is_ours(path: Path) -> bool:
-    return path.name.startswith("checkpoint-") or path.name in (_EVALUATION, _LOGS, _RUN)
+    return path.name.startswith("checkpoint-") or path.name in (_EVALUATION, _LOGS, _RUN, TEACHER)
 
 
 def write_checksums(checkpoint: Path) -> None:

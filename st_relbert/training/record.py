@@ -13,7 +13,7 @@ from st_relbert import __version__
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
-from st_relbert.training.settings import TrainingSettings
+from st_relbert.settings import TrainingSettings
 
 FILE = "finetuning_config.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,21 +15,26 @@ from sentence_transformers import SentenceTransformerTrainingArguments
 from sentence_transformers.util.distributed import get_rank, get_world_size
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
-from st_relbert.data.licences import as_lines, sources_of
 from st_relbert.data.relation_set import RelationSet
+from st_relbert.data.sources import as_lines, sources_of
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
 from st_relbert.identity import ModelIdentity
 from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
-from st_relbert.training.checkpoints import CheckpointFolder
-from st_relbert.training.distillation import distillation_dataset
+from st_relbert.settings import TrainingSettings
+from st_relbert.training.checkpoints import TEACHER, CheckpointFolder
+from st_relbert.training.data import distillation_dataset, held_out_questions, load_data, validation_questions
 from st_relbert.training.record import ChosenEvaluation, finetuning_config, write_finetuning_config
 from st_relbert.training.sampler import RelationBatchSampler
-from st_relbert.training.settings import TrainingSettings
-from st_relbert.training.trainer import CheckpointCallback, ProgressBar, RelationTrainer, TrainingInterrupted
-from st_relbert.training.validation import held_out_questions, load_data, validation_questions
+from st_relbert.training.trainer import (
+    CheckpointCallback,
+    ProgressBar,
+    RelationTrainer,
+    SignalsNoted,
+    TrainingInterrupted,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +154,7 @@ class TrainingRun(TrainingSettings):
             logger.info("Training on %s.", relations)
         else:
             logger.info("Learning from %s how similar pairs are; the pairs are those of %s.", self.teacher, relations)
-        model = self._model()
+        model = self._model(teacher)
         _check_lengths(model, relations)
         arguments = build_arguments(self, model, str(self.checkpoints.path))
         if isinstance(model.model_card_data, RelBERTModelCardData):
@@ -165,12 +170,14 @@ class TrainingRun(TrainingSettings):
             self._run(trainer, checkpoint)
             trainer.check_weights()
             if get_rank() == 0:
-                with atomic_output(self.output) as temporary:
-                    model.save_pretrained(str(temporary))
-                    write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
-                self.checkpoints.clear()
-                if show_progress_bar:
-                    _report(model, held_out, before)
+                with SignalsNoted() as finishing:  # which takes no longer than to leave things half done
+                    with atomic_output(self.output) as temporary:
+                        model.save_pretrained(str(temporary))
+                        write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
+                    self.checkpoints.clear()
+                if show_progress_bar and not finishing.interrupted:
+                    with suppress(KeyboardInterrupt):  # the model is there, whatever becomes of the report
+                        _report(model, held_out, before)
         return model
 
     def _trainer(
@@ -184,11 +191,10 @@ class TrainingRun(TrainingSettings):
     ) -> RelationTrainer:
         parents_are_steps = self.relations_per_batch == 1 and self.parent_weight > 0 and relations.parents is not None
         taught = relations.with_parents() if parents_are_steps else relations
-        data = (
-            taught.dataset()
-            if teacher is None
-            else distillation_dataset(relations, teacher, show_progress_bar=show_progress_bar)
-        )
+        data = taught.dataset()
+        if teacher is not None:
+            kept = self.checkpoints.path / TEACHER
+            data = distillation_dataset(relations, teacher, kept_in=kept, show_progress_bar=show_progress_bar)
         callbacks: list[Any] = [ChosenEvaluation()]
         if show_progress_bar:
             callbacks.append(ProgressBar())
@@ -219,12 +225,12 @@ class TrainingRun(TrainingSettings):
                 self.checkpoints.begin(run, overwrite)
         return None
 
-    def _model(self) -> RelBERT:
-        data: dict[str, Any] = {
-            "name": Path(self.train_data).name,
-            "sources": as_lines(sources_of(self.train_data)),
-        }
+    def _model(self, teacher: RelBERT | None) -> RelBERT:
+        sources = as_lines(sources_of(self.train_data))
+        data: dict[str, Any] = {"name": Path(self.train_data).name, "sources": sources}
         card = RelBERTModelCardData(train_datasets=[data])
+        if teacher is not None:
+            card.name_teacher(str(self.teacher), teacher.model_card_data)
         model = RelBERT(self.base_model, template=self.template, pooling=self.pooling, model_card_data=card)
         model.float()  # weights saved in half precision would lose small steps; bf16 is for what is computed of them
         if self.max_length is not None:

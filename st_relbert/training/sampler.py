@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.util.distributed import get_world_size
 
-from st_relbert.data.relation_record import check_weight
+from st_relbert.data.relation_set import check_weight
 from st_relbert.pairs import as_pairs, negative_label
 
 Rows = NDArray[np.int64]

@@ -20,6 +20,7 @@ from torch.utils.data import BatchSampler
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import IntervalStrategy
+from typing_extensions import Self
 
 from st_relbert.losses.base import RelationLoss
 from st_relbert.training.checkpoints import write_checksums
@@ -77,19 +78,19 @@ class TrainingInterrupted(Exception):
     """Training was stopped by the user and can be resumed."""
 
 
-class CheckpointCallback(TrainerCallback):
-    """A trainer callback that saves every `save_steps`, and a context in which Ctrl-C and SIGTERM save and stop.
+class SignalsNoted:
+    """A context in which the first Ctrl-C or SIGTERM is only noted; a second one ends the process at once.
 
-    The trainer's own setting for the former excludes evaluating at the end of each epoch. A second signal stops at
-    once. Outside the main thread, where Python allows no signal handlers, signals are left alone.
+    Outside the main thread, where Python allows no signal handlers, signals are left alone.
     """
 
-    def __init__(self, save_steps: int) -> None:
-        self.save_steps = save_steps
+    notice = "Interrupted: the model is being saved. Press Ctrl-C again to stop at once."
+
+    def __init__(self) -> None:
         self.interrupted = False
         self._previous: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> CheckpointCallback:
+    def __enter__(self) -> Self:
         """Take over Ctrl-C and SIGTERM, which clusters send before they take a machine away."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -105,7 +106,20 @@ class CheckpointCallback(TrainerCallback):
         self.interrupted = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        logger.warning("Interrupted: saving a checkpoint after this step. Press Ctrl-C again to stop at once.")
+        logger.warning(self.notice)
+
+
+class CheckpointCallback(SignalsNoted, TrainerCallback):
+    """A trainer callback that saves every `save_steps`, and a context in which Ctrl-C and SIGTERM save and stop.
+
+    The trainer's own setting for the former excludes evaluating at the end of each epoch.
+    """
+
+    notice = "Interrupted: saving a checkpoint after this step. Press Ctrl-C again to stop at once."
+
+    def __init__(self, save_steps: int) -> None:
+        super().__init__()
+        self.save_steps = save_steps
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

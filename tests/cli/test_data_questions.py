@@ -60,5 +60,5 @@ def test_errors_are_one_line_and_exit_status_2(pairs, tmp_path, capsys):
         (line,) = capsys.readouterr().err.strip().split("\n")
         assert message in line
     assert main(["data", "questions", pairs, "--output", "quiz.docx"]) == 2
-    assert "expected a name that ends in .jsonl, .csv, .html" in capsys.readouterr().err
+    assert "expected a name that ends in .jsonl, .csv or .html" in capsys.readouterr().err
     assert not (tmp_path / "quiz.html").exists()

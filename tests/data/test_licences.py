@@ -5,7 +5,7 @@ import pytest
 
 from st_relbert.cli import main
 from st_relbert.data import load_relations
-from st_relbert.data.licences import LICENCES, NOT_KNOWN, sources_of
+from st_relbert.data.sources import LICENCES, NOT_KNOWN, sources_of
 from tests.data import tiny_wordnet
 
 TRIPLES = "wheel,PartOf,car\nfinger,PartOf,hand\ncat,IsA,animal\ndog,IsA,animal\n"

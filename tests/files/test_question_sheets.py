@@ -49,7 +49,7 @@ def test_the_page_is_text_and_loads_nothing_and_its_key_is_on_a_page_of_its_own(
 
 
 def test_other_names_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"quiz.pdf', expected a name that ends in .jsonl, .csv, .html"):
+    with pytest.raises(ValueError, match=r"quiz.pdf', expected a name that ends in .jsonl, .csv or .html"):
         write_questions(QUESTIONS, tmp_path / "quiz.pdf")
     assert not list(tmp_path.iterdir())
 

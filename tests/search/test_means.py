@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from st_relbert.search import RelationIndex, SearchHit, relation_labels
-from st_relbert.search import means as means_module
-from st_relbert.search.hits import RELATION_WEIGHS, TURNED_COSTS
-from st_relbert.search.means import RelationMeans
+from st_relbert.search import hits as means_module
+from st_relbert.search.hits import RELATION_WEIGHS, TURNED_COSTS, RelationMeans
 
 D = 16
 

@@ -1,8 +1,10 @@
 import json
 
 import numpy as np
+import peft
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -221,6 +223,20 @@ def test_the_plain_form_of_the_model_is_the_same_model(index, model, tmp_path):
     plain = RelationIndex.open(index.path, SentenceTransformer(str(tmp_path / "saved")))
     expected, found = index.search(("a", "b")), plain.search(("a", "b"))
     assert pairs_of(found) == pairs_of(expected)
+
+
+def test_an_index_of_an_adapter_finds_the_adapter_again_and_not_its_encoder(encoders, tmp_path):
+    model = RelBERT(encoders["wordpiece"], template="short")
+    model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query"]))
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight)
+    model.save_pretrained(str(tmp_path / "adapter"))
+    index = RelationIndex.create(tmp_path / "idx", RelBERT(str(tmp_path / "adapter")))
+    index.add([("Paris", "France"), ("finger", "hand")])
+    assert index.identity.name == str(tmp_path / "adapter")
+    found = RelationIndex.open(tmp_path / "idx").search(("Tokyo", "Japan"), k=2)
+    assert [hit.pair for hit in found] == [hit.pair for hit in index.search(("Tokyo", "Japan"), k=2)]
 
 
 def test_a_model_that_has_changed_is_refused(tmp_path, encoders, model):

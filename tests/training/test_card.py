@@ -67,10 +67,34 @@ def test_a_run_after_a_run_adds_to_what_the_card_names(encoders, tmp_path, own):
         assert licences(tmp_path / kind.__name__) == [*second, "relations: CC0 1.0 (public domain)"]
 
 
-def licences_of_run(folder, base_model, data):
-    run = TrainingRun(base_model=base_model, template="short", train_data=data, output=str(folder), max_steps=1)
+def licences_of_run(folder, base_model, data, **settings):
+    given = {"template": "short", "train_data": data, "output": str(folder), "max_steps": 1, **settings}
+    run = TrainingRun(base_model=base_model, **given)
     run.train(show_progress_bar=False)
     return licences(folder)
+
+
+def test_a_distilled_model_names_its_teacher_and_what_that_was_trained_on(encoders, tmp_path, own):
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
+    licences_of_run(teacher, encoders["bytelevel"], own)
+    card = (teacher / "README.md").read_text(encoding="utf-8")
+    (teacher / "README.md").write_text(card.replace("---\n", "---\nlicense: cc-by-4.0\n", 1), encoding="utf-8")
+    taught = {"loss": "distillation", "teacher": str(teacher), "pairs_per_batch": 16}
+    known = ["own, by hand.jsonl: not known"]
+    assert licences_of_run(student, encoders["wordpiece"], "starter", **taught) == [STARTER, *known]
+    assert "- **Distilled from:** teacher (licence: cc-by-4.0)\n" in (student / "README.md").read_text("utf-8")
+    # What is trained on still names them.
+    assert licences_of_run(tmp_path / "on", str(student), "relations") == [
+        STARTER, *known, "relations: CC0 1.0 (public domain)"
+    ]  # fmt: skip
+
+
+def test_a_teacher_that_says_nothing_of_its_data(encoders, tmp_path):
+    RelBERT(encoders["bytelevel"]).save_pretrained(str(tmp_path / "teacher"), create_model_card=False)
+    taught = {"loss": "distillation", "teacher": str(tmp_path / "teacher"), "pairs_per_batch": 16}
+    found = licences_of_run(tmp_path / "student", encoders["wordpiece"], "starter", **taught)
+    assert found == [STARTER, "what teacher was trained on: not known"]
+    assert "Distilled from:** teacher (licence: not known)" in (tmp_path / "student" / "README.md").read_text("utf-8")
 
 
 def test_a_published_checkpoint_was_trained_on_what_it_says(golden, tmp_path):

@@ -13,7 +13,7 @@ from st_relbert.data import RelationSet
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.training import RelationTrainer, TrainingInterrupted, TrainingRun, validation_questions
-from st_relbert.training.validation import load_data
+from st_relbert.training.data import load_data
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 

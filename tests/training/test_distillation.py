@@ -93,7 +93,13 @@ def test_an_interrupted_run_is_resumed_to_the_same_model(run, tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         run(save_steps=5).train(show_progress_bar=False)
     monkeypatch.undo()
+    encode, sizes = RelBERT.encode, []
+    monkeypatch.setattr(
+        RelBERT, "encode", lambda *args, **options: sizes.append(len(args[1])) or encode(*args, **options)
+    )
     resumed = run(save_steps=5).train(resume=True, show_progress_bar=False)
+    assert max(sizes) < 10, "the teacher embeds no pair again; the card embeds its examples"
+    assert not list(tmp_path.glob("*-checkpoints"))
     np.testing.assert_allclose(resumed.encode([("Tokyo", "Japan")]), whole.encode([("Tokyo", "Japan")]), rtol=1e-5)
 
 
@@ -157,3 +163,18 @@ def test_an_encoder_in_half_precision_is_trained_in_full(encoders, tmp_path):
     run = TrainingRun(base_model=str(half), train_data="starter", output=str(tmp_path / "o"), max_steps=2, bf16=True)
     assert run.train(show_progress_bar=False).dtype == torch.float32
     assert np.isfinite(RelBERT(str(half), fast=True).encode([("Tokyo", "Japan")])).all()
+
+
+def test_vectors_that_are_kept_are_those_of_the_teacher_and_the_pairs(encoders, teacher, tmp_path, monkeypatch, caplog):
+    kept = tmp_path / "teacher.safetensors"
+    model, other = RelBERT(teacher), RelBERT(encoders["unigram"])
+    fresh = distillation_dataset(RELATIONS, model)
+    assert distillation_dataset(RELATIONS, model, kept_in=kept)["label"] == fresh["label"]
+    encode, calls = RelBERT.encode, []
+    monkeypatch.setattr(RelBERT, "encode", lambda *args, **kwargs: calls.append(1) or encode(*args, **kwargs))
+    assert distillation_dataset(RELATIONS, model, kept_in=kept)["label"] == fresh["label"] and not calls
+    fewer = RelationSet({"capital": [("Tokyo", "Japan")], "part": [("finger", "hand")]})
+    assert distillation_dataset(fewer, model, kept_in=kept)["pair"] == [["Tokyo", "Japan"], ["finger", "hand"]]
+    assert distillation_dataset(fewer, other, kept_in=kept)["label"] == distillation_dataset(fewer, other)["label"]
+    kept.write_bytes(b"x")
+    assert len(distillation_dataset(fewer, model, kept_in=kept)) == 2 and "embeds the pairs again" in caplog.text

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from st_relbert.settings import preset_names, read_preset
 from st_relbert.templates import NAMED_TEMPLATES
 from st_relbert.training import TrainingRun
-from st_relbert.training.settings import preset_names, read_preset
 
 
 @pytest.mark.parametrize("name", preset_names())

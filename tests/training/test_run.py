@@ -17,9 +17,12 @@ from sentence_transformers import SentenceTransformer
 from st_relbert import RelBERT
 from st_relbert.cli import main
 from st_relbert.data import load_relations
+from st_relbert.files import outputs
 from st_relbert.files.outputs import output_lock
 from st_relbert.losses import InfoNCELoss
 from st_relbert.training import RelationTrainer, TrainingInterrupted, TrainingRun
+from st_relbert.training import run as run_module
+from st_relbert.training.checkpoints import CheckpointFolder
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
@@ -239,6 +242,30 @@ def interrupted(run, monkeypatch):
         with pytest.raises(TrainingInterrupted, match="Stopped after step 3"):
             run(max_steps=6).train(show_progress_bar=False)
     return run
+
+
+@pytest.mark.parametrize("moment", ["saving", "in its place", "cleared", "reporting"])
+def test_ctrl_c_at_the_end_leaves_the_whole_model_and_nothing_else(run, tmp_path, monkeypatch, moment):
+    owner, name = {
+        "saving": (RelBERT, "save_pretrained"),
+        "in its place": (outputs, "_move"),
+        "cleared": (CheckpointFolder, "clear"),
+        "reporting": (run_module, "_report"),
+    }[moment]
+    plain = getattr(owner, name)
+
+    def interrupted(*args, **kwargs):
+        result = plain(*args, **kwargs)
+        is_end = {"saving": "checkpoint-" not in str(args[-1]), "in its place": args[1:2] == (tmp_path / "model",)}
+        if is_end.get(moment, True):
+            signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(owner, name, interrupted)
+    trained = run(max_steps=2, save_steps=1).train()
+    assert os.listdir(tmp_path) == ["model"]
+    np.testing.assert_array_equal(RelBERT(str(tmp_path / "model")).encode(PAIRS), trained.encode(PAIRS))
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
 def test_sigterm_leaves_a_checkpoint_to_resume(interrupted, tmp_path):

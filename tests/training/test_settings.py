@@ -42,9 +42,5 @@ def test_settings_that_make_no_sense_are_refused(values, message):
         settings(**values)
 
 
-def test_the_old_spelling_of_a_loss_is_read():
-    assert settings(loss="reference_triplet") == settings(loss="relbert_triplet")
-
-
 def test_defaults_make_sense():
     assert dataclasses.asdict(settings())["loss"] == "info_nce"

@@ -1,21 +1,46 @@
-"""The settings of a training run, and presets, which are settings in files."""
+"""The settings of a training run, the losses by name, and presets, which are settings in files; without torch."""
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from st_relbert.losses import LOSSES, loss_class
 from st_relbert.templates import NAMED_TEMPLATES, PoolingMode
 
 Schedule = Literal["linear", "constant"]
 Choice = Literal["none", "accuracy", "loss"]
 
-# As models of version 0.1 have it in their records.
-_OLD_SPELLINGS = {"reference_triplet": "relbert_triplet"}
+LOSSES = {
+    "info_nce": "st_relbert.losses.info_nce:InfoNCELoss",
+    "info_loob": "st_relbert.losses.info_nce:InfoNCELoss",
+    "triplet": "st_relbert.losses.triplet:RelationTripletLoss",
+    "relbert_triplet": "st_relbert.losses.triplet:RelBERTTripletLoss",
+    "distillation": "st_relbert.losses.distillation:SimilarityDistillationLoss",
+}
+"""The setting `loss` of a training run, and the class it stands for, as "module:class"; add your own here."""
 
 _TEMPLATES = ", ".join(sorted(NAMED_TEMPLATES))
+
+
+def loss_class(name: str) -> type[Any]:
+    """The class of the loss of this name, a `RelationLoss`.
+
+    Args:
+        name: A key of `LOSSES`.
+
+    Raises:
+        ValueError: If there is none.
+
+    Examples:
+        >>> loss_class("triplet").__name__
+        'RelationTripletLoss'
+    """
+    if name not in LOSSES:
+        raise ValueError(f"Unknown loss {name!r}, expected one of {', '.join(map(repr, LOSSES))}.")
+    found: type[Any] = pkgutil.resolve_name(LOSSES[name])
+    return found
 
 
 def _setting(topic: str, text: str, default: Any = MISSING) -> Any:
@@ -89,7 +114,6 @@ class TrainingSettings:
         """Check what none of the parts that get the settings would check."""
         for name, hint in get_type_hints(type(self)).items():
             self._check(name, hint)
-        object.__setattr__(self, "loss", _OLD_SPELLINGS.get(self.loss, self.loss))
         loss_class(self.loss).check_settings(self)
         if (self.teacher is None) == (self.loss == "distillation"):
             raise ValueError(
@@ -127,7 +151,7 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
 
 
-_FOLDER = Path(__file__).parent / "presets"
+_FOLDER = Path(__file__).parent / "training" / "presets"
 
 
 def preset_names() -> list[str]:

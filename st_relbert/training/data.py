@@ -1,0 +1,237 @@
+"""The data of a training run: what is trained on and what is not, from files, from a teacher, or as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+import math
+import os
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset, IterableDataset
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.util.distributed import get_rank
+
+from st_relbert.data.combine import PairExclusion, with_mismatches
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.evaluation import AnalogyEvaluator
+from st_relbert.files.outputs import read_arrays, write_arrays
+from st_relbert.identity import ModelIdentity
+from st_relbert.pairs import Pair
+from st_relbert.settings import TrainingSettings
+
+logger = logging.getLogger(__name__)
+
+_MOST_QUESTIONS = 500
+
+
+def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
+    """The relations to train on, and those to validate on if a checkpoint is to be chosen."""
+    relations, validation = _load_relations(settings)
+    if settings.mismatches:
+        held_out = validation or _validation_split(settings)
+        tests = {"validation": [pair for pairs in held_out.positives.values() for pair in pairs]} if held_out else {}
+        relations = with_mismatches(relations, PairExclusion(tests), settings.seed)
+    return relations, validation
+
+
+def _load_relations(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
+    relations = RelationSet.load(settings.train_data, "train")
+    if settings.choose_by == "none":
+        return relations, None
+    if settings.held_out_relations:
+        return relations.hold_out(settings.held_out_relations, settings.seed)
+    if settings.validation_data is None and os.path.isfile(settings.train_data):
+        raise ValueError(
+            f"choose_by needs validation relations, and the file {settings.train_data!r} has no splits. Name them by "
+            "validation_data, or hold relations out by held_out_relations."
+        )
+    return relations, RelationSet.load(settings.validation_data or settings.train_data, "validation")
+
+
+def _validation_split(settings: TrainingSettings) -> RelationSet | None:
+    """The split `validation` of the training data; None if there is none."""
+    if os.path.isfile(settings.train_data):
+        return None
+    try:
+        return RelationSet.load(settings.train_data, "validation")
+    except ValueError:
+        return None
+
+
+def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
+    """Make analogy questions of a relation set.
+
+    There is one for each pair of a relation that has several: the pair is the stem, and the relation's next pair (after
+    the last, the first) the right choice. Up to half of the wrong choices are the relation's own negatives, the others
+    pairs of other relations, one of each, drawn at random. No pair of the stem's relation is a wrong choice.
+
+    Args:
+        relations: The relations, of a validation split.
+        seed: Decides the wrong choices and the order of all choices.
+        choices: How many choices a question has; fewer where there are too few relations.
+
+    Returns:
+        Records with `stem`, `choice`, `answer` and `prefix` (the relation).
+
+    Raises:
+        ValueError: If no relation has two pairs.
+
+    Examples:
+        >>> relations = RelationSet.load("starter", "validation")
+        >>> questions = validation_questions(relations)
+        >>> len(questions), len(questions[0]["choice"])
+        (478, 10)
+    """
+    rng = random.Random(seed)
+    questions = []
+    for name, pairs in relations.positives.items():
+        for index, stem in enumerate(pairs if len(pairs) > 1 else []):
+            answer = pairs[(index + 1) % len(pairs)]
+            options = [answer, *_wrong_choices(relations, name, choices - 1, rng)]
+            rng.shuffle(options)
+            question = {"stem": stem, "choice": options, "answer": options.index(answer), "prefix": name}
+            questions.append(question)
+    if not questions:
+        raise ValueError("No relation of the validation set has two pairs, so it makes no questions. Choose by 'loss'.")
+    return questions
+
+
+def _wrong_choices(relations: RelationSet, name: str, count: int, rng: random.Random) -> list[Pair]:
+    right = set(relations.positives[name])
+    own = [pair for pair in relations.negatives[name] if pair not in right]
+    wrong = dict.fromkeys(rng.sample(own, min(len(own), count // 2)))
+    others = [other for other in relations.names if other != name]
+    for other in rng.sample(others, len(others)):
+        if len(wrong) >= count:
+            break
+        pair = rng.choice(relations.positives[other])
+        if pair not in right:
+            wrong.setdefault(pair)
+    return list(wrong)
+
+
+def held_out_questions(settings: TrainingSettings, validation: RelationSet | None) -> AnalogyEvaluator | None:
+    """Questions about pairs that are not trained on, 500 at most, to report what training did; or None.
+
+    They are those of the relations that the run chooses a checkpoint by, or else of the split `validation`.
+    """
+    relations = validation or _validation_split(settings)
+    if relations is None:
+        return None
+    try:
+        questions = validation_questions(relations, settings.seed)
+    except ValueError:  # too little for a question
+        return None
+    sample = random.Random(settings.seed).sample(questions, min(len(questions), _MOST_QUESTIONS))
+    return AnalogyEvaluator(sample)
+
+
+def distillation_dataset(
+    relations: RelationSet,
+    teacher: SentenceTransformer,
+    *,
+    batch_size: int = 64,
+    show_progress_bar: bool = False,
+    kept_in: Path | None = None,
+) -> Dataset:
+    """Make the training data of `SimilarityDistillationLoss`.
+
+    Args:
+        relations: Their positives and negatives are the pairs, each once; what their relations are does not matter.
+        teacher: The model to learn from.
+        batch_size: Pairs that the teacher embeds at once.
+        show_progress_bar: Show how far the teacher is.
+        kept_in: A file that keeps the teacher's vectors of these pairs, for another time; None: they are not kept.
+
+    Returns:
+        A dataset with the columns `pair`, a list of two words, and `label`, the teacher's vector.
+
+    Examples:
+        >>> relations = RelationSet({"capital": [("Tokyo", "Japan"), ("Paris", "France")]})
+        >>> distillation_dataset(relations, model)["pair"][0]  # model: a RelBERT
+        ['Tokyo', 'Japan']
+    """
+    groups = (*relations.positives.values(), *relations.negatives.values())
+    pairs = list(dict.fromkeys(pair for group in groups for pair in group))
+    made_from = {
+        "teacher": ModelIdentity.of(teacher).digest,
+        "pairs": hashlib.blake2b(repr(pairs).encode()).hexdigest(),
+    }
+    vectors = _kept_vectors(kept_in, made_from)
+    if vectors is None:
+        vectors = np.asarray(
+            teacher.encode(pairs, batch_size=batch_size, show_progress_bar=show_progress_bar), dtype=np.float32
+        )
+        if kept_in is not None and get_rank() == 0:
+            write_arrays(kept_in, {"vectors": vectors}, made_from)
+    labels = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    return Dataset(pa.table({"pair": pa.array([list(pair) for pair in pairs]), "label": labels}))
+
+
+def _kept_vectors(path: Path | None, made_from: dict[str, str]) -> NDArray[np.float32] | None:
+    """The teacher's vectors that a file keeps; None: there are none, or they are of others or damaged."""
+    try:
+        kept = None if path is None else read_arrays(path)
+    except ValueError as error:
+        logger.warning("The teacher embeds the pairs again: %s", error)
+        return None
+    return kept[0].get("vectors") if kept and kept[1] == made_from else None
+
+
+def group_relations(
+    stream: IterableDataset,
+    *,
+    pairs_per_relation: int = 4,
+    buffer_size: int = 10_000,
+    seed: int = 0,
+) -> IterableDataset:
+    """Order a stream so that any run of rows holds several pairs of several relations.
+
+    Trainers take no batch sampler for a stream: a batch is the next `per_device_train_batch_size` rows. Those of a
+    file ordered by relation, or shuffled over thousands of relations, hold nothing to learn from. This function
+    shuffles a buffer at a time, in groups of pairs of the same relation.
+
+    Args:
+        stream: Pairs and labels, as `RelationSet.dataset` has them.
+        pairs_per_relation: How many pairs of a relation stand together, at most. A divisor of the batch size keeps
+            them in one batch.
+        buffer_size: Rows that are read ahead. They have to hold several relations: shuffle a stream that is ordered by
+            relation beforehand, or take a larger buffer.
+        seed: Decides the order.
+
+    Returns:
+        The same rows in another order.
+
+    Examples:
+        >>> from st_relbert.data import load_relations
+        >>> stream = group_relations(load_relations("starter").to_iterable_dataset(), pairs_per_relation=4)
+        >>> len({row["label"] for row in stream.take(32)}) > 1
+        True
+    """
+    grouped = partial(_in_groups, size=pairs_per_relation, seed=seed)
+    return stream.map(grouped, batched=True, batch_size=buffer_size, features=stream.features)
+
+
+def _in_groups(rows: dict[str, list[Any]], size: int, seed: int) -> dict[str, list[Any]]:
+    labels = np.array(rows["label"])
+    random = np.random.default_rng([seed, len(labels)])
+    rounds: list[list[NDArray[np.int64]]] = []  # a group of each relation, then another of each that has one
+    for label in random.permutation(np.unique(labels[labels >= 0])):
+        members = random.permutation(np.flatnonzero(labels == label))
+        for number, group in enumerate(np.array_split(members, math.ceil(len(members) / size))):
+            if number == len(rounds):
+                rounds.append([])
+            rounds[number].append(group)
+    groups = [group for groups in rounds for group in groups]
+    # What is nothing but a negative stands between the groups, evenly.
+    negatives = np.array_split(random.permutation(np.flatnonzero(labels < 0)), max(len(groups), 1))
+    order = [row for parts in itertools.zip_longest(groups, negatives, fillvalue=()) for part in parts for row in part]
+    return {name: [values[row] for row in order] for name, values in rows.items()}
