@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -40,14 +39,12 @@ METRICS = {
 """How published cards write metrics: their names and types. Any other is called as it is, with a capital."""
 
 CARD = "README.md"
-CONFIG = "finetuning_config.json"
 EVAL_RESULTS = ".eval_results/st-relbert.yaml"
 _START = "<!-- st-relbert: evaluation results -->"
 _END = "<!-- st-relbert: end of the evaluation results -->"
 # From a start to the next end, without another start between: a lone start must not swallow what follows it.
 _OLD_TABLE = re.compile(f"{re.escape(_START)}(?:(?!{re.escape(_START)})[\\s\\S])*?{re.escape(_END)}")
 _TRAINING_DETAILS = re.compile(r"^## Training Details[ \t]*\r?\n", re.MULTILINE)
-_TRAINING_HEADING = "### Training hyperparameters"
 _DECIMALS = 4
 
 
@@ -57,9 +54,7 @@ def write_results(
     """Write results into the card of a saved model, its `README.md`, and to `.eval_results/` as the hub reads them.
 
     The card's head gets a `model-index` in the form of the published RelBERT cards, its text a table. Both replace
-    those of an earlier call; all else stays. Where the record of the training lies beside the model
-    (`finetuning_config.json`) and the text does not list its settings yet, a section lists them, with the last name of
-    a local path only. A model without a card gets one.
+    those of an earlier call; all else stays. A model without a card gets one.
 
     Args:
         folder: The folder of the model.
@@ -68,7 +63,7 @@ def write_results(
 
     Raises:
         ValueError: If the folder is not that of a saved model, a result cannot be shown (there are none, the task is
-            not in `EVALUATORS`, a figure is not finite or occurs twice), or the card or the record cannot be read.
+            not in `EVALUATORS`, a figure is not finite or occurs twice), or the card cannot be read.
 
     Source: the card of relbert/relbert-bert-base-nce-semeval2012.
     """
@@ -80,8 +75,6 @@ def write_results(
         index[0]["name"] = model_name
     card.data["model-index"] = index
     line_break = "\r\n" if "\r\n" in card.text else "\n"
-    if (path / CONFIG).is_file():
-        card.text = _with_training(card.text, _training_section(_read_config(path / CONFIG)), line_break)
     card.text = _with_table(card.text, _results_section(rows), line_break)
     with atomic_output(path / CARD) as temporary:
         card.save(temporary)
@@ -273,56 +266,5 @@ def _with_table(text: str, section: str, line_break: str) -> str:
     if details := _TRAINING_DETAILS.search(text):
         start = details.start()
         return f"{text[:start]}{section}{line_break * 2}{text[start:]}"
-    return _append(text, section, line_break)
-
-
-def _with_training(text: str, section: str, line_break: str) -> str:
-    if re.search(rf"^{_TRAINING_HEADING}[ \t]*\r?$", text, re.MULTILINE):
-        return text
-    section = section.replace("\n", line_break)
-    if details := _TRAINING_DETAILS.search(text):
-        end = details.end()
-        return f"{text[:end]}{line_break}{section}{line_break}{text[end:]}"
-    return _append(text, section, line_break)
-
-
-def _append(text: str, section: str, line_break: str) -> str:
     separator = line_break if text.endswith("\n") else line_break * 2
     return f"{text}{separator}{section}{line_break}"
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not JSON: {error}. Correct it, or remove the file.") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{str(path)!r} holds {config!r}, expected a JSON object. Correct it, or remove the file.")
-    return config
-
-
-def _training_section(config: dict[str, Any]) -> str:
-    """The relbert library's keys, with those of the loss in their place; `st_relbert` is left to the file."""
-    facts: dict[str, Any] = {}
-    for key, value in config.items():
-        if key == "loss_function_config" and isinstance(value, dict):
-            facts.update(value)
-        elif key != "st_relbert":
-            facts[key] = value
-    lines = [f"- {key}: {_shown(key, value)}" for key, value in facts.items()]
-    return "\n".join([_TRAINING_HEADING, "", *lines, "", f"All settings are in [{CONFIG}]({CONFIG})."])
-
-
-def _shown(key: str, value: Any) -> str:
-    if value is None or isinstance(value, bool | int | float):
-        return str(value)
-    text = " ".join(str(value).split())
-    if key in ("model", "data") and _is_local(text):
-        text = PureWindowsPath(text).name or "a local folder"
-    # As code: Markdown would take the <subj> of a template for an HTML tag, and not show it.
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
-
-
-def _is_local(text: str) -> bool:
-    is_absolute = PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
-    return is_absolute or text.startswith(("~", "."))

@@ -1,4 +1,3 @@
-import json
 import math
 import shutil
 
@@ -38,13 +37,6 @@ RESULTS = [
     ),
 ]
 SHOWN = [as_eval_result(row) for result in RESULTS for row in result.rows()]
-CONFIG = {
-    **{"template": "<subj> is the <mask> of `<obj>`", "model": "/home/somebody/models/bert-tiny", "max_length": 64},
-    **{"lr": 5e-06, "data": "relbert/semeval2012_relational_similarity", "data_name": None, "loss_function": "nce"},
-    "loss_function_config": {"temperature": 0.05, "num_negative": 400, "num_positive": 10},
-    "augment_negative_by_positive": True,
-    "st_relbert": {"version": "0.1.0"},
-}
 # In the form of relbert/relbert-bert-base-nce-semeval2012: no config, and EVALution's data set is called BLESS.
 PUBLISHED = """---
 license: mit
@@ -180,7 +172,6 @@ def test_the_table_stands_before_the_training_details_and_nothing_else_changes(f
 
 
 def test_a_second_call_replaces_the_first(folder):
-    (folder / "finetuning_config.json").write_text(json.dumps(CONFIG))
     write_results(folder, RESULTS)
     first = read(folder)
     write_results(folder, RESULTS)
@@ -250,34 +241,6 @@ def test_the_index_that_sentence_transformers_wrote_is_kept(encoders, tmp_path):
     assert after.model_name == before.model_name
 
 
-def test_the_training_settings_are_listed_once(folder):
-    (folder / "finetuning_config.json").write_text(json.dumps(CONFIG))
-    write_results(folder, RESULTS)
-    card = read(folder)
-    start = card.index("## Training Details\n\n### Training hyperparameters\n\n")
-    section = card[start : card.index("### Framework Versions")]
-    assert section.splitlines()[4:] == [
-        "- template: `` <subj> is the <mask> of `<obj>` ``",
-        "- model: `bert-tiny`",
-        "- max_length: 64",
-        "- lr: 5e-06",
-        "- data: `relbert/semeval2012_relational_similarity`",
-        "- data_name: None",
-        "- loss_function: `nce`",
-        "- temperature: 0.05",
-        "- num_negative: 400",
-        "- num_positive: 10",
-        "- augment_negative_by_positive: True",
-        "",
-        "All settings are in [finetuning_config.json](finetuning_config.json).",
-        "",
-    ]
-    assert "somebody" not in card
-    (folder / "README.md").write_text(PUBLISHED, encoding="utf-8")
-    write_results(folder, RESULTS)
-    assert read(folder).count("### Training hyperparameters") == 1 and "bert-tiny" not in read(folder)
-
-
 @pytest.mark.parametrize("content", [None, ""])
 def test_a_model_without_a_card_gets_one(folder, content):
     (folder / "README.md").unlink()
@@ -295,7 +258,6 @@ def test_a_model_without_a_card_gets_one(folder, content):
 
 
 def test_windows_line_ends_are_kept(folder):
-    (folder / "finetuning_config.json").write_text(json.dumps(CONFIG))
     card = "---\r\nlicense: mit\r\n---\r\n# Title\r\n\r\n## Training Details\r\n\r\nLong.\r\n"
     (folder / "README.md").write_bytes(card.encode())
     write_results(folder, RESULTS)
@@ -355,13 +317,6 @@ def test_an_unreadable_card_is_an_error_and_stays(folder, card):
     with pytest.raises(ValueError, match=r"README\.md' cannot be read: .* Correct its head"):
         write_results(folder, RESULTS)
     assert read(folder) == card
-
-
-@pytest.mark.parametrize(("config", "message"), [("{", "is not JSON"), ("[1]", r"holds \[1\], expected a JSON object")])
-def test_an_unreadable_record_of_the_training_is_an_error(folder, config, message):
-    (folder / "finetuning_config.json").write_text(config)
-    with pytest.raises(ValueError, match=message):
-        write_results(folder, RESULTS)
 
 
 def test_the_hub_reads_results_on_its_sets(folder):
