@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,7 +10,9 @@ from st_relbert.cli import options
 from st_relbert.cli.output import say
 
 
+@options.with_table_options
 def run(
+    table: Any,
     train: Annotated[str, typer.Argument(help="examples: a table of pairs with a column relation, or a relation set")],
     pairs: Annotated[str, typer.Argument(help="the pairs to tell: a table with a head and a tail")],
     model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
@@ -21,10 +23,6 @@ def run(
     threshold: Annotated[
         float, typer.Option(help="say none to a pair that is less likely to stand in one of them, from 0 to 1")
     ] = 0.5,
-    columns: options.Columns = ("head", "tail"),
-    no_header: options.NoHeader = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
     batch_size: options.BatchSize = 64,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -43,12 +41,12 @@ def run(
             f"The example {missing[0]!r}, {missing[1]!r} of {train!r} has no relation. Add a column relation: head, "
             "tail, relation."
         )
-    table = read_table(pairs, options.table_options(columns, None, no_header, separator, encoding, [], []))
+    asked = read_table(pairs, table)
     from st_relbert.sklearn import RelationClassifier, write_predictions
 
     classifier = RelationClassifier(model, none=none, threshold=threshold, batch_size=batch_size)
     classifier.fit([example[:2] for example in examples], [example[2] for example in examples])
-    counts = write_predictions(classifier, table, output)
+    counts = write_predictions(classifier, asked, output)
     say(
         f"Saved {sum(counts.values()):,} pairs to {output}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items())
     )

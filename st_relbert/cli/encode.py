@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,7 +12,9 @@ from st_relbert.cli.output import Interrupted, say
 _SCALE = "scale"
 
 
+@options.with_table_options
 def run(
+    table: Any,
     model: options.Model,
     pairs: Annotated[
         list[str],
@@ -22,13 +24,6 @@ def run(
         str,
         typer.Option(help="NAME.parquet, NAME.lance (a Lance table), or a folder for Parquet files: path or URI"),
     ],
-    columns: options.Columns = ("head", "tail"),
-    relation_column: options.RelationColumn = None,
-    no_header: options.NoHeader = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    drop: options.Drop = [],  # noqa: B006  # typer copies it
-    types: options.Types = [],  # noqa: B006  # typer copies it
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
@@ -61,7 +56,7 @@ def run(
             loaded,
             pairs,
             output,
-            options=options.table_options(columns, relation_column, no_header, separator, encoding, drop, types),
+            options=table,
             batch_size=batch_size,
             engine=engine,
             workers=Workers(workers, cpus, gpus),

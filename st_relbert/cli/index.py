@@ -42,17 +42,12 @@ Where = Annotated[str | None, typer.Option(help="only rows that meet this, in SQ
 
 
 @app.command()
+@options.with_table_options
 def build(
+    table: Any,
     pairs: Pairs,
     model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
     output: Annotated[str, typer.Option(help="folder for the index")],
-    columns: options.Columns = ("head", "tail"),
-    relation_column: options.RelationColumn = None,
-    no_header: options.NoHeader = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    drop: options.Drop = [],  # noqa: B006  # typer copies it
-    types: options.Types = [],  # noqa: B006  # typer copies it
     template: options.Template = None,
     pooling: options.Pooling = None,
     fast: options.Fast = False,
@@ -67,9 +62,7 @@ def build(
     from st_relbert import RelBERT
     from st_relbert.search import RelationIndex, check_place, open_pair_source
 
-    source = open_pair_source(
-        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop, types)
-    )
+    source = open_pair_source(pairs, table)
     check_place(Path(output), overwrite)
     source.check()  # before the model is loaded
     loaded = RelBERT(model, template=template, pooling=pooling, fast=fast)  # type: ignore[arg-type]  # it checks them
@@ -86,26 +79,19 @@ def build(
 
 
 @app.command()
+@options.with_table_options
 def add(
+    table: Any,
     index: options.Index,
     pairs: Pairs,
     model: options.IndexModel = None,
-    columns: options.Columns = ("head", "tail"),
-    relation_column: options.RelationColumn = None,
-    no_header: options.NoHeader = False,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    drop: options.Drop = [],  # noqa: B006  # typer copies it
-    types: options.Types = [],  # noqa: B006  # typer copies it
     batch_size: options.BatchSize = 64,
     quiet: options.Quiet = False,
 ) -> None:
     """Add pairs to an index; those that are there already stay as they are."""
     from st_relbert.search import RelationIndex, open_pair_source
 
-    source = open_pair_source(
-        pairs, options.table_options(columns, relation_column, no_header, separator, encoding, drop, types)
-    )
+    source = open_pair_source(pairs, table)
     opened = RelationIndex.open(index, model)
     source.require_vectors_of(opened.identity)
     added = opened.add(source, batch_size=batch_size, show_progress_bar=not quiet, total=source.total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _TWO_LISTS = "two lists of words"
 
 
+@options.with_table_options
 def run(
+    table: Any,
     examples: Annotated[
         str, typer.Option(metavar="FILE", help="pairs that stand in the relation: a table with head and tail")
     ],
@@ -33,7 +35,6 @@ def run(
     k: Annotated[int, typer.Option("-k", help="how many pairs")] = 100,
     shortlist: Annotated[int, typer.Option(metavar="N", help="how many pairs the model decides on")] = 5000,
     tails_per_head: Annotated[int, typer.Option(metavar="N", help="how many of them have the same head, at most")] = 10,
-    columns: options.Columns = ("head", "tail"),
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
@@ -45,12 +46,11 @@ def run(
     where it stopped.
     """
     from st_relbert import RelBERT
-    from st_relbert.files.options import TableOptions
     from st_relbert.files.outputs import TABLES, check_output
     from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, write_pairs
 
     check_output(output, overwrite, folder_of=None, suffixes=TABLES)
-    pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, TableOptions(columns=columns))]
+    pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, table)]
     known = Vocabulary.load(scorer) if scorer else None
     of_heads, of_tails = (_words(file or vocabulary, known) for file in (heads, tails))
     loaded = RelBERT(model, fast=fast)

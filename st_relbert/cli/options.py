@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from st_relbert.files.options import TableOptions
 
 MODEL_HELP = "a saved model, a published checkpoint or an encoder: hub id or folder"
 SETS_HELP = (
@@ -71,16 +71,16 @@ Json = Annotated[bool, typer.Option("--json", help="JSON Lines instead of a tabl
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
 
 
-def table_options(
-    columns: tuple[str, str],
-    relation_column: str | None,
-    no_header: bool,
-    separator: str | None,
-    encoding: str | None,
-    drop: list[str],
-    types: list[str],
-) -> TableOptions:
-    """How tables of pairs are read, as the command line says it.
+def _table_options(
+    columns: Columns = ("head", "tail"),
+    relation_column: RelationColumn = None,
+    no_header: NoHeader = False,
+    separator: Separator = None,
+    encoding: Encoding = None,
+    drop: Drop = [],  # noqa: B006  # typer copies it
+    types: Types = [],  # noqa: B006
+) -> Any:
+    """How tables of pairs are read, as the command line says it: a `TableOptions`.
 
     Raises `ValueError` if a type is not COLUMN=TYPE, or the options make no sense.
     """
@@ -95,6 +95,20 @@ def table_options(
         drop=tuple(drop),
         types=dict(_column_and_type(each) for each in types),
     )
+
+
+def with_table_options(run: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of tables; it gets them as one argument, `table`."""
+    options = inspect.signature(_table_options, eval_str=True).parameters
+    own = [each for each in inspect.signature(run, eval_str=True).parameters.values() if each.name != "table"]
+
+    @wraps(run)
+    def command(**given: Any) -> None:
+        table = {name: given.pop(name) for name in options}
+        run(**given, table=_table_options(**table))
+
+    command.__signature__ = inspect.Signature([*own, *options.values()])  # type: ignore[attr-defined]
+    return command
 
 
 def _column_and_type(text: str) -> tuple[str, str]:
