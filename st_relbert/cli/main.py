@@ -11,21 +11,7 @@ from typing import Annotated
 import typer
 
 from st_relbert import __version__
-from st_relbert.cli import app as explorer
-from st_relbert.cli import (
-    classify,
-    compare,
-    complete,
-    data,
-    distill,
-    encode,
-    evaluate,
-    index,
-    leakage,
-    map,
-    mine,
-    train,
-)
+from st_relbert.cli import classify, complete, data, encode, evaluate, index, leakage, mine, see, train
 from st_relbert.cli.output import Interrupted, say
 from st_relbert.environment import MissingExtraError
 
@@ -39,16 +25,16 @@ app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="mar
 # The commands by topic, as the help lists them.
 _TOPICS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Train": {"train": train.run},
-    "Evaluate": {"evaluate": evaluate.run, "compare": compare.run, "leakage": leakage.run},
+    "Evaluate": {"evaluate": evaluate.evaluate, "compare": evaluate.compare, "leakage": leakage.run},
     "Encode": {"encode": encode.run},
     "Search": {
         "index": index.app,
         "complete": complete.run,
         "classify": classify.run,
-        "distill": distill.run,
-        "mine": mine.run,
+        "distill": mine.distill,
+        "mine": mine.mine,
     },
-    "See": {"app": explorer.run, "map": map.run},
+    "See": {"app": see.open_page, "map": see.make_map},
     "Data": {"data": data.app},
 }
 for topic, commands in _TOPICS.items():
