@@ -92,7 +92,7 @@ def encoding(
 
 def training(path: str, steps: int, folder: Path) -> Row:
     """Seconds a step of the preset `minilm`'s batches, in bfloat16; loading and saving are left out."""
-    settings = {**read_preset("minilm"), "base_model": path, "output": str(folder / "trained")}
+    settings = {**read_preset("minilm"), "base_model": path, "output": str(folder / "trained"), "save_steps": 10_000}
     took = []
     for count in (2, 2 + steps):
         started = time.perf_counter()
@@ -128,12 +128,19 @@ def main(arguments: list[str] | None = None) -> None:
             path = encoder(shape, args.tokenizer, Path(folder))
             rows = encoding(path, pairs, args.batches, device, most)
             content["encoders"][shape] = {"encoding": rows}
+            _show(content, args.output)
             if args.steps:
                 content["encoders"][shape]["training"] = training(path, args.steps, Path(folder))
-            sys.stdout.write(f"{shape} {content['encoders'][shape]}\n")
-            sys.stdout.flush()
-            if args.output:  # after each: time on a lent GPU may end
-                write_json(args.output, content)
+                _show(content, args.output)
+
+
+def _show(content: Row, output: str | None) -> None:
+    """Print what is new, and write all of it: time on a borrowed GPU may end."""
+    shape, rows = list(content["encoders"].items())[-1]
+    sys.stdout.write(f"{shape} {rows}\n")
+    sys.stdout.flush()
+    if output:
+        write_json(output, content)
 
 
 def _wait(device: torch.device) -> None:
