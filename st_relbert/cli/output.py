@@ -15,8 +15,9 @@ class Interrupted(Exception):
 
 
 def say(line: str) -> None:
-    """Print a line."""
+    """Print a line, at once: another program may be waiting for it."""
     sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequence[str] | None = None) -> None:
@@ -26,6 +27,7 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequ
     """
     if as_json:
         sys.stdout.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        sys.stdout.flush()
         return
     if not rows:
         say("Nothing found.")
@@ -45,6 +47,7 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequ
     with console.capture() as capture:
         console.print(table)
     sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
+    sys.stdout.flush()
 
 
 def percent(value: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -45,7 +44,6 @@ def open_page(
         server = make_server(build_page(Explorer(opened, show_progress_bar=not quiet)), host)
         shown = f"[{host}]" if ":" in host else host
         say(f"{opened.path} is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it)")
-        sys.stdout.flush()
         # The server has closed its connections by the time that Ctrl-C gets here.
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])

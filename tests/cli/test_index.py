@@ -208,6 +208,36 @@ def test_several_queries_from_a_file_or_the_standard_input(idx, capsys, tmp_path
     assert "Cannot read the queries 'none.txt'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "queries"),
+    [
+        (["index", "search"], ["Paris\tFrance", "Oslo\tNorway"]),
+        (["index", "label"], ["Paris\tFrance", "Oslo\tNorway"]),
+        (["complete"], ["Tokyo\tJapan\tRome", "Rome\tItaly\tTokyo"]),
+    ],
+)
+def test_each_query_of_the_standard_input_is_answered_before_the_next_is_read(idx, monkeypatch, command, queries):
+    """So that another program, or a person, can ask one after the other of one process that has loaded the model."""
+    pipe = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe, encoding="utf-8"))  # kept back until it is flushed
+    answered = []
+
+    def lines():
+        for query in queries:
+            yield f"{query}\n"
+            answered.append(pipe.getvalue().decode())
+
+    monkeypatch.setattr("sys.stdin", lines())
+    loaded = []
+    plain = RelBERT.__init__
+    monkeypatch.setattr(RelBERT, "__init__", lambda self, *args, **kw: loaded.append(1) or plain(self, *args, **kw))
+    assert main([*command, idx, "--queries", "-", "--json"]) == 0
+    asked = [[json.loads(line)["query"] for line in text.splitlines()] for text in answered]
+    first, second = (query.split("\t") for query in queries)
+    assert all(query == first for query in asked[0]) and asked[0]
+    assert asked[1] == asked[0] + [second] * (len(asked[1]) - len(asked[0])) != asked[0] and len(loaded) == 1
+
+
 def test_the_relations_and_their_own_pairs(idx, capsys):
     rows = [json.loads(line) for line in run(capsys, "index", "relations", idx, "--json").splitlines()]
     assert rows == [{"relation": "capital", "pairs": 2}, {"relation": "part", "pairs": 1}]
