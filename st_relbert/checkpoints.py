@@ -80,15 +80,7 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
 
 
 def read_pipeline_template(model_name_or_path: str, **hub_kwargs: Any) -> str | None:
-    """Read the template of a saved pipeline that begins with a pair prompt, in either form.
-
-    Args:
-        model_name_or_path: A folder or a hub id.
-        **hub_kwargs: `token`, `cache_folder`, `revision`, `local_files_only`.
-
-    Returns:
-        The template's text, or None if it is no saved pipeline or one that reads texts.
-    """
+    """The template of a saved pipeline that begins with a pair prompt, in either form; None for anything else."""
     types = saved_module_types(model_name_or_path, **hub_kwargs)
     if not types:
         return None
@@ -104,8 +96,7 @@ def read_pipeline_template(model_name_or_path: str, **hub_kwargs: Any) -> str | 
 def saved_module_types(model_name_or_path: str, **hub_kwargs: Any) -> list[str]:
     """The classes of a saved pipeline's modules, by their full names; none if it is no saved pipeline.
 
-    Raises:
-        ValueError: If `modules.json` is not a list of modules.
+    Raises `ValueError` if `modules.json` is not a list of modules.
     """
     modules = _read_json(model_name_or_path, "modules.json", hub_kwargs)
     if modules is None:
@@ -119,10 +110,9 @@ def saved_module_types(model_name_or_path: str, **hub_kwargs: Any) -> list[str]:
 
 
 def check_json_files(folder: str) -> None:
-    """Refuse a folder whose configuration is damaged; the libraries that read it would fail in the middle of it.
+    """Raise `ValueError` for a folder with a configuration that is no JSON object.
 
-    Raises:
-        ValueError: If a file is not a JSON object.
+    The libraries that read it would fail in the middle of it.
     """
     for filename in ("config.json", "config_sentence_transformers.json", "sentence_bert_config.json"):
         _read_object(folder, filename, {})
@@ -137,16 +127,9 @@ def read_records(model_name_or_path: str, **hub_kwargs: Any) -> dict[str, str]:
 
 
 def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
-    """Put a `RelationPooling` in the place of sentence-transformers' mask and pooling.
+    """Put a `RelationPooling` in the place of sentence-transformers' mask and pooling; other modules stay.
 
-    Args:
-        modules: The modules of a pipeline; the first is a `PromptTemplate`.
-
-    Returns:
-        The pipeline with a `RelationPooling`. Modules before and after it stay.
-
-    Raises:
-        ValueError: If the pipeline has no pooling, or one that is not RelBERT's.
+    The first module is a `PromptTemplate`. Raises `ValueError` if there is no pooling, or one that is not RelBERT's.
     """
     place = next((at for at, module in enumerate(modules) if isinstance(module, Pooling | RelationPooling)), None)
     prompt = modules[0]
@@ -171,17 +154,10 @@ def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
 
 
 def to_portable_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
-    """Write a pipeline in sentence-transformers' own modules; weights are shared, not copied.
+    """Write a pipeline in sentence-transformers' own modules, which give the same vectors; the weights are shared.
 
-    Args:
-        modules: The modules of a RelBERT: a `PromptTemplate`, a `RelationPooling` and any others.
-
-    Returns:
-        Modules that give the same vectors.
-
-    Raises:
-        ValueError: If there is no such form: for the reduction `"sum"`, and for a tokenizer that splits the prompt in
-            another way when its special tokens are written out.
+    Raises `ValueError` if there is no such form: for the reduction `"sum"`, and for a tokenizer that splits the prompt
+    in another way when its special tokens are written out.
     """
     portable: list[nn.Module] = []
     prompt = modules[0]
@@ -197,15 +173,7 @@ def to_portable_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
 
 
 def parse_chat_template(chat_template: str, mask: str | None) -> str | None:
-    """Find the template that a portable model's chat template writes.
-
-    Args:
-        chat_template: The chat template of any tokenizer.
-        mask: The tokenizer's mask token.
-
-    Returns:
-        The template's text; None if the chat template is not of a pair model.
-    """
+    """The template that a portable model's chat template writes; None if it is that of another model."""
     part = r'(?:head\.content|tail\.content|"(?:[^"\\]|\\.)*")'
     output = re.search(rf"endif -%\}}\{{\{{- ({part}(?: ~ {part})*) -\}}\}}\s*$", chat_template)
     if output is None:
@@ -219,8 +187,7 @@ def parse_chat_template(chat_template: str, mask: str | None) -> str | None:
 def rename_tokenizer_class(folder: str) -> None:
     """Give a saved generic tokenizer the class name that transformers 4 knows as well as 5.
 
-    Args:
-        folder: The saved model. The relbert library, which needs transformers 4, reads it too then.
+    The relbert library, which needs transformers 4, then reads the folder too.
     """
     path = Path(folder, "tokenizer_config.json")
     config = json.loads(path.read_text(encoding="utf-8"))

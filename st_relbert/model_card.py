@@ -86,11 +86,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
     def extract_dataset_metadata(  # type: ignore[override]  # handed on
         self, dataset: Any, dataset_metadata: Any, loss: Any, dataset_type: str, **kwargs: Any
     ) -> list[dict[str, Any]]:
-        """Check the columns: the trainer calls this before the first batch, with data and loss.
-
-        Raises:
-            ValueError: See `check_training_columns`.
-        """
+        """Check the columns, see `check_training_columns`: the trainer calls this before the first batch."""
         check_training_columns(dataset, loss, dataset_type)
         return super().extract_dataset_metadata(dataset, dataset_metadata, loss, dataset_type, **kwargs)  # type: ignore[arg-type]
 
@@ -103,9 +99,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
     def name_teacher(self, name: str, card: SentenceTransformerModelCardData) -> None:
         """Name the model that this one learns from, with what its own card says of its licence and its data.
 
-        Args:
-            name: Its hub id, or its folder, of which the last part is told.
-            card: Its card.
+        The name is its hub id, or its folder, of which the last part is told.
         """
         called = Path(name).name if os.path.exists(name) else name
         self.teacher = f"{called} (licence: {card.license or NOT_KNOWN})"
@@ -128,18 +122,13 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         return f"{super().to_yaml(*args, **kwargs)}\n{sources}".strip()
 
     def set_widget_examples(self, dataset: Any) -> None:
-        """Keep the example pairs; sentence-transformers looks for texts in the training data, and fails on pairs.
-
-        Args:
-            dataset: The training data.
-        """
+        """Keep the example pairs; sentence-transformers looks for texts in the training data, and fails on pairs."""
         self.widget = []
 
     def take_over(self, card: str) -> None:
         """Take licences, language and base model from the card of the model that was loaded, for when it is trained on.
 
-        Args:
-            card: The text of the card. One that is not readable has nothing to give.
+        A card that is not readable has nothing to give.
         """
         try:
             metadata = ModelCard(card, ignore_metadata_errors=True).data
@@ -169,9 +158,6 @@ def use_pair_card(model: SentenceTransformer) -> None:
 
     A portable model in plain sentence-transformers has that library's card, which looks for sentences in the training
     data and fails on pairs. A card of any other class is left alone.
-
-    Args:
-        model: The model; its card is replaced.
     """
     plain = getattr(model, "model_card_data", None)
     if type(plain) is not SentenceTransformerModelCardData:

@@ -221,16 +221,8 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
 def write_predictions(classifier: RelationClassifier, table: PairTable, output: str) -> Counter[str]:
     """Tell the relation of each pair of a table, some thousand at a time, and write them beside its columns.
 
-    Args:
-        classifier: The classifier, fitted.
-        table: The pairs.
-        output: The file, `.csv` or `.parquet`, which gets the columns `predicted` and `probability`, that of the label.
-
-    Returns:
-        How many pairs have each label, the most frequent first.
-
-    Raises:
-        ValueError: If the table has one of these columns, or the file another suffix.
+    The output, `.csv` or `.parquet`, gets the columns `predicted` and `probability`, that of the label. Returns how
+    many pairs have each label, the most frequent first. Raises `ValueError` if the table has one of these columns.
     """
     if taken := {"predicted", "probability"} & set(table.schema.names):
         raise ValueError(f"{table.path!r} has the column {min(taken)!r} already. Rename it.")

@@ -132,8 +132,7 @@ def _run_analogies(model: Any, sets: dict[str, Any], settings: dict[str, Any]) -
 def load_sets(names: list[str]) -> dict[str, Any]:
     """Load question sets under their short names, or their whole ones where several share the short one.
 
-    Raises:
-        ValueError: If one cannot be had, or is named twice.
+    Raises `ValueError` if one cannot be had, or is named twice.
     """
     from st_relbert.data import load_questions
 

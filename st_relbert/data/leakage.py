@@ -24,17 +24,13 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     terms of a side of a mapping problem, rated pairs and questions of SemEval-2012 Task 2, positives and negatives of
     relation sets.
 
-    Args:
-        names: JSON Lines files, or what else `read_records` reads, of which the test split is taken, or else the
-            validation split. Or folders, such as `$ST_RELBERT_DATA`: all JSON Lines files in them, at any depth, but
-            those called `train.jsonl`; these are called by their path in the folder, without the suffix.
+    Of what `read_records` reads, the test split is taken, or else the validation split. Of a folder, such as
+    `$ST_RELBERT_DATA`, all JSON Lines files are, at any depth, but those called `train.jsonl`; they are called by their
+    path in the folder, without the suffix. Raises `ValueError` if nothing is there, or a record is malformed or of none
+    of these kinds.
 
-    Raises:
-        ValueError: If nothing is there, or a record is malformed or of none of these kinds.
-
-    Examples:
-        >>> sorted(benchmark_pairs(["starter/held_out_pairs"]))
-        ['starter/held_out_pairs']
+    >>> sorted(benchmark_pairs(["starter/held_out_pairs"]))
+    ['starter/held_out_pairs']
     """
     sets: dict[str, set[Pair]] = {}
     for name in (os.fspath(name) for name in names):

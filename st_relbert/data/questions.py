@@ -32,15 +32,10 @@ class AnalogyQuestion:
 
     @classmethod
     def of(cls, record: Mapping[str, Any], where: str) -> AnalogyQuestion:
-        """Check a record in the hub's columns.
+        """Check a record in the hub's columns; an error calls it `where`.
 
-        Args:
-            record: `stem` (a pair), `choice` (a list of pairs), `answer` (an index into `choice`), and
-                optionally `prefix`.
-            where: How to name the record in an error.
-
-        Raises:
-            ValueError: If a column is missing, something is not a pair, or `answer` is no index.
+        It has `stem` (a pair), `choice` (a list of pairs), `answer` (an index into `choice`), and optionally `prefix`.
+        Raises `ValueError` if a column is missing, something is not a pair, or `answer` is no index.
         """
         require(dict(record), ["stem", "choice", "answer"], where, QUESTION_EXAMPLE)
         if not isinstance(record["choice"], Sequence | np.ndarray):
@@ -96,15 +91,11 @@ class MappingProblem:
 
     @classmethod
     def of(cls, record: Mapping[str, Any], where: str) -> MappingProblem:
-        """Check a record in the hub's columns.
+        """Check a record in the hub's columns; an error calls it `where`.
 
-        Args:
-            record: `source`, `target` (in the right order), `target_random` (as given): lists of terms.
-            where: How to name the record in an error.
-
-        Raises:
-            ValueError: If a column is missing, is no list of at least two terms, or holds a term twice, or if the lists
-                do not fit together.
+        It has lists of terms: `source`, `target` (in the right order) and `target_random` (as given). Raises
+        `ValueError` if a column is missing, is no list of at least two terms, or holds a term twice, or if the lists do
+        not fit together.
         """
         columns = ["source", "target", "target_random"]
         require(dict(record), columns, where, _MAPPING_EXAMPLE)

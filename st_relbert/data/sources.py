@@ -28,12 +28,7 @@ _FILE_SUFFIXES = (*FORMATS, *COMPRESSED, *SPREADSHEETS, ".zip")
 
 
 class FileRecord(dict[str, Any]):
-    """A record that knows where it stands in its file, as in `line 7`.
-
-    Args:
-        values: The record.
-        place: Where it stands.
-    """
+    """A record that knows where it stands in its file, as in `line 7`."""
 
     def __init__(self, values: Mapping[str, Any], place: str) -> None:
         super().__init__(values)
@@ -41,12 +36,7 @@ class FileRecord(dict[str, Any]):
 
 
 def place_of(record: Any, row: int) -> str:
-    """What an error calls a record: by its line, if it comes from a file, or else by its index.
-
-    Args:
-        record: The record.
-        row: Its index among the records.
-    """
+    """What an error calls a record: by its line, if it comes from a file, or else by its index among the records."""
     return record.place if isinstance(record, FileRecord) else f"row {row}"
 
 
@@ -55,21 +45,18 @@ def read_records(
 ) -> tuple[list[dict[str, Any]], str]:
     """Read the records of a data set, from the first place that has it.
 
-    Args:
-        name_or_path: A JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`, in
-            upper or lower case; several of either (`pairs-*.csv`), or a folder of Parquet files; questions of Google,
-            BATS, MSR or SAT as they are published, or as `data questions` writes them to a CSV file; a folder with one
-            JSON Lines file a split (`train.jsonl`); `"relations"`, `"relations/held_out_pairs"` and so on, or
-            `"starter/..."`, for the data that the package ships; or a data set on the Hugging Face hub as `owner/name`
-            or `owner/name/config`, of which a copy in the folder `$ST_RELBERT_DATA` is preferred.
-        splits: The names of splits to look for, the first found is read. A file is read whatever its name.
-        example: A record as it should be, for errors.
+    Returns them, and what to call their source in an error; those of a file know their lines, see `place_of`. The first
+    of the `splits` that is found is read; a file is read whatever its name. The name is one of:
 
-    Returns:
-        The records, and what to call their source in an error. Those of a file know their lines, see `place_of`.
+    - a JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`, in upper or lower
+      case; several of either (`pairs-*.csv`), or a folder of Parquet files;
+    - questions of Google, BATS, MSR or SAT as they are published, or as `data questions` writes them to a CSV file;
+    - a folder with one JSON Lines file a split (`train.jsonl`);
+    - `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package ships;
+    - a data set on the Hugging Face hub as `owner/name` or `owner/name/config`, of which a copy in the folder
+      `$ST_RELBERT_DATA` is preferred.
 
-    Raises:
-        ValueError: If nothing is there, or a line is not a JSON object.
+    Raises `ValueError` if nothing is there, or a line is not a JSON object; `example` shows a record as it should be.
     """
     name = os.fspath(name_or_path)
     if is_question_text(name):
@@ -93,11 +80,7 @@ def read_records(
 
 
 def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str, Any]]:
-    """Read the records of a file; see `read_records`.
-
-    Raises:
-        ValueError: If it cannot be read.
-    """
+    """Read the records of a file; see `read_records`. Raises `ValueError` if it cannot be read."""
     name = os.fspath(path)
     if not Location.of(name).info.is_file:
         raise ValueError(f"There is no file {name!r}.")
@@ -209,16 +192,9 @@ def _cache_alone() -> Iterator[None]:
 
 
 def require(record: dict[str, Any], columns: Sequence[str], where: str, example: str = "") -> None:
-    """Check that a record has some columns.
+    """Raise `ValueError`, which calls the record `where`, if one of the columns is missing or null.
 
-    Args:
-        record: The record.
-        columns: The columns, which may not be null either.
-        where: How to name the record in an error.
-        example: A record as it should be, for the error.
-
-    Raises:
-        ValueError: If one is missing.
+    The example, if there is one, shows a record as it should be.
     """
     missing = [column for column in columns if record.get(column) is None]
     if missing:

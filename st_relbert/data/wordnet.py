@@ -87,14 +87,10 @@ class WordNet:
     def read(cls, name_or_path: str | os.PathLike[str], *, show_progress_bar: bool = False) -> WordNet:
         """Read a wordnet.
 
-        Args:
-            name_or_path: A file in the format WN-LMF, which may be compressed (`.xml`, `.xml.gz`, `.xml.xz`), or a
-                folder or archive with one; or an id that the library `wn` knows and downloads, such as `oewn:2024`.
-            show_progress_bar: Whether to show one.
-
-        Raises:
-            ValueError: If it cannot be read, or holds no lexicon with words.
-            MissingExtraError: If the library `wn` is not installed.
+        It is a file in the format WN-LMF, which may be compressed (`.xml`, `.xml.gz`, `.xml.xz`), or a folder or
+        archive with one; or an id that the library `wn` knows and downloads, such as `oewn:2024`. Raises `ValueError`
+        if it cannot be read or holds no lexicon with words, and `MissingExtraError` if the library `wn` is not
+        installed.
         """
         wn = import_extra("wn", "wordnet")
         lmf, project, util = (import_extra(f"wn.{name}", "wordnet") for name in ("lmf", "project", "util"))

@@ -106,14 +106,11 @@ def check_results(results: Sequence[EvaluationResult]) -> list[Row]:
 
 
 def as_eval_result(row: Row) -> EvalResult:
-    """One figure as published cards write it, to four decimals.
+    """One figure (see `EvaluationResult.rows`) as published cards write it, to four decimals.
 
     Beyond the published form the data set has a `config`, by which huggingface_hub tells the sets of one type apart;
     those without it would be joined into one when a card is saved. Your own sets have no `args`, which name the hub's.
     A method other than the papers' stands in the names of task and metric, and in the metric's type.
-
-    Args:
-        row: A figure; see `EvaluationResult.rows`.
 
     Source: the card of relbert/relbert-bert-base-nce-semeval2012. (It calls EVALution's data set "BLESS"; this does
     not.)
@@ -198,8 +195,7 @@ def _is_replaced(entry: dict[str, Any], names: set[tuple[str, str]]) -> bool:
 def check_model_folder(folder: str | os.PathLike[str]) -> Path:
     """Make sure that a folder holds a model, so that a card may be written there.
 
-    Raises:
-        ValueError: If it is no folder, or has neither `modules.json` nor `config.json`.
+    Raises `ValueError` if it is no folder, or has neither `modules.json` nor `config.json`.
     """
     path = Path(folder)
     if not any((path / name).is_file() for name in ("modules.json", "config.json")):

@@ -294,23 +294,14 @@ def fit_best(
     n_jobs: int = -1,
     show_progress_bar: bool = False,
 ) -> Candidate:
-    """Fit classifiers, and choose the one with the best micro F1 on the validation split; of equals the first.
+    """Fit clones of classifiers, and choose the first of those with the best micro F1 on the validation split.
 
     `GridSearchCV` with `PredefinedSplit` chooses the same one but fits it once more, and by default on training and
     validation pairs together, which the papers do not do.
 
     Each classifier is fitted with one thread, whatever `n_jobs` is: a matrix product by several threads can round
     otherwise, and a change in the last bit can end in another classifier. The processes share one copy of the features.
-
-    Args:
-        candidates: The classifiers; clones of them are fitted.
-        train: Features `(n, d)` and labels `(n,)` to fit.
-        validation: Features `(m, d)` and labels `(m,)` to choose by, where there is more than one candidate.
-        n_jobs: The most processes to use; -1: one a CPU core.
-        show_progress_bar: Show how many classifiers are fitted.
-
-    Returns:
-        The settings of the best one, and the fitted classifier.
+    Returns the settings of the best one, and the fitted classifier.
     """
     workers = min(effective_n_jobs(n_jobs), len(candidates))
     # Arrays above max_nbytes are written to a file once, which all processes map into memory.

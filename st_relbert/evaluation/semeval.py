@@ -93,24 +93,12 @@ Rows = dict[str, tuple[Mapping[str, Any], str]]
 def as_similarity_relations(
     ratings: Iterable[Mapping[str, Any]], maxdiff: Iterable[Mapping[str, Any]], split: str | None = "testing"
 ) -> list[SimilarityRelation]:
-    """Check the records of ratings and of questions and join them by relation.
+    """Check the records of ratings and of questions and join them by relation; see `RelationalSimilarityEvaluator`.
 
     Pairs are matched as they are spelled: upper case counts. (In the task's data every pair of a question is rated
-    under the very same spelling. A pair without a rating is kept: it counts in its questions only.)
-
-    Args:
-        ratings: A record a relation: `relation_type`, `split`, `paradigms` (pairs), `pairs` (`[head, tail,
-            rating]` each).
-        maxdiff: A record a relation: `relation_type`, `split`, `questions`, each with `pairs` (four pairs),
-            `least` and `most` (votes for each of the four).
-        split: The split to take; None: all relations.
-
-    Returns:
-        The relations of the split, in the order of `ratings`.
-
-    Raises:
-        ValueError: If something is malformed (the error names the row), a relation occurs twice or lacks its ratings
-            or its questions, or the split has no relation.
+    under the very same spelling. A pair without a rating is kept: it counts in its questions only.) Returns the
+    relations of the split, or all, in the order of the ratings. Raises `ValueError` if something is malformed (the
+    error names the row), a relation occurs twice or lacks its ratings or its questions, or the split has no relation.
     """
     rated = _rows(ratings, "ratings", ["paradigms", "pairs"], split)
     asked = _rows(maxdiff, "maxdiff", ["questions"], split)

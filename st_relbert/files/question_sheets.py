@@ -87,16 +87,10 @@ def as_csv(questions: _Questions) -> str:
 def read_sheet(path: str) -> Iterator[Row] | None:
     """Read questions that `as_csv` wrote, or that a spreadsheet saved since, with any separator.
 
-    Args:
-        path: A file.
-
-    Returns:
-        A row a question, whose cells are its record: `stem`, `choice`, `answer` and `prefix`. None if the file has no
-        columns `stem` and, further right, `answer`; those between them are the choices.
-
-    Raises:
-        ValueError: If the file cannot be read; while the rows are walked, if a cell is no pair, or the answer is none
-            of the choices, or not the right pair.
+    Returns a row a question, whose cells are its record: `stem`, `choice`, `answer` and `prefix`. None if the file has
+    no columns `stem` and, further right, `answer`; those between them are the choices. Raises `ValueError` if the file
+    cannot be read; while the rows are walked, if a cell is no pair, or the answer is none of the choices, or not the
+    right pair.
     """
     if suffix_of(path) not in SEPARATORS:
         return None

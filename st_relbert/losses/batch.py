@@ -12,11 +12,10 @@ from torch.nn import functional
 
 
 def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
-    """Concatenate the rows of all processes, whose numbers may differ: `(B, n)` or `(B,)`, the same in every process.
+    """Concatenate the rows of all processes, `(B, n)` or `(B,)`: the same in every process.
 
-    Args:
-        tensor: `(b, n)` or `(b,)`; b and n may differ from process to process. Missing columns are filled with zeros.
-        with_grad: Let gradients flow back to the processes that the rows come from.
+    The `(b, n)` or `(b,)` of each may differ; missing columns are filled with zeros. With `with_grad`, gradients flow
+    back to the processes that the rows come from.
     """
     columns = tensor if tensor.ndim == 2 else tensor[:, None]
     shapes = all_gather(torch.tensor([columns.shape], device=tensor.device))  # (processes, 2)

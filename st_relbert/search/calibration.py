@@ -215,9 +215,7 @@ class _Labelled:
     def neighbours(self, queries: Floats, own: bool = False) -> _Neighbours:
         """Compare queries `(n, d)`.
 
-        Args:
-            queries: The vectors.
-            own: Whether they are those of the first pairs, which are then left out, also of their relations' means.
+        If they are the `own` vectors of the first pairs, those are left out, also of their relations' means.
         """
         places = self._places[: len(queries)]
         some = [slice(start, start + _AT_A_TIME) for start in range(0, len(queries), _AT_A_TIME)]

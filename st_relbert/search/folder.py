@@ -27,14 +27,10 @@ _PATIENCE = 900
 
 
 def check_place(path: Path, overwrite: bool) -> None:
-    """Refuse a path where a store may not go.
+    """Raise `ValueError` for a path where a store may not go.
 
-    Args:
-        path: The folder.
-        overwrite: Whether a store that is there may be replaced. One without a version holds nothing, and always may.
-
-    Raises:
-        ValueError: If something is there that is no store, or one that may not be replaced, or files beside one.
+    Something is there that is no store, or files stand beside one; or there is a store that may not be replaced. One
+    without a version holds nothing, and always may.
     """
     if not path.exists():
         return

@@ -148,13 +148,7 @@ Vectors = NDArray[np.float32]
 
 
 class RelationMeans:
-    """The mean vectors of relations, at length 1.
-
-    Args:
-        names: The relations.
-        vectors: `(relations, d)`.
-        version: The store's when they were computed.
-    """
+    """The mean vectors `(relations, d)` of relations by name, at length 1, of a version of the store."""
 
     def __init__(self, names: Sequence[str], vectors: Vectors, version: str) -> None:
         self.vectors = vectors

@@ -41,22 +41,14 @@ class PairSource:
         return self.read()
 
     def require_vectors_of(self, model: ModelIdentity) -> None:
-        """Refuse rows that bring vectors of another model along.
-
-        Raises:
-            ValueError: If they do.
-        """
+        """Raise `ValueError` if the rows bring vectors of another model along."""
         if self.identity is not None:
             self.identity.require_same(model)
 
     def check(self) -> str:
-        """Read and check all rows, once.
+        """Read and check all rows, once, and tell by a digest whether they are the same another time.
 
-        Returns:
-            A digest, by which the same rows are known again.
-
-        Raises:
-            ValueError: If a column cannot be made, or a row is no pair.
+        Raises `ValueError` if a column cannot be made, or a row is no pair.
         """
         return self._digest
 

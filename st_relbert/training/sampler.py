@@ -210,8 +210,7 @@ class RelationBatchSampler(DefaultBatchSampler):
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches of the epoch, as lists of rows; with several processes, the share of each in turn.
 
-        Raises:
-            ValueError: If a batch holds fewer pairs than there are processes.
+        Raises `ValueError` if a batch holds fewer pairs than there are processes.
         """
         random = np.random.default_rng([self.seed, self.epoch])
         counts = self._draw_counts(random)
