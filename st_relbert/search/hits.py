@@ -196,28 +196,16 @@ class RelationMeans:
         """The number of relations."""
         return len(self._names)
 
-    def placed(self, hits: Sequence[SearchHit], vector: Vectors) -> list[SearchHit]:
-        """Hits, each with the cosine of its relation's mean to a vector `(d,)`, the strongest first."""
+    def strongest(
+        self, store: PairStore, vector: Vectors, k: int, condition: str | None, left_out: Exclusion, exact: bool = False
+    ) -> list[SearchHit]:
+        """The pairs that are related most like a vector, by `SearchHit.strength`, best first; see `nearest`."""
+        wanted = _MORE + _A_HIT * k if len(self) else k
         cosines = self.vectors @ (vector / np.linalg.norm(vector))
-        found = [
-            replace(hit, relation_score=float(cosines[row]) if row is not None else None)
-            for hit, row in ((hit, self._rows.get(hit.relation or "")) for hit in hits)
-        ]
-        return sorted(found, key=lambda hit: -hit.strength)
-
-
-def strongest(
-    store: PairStore,
-    means: RelationMeans,
-    vector: Vectors,
-    k: int,
-    condition: str | None,
-    left_out: Exclusion,
-    exact: bool = False,
-) -> list[SearchHit]:
-    """The pairs that are related most like a vector, by `SearchHit.strength`, best first; see `nearest`."""
-    wanted = _MORE + _A_HIT * k if len(means) else k
-    return means.placed(nearest(store, vector, wanted, condition, left_out, exact), vector)[:k]
+        hits = nearest(store, vector, wanted, condition, left_out, exact)
+        rows = ((hit, self._rows.get(hit.relation or "")) for hit in hits)
+        found = [replace(hit, relation_score=None if row is None else float(cosines[row])) for hit, row in rows]
+        return sorted(found, key=lambda hit: -hit.strength)[:k]
 
 
 def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

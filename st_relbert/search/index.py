@@ -20,16 +20,7 @@ from st_relbert.pairs import Pair
 from st_relbert.search.calibration import NEIGHBOURS, Calibration, make_calibration, read_calibration
 from st_relbert.search.content import IndexContent
 from st_relbert.search.folder import check_place
-from st_relbert.search.hits import (
-    Exclude,
-    Exclusion,
-    RelationMeans,
-    SearchHit,
-    best_of,
-    check_wanted,
-    nearest,
-    strongest,
-)
+from st_relbert.search.hits import Exclude, Exclusion, RelationMeans, SearchHit, best_of, check_wanted, nearest
 from st_relbert.search.models import IndexModel, check_rows, saved_identity
 from st_relbert.search.rows import RESERVED, Where, as_rows, as_table, chunks, literal, schema_of
 from st_relbert.search.sources import as_pair_source
@@ -335,10 +326,10 @@ class RelationIndex(IndexContent):
     def _strongest(
         self, vector: NDArray[np.float32], k: int, condition: str | None, left_out: Exclusion, exact: bool = False
     ) -> list[SearchHit]:
-        """See `strongest`; the relations' means are read again after a change of the index."""
+        """See `RelationMeans.strongest`; the relations' means are read again after a change of the index."""
         if self._means is None or self._means.version != self._store.version:
             self._means = RelationMeans.of(self._store)
-        return strongest(self._store, self._means, vector, k, condition, left_out, exact)
+        return self._means.strongest(self._store, vector, k, condition, left_out, exact)
 
     def _judged(self, hits: list[SearchHit]) -> list[SearchHit]:
         """Hits with their probabilities, if the index is calibrated."""
