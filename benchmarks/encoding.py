@@ -66,7 +66,7 @@ class Reference:
 def beside_peers(reference: Reference, encoder: str, template: str, pairs: list[tuple[str, str]]) -> list[Row]:
     """The libraries in turn."""
     plain = SentenceTransformer(encoder)
-    prompts = Template.of(template).render(pairs, plain.tokenizer.mask_token)
+    prompts = Template.named(template).render(pairs, plain.tokenizer.mask_token)
     half = SentenceTransformer(encoder, model_kwargs={"dtype": torch.bfloat16})
     exact, fast = RelBERT(encoder, template=template), RelBERT(encoder, template=template, fast=True)
     ways = {

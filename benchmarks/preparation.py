@@ -53,7 +53,7 @@ def measure(encoder: str, template: str, size: int, folder: Path) -> list[dict[s
     pairs = random_pairs(encoder)
     warm = RelBERT(encoder, template=template)
     plain = SentenceTransformer(encoder)
-    prompts = Template.of(template).render(pairs, plain.tokenizer.mask_token)
+    prompts = Template.named(template).render(pairs, plain.tokenizer.mask_token)
     warm.save_pretrained(str(folder), create_model_card=False)
     portable = SentenceTransformer(str(folder))
 

@@ -72,7 +72,7 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
                 f"{', '.join(sorted(relbert_config)) or 'nothing'}), as written by old versions of relbert. "
                 "Add the key to its config.json, or use a newer checkpoint."
             )
-    max_length = data = None
+    max_length, data = None, None
     if not saved_module_types(model_name_or_path, **hub_kwargs):  # sentence-transformers says so itself
         finetuning = _read_object(model_name_or_path, "finetuning_config.json", hub_kwargs)
         max_length, data = finetuning.get("max_length", RELBERT_MAX_LENGTH), finetuning.get("data")

@@ -12,7 +12,8 @@ from typing import Literal
 
 from st_relbert.pairs import Pair
 
-PLACEHOLDERS = SUBJECT, OBJECT, MASK = "<subj>", "<obj>", "<mask>"
+SUBJECT, OBJECT, MASK = "<subj>", "<obj>", "<mask>"
+PLACEHOLDERS = SUBJECT, OBJECT, MASK
 
 NAMED_TEMPLATES: dict[str, str] = {
     "a": "Today, I finally discovered the relation between <subj> and <obj> : <subj> is the <mask> of <obj>",
@@ -68,7 +69,7 @@ class Template:
             )
 
     @classmethod
-    def of(cls, name_or_text: str) -> Template:
+    def named(cls, name_or_text: str) -> Template:
         """Look a named template up, or check a custom one.
 
         Raises `ValueError` if it is no known name and lacks a placeholder.
@@ -104,12 +105,12 @@ class Template:
     def essential_length(self, pair: Pair, mask: str) -> int:
         """How many characters of a pair's rendered prompt are needed: up to where head, tail and mask all stood once.
 
-        >>> Template.of("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
+        >>> Template.named("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
         42
         """
         words = {SUBJECT: pair[0], OBJECT: pair[1], MASK: mask}
         seen: set[str] = set()
-        length = essential = 0
+        length, essential = 0, 0
         for part in self.parts:
             length += len(words.get(part, part))
             if part in words and part not in seen:

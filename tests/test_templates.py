@@ -9,7 +9,7 @@ from st_relbert.templates import MASK, NAMED_TEMPLATES, OBJECT, SUBJECT, Templat
 
 @pytest.mark.parametrize("name", NAMED_TEMPLATES)
 def test_named_templates_have_all_three_places(name):
-    template = Template.of(name)
+    template = Template.named(name)
     assert all(place in template.text for place in (SUBJECT, OBJECT, MASK))
 
 
@@ -20,7 +20,7 @@ def test_named_templates_are_those_of_the_published_checkpoints(golden):
         assert folders
         for folder in folders:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            assert Template.of(name).text == config["relbert_config"]["template"]
+            assert Template.named(name).text == config["relbert_config"]["template"]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_named_templates_are_those_of_the_published_checkpoints(golden):
 )
 def test_a_template_without_a_place_for_a_word_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
-        Template.of(text)
+        Template.named(text)
 
 
 def test_words_that_spell_placeholders_stay_words():
@@ -54,7 +54,7 @@ def test_rendering_fills_every_place_once(head, tail):
 
 @given(words, words)
 def test_the_essential_part_ends_where_head_tail_and_mask_all_stood(head, tail):
-    template = Template.of("a")  # head, tail, head, mask, tail: all stood once the mask has
+    template = Template.named("a")  # head, tail, head, mask, tail: all stood once the mask has
     prompt = template.render([(head, tail)], mask="[M]")[0]
     essential = prompt[: template.essential_length((head, tail), mask="[M]")]
     assert essential == f"Today, I finally discovered the relation between {head} and {tail} : {head} is the [M]"

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from st_relbert import __version__
-from st_relbert.cli import classify, complete, data, encode, evaluate, index, leakage, mine, see, train
+from st_relbert.cli import complete, data, encode, evaluate, index, leakage, mine, see, train
 from st_relbert.cli.output import Interrupted, say
 from st_relbert.environment import MissingExtraError
 
@@ -29,8 +29,8 @@ _TOPICS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Encode": {"encode": encode.run},
     "Search": {
         "index": index.app,
-        "complete": complete.run,
-        "classify": classify.run,
+        "complete": complete.complete,
+        "classify": complete.classify,
         "distill": mine.distill,
         "mine": mine.mine,
     },

@@ -53,10 +53,10 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     [('cat', 'animal')]
     """
     if "stem" in record:
-        question = AnalogyQuestion.of(record, where)
+        question = AnalogyQuestion.from_record(record, where)
         return [question.stem, *question.choices]
     if "source" in record:
-        problem = MappingProblem.of(record, where)
+        problem = MappingProblem.from_record(record, where)
         return [*problem.source_pairs(), *problem.given_pairs()]
     if "head" in record and "tail" in record:
         return [as_pair((record["head"], record["tail"]), f"the pair of {where}")]

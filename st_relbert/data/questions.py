@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from st_relbert.data.sources import place_of, read_records, require
 from st_relbert.pairs import Pair, as_pair, as_pairs
+
+_T = TypeVar("_T")
 
 FEWEST_TERMS = 2
 QUESTION_EXAMPLE = '{"stem": ["Tokyo", "Japan"], "choice": [["cat", "dog"], ["Rome", "Italy"]], "answer": 1}'
@@ -31,7 +33,7 @@ class AnalogyQuestion:
     prefix: str = ""
 
     @classmethod
-    def of(cls, record: Mapping[str, Any], where: str) -> AnalogyQuestion:
+    def from_record(cls, record: Mapping[str, Any], where: str) -> AnalogyQuestion:
         """Check a record in the hub's columns; an error calls it `where`.
 
         It has `stem` (a pair), `choice` (a list of pairs), `answer` (an index into `choice`), and optionally `prefix`.
@@ -49,14 +51,22 @@ class AnalogyQuestion:
 
 
 def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy questions") -> list[AnalogyQuestion]:
-    """Check analogy questions in the hub's columns; see `AnalogyQuestion.of`.
+    """Check analogy questions. Raises `ValueError` if there are none, or one is malformed."""
+    return _checked(AnalogyQuestion.from_record, records, source, "questions")
 
-    Raises `ValueError` if there are none, or one is malformed.
-    """
-    questions = [AnalogyQuestion.of(record, f"{source}, {place_of(record, row)}") for row, record in enumerate(records)]
-    if not questions:
-        raise ValueError(f"{source}: no questions, expected at least one.")
-    return questions
+
+def as_problems(
+    records: Iterable[Mapping[str, Any]], source: str = "relation mapping problems"
+) -> list[MappingProblem]:
+    """Check relation mapping problems. Raises `ValueError` if there are none, or one is malformed."""
+    return _checked(MappingProblem.from_record, records, source, "problems")
+
+
+def _checked(check: Callable[[Any, str], _T], records: Iterable[Any], source: str, what: str) -> list[_T]:
+    checked = [check(record, f"{source}, {place_of(record, row)}") for row, record in enumerate(records)]
+    if not checked:
+        raise ValueError(f"{source}: no {what}, expected at least one.")
+    return checked
 
 
 def load_questions(name_or_path: str | os.PathLike[str], split: str | None = None) -> list[dict[str, Any]]:
@@ -90,7 +100,7 @@ class MappingProblem:
     given: list[str]
 
     @classmethod
-    def of(cls, record: Mapping[str, Any], where: str) -> MappingProblem:
+    def from_record(cls, record: Mapping[str, Any], where: str) -> MappingProblem:
         """Check a record in the hub's columns; an error calls it `where`.
 
         It has lists of terms: `source`, `target` (in the right order) and `target_random` (as given). Raises

@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 
 from st_relbert.encoding.blocks import Block, RowReader, VectorBlocks
 from st_relbert.environment import import_extra
+from st_relbert.files.columns import vector_column
 from st_relbert.files.tables import PairTable
 
 
@@ -43,10 +44,8 @@ class BlockEncoder:
         if not self._output.has(block.number):
             rows = self._reader.read(block)
             vectors = self._encode(self._tables[block.table].pairs(rows))
-            column = pa.FixedSizeListArray.from_arrays(
-                pa.array(vectors.reshape(-1), pa.float32()), self._schema.field("vector").type.list_size
-            )
-            self._output.write(block.number, pa.table([*rows.columns, column], schema=self._schema))
+            table = pa.table([*rows.columns, vector_column(vectors)], schema=self._schema)
+            self._output.write(block.number, table)
         return block.rows
 
 

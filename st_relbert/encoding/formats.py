@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from st_relbert.environment import import_extra
+from st_relbert.files.columns import column_vectors
 from st_relbert.files.location import Location
 from st_relbert.files.outputs import atomic_output
 
@@ -79,8 +80,7 @@ def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, 
 
 
 def _vectors(table: pa.Table) -> Any:
-    column = table.column("vector").combine_chunks()
-    return column.flatten().to_numpy().reshape(len(table), -1)
+    return column_vectors(table.column("vector").combine_chunks())
 
 
 def _nested(kind: pa.DataType) -> bool:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from typing_extensions import Self, Unpack
 
-from st_relbert.data.questions import MappingProblem
-from st_relbert.data.sources import place_of, read_records
+from st_relbert.data.questions import MappingProblem, as_problems
+from st_relbert.data.sources import read_records
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.best_mapping import best_mapping
 from st_relbert.evaluation.results import EvaluationResult
@@ -24,19 +24,6 @@ Score = Literal["max", "soft"]
 EPSILON = 1e-4
 # Of the soft score: the temperature that the losses are trained with.
 TEMPERATURE = 0.05
-
-
-def as_problems(
-    records: Iterable[Mapping[str, Any]], source: str = "relation mapping problems"
-) -> list[MappingProblem]:
-    """Check relation mapping problems in the hub's columns; see `MappingProblem`.
-
-    Raises `ValueError` if there are none, or one is malformed.
-    """
-    problems = [MappingProblem.of(record, f"{source}, {place_of(record, row)}") for row, record in enumerate(records)]
-    if not problems:
-        raise ValueError(f"{source}: no problems, expected at least one.")
-    return problems
 
 
 class RelationMappingEvaluator(RelationEvaluator):

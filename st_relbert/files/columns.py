@@ -1,11 +1,13 @@
-"""Columns of tables as Arrow has them: made of cells or of JSON's values, and brought to one type."""
+"""Columns of tables as Arrow has them: made of cells, of JSON's values or of vectors, and brought to one type."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 _UNFIT = (pa.ArrowException, OverflowError, UnicodeError)  # a value that a column cannot hold
 _DEEPEST = 64  # levels of lists and objects in a column; Arrow crashes at very many
@@ -44,6 +46,17 @@ def json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array
             except _UNFIT as cause:
                 raise ValueError(_unfit(name, kind, place, value)) from cause
         raise ValueError(_unfit(name, kind, places[0], values[0])) from error
+
+
+def vector_column(vectors: NDArray[np.float32]) -> pa.FixedSizeListArray:
+    """A column of vectors `(n, d)`, as lists of `d` float32."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
+
+
+def column_vectors(column: pa.FixedSizeListArray) -> NDArray[np.float32]:
+    """The vectors `(n, d)` of a column."""
+    vectors: NDArray[np.float32] = column.flatten().to_numpy().reshape(-1, column.type.list_size)
+    return vectors
 
 
 def _unfit(name: str, kind: pa.DataType, place: str, value: Any) -> str:

@@ -68,7 +68,7 @@ class PromptTemplate(Transformer):
 
     @template.setter
     def template(self, name_or_text: str) -> None:
-        template, tokenizer = Template.of(name_or_text), self._prompt_tokenizer
+        template, tokenizer = Template.named(name_or_text), self._prompt_tokenizer
         if not tokenizer.is_of(self.tokenizer):
             tokenizer = PromptTokenizer(self.tokenizer)
         if template.has_mask and not tokenizer.mask:
@@ -80,7 +80,7 @@ class PromptTemplate(Transformer):
         # A special token in the template's own text ("<subj> [SEP] <obj>") is meant as one.
         parts = (part if part in PLACEHOLDERS else tokenizer.mark(part) for part in template.parts)
         self._marked = Template("".join(parts))
-        self._assembler = PromptAssembler.of(tokenizer, self._marked)
+        self._assembler = PromptAssembler.try_build(tokenizer, self._marked)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:  # type: ignore[override]  # read-only in Transformer too

@@ -51,7 +51,8 @@ class WordTokens:
             self._size += sum(map(len, missing)) + sum(map(len, tokens))
             if self._size > self._most:
                 # A new one: another thread may still read the old one.
-                self._known = known = {word: known[word] for word in words if word in known}
+                known = {word: known[word] for word in words if word in known}
+                self._known = known
                 self._size = sum(map(len, missing)) + sum(map(len, tokens))
             known.update(zip(missing, tokens, strict=True))
         return known
@@ -184,7 +185,7 @@ class PromptAssembler:
     Most tokenizers cut text at blanks before they look anything up, so that the tokens of the text between two blanks
     depend on that text alone. The template is therefore tokenised once, and a word once for all places with the same
     surroundings, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is tried
-    out on words that would show if it did not; see `of`.
+    out on words that would show if it did not; see `try_build`.
 
     The template's text has its mask and other special tokens marked. A word that ends the prompt is tokenised with
     `end`: `"x"`, as if text followed, or `""`.
@@ -212,7 +213,7 @@ class PromptAssembler:
         self._length = sum(map(len, self._constants))
 
     @classmethod
-    def of(cls, tokenizer: PromptTokenizer, template: Template) -> PromptAssembler | None:
+    def try_build(cls, tokenizer: PromptTokenizer, template: Template) -> PromptAssembler | None:
         """An assembler whose token ids are those of whole prompts, or None where words and template mix.
 
         The special tokens of the template are marked.

@@ -229,7 +229,7 @@ class _Labelled:
         strengths = (cosines + RELATION_WEIGHS * of_means[:, self._places]) / (1 + RELATION_WEIGHS)
         if own is not None:
             itself = cosines > 1 - 1e-5  # under whatever label
-            cosines[itself] = strengths[itself] = -1
+            cosines[itself], strengths[itself] = -1, -1
         count = min(NEIGHBOURS, len(self._vectors) // 4)
         found = np.argpartition(-strengths, count, axis=1)[:, :count]
         same = np.zeros(found.shape, bool) if own is None else self._places[found] == own[:, None]

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from st_relbert.files.columns import column_vectors
 from st_relbert.files.outputs import read_arrays, write_arrays
 from st_relbert.pairs import Pair, folded_word
 from st_relbert.search.folder import MEANS
@@ -187,7 +188,7 @@ class RelationMeans:
         sums = np.zeros((len(names), store.identity.dimension))
         for batch in store.batches(["relation", "vector"], labelled) if names else ():
             places = np.array([rows.get(name, -1) for name in batch["relation"].to_pylist()])
-            vectors = batch["vector"].flatten().to_numpy().reshape(len(places), -1)
+            vectors = column_vectors(batch["vector"])
             for place in np.unique(places[places >= 0]):
                 sums[place] += vectors[places == place].sum(axis=0)
         return cls(names, unit(sums).astype(np.float32), version)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from st_relbert.files.columns import vector_column
 from st_relbert.pairs import Pair, as_pair
 from st_relbert.vectors import PairVectors
 
@@ -220,7 +221,7 @@ def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -
         "head": [row.pair[0] for row in rows],
         "tail": [row.pair[1] for row in rows],
         "relation": [row.relation for row in rows],
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1]),
+        "vector": vector_column(vectors),
     }
     try:
         for field in schema:

@@ -11,6 +11,7 @@ from typing import Any
 
 from st_relbert.data.shipped import SHIPPED
 from st_relbert.data.sources import place_of, read_records, require
+from st_relbert.files.columns import column_vectors
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, is_table, read_tables, rows_of_relation
 from st_relbert.files.text import Row
@@ -117,8 +118,7 @@ def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
         rows = ({**row, "relation": relation} for row, relation in zip(rows, relations, strict=True))
     if "vector" not in batch.schema.names:
         return rows
-    column = batch.column("vector")
-    vectors = column.flatten().to_numpy().reshape(len(column), -1)
+    vectors = column_vectors(batch.column("vector"))
     return ({**row, "vector": vector} for row, vector in zip(rows, vectors, strict=True))
 
 

@@ -22,6 +22,7 @@ from sentence_transformers.util.distributed import get_rank
 from st_relbert.data.combine import PairExclusion, with_mismatches
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
+from st_relbert.files.columns import vector_column
 from st_relbert.files.outputs import read_arrays, write_arrays
 from st_relbert.identity import ModelIdentity
 from st_relbert.pairs import Pair
@@ -172,8 +173,7 @@ def distillation_dataset(
         )
         if kept_in is not None and get_rank() == 0:
             write_arrays(kept_in, {"vectors": vectors}, made_from)
-    labels = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-    return Dataset(pa.table({"pair": pa.array([list(pair) for pair in pairs]), "label": labels}))
+    return Dataset(pa.table({"pair": pa.array([list(pair) for pair in pairs]), "label": vector_column(vectors)}))
 
 
 def _kept_vectors(path: Path | None, made_from: dict[str, str]) -> NDArray[np.float32] | None:

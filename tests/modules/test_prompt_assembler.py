@@ -26,7 +26,7 @@ WORDS = st.one_of(st.text(CHARACTERS, min_size=1, max_size=8), st.sampled_from([
 
 
 def marked(tokenizer, text):
-    parts = Template.of(text).parts
+    parts = Template.named(text).parts
     return Template("".join(part if part in PLACEHOLDERS else tokenizer.mark(part) for part in parts))
 
 
@@ -42,14 +42,14 @@ def test_token_ids_are_those_of_whole_prompts(tokenizers, kind, text, pairs):
     """The slow plain way: every prompt written out and tokenised."""
     tokenizer = tokenizers[kind]
     template = marked(tokenizer, text)
-    assembler = PromptAssembler.of(tokenizer, template)
+    assembler = PromptAssembler.try_build(tokenizer, template)
     assert assembler is not None
     assert assembler(pairs) == [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
 
 
 @pytest.mark.parametrize("text", ["<subj>/<obj>", "<subj><obj> <mask>"])
 def test_words_that_touch_each_other_are_left_to_the_whole_prompt(tokenizers, kind, text):
-    assert PromptAssembler.of(tokenizers[kind], marked(tokenizers[kind], text)) is None
+    assert PromptAssembler.try_build(tokenizers[kind], marked(tokenizers[kind], text)) is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_tokenizer_whose_tokens_reach_over_blanks_reads_whole_prompts(splitter
         PreTrainedTokenizerFast(tokenizer_object=backend, mask_token="<mask>", pad_token="<pad>")
     )
     assert len(tokenizer.pieces(["jam of"])[0]) < sum(map(len, tokenizer.pieces(["jam", " of"])))
-    assert PromptAssembler.of(tokenizer, marked(tokenizer, "<subj> of <obj>")) is None
+    assert PromptAssembler.try_build(tokenizer, marked(tokenizer, "<subj> of <obj>")) is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_tokens_that_were_added_are_found_as_in_whole_prompts(kind, token):
     tokenizer.add_tokens([token])
     prompts = PromptTokenizer(tokenizer)
     template = marked(prompts, "a")
-    assembler = PromptAssembler.of(prompts, template)
+    assembler = PromptAssembler.try_build(prompts, template)
     pairs = [("Tokyo", "Japan"), ("of", "Japan is"), ("a of Japan", "ok yo"), ("café a", " is")]
     whole = [encoding.ids for encoding in prompts(template.render(pairs, prompts.mask))]
     assert (assembler(pairs) if assembler else whole) == whole
@@ -96,6 +96,6 @@ def test_both_ways_give_the_same_features(encoder, monkeypatch):
 
 
 def test_a_word_with_the_noncharacter_is_an_error(tokenizers, kind):
-    assembler = PromptAssembler.of(tokenizers[kind], marked(tokenizers[kind], "a"))
+    assembler = PromptAssembler.try_build(tokenizers[kind], marked(tokenizers[kind], "a"))
     with pytest.raises(ValueError, match="contains the noncharacter U\\+FDD0"):
         assembler([("Tokyo", "\ufdd0" + "3\ufdd0")])

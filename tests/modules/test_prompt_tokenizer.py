@@ -24,14 +24,14 @@ def test_ids_are_those_of_the_whole_prompt(tokenizer, name, head, tail):
     """As in the relbert library: the prompt is tokenised as one text."""
     if any(special in head + tail for special in tokenizer.all_special_tokens):
         return
-    template, prompts = Template.of(name), PromptTokenizer(tokenizer)
+    template, prompts = Template.named(name), PromptTokenizer(tokenizer)
     ours = prompts(template.render([(head, tail)], prompts.mask))[0].ids
     assert ours == tokenizer(template.render([(head, tail)], tokenizer.mask_token)[0])["input_ids"]
 
 
 @pytest.mark.parametrize("word", [*SPECIAL, "x[MASK]y", "a <mask> b", "</s></s>", " <mask>"])
 def test_no_word_becomes_a_special_token(tokenizer, word):
-    template, prompts = Template.of("a"), PromptTokenizer(tokenizer)
+    template, prompts = Template.named("a"), PromptTokenizer(tokenizer)
     ids = prompts(template.render([(word, word)], prompts.mask))[0].ids
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     start_mask_end = [tokenizer("")["input_ids"][0], tokenizer.mask_token_id, tokenizer("")["input_ids"][-1]]
@@ -42,14 +42,14 @@ def test_no_word_becomes_a_special_token(tokenizer, word):
 @given(words=st.lists(st.one_of(st.sampled_from(SPECIAL), text), min_size=2, max_size=6).map("".join))
 def test_no_text_becomes_a_special_token(tokenizer, words):
     prompts = PromptTokenizer(tokenizer)
-    ids = prompts(Template.of("short").render([(words, "x")], prompts.mask))[0].ids
+    ids = prompts(Template.named("short").render([(words, "x")], prompts.mask))[0].ids
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     assert sum(token in special for token in ids) == 3
 
 
 def test_a_plain_tokenizer_would_have_made_it_one(tokenizer):
     """The premise of the tests above."""
-    prompt = Template.of("a").render([(tokenizer.mask_token, "x")], tokenizer.mask_token)[0]
+    prompt = Template.named("a").render([(tokenizer.mask_token, "x")], tokenizer.mask_token)[0]
     assert tokenizer(prompt)["input_ids"].count(tokenizer.mask_token_id) == 3
 
 
