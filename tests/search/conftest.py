@@ -9,6 +9,10 @@ PAIRS = {
 }
 
 
+def pairs_of(hits):
+    return [hit.pair for hit in hits]
+
+
 @pytest.fixture(scope="session")
 def model(encoders):
     return RelBERT(encoders["wordpiece"], template="short")

@@ -1,26 +1,20 @@
+"""Searching in an index of pairs."""
+
 import json
 
 import numpy as np
-import peft
-import pyarrow as pa
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from st_relbert import RelBERT
 from st_relbert.search import RelationIndex
-from st_relbert.search import store as store_module
-from tests.search.conftest import PAIRS
+from tests.search.conftest import PAIRS, pairs_of
 
 
 def unit(model, pairs):
     vectors = model.encode(pairs).astype(np.float64)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def pairs_of(hits):
-    return [hit.pair for hit in hits]
 
 
 @pytest.fixture
@@ -140,139 +134,6 @@ def test_a_value_that_looks_like_sql_is_a_value(index):
     assert index.delete({"relation": "x' OR '1' = '1"}) == 0 and len(index) == 8
 
 
-def test_adding_is_idempotent(index, model):
-    before = list(index.rows())
-    assert index.add([{"head": h, "tail": t, "relation": "capital"} for h, t in PAIRS["capital"]]) == 0
-    assert index.add([("Madrid", "Spain"), ("Oslo", "Norway"), ("Oslo", "Norway")]) == 1
-    assert list(index.rows())[: len(before)] == before
-    # The same pair with another label is another row.
-    assert index.add([{"head": "Tokyo", "tail": "Japan", "relation": "city in"}] * 2) == 1
-    assert len(index) == 10
-
-
-def test_pairs_that_are_there_are_not_encoded_again(index, model, monkeypatch):
-    encoded = []
-    plain = type(model).encode
-    monkeypatch.setattr(
-        type(model), "encode", lambda self, pairs, **kw: encoded.extend(pairs) or plain(self, pairs, **kw)
-    )
-    index.add([("Madrid", "Spain"), ("Oslo", "Norway")])
-    assert encoded == [("Oslo", "Norway")]
-
-
-@pytest.mark.parametrize("chunk_size", [1, 3, 1000])
-def test_chunks_do_not_matter(model, tmp_path, chunk_size):
-    pairs = [(f"h{i % 7}", f"t{i % 5}") for i in range(40)]
-    index = RelationIndex.create(tmp_path / "idx", model)
-    assert index.add(iter(pairs), chunk_size=chunk_size) == 35
-    assert sorted((row["head"], row["tail"]) for row in index.rows()) == sorted(set(pairs))
-
-
-def test_further_columns_are_kept_and_filtered_by(model, tmp_path):
-    columns = {"year": int, "source": str, "weight": float, "checked": bool, "tags": pa.list_(pa.string())}
-    index = RelationIndex.create(tmp_path / "idx", model, columns=columns)
-    index.add([{"head": "a", "tail": "b", "year": 1990, "source": "s", "weight": 0.5, "checked": True, "tags": ["x"]}])
-    index.add([{"head": "c", "tail": "d", "year": 2000}, ("e", "f")])
-    (hit,) = index.search(("x", "y"), where="year > 1995")
-    assert hit.pair == ("c", "d") and hit.columns["year"] == 2000 and hit.columns["source"] is None
-    assert index.search(("x", "y"), where={"checked": True})[0].columns["tags"] == ["x"]
-    assert index.columns == ["head", "tail", "relation", *columns]
-    for row, message in [
-        ({"head": "a", "tail": "b", "colour": "red"}, "row 0 has the column 'colour', expected checked, head"),
-        ({"head": "g", "tail": "b", "year": "long ago"}, "The column 'year' is of the type int64"),
-        ({"head": "a"}, "the tail of row 0 is None"),
-        ({"head": "a", "tail": "b", "relation": 3}, "The relation of row 0 is 3"),
-        (("a",), "row 0 is"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            index.add([row])
-    assert len(index) == 3
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"vector": str}, "'vector' cannot be made"),
-        ({"a b": str}, "'a b' cannot be made"),
-        ({"a": "text"}, "type 'text'"),
-    ],
-)
-def test_columns_that_cannot_be_made(model, tmp_path, columns, message):
-    with pytest.raises(ValueError, match=message):
-        RelationIndex.create(tmp_path / "idx", model, columns=columns)
-    assert not (tmp_path / "idx").exists()
-
-
-def test_an_index_is_opened_with_its_own_model(index, model, encoders):
-    again = RelationIndex.open(index.path)
-    assert len(again) == 8 and again.search(("a", "b")) == index.search(("a", "b"))
-    assert RelationIndex.open(index.path, RelBERT(encoders["wordpiece"], template="short")).identity == index.identity
-    for other, what in [
-        (RelBERT(encoders["wordpiece"], template="a"), "template"),
-        (RelBERT(encoders["wordpiece"], template="short", pooling="mask"), "pooling"),
-        (RelBERT(encoders["bytelevel"], template="short"), "weights"),
-    ]:
-        with pytest.raises(ValueError, match=f"of other {what}.*not comparable"):
-            RelationIndex.open(index.path, other)
-
-
-def test_the_plain_form_of_the_model_is_the_same_model(index, model, tmp_path):
-    from sentence_transformers import SentenceTransformer
-
-    model.save_pretrained(str(tmp_path / "saved"), create_model_card=False)
-    plain = RelationIndex.open(index.path, SentenceTransformer(str(tmp_path / "saved")))
-    expected, found = index.search(("a", "b")), plain.search(("a", "b"))
-    assert pairs_of(found) == pairs_of(expected)
-
-
-def test_an_index_of_an_adapter_finds_the_adapter_again_and_not_its_encoder(encoders, tmp_path):
-    model = RelBERT(encoders["wordpiece"], template="short")
-    model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query"]))
-    for name, weight in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight)
-    model.save_pretrained(str(tmp_path / "adapter"))
-    index = RelationIndex.create(tmp_path / "idx", RelBERT(str(tmp_path / "adapter")))
-    index.add([("Paris", "France"), ("finger", "hand")])
-    assert index.identity.name == str(tmp_path / "adapter")
-    found = RelationIndex.open(tmp_path / "idx").search(("Tokyo", "Japan"), k=2)
-    assert [hit.pair for hit in found] == [hit.pair for hit in index.search(("Tokyo", "Japan"), k=2)]
-
-
-def test_a_model_that_has_changed_is_refused(tmp_path, encoders, model):
-    saved = str(tmp_path / "saved")
-    model.save_pretrained(saved, create_model_card=False)
-    index = RelationIndex.create(tmp_path / "idx", RelBERT(saved))
-    index.add([("a", "b")])
-    RelBERT(encoders["bytelevel"], template="short").save_pretrained(saved, create_model_card=False)
-    with pytest.raises(ValueError, match="not comparable"):
-        RelationIndex.open(tmp_path / "idx").search(("a", "b"))
-
-
-def test_places_that_are_no_index(index, model, tmp_path):
-    with pytest.raises(ValueError, match="is no index. Make one"):
-        RelationIndex.open(tmp_path / "none")
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.txt").write_text("keep me")
-    with pytest.raises(ValueError, match="is no index"):
-        RelationIndex.open(tmp_path / "notes")
-    for overwrite in (False, True):
-        with pytest.raises(ValueError, match="exists and is no index, so it is not replaced"):
-            RelationIndex.create(tmp_path / "notes", model, overwrite=overwrite)
-    assert (tmp_path / "notes" / "a.txt").read_text() == "keep me"
-    with pytest.raises(ValueError, match="is an index already"):
-        RelationIndex.create(index.path, model)
-    assert len(RelationIndex.create(index.path, model, overwrite=True)) == 0
-
-
-def test_a_table_of_another_program_is_refused(tmp_path):
-    import lancedb
-
-    lancedb.connect(str(tmp_path / "x")).create_table("pairs", [{"vector": [1.0, 2.0]}])
-    with pytest.raises(ValueError, match="it names no model"):
-        RelationIndex.open(tmp_path / "x")
-
-
 def test_an_empty_index(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     assert index.search(("a", "b")) == [] and index.relations() == [] and index.words() == []
@@ -280,16 +141,6 @@ def test_an_empty_index(model, tmp_path):
     index.optimize()
     with pytest.raises(ValueError, match="No row has the relation 'x'. The index has: none"):
         index.search_relation("x")
-
-
-def test_deleting(index):
-    with pytest.raises(ValueError, match="No condition says what to delete"):
-        index.delete(None)
-    with pytest.raises(ValueError, match="The filter cannot be used"):
-        index.delete("nonsense =")
-    assert index.delete("relation = 'part'") == 3
-    assert index.relations() == ["capital"] and len(index) == 5
-    assert index.add([{"head": "finger", "tail": "hand", "relation": "part"}]) == 1
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, True, None])
@@ -318,21 +169,10 @@ def test_exclude_has_to_be_known(index):
         index.search(("a", "b"), exclude="head")
 
 
-def test_a_model_that_gives_no_usable_vector(index, model, monkeypatch):
-    monkeypatch.setattr(type(model), "encode", lambda self, pairs, **kw: np.full((len(pairs), 16), np.nan, np.float32))
-    with pytest.raises(ValueError, match="not finite"):
-        index.add([("g", "h")])
-    monkeypatch.setattr(type(model), "encode", lambda self, pairs, **kw: np.zeros((len(pairs), 16), np.float32))
-    with pytest.raises(ValueError, match="zero"):
-        index.add([("g", "h")])
-    assert len(index) == 8
-
-
 def test_a_large_index_is_searched_approximately(encoders, tmp_path, monkeypatch):
     """Built by add, reported, and right: here against the exact search, new rows included."""
     model = RelBERT(encoders["bytelevel"], template="short")  # it knows all these words apart
-    for module in ("store",):
-        monkeypatch.setattr(f"st_relbert.search.{module}.ANN_FROM", 2000)
+    monkeypatch.setattr("st_relbert.search.store.ANN_FROM", 2000)
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([(f"head{i}", f"tail{i * 7 % 1000}") for i in range(1000)])
     assert index.state.exact
@@ -350,14 +190,12 @@ def test_a_large_index_is_searched_approximately(encoders, tmp_path, monkeypatch
     assert index.search(("Tokyo", "Japan"), k=1, exclude="nothing")[0].pair == ("Tokyo", "Japan")
     before = json.loads(index.identity.as_json())
     assert json.loads(RelationIndex.open(index.path).identity.as_json()) == before
-    assert store_module.ANN_FROM == 2000
 
 
 def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path, monkeypatch):
     """The few rows that it leaves may be in other parts of the index than those nearest to the query."""
     lancedb_index = pytest.importorskip("lancedb.index")
-    for module in ("store",):
-        monkeypatch.setattr(f"st_relbert.search.{module}.ANN_FROM", 1500)
+    monkeypatch.setattr("st_relbert.search.store.ANN_FROM", 1500)
     many_parts = lancedb_index.IvfRq(distance_type="cosine", num_partitions=64)
     monkeypatch.setattr("st_relbert.search.store._ann_config", lambda: many_parts)
     index = RelationIndex.create(tmp_path / "idx", model)
@@ -367,41 +205,3 @@ def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path, mo
     for label in ("r0", "r17", "r170"):
         hits = index.search(("head5", "tail5"), k=5, where={"relation": label})
         assert sorted(pairs_of(hits)) == sorted((row["head"], row["tail"]) for row in rows if row["relation"] == label)
-
-
-def test_rows_may_bring_their_vectors(index, model, tmp_path, monkeypatch):
-    pairs = [("Vienna", "Austria"), ("rung", "ladder")]
-    rows = [
-        {"head": head, "tail": tail, "vector": vector * 3}
-        for (head, tail), vector in zip(pairs, model.encode(pairs), strict=True)
-    ]
-    with monkeypatch.context() as patch:
-        patch.setattr(RelBERT, "encode", None)
-        assert index.add(rows) == 2
-    assert index.search(("Vienna", "Austria"), exclude="nothing")[0].score == pytest.approx(1, abs=1e-6)
-
-
-@pytest.mark.parametrize("vector", [None, [1.0], [float("nan")] * 16])
-def test_vectors_that_cannot_be_used(index, vector):
-    rows = [{"head": "a", "tail": "b", "vector": [1.0] * 16}, {"head": "c", "tail": "d", "vector": vector}]
-    with pytest.raises(ValueError, match=r"\('c', 'd'\) has a vector that cannot be used .*expected 16 finite numbers"):
-        index.add(rows)
-
-
-def test_all_rows_fit_into_a_prompt_before_the_first_is_encoded(index, model, tmp_path, monkeypatch):
-    rows = [("a", "b"), ("x " * 600, "too long")]
-    monkeypatch.setattr(RelBERT, "encode", lambda *_, **__: pytest.fail("a pair was encoded"))
-    before = len(index)
-    for add in (
-        lambda: RelationIndex.build(tmp_path / "other", rows, model, chunk_size=1),
-        lambda: index.add(rows, chunk_size=1),
-    ):
-        with pytest.raises(ValueError, match="too long"):
-            add()
-    assert len(index) == before and not list(tmp_path.glob("other*"))
-
-
-def test_rows_with_vectors_are_not_put_into_prompts(model, tmp_path):
-    index = RelationIndex.create(tmp_path / "idx", model)
-    vector = model.encode(("a", "b"))
-    assert index.add([{"head": "x " * 600, "tail": "long", "vector": vector}]) == 1

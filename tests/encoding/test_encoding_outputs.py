@@ -1,0 +1,103 @@
+"""The forms that encoded pairs are written in."""
+
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from st_relbert.encoding import blocks as block
+from st_relbert.encoding import encode_files
+from st_relbert.files import tables as pair_files
+from tests.encoding.writing import PAIRS, cut_short, write
+
+
+def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
+    """No block is kept: each table lives only while it is written."""
+    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 5)
+    monkeypatch.setattr(block, "BLOCK_ROWS", 5)
+    rows = []
+    write_table = pa.parquet.write_table
+    monkeypatch.setattr(
+        pa.parquet, "write_table", lambda table, *args: rows.append(len(table)) or write_table(table, *args)
+    )
+    pairs = [(f"word {index}", "x") for index in range(33)]
+    output = str(tmp_path / "out.parquet")
+    encode_files(model, write(tmp_path, ".jsonl", pairs), output, show_progress_bar=False)
+    assert sum(rows) == 33 and max(rows) <= 10
+    assert pa.parquet.ParquetFile(output).num_row_groups == len(rows)
+
+
+def test_a_folder_of_parquet_files(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    path, output = write(tmp_path, ".csv"), tmp_path / "out"
+    cut_short(model, path, str(output), after=1)
+    assert sorted(os.listdir(output)) == ["00000000.parquet", "_00000000.json", "_made_from.json"]
+    encode_files(model, path, str(output), show_progress_bar=False)
+    assert sorted(os.listdir(output)) == ["00000000.parquet", "00000001.parquet", "_SUCCESS", "_made_from.json"]
+    table = pa.parquet.read_table(output)  # files that begin with _ are passed over
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
+    with pytest.raises(ValueError, match="is done already"):
+        encode_files(model, path, str(output), overwrite=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    with pytest.raises(ValueError, match="folder of other files"):
+        encode_files(model, path, str(tmp_path / "other"))
+
+
+def test_a_lance_table(model, tmp_path, monkeypatch):
+    lancedb = pytest.importorskip("lancedb")
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    path, output = write(tmp_path, ".csv"), str(tmp_path / "out.lance")
+    encode_files(model, path, output, show_progress_bar=False)
+    table = lancedb.connect(str(tmp_path)).open_table("out").to_arrow()
+    assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
+    np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
+    assert sorted(os.listdir(tmp_path)) == ["out.lance", "pairs.csv"]
+    with pytest.raises(ValueError, match="exists already"):
+        encode_files(model, path, output)
+    assert encode_files(model, path, output, overwrite=True, show_progress_bar=False) == len(PAIRS)
+
+
+def test_an_array_of_vectors(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    output = str(tmp_path / "out.npy")
+    encode_files(model, write(tmp_path, ".csv"), output, show_progress_bar=False)
+    vectors = np.load(output)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)
+
+
+def test_a_csv_file_of_vectors(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+    output = str(tmp_path / "out.csv")
+    encode_files(model, write(tmp_path, ".jsonl"), output, show_progress_bar=False)
+    rows = [row for batch in pair_files.read_table(output).batches() for row in batch.to_pylist()]
+    assert [(row["head"], row["tail"]) for row in rows] == PAIRS and [row["id"] for row in rows] == list("012345")
+    vectors = [[float(row[f"vector_{number}"]) for number in range(1, 17)] for row in rows]
+    np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)
+    (tmp_path / "pair.jsonl").write_text('{"pair": ["Tokyo", "Japan"]}')
+    encode_files(model, str(tmp_path / "pair.jsonl"), output, overwrite=True, show_progress_bar=False)
+    assert pa.csv.read_csv(output)["pair"].to_pylist() == ['["Tokyo", "Japan"]']
+
+
+@pytest.mark.parametrize("name", ["my vectors.lance", "é.lance", "out.npz", "out.partial", "folder.csv", "pairs.csv"])
+def test_an_output_that_cannot_be_is_refused_before_the_work(model, tmp_path, name):
+    path = write(tmp_path, ".csv")
+    (tmp_path / "folder.csv").mkdir()
+    model.encode = None
+    with pytest.raises(ValueError, match="expected|is a folder|is one of the tables"):
+        encode_files(model, path, str(tmp_path / name), overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == ["folder.csv", "pairs.csv"]
+
+
+def test_what_a_file_holds_at_its_end_is_known_before_the_first_pair_is_embedded(model, tmp_path):
+    path = tmp_path / "a.jsonl"
+    good = '{"head": "a", "tail": "b", "n": 1}\n' * 20_000
+    model.encode = None
+    path.write_text(good + '{"head": "a", "tail": "b", "n": "x"}\n')
+    with pytest.raises(ValueError, match=r"line 20001|element 20001|rows from line"):
+        encode_files(model, str(path), str(tmp_path / "out"))
+    assert os.listdir(tmp_path) == ["a.jsonl"]

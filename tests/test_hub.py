@@ -1,0 +1,81 @@
+"""Models of the hub: read from its cache, and asked for once where there is no network."""
+
+import shutil
+
+import numpy as np
+import peft
+import pytest
+
+from st_relbert import RelBERT, environment
+
+PAIRS = [("Tokyo", "Japan"), ("Paris", "France"), ("mother-in-law", "New York City")]
+
+
+def in_the_cache(cache, name):
+    """The folder in which the hub's client keeps a model, and looks for it."""
+    revision = "0123456789abcdef0123456789abcdef01234567"
+    repository = cache / f"models--{name.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(revision)
+    return str(repository / "snapshots" / revision)
+
+
+def test_a_model_on_the_hub_is_read_through_its_cache(encoders, tmp_path):
+    """The hub's client lays models out like this; offline it reads them from there."""
+    model = RelBERT(encoders["wordpiece"], template="short", pooling="mask")
+    model.save_pretrained(in_the_cache(tmp_path, "owner/relbert-tiny"))
+    cached = RelBERT("owner/relbert-tiny", cache_folder=str(tmp_path))
+    assert (cached.template, cached.pooling) == (model.template, "mask")
+    assert np.array_equal(cached.encode(PAIRS), model.encode(PAIRS))
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    """A hub that the client may ask, and that does not answer; the connections that were tried."""
+    tried = []
+
+    def refused(host, *args, **kwargs):
+        tried.append(host)
+        raise OSError("no network")
+
+    monkeypatch.setattr(environment, "_HUB", environment._Hub())
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("socket.getaddrinfo", refused)
+    return tried
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once_and_said_once(no_hub, caplog, monkeypatch):
+    for name in ("owner/x", "x", "owner/y"):
+        with pytest.raises(ValueError, match=f"There is no folder '{name}' here, and the Hugging Face hub cannot be"):
+            RelBERT(name)
+    assert len(no_hub) == 1
+    assert [record.levelname for record in caplog.records if "hub cannot be reached" in record.message] == ["WARNING"]
+    monkeypatch.setattr(environment, "_ASKED_AGAIN_AFTER", -1.0)
+    with pytest.raises(ValueError, match="hub cannot be reached"):
+        RelBERT("owner/x")
+    assert len(no_hub) == 2
+
+
+def test_who_says_that_there_is_no_hub_does_not_wait_for_it(no_hub):
+    with pytest.raises(ValueError, match="Cannot load a model"):
+        RelBERT("owner/x", local_files_only=True)
+    assert not no_hub
+
+
+def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders, tmp_path, monkeypatch, no_hub):
+    RelBERT(encoders["wordpiece"], template="short").save_pretrained(in_the_cache(tmp_path, "owner/relbert-tiny"))
+    monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
+    assert RelBERT("owner/relbert-tiny").template.startswith("I discovered")
+    assert len(no_hub) == 1  # and not once for each of the files that are looked for
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_lora_adapter_loads_from_any_cache_with_its_encoder(encoders, tmp_path, monkeypatch, no_hub, asked):
+    shutil.copytree(encoders["wordpiece"], in_the_cache(tmp_path, "owner/encoder"))
+    kwargs = {"cache_folder": str(tmp_path), "local_files_only": asked}
+    model = RelBERT("owner/encoder", template="short", **kwargs)
+    model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query"]))
+    model.save_pretrained(in_the_cache(tmp_path, "owner/adapter"), create_model_card=False)
+    cached = RelBERT("owner/adapter", **kwargs)
+    assert cached.active_adapters() == ["default"]
+    np.testing.assert_array_equal(cached.encode(PAIRS), model.encode(PAIRS))
