@@ -167,6 +167,6 @@ def test_a_missing_backend_is_named(encoders):
         RelBERT(encoders["wordpiece"], backend="onnx")
 
 
-def test_settings_without_a_model_to_load_are_refused(model):
+def test_settings_without_a_model_to_load_are_refused(encoders):
     with pytest.raises(ValueError, match="template, pooling and reduction are for a model that is loaded"):
-        RelBERT(modules=list(model), template="c")
+        RelBERT(modules=list(RelBERT(encoders["wordpiece"])), template="c")
