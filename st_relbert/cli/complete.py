@@ -145,7 +145,7 @@ def classify(
     ],
     none: Annotated[str, typer.Option(help="the label of pairs that stand in none of the relations")] = "none",
     threshold: Annotated[
-        float, typer.Option(help="say none to a pair that is less likely to stand in one of them, from 0 to 1")
+        float, typer.Option(help="call a pair none if it is less likely than this to stand in one of them, from 0 to 1")
     ] = 0.5,
     batch_size: options.BatchSize = 64,
     overwrite: options.Overwrite = False,

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make training relations, without the pairs of test sets, and questions.")
 
 
-Least = Annotated[int, typer.Option(help="leave relations with fewer pairs out")]
-Most = Annotated[int, typer.Option(help="sample so many pairs of a larger relation; 0: take all")]
-Words = Annotated[int, typer.Option(help="leave pairs out whose head or tail has more words; 0: take all")]
+Least = Annotated[int, typer.Option(help="leave out relations with fewer pairs")]
+Most = Annotated[int, typer.Option(help="sample this many pairs of a larger relation; 0: take all")]
+Words = Annotated[int, typer.Option(help="leave out pairs whose head or tail has more words; 0: take all")]
 Only = Annotated[list[str], typer.Option("--relations", metavar="NAME...", help="take these relations only")]
-Without = Annotated[list[str], typer.Option(metavar="NAME...", help="leave these relations out")]
+Without = Annotated[list[str], typer.Option(metavar="NAME...", help="leave out these relations")]
 Seed = Annotated[int, typer.Option(help="decides which pairs are sampled")]
 Tests = Annotated[
     list[str] | None,
@@ -36,7 +36,7 @@ Tests = Annotated[
         "is set, $ST_RELBERT_DATA",
     ),
 ]
-NoExclude = Annotated[bool, typer.Option("--no-exclude", help="leave no pair out")]
+NoExclude = Annotated[bool, typer.Option("--no-exclude", help="leave out no pair")]
 
 
 @app.command()
@@ -59,7 +59,7 @@ def combine(
         ),
     ] = False,
     least: Least = 1,
-    most: Annotated[int, typer.Option(help="sample so many pairs of each relation; 0: all")] = 0,
+    most: Annotated[int, typer.Option(help="sample this many pairs of each relation; 0: take all")] = 0,
     seed: Seed = 0,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,

@@ -62,9 +62,9 @@ def evaluate(
 ) -> None:
     """Score a model by analogy questions, or by all sets of the papers.
 
-    Of an analogy question the choice with the highest cosine to the stem is taken. With --suite relbert all sets of the
-    papers that can be had: analogy questions, lexical relation classification, relation mapping, degrees of relational
-    similarity.
+    The answer to an analogy question is the choice with the highest cosine to the stem. --suite relbert runs all sets
+    of the papers that can be found: analogy questions, lexical relation classification, relation mapping, degrees of
+    relational similarity.
     """
     if bool(suite) == bool(analogies):
         raise ValueError("Expected either --analogies SET... or --suite relbert.")

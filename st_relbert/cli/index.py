@@ -181,7 +181,7 @@ def label(
     queries: Queries = None,
     neighbours: Annotated[int, typer.Option(help="how many pairs vote")] = 20,
     threshold: Annotated[
-        float, typer.Option(help="say none to a pair that is less likely to be related than this, from 0 to 1")
+        float, typer.Option(help="call a pair none if it is less likely than this to be related, from 0 to 1")
     ] = 0.5,
     model: options.IndexModel = None,
     as_json: options.Json = False,

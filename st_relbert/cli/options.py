@@ -41,9 +41,11 @@ Columns = Annotated[
     of_tables(help="the two columns: names, or numbers from 1; a column of pairs twice", metavar="HEAD TAIL"),
 ]
 RelationColumn = Annotated[str | None, of_tables(help="the column of relations; default: relation, if it is there")]
-NoHeader = Annotated[bool, of_tables("--no-header", help="the first line is a row; columns have numbers")]
-Separator = Annotated[str | None, of_tables(help="what separates cells, as ';' or 'tab'; default: by the first line")]
-Encoding = Annotated[str | None, of_tables(help="as latin-1 or cp1252; default: UTF-8, or the byte-order mark's")]
+NoHeader = Annotated[bool, of_tables("--no-header", help="the first line is a row already; columns are numbered")]
+Separator = Annotated[
+    str | None, of_tables(help="what separates cells, such as ';' or 'tab'; default: by the first line")
+]
+Encoding = Annotated[str | None, of_tables(help="such as latin-1; default: UTF-8, or what a byte-order mark says")]
 Drop = Annotated[list[str], of_tables(help="columns to leave out", metavar="COLUMN...")]
 Types = Annotated[
     list[str],

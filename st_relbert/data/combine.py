@@ -135,7 +135,7 @@ def combine_relations(
     most: int | None = None,
     seed: int = 0,
 ) -> RelationBuild:
-    """Merge relation sets, without the pairs of test sets, be they positives or negatives.
+    """Merge relation sets, without the pairs of test sets, whether positives or negatives.
 
     Args:
         sets: The sets; relations of the same name become one, which has the larger of their weights.
@@ -227,7 +227,7 @@ def check_enough(kept: Collection[str], names: Collection[str], least: int) -> N
 
 
 def _sample(pairs: list[Pair], most: int | None, seed: str) -> list[Pair]:
-    """At most so many of the pairs, in their order."""
+    """At most `most` of the pairs, in their order."""
     if most is None or len(pairs) <= most:
         return pairs
     return [pairs[place] for place in sorted(random.Random(seed).sample(range(len(pairs)), most))]

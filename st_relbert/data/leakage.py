@@ -24,10 +24,10 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     terms of a side of a mapping problem, rated pairs and questions of SemEval-2012 Task 2, positives and negatives of
     relation sets.
 
-    Of what `read_records` reads, the test split is taken, or else the validation split. Of a folder, such as
-    `$ST_RELBERT_DATA`, all JSON Lines files are, at any depth, but those called `train.jsonl`; they are called by their
-    path in the folder, without the suffix. Raises `ValueError` if nothing is there, or a record is malformed or of none
-    of these kinds.
+    A name is one that `read_records` takes, whose test split is read, or else its validation split. Or it is a folder,
+    such as `$ST_RELBERT_DATA`: all JSON Lines files in it, at any depth, are read but those called `train.jsonl`; they
+    go by their path in the folder, without the suffix. Raises `ValueError` if nothing is there, or a record is
+    malformed or of none of these kinds.
 
     >>> sorted(benchmark_pairs(["starter/held_out_pairs"]))
     ['starter/held_out_pairs']

@@ -218,7 +218,7 @@ class _HardChoices:
         return [candidates[place] for place in order if cosines[1 + place] < cosines[0]]
 
     def _reversed(self, relation: str, stem: Pair) -> list[Pair]:
-        """The pairs of a relation the other way round, but for the stem's; none if they would be right, too."""
+        """The pairs of a relation the other way round, but for the stem's; none if these would also be right."""
         own = self.pairs.of[relation]
         if relation not in self.directed:
             both_ways = any(key[::-1] in own for key in own)

@@ -157,7 +157,7 @@ class RelationSet:
 
         Returns:
             A dataset of the columns `pair`, `[head, tail]`, and `label`: the index of the relation, or -1 - r
-            for a pair that is nothing but a negative of the relation r. Each relation's negatives follow its positives.
+            for a pair that is only a negative of the relation r. Each relation's negatives follow its positives.
         """
         rows: dict[str, list[Any]] = {"pair": [], "label": []}
         for index, relation in enumerate(self.positives):
@@ -193,7 +193,7 @@ class RelationSet:
         return RelationSet(positives, negatives, weights)
 
     def weighted(self, weight: float) -> RelationSet:
-        """The same relations, each of so many times its weight. Raises `ValueError` if a weight is out of range.
+        """The same relations, with weights multiplied. Raises `ValueError` if a weight is out of range.
 
         >>> RelationSet({"capital": [("Tokyo", "Japan")]}, weights={"capital": 3}).weighted(0.5).weights
         {'capital': 1.5}
@@ -256,9 +256,8 @@ class RelationSet:
 def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -> Dataset:
     """Load a relation set as training data: `RelationSet.load` and `RelationSet.dataset` in one.
 
-    Where it is from, and under which licence as far as that is known, is in the dataset's `info`, for the model card.
-
-    The weights of its relations are not part of it: take them from `RelationSet.weights`.
+    The dataset's `info` says where it is from and, if that is known, under which licence; the model card reads it. The
+    weights of its relations are not part of it: take them from `RelationSet.weights`.
 
     >>> load_relations("starter", "train").column_names
     ['pair', 'label']
@@ -293,7 +292,7 @@ def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], li
 
 
 def check_relation_name(name: Any, where: str) -> str:
-    """The name of a relation as a string; a whole number is one, too.
+    """The name of a relation as a string; a whole number is also a name.
 
     Raises `ValueError` if it is blank, or holds a control character, a line break or a lone surrogate.
     """

@@ -117,7 +117,7 @@ def check_directions(relations: Iterable[ShippedRelation]) -> None:
     """Refuse directions that say nothing. Of two inverse relations one says so, and the other has the plain direction.
 
     Raises `ValueError` if a direction is none of those of `ShippedRelation`, or names a relation that does not exist or
-    is itself the inverse of one, be it the same or the first: a cycle.
+    is itself the inverse of one: that, or a third one, would be a cycle.
     """
     directions = {relation.name: relation.direction for relation in relations}
     for name, direction in directions.items():

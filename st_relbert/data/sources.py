@@ -221,8 +221,7 @@ LICENCES = {
 def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
     """The sources of a relation set, by name, each with its licence or `"not known"`.
 
-    A file that `st-relbert data` made has them in the report beside it. Of others, only the last part of the path is
-    told.
+    The report beside a file that `st-relbert data` made has them. Of other paths only the last part is told.
 
     Examples:
         >>> sources_of("starter"), sources_of("my/own.csv")

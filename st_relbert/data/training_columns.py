@@ -18,7 +18,7 @@ def check_training_columns(dataset: Any, loss: Any, kind: str = "train") -> None
     either ends in an error in the middle of a batch, about something else. So a column that holds no pairs is refused
     here, and a loss that reads other columns than these.
 
-    The dataset is a `Dataset`, an `IterableDataset`, or several of them by name; then there may be several losses, too.
+    The dataset is a `Dataset`, an `IterableDataset`, or several of them by name; then there may also be several losses.
     An error calls it by its `kind`.
     """
     if isinstance(dataset, Mapping):

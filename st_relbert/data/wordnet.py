@@ -115,7 +115,7 @@ class WordNet:
         raise ValueError(f"{os.fspath(name_or_path)!r} holds no lexicon with words and synsets.")
 
     def is_common(self, sense: Sense, min_count: int) -> bool:
-        """Whether the word occurs in at least so many definitions and examples of the wordnet."""
+        """Whether the word occurs in at least `min_count` definitions and examples of the wordnet."""
         return self.counts[sense.word.lower()] >= min_count
 
     def name_of(self, synset: str, min_count: int) -> str | None:

@@ -33,7 +33,7 @@ class SuiteTask:
         sets: The names of the sets, in the order of the papers' tables, each with how model cards write it.
         title: The task, as model cards write it.
         type: The task's type in a `model-index`.
-        dataset_type: The type of its data sets, likewise.
+        dataset_type: The type of its data sets in a `model-index`.
         counted: What the results count, such as `"questions"`.
         hub: The data set on the Hugging Face hub that has the sets; None: there is none.
         local: The sets that the hub does not have, but a folder may.

@@ -185,7 +185,7 @@ def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], m
 
 
 def _is_replaced(entry: dict[str, Any], names: set[tuple[str, str]]) -> bool:
-    """Whether an earlier call wrote the entry, which its `config` shows, or its set is evaluated anew."""
+    """Whether an earlier call wrote the entry, which its `config` shows, or its set has been evaluated again."""
     task, dataset = entry["task"], entry["dataset"]
     kinds = {(each.suite.type, each.suite.dataset_type) for each in EVALUATORS.values()}
     written_by_us = (task["type"], dataset["type"]) in kinds and dataset.get("config") is not None

@@ -22,7 +22,7 @@ Score = Literal["max", "soft"]
 
 # What the relbert library adds to the denominator of its cosine.
 EPSILON = 1e-4
-# Of the soft score: the temperature that the losses are trained with.
+# The temperature of the soft score: that of the losses.
 TEMPERATURE = 0.05
 
 

@@ -50,7 +50,7 @@ def run_suite(
     seed: int = 0,
     classifier: Any = "mlp",
 ) -> EvaluationReport:
-    """Evaluate a model on all sets that can be had.
+    """Evaluate a model on all sets that can be found.
 
     Each pair is encoded once, however many sets it is in. A set that cannot be found, is malformed or cannot be scored
     is left out, and the report says why.

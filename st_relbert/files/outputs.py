@@ -36,9 +36,9 @@ def check_output(
 ) -> None:
     """Raise `ValueError` for an output that cannot be written, before any work is done for it.
 
-    What is there is replaced only with `overwrite`, and a folder only if it holds `folder_of`, by default the list of
-    modules of a saved model; if that is None, no folder is replaced. The name has to be UTF-8 and to end in one of the
-    suffixes, if there are any; its parent is made and has to be writable.
+    An output that exists is replaced only with `overwrite`, and a folder only if it holds `folder_of`, by default the
+    list of modules of a saved model; if that is None, no folder is replaced. The name has to be UTF-8 and to end in
+    one of the suffixes, if there are any; its parent is made and has to be writable.
     """
     if suffixes:
         check_suffix(path, suffixes)
@@ -148,9 +148,9 @@ def check_suffix(path: _Name, suffixes: Sequence[str]) -> str:
 
 @contextmanager
 def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
-    """Give what writes tables of a schema one after the other, by `write_table`, to one file of `TABLES`.
+    """Yield a writer that appends tables of a schema to one file, by `write_table`.
 
-    Raises `ValueError` for another suffix; see also `atomic_output`.
+    Raises `ValueError` for a suffix that is none of `TABLES`; see also `atomic_output`.
     """
     writer = _TABLE_WRITERS[check_suffix(path, TABLES)]
     with atomic_output(path) as temporary, writer(temporary, schema) as file:
@@ -158,7 +158,7 @@ def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
 
 
 def write_arrays(path: _Name, arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
-    """Write arrays by name as a safetensors file, with a text or several that says what they are."""
+    """Write named arrays as a safetensors file, with metadata that says what they are."""
     with atomic_output(path) as temporary:
         save_file(arrays, temporary, metadata)
 

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from st_relbert.files.location import Location
@@ -19,46 +20,7 @@ from st_relbert.files.text import SEPARATORS, Row, read_separated, suffix_of
 _Questions = Sequence[Mapping[str, Any]]
 _IS_TO = " : "
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Analogies</title>
-<style>
-@page { margin: 18mm; }
-body { max-width: 48em; margin: 2em auto; padding: 0 1em; color: #000; background: #fff;
-  font: 12pt/1.45 Georgia, "DejaVu Serif", serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.5em; margin: 0 0 .3em; }
-.name { display: flex; gap: 2em; margin: 1em 0 1.5em; }
-.name span { flex: 1; border-bottom: 1px solid #000; }
-.questions > li { break-inside: avoid; margin-bottom: 1.1em; padding-left: .3em; }
-.choices { list-style: upper-alpha; margin: .2em 0 0; }
-.key { break-before: page; margin-top: 3em; }
-.key li { padding-left: .3em; }
-.key small { color: #444; }
-@media print { body { max-width: none; margin: 0; padding: 0; } .key { margin-top: 0; } }
-</style>
-</head>
-<body>
-<section>
-<h1>Analogies</h1>
-<p>Which pair of words is related in the same way as the first one? Mark one answer to each question.</p>
-<p class="name"><span>Name:</span><span>Date:</span></p>
-<ol class="questions">
-%(questions)s
-</ol>
-</section>
-<section class="key">
-<h1>Answer key</h1>
-<ol>
-%(key)s
-</ol>
-</section>
-</body>
-</html>
-"""
+_PAGE = Path(__file__).parent / "questions.html"
 
 
 def _letter(place: int) -> str:
@@ -126,7 +88,7 @@ def _question(cells: dict[str, str], stem: str, answer: str, where: str) -> dict
 
 
 def _as_pair(cell: str, where: str) -> list[str]:
-    # The lookahead finds marks that overlap, too: of "a : : b" nobody knows which word has the second colon.
+    # The lookahead also finds marks that overlap: of "a : : b" nobody knows which word has the second colon.
     if len(re.findall(f"(?={_IS_TO})", cell)) != 1:
         raise ValueError(
             f"{where} is {cell!r:.60}, expected two words such as 'Tokyo : Japan'. Questions on words that hold "
@@ -144,7 +106,7 @@ def as_html(questions: _Questions) -> str:
         right = question["answer"]
         relation = f" <small>({html.escape(question['prefix'])})</small>" if question.get("prefix") else ""
         key.append(f"<li><b>{_letter(right)}</b> {_is_to(question['choice'][right])}{relation}</li>")
-    return _PAGE % {"questions": "\n".join(items), "key": "\n".join(key)}
+    return _PAGE.read_text(encoding="utf-8") % {"questions": "\n".join(items), "key": "\n".join(key)}
 
 
 def _is_to(pair: Sequence[str]) -> str:

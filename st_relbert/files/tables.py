@@ -31,7 +31,7 @@ from st_relbert.pairs import Pair, as_pair, as_pairs, pairs_of_list
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
 CHUNK_ROWS = 8192  # held at a time
 CheckPairs = Callable[[list[Pair]], object]
-"""Raises `ValueError` for pairs that are none to what reads them, an encoder for instance."""
+"""Raises `ValueError` for pairs that their reader, for instance an encoder, cannot take."""
 
 _TYPES = {None: pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _DEFAULTS = TableOptions()
@@ -125,7 +125,7 @@ def read_table(
     Args:
         path: A file, or its URI in an object store: CSV (`.csv`), TSV (`.tsv`, `.tab`; quotes mean nothing),
             either (`.txt`), a JSON array (`.json`), JSON Lines (`.jsonl`, `.ndjson`), each also compressed
-            (`.gz`, `.bz2`, `.zst`), or Parquet. Of a relation set in JSON, of objects with `relation_type` and
+            (`.gz`, `.bz2`, `.zst`), or Parquet. In a relation set in JSON, of objects with `relation_type` and
             `positives`, each positive pair is a row.
         options: How it is read.
         vectors: Whether it may hold a column `vector`, as files do that `encode_files` wrote.

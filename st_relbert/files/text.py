@@ -114,7 +114,7 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
 
 
 def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
-    """Rows of so many cells; further ones may be empty, as some programs write them.
+    """Rows of this many cells; further ones may be empty, as some programs write them.
 
     Raises `ValueError` for any other row.
     """
@@ -215,7 +215,7 @@ def parse_json(text: str, where: str) -> Any:
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; a name that stands there twice would lose the first of its values."""
+    """An object; of a name that occurs twice the first value would be lost."""
     values = dict(members)
     if len(values) < len(members):
         names = [name for name, _ in members]

@@ -112,11 +112,11 @@ class RelationLoss(nn.Module):
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
         """Compute the loss in parts of at most `anchors_at_a_time` anchors: scalars, whose sum is the loss.
 
-        A subclass calls `warn_of_no_terms` for a batch that nothing can be learned from.
+        A subclass calls `warn_of_no_terms` for a batch from which nothing can be learned.
         """
 
     def warn_of_no_terms(self, batch_size: int) -> None:
-        """Warn, once, of a batch of so many pairs that nothing can be learned from, and say what to do."""
+        """Warn once about a batch of this many pairs from which nothing can be learned, and say what to do."""
         if not self._warned and get_rank() == 0:
             self._warned = True
             logger.warning(

@@ -69,7 +69,7 @@ class RelationBatch:
         return ~holds[index[rows]][:, self.pair_ids]
 
     def of_parents(self, parents: Tensor) -> RelationBatch:
-        """The same pairs under their relations' parents, `(R,)`, without the pairs that are nothing but negatives."""
+        """The same pairs under their relations' parents, `(R,)`, without the pairs that are only negatives."""
         related = self.labels >= 0
         labels = parents[self.labels[related]]
         return RelationBatch(self.embeddings[related], labels, self.pair_ids[related], families=labels)

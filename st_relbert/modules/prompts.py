@@ -28,7 +28,7 @@ class Surroundings(NamedTuple):
 class WordTokens:
     """Tokenises words that stand in the same surroundings, and remembers their tokens.
 
-    It remembers at most so many characters and tokens; a single batch of words may be more.
+    It remembers at most `most` characters and tokens; a single batch of words may be more.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, around: Surroundings, most: int = _MOST_REMEMBERED) -> None:
@@ -184,8 +184,8 @@ class PromptAssembler:
 
     Most tokenizers cut text at blanks before they look anything up, so that the tokens of the text between two blanks
     depend on that text alone. The template is therefore tokenised once, and a word once for all places with the same
-    surroundings, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is tried
-    out on words that would show if it did not; see `try_build`.
+    surroundings, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is
+    tested on words that would show if it did not; see `try_build`.
 
     The template's text has its mask and other special tokens marked. A word that ends the prompt is tokenised with
     `end`: `"x"`, as if text followed, or `""`.

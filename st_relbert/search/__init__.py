@@ -6,8 +6,8 @@ from st_relbert.search.export import export_word2vec
 from st_relbert.search.folder import check_place
 from st_relbert.search.hits import SearchHit
 from st_relbert.search.index import RelationIndex
+from st_relbert.search.labels import RELATED, PhraseAnswer, RelationLabel, relation_labels, search_phrase
 from st_relbert.search.mining import FoundPair, mine_pairs, write_pairs
-from st_relbert.search.naming import RELATED, PhraseAnswer, RelationLabel, relation_labels, search_phrase
 from st_relbert.search.scorer import OffsetScorer, PairScorer
 from st_relbert.search.scorer_training import train_scorer
 from st_relbert.search.sources import PairSource, open_pair_source, read_queries

@@ -72,7 +72,7 @@ class Calibration:
         return _logistic(self.pair[0] + float(np.dot(self.pair[1:], evidence)))
 
     def fits(self, rows: int) -> bool:
-        """Whether it may be used for an index of so many rows: one that has not changed by a fifth since."""
+        """Whether it may be used for an index of this many rows: one that has changed by no more than a fifth since."""
         return abs(rows - self.rows) <= self.rows / 5
 
     def to_json(self) -> str:

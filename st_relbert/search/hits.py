@@ -142,7 +142,7 @@ def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
 _LOG = logging.getLogger(__name__)
 
 _MOST = 20_000  # relations, the largest: a graph may have a label a pair, whose means would say nothing new
-# Of that many nearest pairs the best are chosen: those that all pairs would give, but for one in a thousand.
+# How many of the nearest pairs the best are chosen from: all but one in a thousand are those that all pairs would give.
 _MORE, _A_HIT = 100, 20
 
 Vectors = NDArray[np.float32]

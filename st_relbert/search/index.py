@@ -177,7 +177,7 @@ class RelationIndex(IndexContent):
         return read_calibration(self._store)
 
     def calibrate(self) -> Calibration | None:
-        """Calibrate the index anew, on pairs of its own and pairs that stand in no relation; it takes seconds.
+        """Calibrate the index again, on pairs of its own and pairs that stand in no relation; it takes seconds.
 
         Returns:
             The calibration, which is kept with the index; None: the index has fewer than 100 labelled pairs, or one
@@ -247,8 +247,8 @@ class RelationIndex(IndexContent):
     ) -> list[SearchHit]:
         """Find the pairs whose relation is most like the query's.
 
-        Where rows have labels, a pair stands higher the more the mean of its relation's pairs is like the query, too
-        (`SearchHit.strength`): the nearest rows, some hundred, are put in that order.
+        Where rows have labels, a pair also ranks higher the more the mean of its relation's pairs is like the query
+        (`SearchHit.strength`): the nearest few hundred rows are put in that order.
 
         Args:
             query: A pair; or several, examples of one relation, whose vectors (of length 1) are averaged; or a vector
@@ -258,7 +258,7 @@ class RelationIndex(IndexContent):
             exclude: `"pair"`: not the query's pairs themselves; `"words"`: no pair either that shares a word with
                 them, however it is written (case, underscores, accents); `"nothing"`.
             exact: Compare with all rows even where there is an approximate index.
-            both_directions: Find pairs that stand the other way round, too: *France : Paris* for *Tokyo : Japan*. Such
+            both_directions: Also find pairs that stand the other way round: *France : Paris* for *Tokyo : Japan*. Such
                 a hit is turned to the query's direction, and says so.
 
         Returns:

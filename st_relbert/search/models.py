@@ -113,10 +113,8 @@ def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] 
         name = os.fspath(saved_as)
         return replace(identity, name=os.path.abspath(name) if os.path.isdir(name) else name)
     # A model in memory may have been trained since it was loaded, and bears the name of its encoder still.
-    names: tuple[str | None, ...] = (getattr(model, "saved_to", None), identity.name)
-    for known in names:
-        if known and _is_saved_as(known, identity):
-            return replace(identity, name=known)
+    if identity.name and _is_saved_as(identity.name, identity):
+        return identity
     _LOG.warning(
         "The model is not saved as it is now (%s), so the index can be opened with the model only. Save it first, or "
         "name the folder it will be in: saved_as=...",

@@ -114,7 +114,7 @@ class Row(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Of the pair and its relation: what makes adding them again do nothing."""
+        """A hash of the pair and its relation, so that adding them again does nothing."""
         content = json.dumps([*self.pair, self.relation], ensure_ascii=False)
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
@@ -147,7 +147,7 @@ def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
     """Check rows one by one, as they are asked for.
 
     They are pairs, or mappings with `head`, `tail` and optionally `relation`, `vector` and further columns. Raises
-    `ValueError` if one is no pair, or has an unknown column.
+    `ValueError` if one is not a pair, or has an unknown column.
     """
     known = {"head", "tail", "relation", "vector", *columns}
     for number, value in enumerate(values):

@@ -23,7 +23,7 @@ _RELATION_SET = ("relation_type", "positives")
 
 @dataclass(frozen=True)
 class PairSource:
-    """Rows for an index, such as a file of pairs or a relation set, read anew each time it is iterated over.
+    """Rows for an index, such as a file of pairs or a relation set, read again each time it is iterated over.
 
     Args:
         read: Begins to read the rows.
@@ -153,7 +153,7 @@ def read_queries(name: str, expected: str, fits: Callable[[int], bool]) -> Itera
         name: A text file with a query a line, its words separated by tabs; `-`: the standard input; or a file of pairs
             (CSV, TSV, JSON Lines, Parquet), each of which is a query.
         expected: What a query has to be, for errors.
-        fits: Whether a query may be of so many words.
+        fits: Whether a query may have this many words.
 
     Raises:
         ValueError: If the file cannot be read, or a line holds something else.

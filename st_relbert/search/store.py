@@ -38,7 +38,7 @@ from st_relbert.search.rows import literal
 
 _LOG = logging.getLogger(__name__)
 
-# From so many rows on, comparing with all of them takes several times as long as an approximate index does
+# From this many rows on, comparing with all of them takes several times as long as an approximate index does
 # (benchmarks/search_growth.py).
 ANN_FROM = 20_000
 _PROBES = 40  # parts of the index that are searched, of some 8,000 rows each

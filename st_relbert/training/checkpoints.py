@@ -39,8 +39,8 @@ class CheckpointFolder:
         if self.path.exists():
             if foreign := [path.name for path in self.path.iterdir() if not _is_ours(path)]:
                 raise ValueError(
-                    f"{str(self.path)!r}, where the checkpoints would go, holds {foreign[0]!r}, which is none. "
-                    "Choose another output."
+                    f"{str(self.path)!r}, where the checkpoints would go, holds {foreign[0]!r}, which is no "
+                    "checkpoint. Choose another output."
                 )
             if self.complete() and not overwrite:
                 raise ValueError(

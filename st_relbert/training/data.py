@@ -231,7 +231,7 @@ def _in_groups(rows: dict[str, list[Any]], size: int, seed: int) -> dict[str, li
                 rounds.append([])
             rounds[number].append(group)
     groups = [group for groups in rounds for group in groups]
-    # What is nothing but a negative stands between the groups, evenly.
+    # Pairs that are only negatives are spread evenly between the groups.
     negatives = np.array_split(random.permutation(np.flatnonzero(labels < 0)), max(len(groups), 1))
     order = [row for parts in itertools.zip_longest(groups, negatives, fillvalue=()) for part in parts for row in part]
     return {name: [values[row] for row in order] for name, values in rows.items()}

@@ -174,6 +174,7 @@ class TrainingRun(TrainingSettings):
                     with atomic_output(self.output) as temporary:
                         model.save_pretrained(str(temporary))
                         write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
+                    model.source = str(Path(self.output).absolute())
                     self.checkpoints.clear()
                 if show_progress_bar and not finishing.interrupted:
                     with suppress(KeyboardInterrupt):  # the model is there, whatever becomes of the report

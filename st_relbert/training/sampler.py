@@ -54,8 +54,8 @@ class RelationBatchSampler(DefaultBatchSampler):
         pairs_per_relation: How many positive pairs of each, at most (a small relation has fewer).
         negatives_per_relation: How many of each relation's own negatives are added, at most.
         augment_negatives: Draw negatives from the other relations' positives too, as the relbert library does.
-        size_exponent: Of the g groups of a relation an epoch uses g ** size_exponent, rounded: all of them with 1; with
-            0 one of each relation, another one each epoch. Without effect on batches of one relation.
+        size_exponent: An epoch uses g ** size_exponent of the g groups of a relation, rounded: all with 1; with 0 one
+            of each relation, a different one each epoch. Without effect on batches of one relation.
         weights: By label, how many times as many groups of each relation an epoch uses (fewer below 1); see
             `RelationSet.weights`. Of 1.5 groups it uses one or two, at random. Empty: all weigh 1. Without effect where
             every batch holds all relations.

@@ -124,7 +124,7 @@ class CheckpointCallback(SignalsNoted, TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        """Ask the trainer to save, when it is time, to stop, after a signal, and to log the last steps' loss."""
+        """Ask the trainer to save when it is time, to stop after a signal, and to log the loss of the last steps."""
         self.interrupted = _in_any_process(self.interrupted, args)
         # A checkpoint from between the end of an epoch and its evaluation would be resumed without the latter.
         evaluation_follows = _ends_epoch(state) and args.eval_strategy == IntervalStrategy.EPOCH

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from st_relbert.search import naming as phrases_module
+from st_relbert.search import labels as phrases_module
 from st_relbert.search import search_phrase
 
 SOUND = "attribute/sound of an animal"

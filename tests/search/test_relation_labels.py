@@ -2,7 +2,7 @@ import pytest
 
 from st_relbert.search import RelationIndex
 from st_relbert.search.hits import TURNED_COSTS
-from st_relbert.search.naming import relation_labels
+from st_relbert.search.labels import relation_labels
 
 SOUND = "attribute/sound of an animal"
 

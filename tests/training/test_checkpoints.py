@@ -119,6 +119,6 @@ def test_logs_stay(folder):
 
 def test_what_is_not_ours_is_never_removed(folder):
     (folder.path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match=r"holds 'thesis.tex', which is none"):
+    with pytest.raises(ValueError, match=r"holds 'thesis.tex', which is no checkpoint"):
         folder.begin(RUN, overwrite=True)
     assert len(folder.complete()) == 2

@@ -189,7 +189,7 @@ def test_an_output_that_exists_is_not_touched_without_overwrite(run, tmp_path):
 def test_a_folder_in_the_place_of_the_checkpoints_is_never_removed(run, tmp_path):
     (tmp_path / "model-checkpoints").mkdir()
     (tmp_path / "model-checkpoints" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match="holds 'thesis.tex', which is none"):
+    with pytest.raises(ValueError, match="holds 'thesis.tex', which is no checkpoint"):
         run().train(overwrite=True)
     assert (tmp_path / "model-checkpoints" / "thesis.tex").is_file()
 
@@ -263,6 +263,7 @@ def test_ctrl_c_at_the_end_leaves_the_whole_model_and_nothing_else(run, tmp_path
 
     monkeypatch.setattr(owner, name, interrupted)
     trained = run(max_steps=2, save_steps=1).train()
+    assert trained.source == str(tmp_path / "model")
     assert os.listdir(tmp_path) == ["model"]
     np.testing.assert_array_equal(RelBERT(str(tmp_path / "model")).encode(PAIRS), trained.encode(PAIRS))
     assert signal.getsignal(signal.SIGINT) == signal.default_int_handler

@@ -1,4 +1,4 @@
-"""Naming relations: which one two words stand in, by the labels of similar pairs; and which one a phrase names."""
+"""Relations by name: the one that two words stand in, by the labels of similar pairs; and the one a phrase names."""
 
 from __future__ import annotations
 
