@@ -202,8 +202,8 @@ class RelationMeans:
     ) -> list[SearchHit]:
         """The pairs that are related most like a vector, by `SearchHit.strength`, best first; see `nearest`."""
         wanted = _MORE + _A_HIT * k if len(self) else k
+        hits = nearest(store, vector, wanted, condition, left_out, exact)  # which refuses a vector of zeros
         cosines = self.vectors @ (vector / np.linalg.norm(vector))
-        hits = nearest(store, vector, wanted, condition, left_out, exact)
         rows = ((hit, self._rows.get(hit.relation or "")) for hit in hits)
         found = [replace(hit, relation_score=None if row is None else float(cosines[row])) for hit, row in rows]
         return sorted(found, key=lambda hit: -hit.strength)[:k]
