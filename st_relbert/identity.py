@@ -120,6 +120,11 @@ def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
     return source, {**kwargs, "local_files_only": True}
 
 
+def hub_kwargs_of(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments of loading that say how a file is looked for on the hub."""
+    return {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}
+
+
 def loading_error(name: str | None, error: Exception) -> ValueError:
     """One error for all that may be wrong with the files of a model."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -28,7 +28,7 @@ from st_relbert.checkpoints import (
 )
 from st_relbert.data.sources import as_lines, sources_of
 from st_relbert.environment import computes_in_bfloat16
-from st_relbert.identity import loading_error, locate_model
+from st_relbert.identity import hub_kwargs_of, loading_error, locate_model
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Reduction
@@ -219,6 +219,15 @@ class RelBERT(SentenceTransformer):
         plain.module_kwargs = _numbered(modules, kwargs_of)[1]
         return plain
 
+    @classmethod
+    def merge(cls, models: Sequence[Any], *args: Any, **kwargs: Any) -> RelBERT:
+        """Merge the weights of models of one encoder (`SentenceTransformer.merge`); the card names all their data."""
+        merged: RelBERT = super().merge(models, *args, **kwargs)
+        merged._records = {}  # of how the first of them was trained
+        card: Any = merged.model_card_data
+        card.name_merged(models)
+        return merged
+
     def save(
         self,
         path: str,
@@ -273,7 +282,7 @@ class RelBERT(SentenceTransformer):
 
     def _load_config_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
         """Load a saved pipeline as sentence-transformers does, with our modules in the place of its first ones."""
-        hub_kwargs = _hub_kwargs(kwargs)
+        hub_kwargs = hub_kwargs_of(kwargs)
         self._saved_template = read_pipeline_template(model_name_or_path, **hub_kwargs)
         if self._saved_template is None:
             # A model of texts: its encoder is used, and neither its pooling nor its settings, which are for texts.
@@ -310,7 +319,7 @@ class RelBERT(SentenceTransformer):
 
     def _load_default_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
         """Make a pipeline of an encoder, or of a checkpoint of the relbert library."""
-        hub_kwargs = _hub_kwargs(kwargs)
+        hub_kwargs = hub_kwargs_of(kwargs)
         saved = read_relbert_config(model_name_or_path, **hub_kwargs)
         if saved is None:
             saved = RelBERTConfig(DEFAULT_TEMPLATE, "average_no_mask", max_length=None)
@@ -336,7 +345,3 @@ def _numbered(
     """Name modules, and the arguments that they take from `encode`, by their positions."""
     named = OrderedDict((str(place), module) for place, module in enumerate(modules))
     return named, OrderedDict((name, kwargs_of.get(module, [])) for name, module in named.items())
-
-
-def _hub_kwargs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}

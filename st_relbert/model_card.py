@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -101,10 +103,16 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
 
         The name is its hub id, or its folder, of which the last part is told.
         """
-        called = Path(name).name if os.path.exists(name) else name
+        called = _called(name)
         self.teacher = f"{called} (licence: {card.license or NOT_KNOWN})"
         known = card.sources if isinstance(card, RelBERTModelCardData) else []
         self._sources_of_teacher = known or as_lines({f"what {called} was trained on": NOT_KNOWN})
+
+    def name_merged(self, models: Iterable[Any]) -> None:
+        """Name what models were trained on of which this one is merged: folders, hub ids or the models themselves."""
+        cards = (getattr(model, "model_card_data", None) or _card_of(os.fspath(model)) for model in models)
+        self.training_data = list(dict.fromkeys(line for card in cards for line in getattr(card, "sources", [])))
+        self.add_tags("merge")
 
     def infer_datasets(self, dataset: Any, dataset_name: str | None = None) -> list[dict[str, Any]]:
         """Describe the sets of a training, with their sources: `load_relations` leaves a line for each."""
@@ -151,6 +159,21 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         """Cite the losses of a training run, and RelBERT."""
         super().set_losses(losses)
         self.citations = {"RelBERT": CITATION, **self.citations}
+
+
+def _card_of(name: str) -> RelBERTModelCardData:
+    """What the card of a saved model tells of its data."""
+    card = RelBERTModelCardData()
+    with suppress(OSError, ValueError):  # there is none, or the hub cannot be asked
+        card.take_over(ModelCard.load(os.path.join(name, "README.md") if os.path.isdir(name) else name).content)
+    if not card.training_data:
+        card.training_data = as_lines({f"what {_called(name)} was trained on": NOT_KNOWN})
+    return card
+
+
+def _called(name: str) -> str:
+    """A model's hub id, or the last part of its folder."""
+    return Path(name).name if os.path.exists(name) else name
 
 
 def use_pair_card(model: SentenceTransformer) -> None:

@@ -3,7 +3,9 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
+import torch
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerModelCardData
 
@@ -69,3 +71,33 @@ def test_licence_and_base_model_outlive_more_training(folder, tmp_path, broken):
     card = (tmp_path / "again" / "README.md").read_text(encoding="utf-8")
     assert ("**License:** mit" in card and "[bert-base-cased]" in card) == (not broken)
     assert "pair of words" in card
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_merged_model_names_the_data_of_both_and_no_training_of_its_own(encoders, tmp_path, by_name):
+    for number, line in enumerate(("first: mit", "second: cc0-1.0")):
+        model = RelBERT(encoders["wordpiece"], template="short")
+        with torch.no_grad():
+            model[0].model.get_input_embeddings().weight.mul_(1 + number)
+        model.model_card_data.training_data = [line]
+        model.save_pretrained(str(tmp_path / str(number)))
+        (tmp_path / str(number) / "finetuning_config.json").write_text('{"lr": 1}')
+    folders = [str(tmp_path / "0"), tmp_path / "1"]
+    models = folders if by_name else [RelBERT(folder) for folder in folders]
+    merged = RelBERT.merge(models, parameters={"weight": [0.75, 0.25]})
+    first, mean = (model[0].model.get_input_embeddings().weight for model in (RelBERT(folders[0]), merged))
+    torch.testing.assert_close(mean, 1.25 * first)
+    merged.save_pretrained(str(tmp_path / "merged"))
+    card = (tmp_path / "merged" / "README.md").read_text(encoding="utf-8")
+    assert "first: mit" in card and "second: cc0-1.0" in card and "- merge" in card
+    assert not (tmp_path / "merged" / "finetuning_config.json").exists()
+    np.testing.assert_array_equal(
+        RelBERT(tmp_path / "merged").encode(("Tokyo", "Japan")), merged.encode(("Tokyo", "Japan"))
+    )
+
+
+def test_a_merged_model_says_that_the_data_of_one_without_a_card_is_not_known(encoders, tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(folder), create_model_card=False)
+    assert RelBERT.merge(folders).model_card_data.sources == [f"what {name} was trained on: not known" for name in "ab"]
