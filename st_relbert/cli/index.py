@@ -14,8 +14,6 @@ from st_relbert.cli import options
 from st_relbert.cli.output import percent, say, show
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
     from st_relbert.search import RelationIndex, RelationLabel, SearchHit
 
 app = typer.Typer(
@@ -151,7 +149,10 @@ def search(
         _show_hits(opened.search_relation(relation, k, where=where), as_json)
         return
     if phrase is not None:
-        answer = search_phrase(opened, phrase, k, where=where, encoder=_sentence_encoder(phrase_encoder))
+        from sentence_transformers import SentenceTransformer
+
+        encoder = SentenceTransformer(phrase_encoder) if phrase_encoder else None
+        answer = search_phrase(opened, phrase, k, where=where, encoder=encoder)
         if not as_json:
             say(f"Understood as: {answer.understood}")
         _show_hits(answer.hits, as_json)
@@ -306,12 +307,6 @@ def _show_hits(
     if related is not None and related < RELATED and not as_json:
         say(f"Not like anything here ({percent(related)} sure that it is related). The nearest:")
     show(rows, as_json)
-
-
-def _sentence_encoder(name: str | None) -> SentenceTransformer | None:
-    from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(name) if name else None
 
 
 def _direction(relation: str | None, turned: bool) -> str | None:

@@ -75,13 +75,9 @@ class Calibration:
         """Whether it may be used for an index of this many rows: one that has changed by no more than a fifth since."""
         return abs(rows - self.rows) <= self.rows / 5
 
-    def to_json(self) -> str:
-        """As text, for a file."""
-        return json.dumps(asdict(self))
-
     @classmethod
     def from_json(cls, text: str) -> Calibration:
-        """Read what `to_json` wrote.
+        """Read a calibration that was written as JSON.
 
         Raises:
             ValueError: If it is something else.
@@ -160,7 +156,7 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
             (store.path / CALIBRATION).unlink(missing_ok=True)
         else:
             with atomic_output(store.path / CALIBRATION) as temporary:
-                temporary.write_text(made.to_json(), encoding="utf-8")
+                temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
     except (ValueError, OSError) as error:  # another process keeps one just now, or it is read-only
         _LOG.warning("The calibration of %s cannot be kept, so it will be made again: %s", store.path, error)
     return made

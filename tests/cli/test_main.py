@@ -191,6 +191,16 @@ def test_encode_writes_the_vectors_of_the_library(model, tmp_path, capsys):
     np.testing.assert_allclose(vectors, RelBERT(model).encode([("Tokyo", "Japan"), ("finger", "hand")]), atol=1e-6)
 
 
+@pytest.mark.parametrize("words", [["encode"], ["index", "build"], ["index", "add"], ["classify"], ["mine"]])
+def test_tables_of_pairs_are_read_by_the_same_options_everywhere(words):
+    command = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    options = {option for parameter in command.params for option in parameter.opts}
+    tables = ("columns", "relation-column", "no-header", "separator", "encoding", "drop", "type")
+    assert {f"--{name}" for name in tables} <= options
+
+
 @pytest.mark.parametrize("module", ["st_relbert.cli", "typer", "st_relbert.cli.train"])
 def test_ctrl_c_while_the_command_is_imported_is_one_line(module):
     code = (
