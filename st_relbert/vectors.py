@@ -33,6 +33,12 @@ def check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
         )
 
 
+def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Vectors at length 1; zeros stay zeros."""
+    scaled: NDArray[np.floating[Any]] = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return scaled
+
+
 class PairVectors:
     """The vectors `(pairs, d)` of distinct pairs, looked up by pair."""
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from st_relbert.files.outputs import atomic_output
 from st_relbert.pairs import Pair
 from st_relbert.search.folder import CALIBRATION
-from st_relbert.search.hits import RELATION_WEIGHS, unit
+from st_relbert.search.hits import RELATION_WEIGHS
 from st_relbert.search.models import IndexModel
 from st_relbert.search.store import PairStore
+from st_relbert.vectors import unit
 
 _LOG = logging.getLogger(__name__)
 

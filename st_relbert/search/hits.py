@@ -19,6 +19,7 @@ from st_relbert.pairs import Pair, folded_word
 from st_relbert.search.folder import MEANS
 from st_relbert.search.rows import RESERVED
 from st_relbert.search.store import PairStore
+from st_relbert.vectors import Vectors, unit
 
 Exclude = Literal["pair", "words", "nothing"]
 
@@ -145,8 +146,6 @@ _MOST = 20_000  # relations, the largest: a graph may have a label a pair, whose
 # How many of the nearest pairs the best are chosen from: all but one in a thousand are those that all pairs would give.
 _MORE, _A_HIT = 100, 20
 
-Vectors = NDArray[np.float32]
-
 
 class RelationMeans:
     """The mean vectors `(relations, d)` of relations by name, at length 1, of a version of the store."""
@@ -207,9 +206,3 @@ class RelationMeans:
         rows = ((hit, self._rows.get(hit.relation or "")) for hit in hits)
         found = [replace(hit, relation_score=None if row is None else float(cosines[row])) for hit, row in rows]
         return sorted(found, key=lambda hit: -hit.strength)[:k]
-
-
-def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Vectors at length 1; zeros stay zeros."""
-    scaled: NDArray[np.floating[Any]] = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
-    return scaled
