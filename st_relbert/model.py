@@ -88,6 +88,7 @@ class RelBERT(SentenceTransformer):
     def __init__(
         self,
         model_name_or_path: str | os.PathLike[str] | None = None,
+        *,
         template: str | None = None,
         pooling: PoolingMode | None = None,
         reduction: Reduction | None = None,
@@ -313,7 +314,7 @@ class RelBERT(SentenceTransformer):
             return RelationPooling(
                 module.embedding_dimension,
                 self._requested["pooling"] or module.pooling,
-                self._requested["reduction"] or module.reduction,
+                reduction=self._requested["reduction"] or module.reduction,
             )
         return module
 

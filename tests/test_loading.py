@@ -24,7 +24,7 @@ def test_an_encoder_of_a_sentence_transformer_is_used_without_its_pooling(encode
 
 def test_a_pipeline_made_and_saved_by_hand_is_read_back_as_it_was(encoders, tmp_path):
     prompt = PromptTemplate(encoders["wordpiece"], template="c")
-    by_hand = SentenceTransformer(modules=[prompt, RelationPooling(16, "mask", "sum")])
+    by_hand = SentenceTransformer(modules=[prompt, RelationPooling(16, "mask", reduction="sum")])
     by_hand.save_pretrained(str(tmp_path), create_model_card=False)
     model = RelBERT(str(tmp_path))
     assert (model.template, model.pooling, model.reduction) == (prompt.template, "mask", "sum")

@@ -128,7 +128,9 @@ def test_requirements_and_the_records_of_training_and_evaluation_stay(encoders, 
 
 def test_a_pipeline_of_our_modules_saved_by_sentence_transformers_keeps_all_modules(encoders, tmp_path):
     prompt = PromptTemplate(encoders["wordpiece"], template="c")
-    by_hand = SentenceTransformer(modules=[prompt, RelationPooling(16, "mask", "sum"), Dense(16, 4)], truncate_dim=3)
+    by_hand = SentenceTransformer(
+        modules=[prompt, RelationPooling(16, "mask", reduction="sum"), Dense(16, 4)], truncate_dim=3
+    )
     by_hand.save_pretrained(str(tmp_path))
     model = RelBERT(str(tmp_path))
     assert model.reduction == "sum" and [type(module).__name__ for module in model][2:] == ["Dense"]

@@ -42,7 +42,7 @@ def run(
     if not quiet:
         logging.getLogger("st_relbert.training").setLevel(logging.INFO)
     try:
-        TrainingRun(**settings).train(resume, overwrite, show_progress_bar=not quiet)
+        TrainingRun(**settings).train(resume=resume, overwrite=overwrite, show_progress_bar=not quiet)
     except TrainingInterrupted as interrupt:
         raise Interrupted(str(interrupt)) from interrupt
     if get_rank() == 0:

@@ -41,7 +41,7 @@ class PairExclusion:
         return {name: sum(fold in of_test for fold in folds) for name, of_test in self._tests.items()}
 
 
-def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, seed: int = 0) -> RelationSet:
+def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, *, seed: int = 0) -> RelationSet:
     """Add to the negatives of each relation pairs of its own words.
 
     Each of its pairs is joined with another one, drawn at random, in three ways: the two heads, the two tails, and the
@@ -171,7 +171,7 @@ def combine_relations(
         {name: everything.weights[name] for name in kept},
     )
     return RelationBuild(
-        relations=with_mismatches(relations, tests, seed) if mismatches else relations,
+        relations=with_mismatches(relations, tests, seed=seed) if mismatches else relations,
         pairs=len(pairs),
         dropped=tests.counts(pairs),
         dropped_in_all=sum(pair in tests for pair in pairs),

@@ -13,7 +13,7 @@ _DRAWS_AT_A_TIME = 2**20
 
 
 def bootstrap_interval(
-    correct: ArrayLike, level: float = 0.95, samples: int = 10_000, seed: int = 0
+    correct: ArrayLike, *, level: float = 0.95, samples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean of independent outcomes, such as an accuracy.
 

@@ -45,6 +45,7 @@ class RelationPooling(Module):
         self,
         embedding_dimension: int,
         pooling: PoolingMode = "average_no_mask",
+        *,
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()

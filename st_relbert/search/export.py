@@ -57,7 +57,7 @@ def _percent(char: str) -> str:
     return "".join(f"%{byte:02X}" for byte in char.encode())
 
 
-def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], show_progress_bar: bool = False) -> int:
+def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], *, show_progress_bar: bool = False) -> int:
     """Write the vectors of an index, one line a pair, with `pair_key` for its name.
 
     `gensim.models.KeyedVectors.load_word2vec_format(path)` reads the file. A pair with several labels is written once.

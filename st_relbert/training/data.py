@@ -39,7 +39,7 @@ def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | No
     if settings.mismatches:
         held_out = validation or _validation_split(settings)
         tests = {"validation": [pair for pairs in held_out.positives.values() for pair in pairs]} if held_out else {}
-        relations = with_mismatches(relations, PairExclusion(tests), settings.seed)
+        relations = with_mismatches(relations, PairExclusion(tests), seed=settings.seed)
     return relations, validation
 
 
@@ -67,7 +67,7 @@ def _validation_split(settings: TrainingSettings) -> RelationSet | None:
         return None
 
 
-def validation_questions(relations: RelationSet, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
+def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
     """Make analogy questions of a relation set.
 
     There is one for each pair of a relation that has several: the pair is the stem, and the relation's next pair (after
@@ -128,7 +128,7 @@ def held_out_questions(settings: TrainingSettings, validation: RelationSet | Non
     if relations is None:
         return None
     try:
-        questions = validation_questions(relations, settings.seed)
+        questions = validation_questions(relations, seed=settings.seed)
     except ValueError:  # too little for a question
         return None
     sample = random.Random(settings.seed).sample(questions, min(len(questions), _MOST_QUESTIONS))

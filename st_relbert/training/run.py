@@ -111,7 +111,7 @@ def build_validation(settings: TrainingSettings, validation: RelationSet | None)
         return {}
     if settings.choose_by == "loss":
         return {"eval_dataset": validation.dataset()}
-    questions = validation_questions(validation, settings.seed)
+    questions = validation_questions(validation, seed=settings.seed)
     return {"evaluator": AnalogyEvaluator(questions, name="validation", write_csv=False)}
 
 
@@ -130,7 +130,7 @@ class TrainingRun(TrainingSettings):
         """The checkpoints, beside the output; they are removed when the run is done."""
         return CheckpointFolder(self.output)
 
-    def train(self, resume: bool = False, overwrite: bool = False, show_progress_bar: bool = True) -> RelBERT:
+    def train(self, *, resume: bool = False, overwrite: bool = False, show_progress_bar: bool = True) -> RelBERT:
         """Train and save. In several processes (`torchrun`), call it in each.
 
         Args:

@@ -14,7 +14,7 @@ RELATIONS = st.dictionaries(
 @given(RELATIONS, st.lists(st.tuples(WORDS, WORDS), max_size=4), st.integers(0, 3))
 def test_the_pairs_are_new_ones_of_the_relations_words(positives, excluded, seed):
     before = RelationSet(positives, {name: [("old", "negative")] for name in positives})
-    after = with_mismatches(before, PairExclusion({"tests": excluded}), seed)
+    after = with_mismatches(before, PairExclusion({"tests": excluded}), seed=seed)
     assert after.positives == positives
     known = {folded(pair) for pairs in [*positives.values(), excluded] for pair in pairs}
     for name, pairs in after.negatives.items():

@@ -43,8 +43,8 @@ def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, t
     with pytest.raises(ValueError, match=r"out.parquet.partial' holds a part .* made with other model .*delete"):
         encode_files(other, path, output, show_progress_bar=False)
     for other in (
-        RelBERT(encoders["wordpiece"], "short", reduction="sum"),
-        RelBERT(encoders["wordpiece"], "short", fast=True),
+        RelBERT(encoders["wordpiece"], template="short", reduction="sum"),
+        RelBERT(encoders["wordpiece"], template="short", fast=True),
     ):
         with pytest.raises(ValueError, match="made with other model"):
             encode_files(other, path, output, show_progress_bar=False)

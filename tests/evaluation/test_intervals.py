@@ -21,7 +21,7 @@ def test_it_agrees_with_a_plain_loop(outcomes):
     """Up to chance: an end of the interval of 2,000 means varies by about a fifteenth of the means' spread."""
     spread = np.std(outcomes) / np.sqrt(len(outcomes))
     expected = interval_by_loop(outcomes, 0.9, 2000, 1)
-    assert bootstrap_interval(outcomes, 0.9, 20_000) == pytest.approx(expected, abs=0.3 * spread)
+    assert bootstrap_interval(outcomes, level=0.9, samples=20_000) == pytest.approx(expected, abs=0.3 * spread)
 
 
 def test_outcomes_of_0_and_1_are_resampled_alike_whether_drawn_one_by_one_or_as_their_number():
@@ -38,7 +38,9 @@ def test_ends_are_quantiles_of_the_binomial_distribution():
 
 def test_it_covers_the_true_accuracy_about_as_often_as_it_says():
     generator = np.random.default_rng(0)
-    intervals = [bootstrap_interval(generator.random(200) < 0.7, 0.9, samples=500, seed=run) for run in range(400)]
+    intervals = [
+        bootstrap_interval(generator.random(200) < 0.7, level=0.9, samples=500, seed=run) for run in range(400)
+    ]
     covered = np.mean([low <= 0.7 <= high for low, high in intervals])
     # The standard error of the share is 0.015.
     assert 0.83 < covered < 0.96

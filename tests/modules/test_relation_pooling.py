@@ -42,7 +42,7 @@ def pool_slowly(batch, pooling, reduction):
 @pytest.mark.parametrize("mode", POOLING_MODES)
 def test_pooling_equals_a_loop_over_tokens(mode, reduction, padding_side):
     batch = features(padding_side)
-    pooling = RelationPooling(6, mode, reduction)
+    pooling = RelationPooling(6, mode, reduction=reduction)
     pooling.mask_token_id = MASK_ID
     pooled = pooling(dict(batch))["sentence_embedding"]
     torch.testing.assert_close(pooled, pool_slowly(batch, mode, reduction))
@@ -61,7 +61,7 @@ def test_pooling_writes_nothing_but_its_result():
 
 def test_half_precision_is_summed_in_full():
     batch = features("right")
-    pooling = RelationPooling(6, "average", "sum")
+    pooling = RelationPooling(6, "average", reduction="sum")
     full = pooling(dict(batch))["sentence_embedding"]
     batch["token_embeddings"] = batch["token_embeddings"].bfloat16()
     half = pooling(batch)["sentence_embedding"]
@@ -73,7 +73,7 @@ def test_unknown_settings_are_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="Unknown pooling 'max', expected one of: average, average_no_mask, mask"):
         RelationPooling(6, "max")
     with pytest.raises(ValueError, match="Unknown reduction 'median', expected one of: mean, sum"):
-        RelationPooling(6, "average", "median")
+        RelationPooling(6, "average", reduction="median")
 
 
 def test_mask_pooling_needs_a_mask(encoders):
@@ -86,7 +86,7 @@ def test_mask_pooling_needs_a_mask(encoders):
 
 
 def test_the_configuration_survives_a_round_trip(tmp_path):
-    RelationPooling(6, "mask", "sum").save(str(tmp_path))
+    RelationPooling(6, "mask", reduction="sum").save(str(tmp_path))
     assert RelationPooling.load(str(tmp_path)).get_config_dict() == {
         "embedding_dimension": 6,
         "pooling": "mask",
