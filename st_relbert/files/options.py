@@ -102,8 +102,9 @@ class TableOptions:
             found = dict(zip(self.columns, (head, tail), strict=True))
             missing = " and no ".join(str(column) for column, name in found.items() if name is None)
             raise ValueError(
-                f"it has the columns {', '.join(names)}, but no {missing}. Name the columns of heads and tails "
-                "with --columns HEAD TAIL, or say --no-header if its first line is a pair already."
+                f"it has the columns {', '.join(names)}, but no {missing}. Call them so in its first line; or, where "
+                "the command has these options, name yours with --columns HEAD TAIL, or say --no-header if the first "
+                "line is a pair already."
             )
         return head, tail
 

@@ -29,6 +29,7 @@ _BYTE_ORDER_MARKS = {  # the longer ones first: one begins with a shorter one
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_SPREADSHEET_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # an archive, as .xlsx and .ods are; an old .xls
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of bytes that are no text
 
 
@@ -83,7 +84,7 @@ def read_separated(place: Location, options: TableOptions) -> tuple[list[str], I
     names = [name or f"column_{number}" for number, name in enumerate(names, start=1)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the column {twice!r} stands there twice. Rename one, or say --no-header and use numbers.")
+        raise ValueError(f"the column {twice!r} stands there twice. Rename one.")
     return names, of_width(rows, len(names))
 
 
@@ -133,10 +134,15 @@ def _lines(place: Location, encoding: str | None) -> Iterator[str]:
     """The lines of a file, their ends kept; what is compressed is decompressed."""
     with place.filesystem.open_input_stream(place.path) as stream:
         content = io.BufferedReader(stream)
+        start = content.peek(4)[:4]
+        if start in _SPREADSHEET_MARKS:
+            raise ValueError("it is a spreadsheet, whatever its name says. Save its sheet as CSV (UTF-8).")
         if encoding is None:
-            start = content.peek(4)[:4]
             encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark)), "utf-8")
-        help_ = f"not in the encoding {encoding}. Name the right one with --encoding, for instance latin-1 or utf-16"
+        help_ = (
+            f"not in the encoding {encoding}. Save it as UTF-8, or name its encoding with --encoding where the command "
+            "has that: cp1252 (Windows, Excel), latin-1, utf-16"
+        )
         try:
             lines = io.TextIOWrapper(content, encoding, errors="surrogateescape", newline="")
             for number, line in enumerate(lines, start=1):
@@ -171,8 +177,8 @@ def _find_separator(lines: Iterator[str], options: TableOptions, candidates: str
 
 def _plain_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
-        if text := line.rstrip("\r\n"):
-            yield Row(f"line {number}", text.split(separator))
+        if any(cells := line.rstrip("\r\n").split(separator)):
+            yield Row(f"line {number}", cells)
 
 
 def _quoted_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
@@ -180,7 +186,7 @@ def _quoted_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
     line = 1
     try:
         for cells in reader:
-            if cells:
+            if any(cells):
                 yield Row(f"line {line}", cells)
             line = reader.line_num + 1
     except csv.Error as error:

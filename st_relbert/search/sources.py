@@ -114,8 +114,11 @@ def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
         {"head": head, "tail": tail, **values} for (head, tail), values in zip(table.pairs(batch), further, strict=True)
     )
     if table.relation:
-        relations = batch.column(table.relation).to_pylist()
-        rows = ({**row, "relation": relation} for row, relation in zip(rows, relations, strict=True))
+        relations = batch.column(table.relation).to_pylist()  # a cell that is left blank is no relation
+        rows = (
+            {**row, "relation": relation if str(relation).strip() else None}
+            for row, relation in zip(rows, relations, strict=True)
+        )
     if "vector" not in batch.schema.names:
         return rows
     vectors = column_vectors(batch.column("vector"))
