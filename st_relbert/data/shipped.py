@@ -136,16 +136,29 @@ def check_directions(relations: Iterable[ShippedRelation]) -> None:
             )
 
 
+# As it is spoken, nearly: a unit, a European, a one-way street, an umbrella, an hour.
+_BEGINS_WITH_A_VOWEL = re.compile(
+    r"(?!eu|ewe|one\b|once|ufo|u\b|uk|us([aeiu]|\b)|ute[nr]|uni(?!m|n)|u[bkrst][aiou])[aeiou]|hour|hono|heir", re.I
+)
+
+
 def in_words(label: str, pair: Pair) -> str | None:
     """A sentence that says that a pair stands in the shipped relation `parent/name`; None for any other label.
 
     >>> in_words("attribute/sound of an animal", ("horse", "neigh"))
     'neigh is the sound that a horse makes'
+    >>> in_words("attribute/sound of an animal", ("elephant", "trumpet"))
+    'trumpet is the sound that an elephant makes'
     """
     sentence = _sentences().get(label)
     words = dict(zip(("{head}", "{tail}"), pair, strict=True))
+
+    def fill(slot: re.Match[str]) -> str:
+        article, word = slot[1] or "", words[slot[2]]
+        return f"{'an ' if article and _BEGINS_WITH_A_VOWEL.match(word) else article}{word}"
+
     # In one go, as a word may spell a slot.
-    return sentence and re.sub(r"\{head\}|\{tail\}", lambda slot: words[slot[0]], sentence)
+    return sentence and re.sub(r"(\ban? )?(\{head\}|\{tail\})", fill, sentence)
 
 
 def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:

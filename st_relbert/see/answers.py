@@ -16,7 +16,9 @@ from st_relbert.see.views import AnswerTable
 CSS = """
 .explorer-answer h2 { font-size: 1.05rem; font-weight: 600; margin: 0; }
 .explorer-answer p { margin: 0.1rem 0 0.5rem; opacity: 0.75; overflow-wrap: anywhere; }
-.explorer-answer table { width: 100%; border: 0; border-collapse: collapse; margin: 0; }
+.explorer-answer table { width: 100%; table-layout: fixed; border: 0; border-collapse: collapse; margin: 0; }
+.explorer-answer .pair, .explorer-answer .example { width: 32%; }
+.explorer-answer .cosine, .explorer-answer .votes, .explorer-answer .score { width: 6.7rem; }
 .explorer-answer tr { border: 0; border-bottom: 1px solid var(--border-color-primary); }
 .explorer-answer th, .explorer-answer td {
   border: 0; padding: 0.35rem 0.5rem 0.35rem 0; text-align: left; vertical-align: top; font-size: 0.95rem;
@@ -24,7 +26,7 @@ CSS = """
 }
 .explorer-answer th { font-weight: 400; font-size: 0.8rem; }
 .explorer-answer th span { opacity: 0.75; }
-.explorer-answer .cosine, .explorer-answer .votes {
+.explorer-answer .cosine, .explorer-answer .votes, .explorer-answer .score {
   text-align: right; padding-right: 0; white-space: nowrap; font-variant-numeric: tabular-nums;
 }
 .explorer-answer meter { width: 4rem; margin-right: 0.4rem; vertical-align: middle; }
@@ -69,11 +71,11 @@ def further(question: ExplorerQuery, view: AnswerTable) -> str:
 
 
 def as_csv(view: AnswerTable, separator: str = ",") -> str:
-    """The pairs of an answer, in full, with their figures: head, tail, and the further columns."""
+    """The pairs of an answer, in full: head, tail, label and cosine, as an index or a training reads them."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-    writer.writerow(["head", "tail", *view.columns[1:]])
-    writer.writerows((link.head, link.tail, *row[1:]) for row, link in zip(view.rows, view.links, strict=True))
+    writer.writerow(("head", "tail", "relation", "cosine")[: max(map(len, view.records))])
+    writer.writerows(view.records)
     return text.getvalue()
 
 

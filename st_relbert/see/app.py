@@ -26,13 +26,16 @@ def build_page(explorer: Explorer) -> Any:
     first = explorer.examples[0] if explorer.examples else ExplorerQuery()
 
     def ask(*typed: Any) -> tuple[str, ...]:
-        question = ExplorerQuery(*typed)
+        # What stands in a part of the page that nobody has unfolded has no value yet.
+        given = (usual if value is None else value for value, usual in zip(typed, ExplorerQuery(), strict=True))
+        question = ExplorerQuery(*given)
         return _answers(explorer, question._replace(number=as_number(question.number)))
 
     def opened(request: Any) -> tuple[Any, ...]:
-        """What the address asks, if it does; else the first example."""
+        """What the address asks, if it does; else the page stays: something may have been typed by now."""
         asked = ExplorerQuery.of(dict(request.query_params))
-        asked = first if asked == ExplorerQuery() else asked
+        if asked == ExplorerQuery():
+            return (gr.skip(),) * (len(inputs) + len(outputs))
         return *asked, *_answers(explorer, asked)
 
     opened.__annotations__["request"] = gr.Request  # by which Gradio knows it

@@ -34,12 +34,14 @@ _KNOWN_EXAMPLES = (
     ("teacher", "school", "doctor", "hospital"),
 )
 
+_UNLIKE = "Not like anything here."
+
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """A table, or one line that says why there is none.
+    """A table, or one line that says why there is none, or what to make of it.
 
     Args:
         caption: What the rows answer.
@@ -47,6 +49,7 @@ class AnswerTable:
         rows: The cells, all of them text.
         message: The line.
         links: What a click on each row asks; empty: there is nothing to click.
+        records: The rows as they are saved: head, tail, label and cosine in full, as far as there are such.
     """
 
     caption: str = ""
@@ -54,6 +57,7 @@ class AnswerTable:
     rows: tuple[tuple[str, ...], ...] = ()
     message: str = ""
     links: tuple[ExplorerQuery, ...] = ()
+    records: tuple[tuple[str, ...], ...] = ()
 
 
 class Explorer:
@@ -99,7 +103,8 @@ class Explorer:
             if asked.sort != "best":
                 hits = sorted(hits, key=lambda hit: hit.head if asked.sort == "head" else hit.relation or "\U0010ffff")
             rows = ((*hit.pair, hit.relation, f"{hit.score:.2f}") for hit in hits)
-            return _pair_table(f"related as {_is_to(asked.pairs)}", rows)
+            unlike = len(asked.pairs) == 1 and self._is_unlike_any(asked)
+            return _pair_table(f"related as {_is_to(asked.pairs)}", rows, f"{_UNLIKE} The nearest:" if unlike else "")
 
         return self._view(question, answer)
 
@@ -108,7 +113,8 @@ class Explorer:
         pairs = [(row["head"], row["tail"]) for row in found]
         rows = tuple((f"{shown(head)} : {shown(tail)}",) for head, tail in pairs)
         caption = f"pairs of the relation {relation_title(asked.relation)}"
-        return AnswerTable(caption, ("pair",), rows, links=tuple(ExplorerQuery(*pair) for pair in pairs))
+        links, records = tuple(ExplorerQuery(*pair) for pair in pairs), tuple((*pair, asked.relation) for pair in pairs)
+        return AnswerTable(caption, ("pair",), rows, links=links, records=records)
 
     def completions(self, question: ExplorerQuery) -> AnswerTable:
         """The words that stand to the third word as the tail does to the head."""
@@ -121,7 +127,8 @@ class Explorer:
             caption = f"{_is_to([asked[:2]])} as {shown(asked.word)} is to …"
             rows = tuple((shown(each.word), f"{each.score:.2f}") for each in found)
             links = tuple(ExplorerQuery(asked.word, each.word) for each in found)
-            return AnswerTable(caption, ("word", "score"), rows, links=links)
+            message = f"{shown(asked.head)} and {shown(asked.tail)}: {_UNLIKE}" if self._is_unlike_any(asked) else ""
+            return AnswerTable(caption, ("word", "score"), rows, message, links)
 
         return self._view(question, answer)
 
@@ -133,9 +140,8 @@ class Explorer:
                 return AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
             labels = relation_labels(self.index, asked[:2])[:LABELS]
             caption = f"how {shown(asked.head)} is related to {shown(asked.tail)}"
-            related = self.index.relatedness(asked[:2])
-            if related is not None and related < RELATED and not (labels and labels[0].known):
-                return AnswerTable(caption, message="Not like anything here.")
+            if self._is_unlike_any(asked):
+                return AnswerTable(caption, message=_UNLIKE)
             rows = tuple(
                 (
                     shown(label.in_words or relation_title(label.relation)),
@@ -148,6 +154,14 @@ class Explorer:
             return AnswerTable(caption, ("relation", "example", "votes"), rows, links=links)
 
         return self._view(question, answer)
+
+    def _is_unlike_any(self, asked: ExplorerQuery) -> bool:
+        """Whether the typed pair is not like anything in the index, and not a pair of it itself."""
+        related = self.index.relatedness(asked[:2])
+        if related is None or related >= RELATED:
+            return False
+        labels = relation_labels(self.index, asked[:2], 1)
+        return not (labels and labels[0].known)
 
     def _view(self, question: ExplorerQuery, answer: Callable[[ExplorerQuery], AnswerTable]) -> AnswerTable:
         """An answer, or what is missing or wrong in one line."""
@@ -214,11 +228,12 @@ def _is_to(pairs: Iterable[Pair]) -> str:
     return ", ".join(f"{shown(head)} is to {shown(tail)}" for head, tail in pairs)
 
 
-def _pair_table(caption: str, rows: Iterable[Any]) -> AnswerTable:
+def _pair_table(caption: str, rows: Iterable[Any], message: str) -> AnswerTable:
     """Pairs with what their relation says of them, and how near they are."""
-    cells, links = [], []
+    cells, links, records = [], [], []
     for head, tail, relation, cosine in rows:
         said = (in_words(relation, (head, tail)) or relation_title(relation)) if relation else ""
         cells.append((f"{shown(head)} : {shown(tail)}", shown(said), cosine))
         links.append(ExplorerQuery(head, tail))
-    return AnswerTable(caption, ("pair", "relation", "cosine"), tuple(cells), links=tuple(links))
+        records.append((head, tail, relation or "", cosine))
+    return AnswerTable(caption, ("pair", "relation", "cosine"), tuple(cells), message, tuple(links), tuple(records))

@@ -205,3 +205,13 @@ def test_unknown_parts_and_splits_are_named():
         load_questions("relations/none")
     with pytest.raises(ValueError, match="'relations' has the splits train, validation and all"):
         shipped_records("relations", ["test"])
+
+
+def test_sentences_have_the_article_of_the_word():
+    for words, article in (
+        (("elephant", "East Slavic", "underscore", "umpire", "unknown", "hour", "heir", "onion"), "an"),
+        (("horse", "unit", "European", "user", "one-way street", "US state", "ukulele", "usual"), "a"),
+    ):
+        for word in words:
+            said = in_words("attribute/sound of an animal", (word, "[a {head}]"))
+            assert said == f"[a {{head}}] is the sound that {article} {word} makes"

@@ -33,6 +33,12 @@ def test_files_of_pairs(tmp_path):
         assert source.columns == {"year": pa.string()}
 
 
+def test_a_relation_that_is_left_blank_is_none(tmp_path):
+    """Of a sheet that is labelled in part; nothing may vote for no name."""
+    (tmp_path / "p.csv").write_text("head;tail;relation\nTokyo;Japan;capital\noboe;oboist;\nhot;cold; \n")
+    assert [row["relation"] for row in rows_of(open_pair_source(str(tmp_path / "p.csv")))] == ["capital", None, None]
+
+
 def test_columns_of_other_names(tmp_path):
     (tmp_path / "p.csv").write_text("from,to,n\na,b,1\n")
     source = open_pair_source(str(tmp_path / "p.csv"), TableOptions(columns=("from", "to")))

@@ -29,7 +29,7 @@ def test_a_known_pair_has_its_label_without_a_vote(model, tmp_path, pair, turned
     index.add([{"head": "a", "tail": "b", "relation": SOUND}, {"head": "c", "tail": "d", "relation": "other"}])
     index.add([("a", "b")])  # and without a label
     own, other = relation_labels(index, pair)
-    assert own == (SOUND, 0.0, 0, pair, "b is the sound that a a makes", turned, True)
+    assert own == (SOUND, 0.0, 0, pair, "b is the sound that an a makes", turned, True)
     assert (other.relation, other.score, other.known) == ("other", 1.0, False)
 
 

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from html import escape
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,7 +55,8 @@ def get(url, body=None):
 def ask(address, *inputs):
     """The three answers, the links and what is to be copied, as Gradio's own client gets them."""
     head, tail, word, relation, other_words = inputs
-    data = [head, tail, word, "", relation, other_words, 10, "best"]
+    more = None if word is None else ""
+    data = [head, tail, word, more, relation, other_words, 10, "best"]
     event = json.loads(get(f"{address}/gradio_api/call/ask", {"data": data})[1])["event_id"]
     _, stream = get(f"{address}/gradio_api/call/ask/{event}")
     assert "event: complete" in stream, stream
@@ -75,6 +77,18 @@ def test_a_question_has_three_answers(address):
     assert sum(map(int, re.findall(r"(\d+)%", guess))) in (99, 100, 101)
     only, *_ = map(text, ask(address, "Tokyo", "Germany", "", "capital", True))
     assert "Paris : France" in only and "Madrid" not in only and "Japan" not in only
+
+
+def test_what_is_not_unfolded_has_no_value_yet(address):
+    assert ask(address, "Berlin", "Germany", None, None, None) == ask(address, "Berlin", "Germany", "", "", False)
+
+
+def test_what_is_typed_while_the_page_opens_stays(index):
+    """Only an address that asks something fills the boxes."""
+    page = build_page(Explorer(index))
+    (opened,) = (each.fn for each in page.fns.values() if each.fn and each.fn.__name__ == "opened")
+    assert all(update == {"__type__": "update"} for update in opened(SimpleNamespace(query_params={})))
+    assert opened(SimpleNamespace(query_params={"a": "Berlin", "b": "Germany"}))[:3] == ("Berlin", "Germany", "")
 
 
 def test_words_are_text_whatever_they_hold(address):

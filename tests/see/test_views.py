@@ -215,6 +215,18 @@ def test_a_click_asks_for_the_pair_and_long_words_are_cut(model, tmp_path):
     assert as_csv(view, "\t").splitlines()[0] == "head\ttail\trelation\tcosine"
 
 
+def test_saved_pairs_have_the_labels_of_the_index(model, tmp_path):
+    """Not the sentences of the page, so that they can be trained on."""
+    index = RelationIndex.create(tmp_path / "idx", model)
+    sound = "attribute/sound of an animal"
+    index.add([{"head": "cow", "tail": "moo", "relation": sound}, ("oboe", "oboist")])
+    explorer = Explorer(index)
+    near = as_csv(explorer.neighbours(ExplorerQuery("horse", "neigh"))).splitlines()
+    assert {row.rpartition(",")[0] for row in near[1:]} == {f"cow,moo,{sound}", "oboe,oboist,"}
+    own = explorer.neighbours(ExplorerQuery(relation=sound))
+    assert as_csv(own).splitlines() == ["head,tail,relation", f"cow,moo,{sound}"]
+
+
 @pytest.mark.parametrize(
     ("relation", "title"),
     [
@@ -248,3 +260,15 @@ def test_a_question_is_an_address(question):
 def test_any_address_is_a_question(parameters):
     question = ExplorerQuery.of(parameters)
     assert 1 <= question.number <= 100 and question.sort in ("best", "relation", "head")
+
+
+@pytest.mark.parametrize("related", [None, 0.1, 0.9])
+def test_a_pair_that_is_like_none_gets_no_answer_without_a_warning(explorer, monkeypatch, related):
+    """The nearest pairs are shown all the same, as there are always some."""
+    monkeypatch.setattr(RelationIndex, "relatedness", lambda index, pair: related)
+    for question in (ExplorerQuery("zzz", "qqq", "Paris"), ExplorerQuery("Tokyo", "Japan", "Paris")):
+        unlike = related == 0.1 and question.head == "zzz"  # the other one is in the index
+        for view in answers(explorer, question):
+            assert ("Not like anything here." in view.message) == unlike
+        assert explorer.neighbours(question).rows and explorer.completions(question).rows
+    assert explorer.neighbours(ExplorerQuery("zzz", "qqq", more="Paris : France")).message == ""
