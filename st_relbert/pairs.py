@@ -16,6 +16,15 @@ LONGEST_WORD = 10_000
 """The most characters of a word. What is longer is a text by mistake, and would take an encoder's tokenizer minutes."""
 
 
+def counted(number: int, noun: str) -> str:
+    """How many there are of something, as messages say it.
+
+    >>> counted(1, "pair"), counted(1200, "pair")
+    ('1 pair', '1,200 pairs')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def is_flat_pair(value: Any) -> bool:
     """Whether `value` is one pair itself, rather than a batch of pairs.
 

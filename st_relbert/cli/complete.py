@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.output import say, show
+from st_relbert.cli.output import say, show, words_given
+from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
     from st_relbert.search import AnalogyCompleter, RelationIndex
@@ -66,7 +67,8 @@ def complete(
     index, asked = _index_and_question(words or [], bool(queries))
     if index is None and not (model and (vocabulary or scorer)):
         raise ValueError(
-            "There is no index, expected one before the words, or --model and --vocabulary (or --scorer) instead."
+            f"{words_given(asked)}, so there is no index, expected one before three words, such as idx Tokyo Japan "
+            "Paris; or --model and --vocabulary (or --scorer) instead."
         )
     if k < 1:
         raise ValueError(f"-k is {k}, expected a number of words from 1 up.")
@@ -96,8 +98,8 @@ def _index_and_question(words: Sequence[str], queries: bool) -> tuple[str | None
     index, asked = (words[0], words[1:]) if len(words) % 3 == 1 else (None, words)
     if bool(asked) == queries or len(asked) not in (0, 3):
         raise ValueError(
-            f"{len(words)} words were given, expected an index and three words, such as idx Tokyo Japan Paris (or a "
-            "file of --queries); or, without an index, --model and the three words."
+            f"{words_given(words)}, expected an index and three words, such as idx Tokyo Japan Paris (or a file of "
+            "--queries); or, without an index, --model and the three words."
         )
     return index, asked
 
@@ -172,5 +174,6 @@ def classify(
     classifier.fit([example[:2] for example in examples], [example[2] for example in examples])
     counts = write_predictions(classifier, asked, output)
     say(
-        f"Saved {sum(counts.values()):,} pairs to {output}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items())
+        f"Saved {counted(sum(counts.values()), 'pair')} to {output}: "
+        + ", ".join(f"{n:,} {name}" for name, n in counts.items())
     )

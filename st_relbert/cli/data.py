@@ -13,6 +13,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import say, show
+from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
     from st_relbert.data import RelationBuild
@@ -231,7 +232,7 @@ def questions(
     if len(made) < count:
         say(f"The pairs suffice for {len(made):,} of {count:,} questions, as each is asked about once.")
     of_relations = len({question["prefix"] for question in made})
-    say(f"Saved {len(made):,} questions on {of_relations:,} relations to {output}")
+    say(f"Saved {counted(len(made), 'question')} on {counted(of_relations, 'relation')} to {output}")
 
 
 def _of_triples(

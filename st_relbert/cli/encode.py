@@ -8,6 +8,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import Interrupted, say
+from st_relbert.pairs import counted
 
 _SCALE = "scale"
 
@@ -65,4 +66,4 @@ def run(
         )
     except KeyboardInterrupt as interrupt:
         raise Interrupted("Interrupted. The same command goes on from where it stopped.") from interrupt
-    say(f"Saved {count:,} vectors to {output}")
+    say(f"Saved {counted(count, 'vector')} to {output}")

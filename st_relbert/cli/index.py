@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.output import percent, say, show
+from st_relbert.cli.output import percent, say, show, words_given
+from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
     from st_relbert.search import RelationIndex, RelationLabel, SearchHit
@@ -95,7 +96,8 @@ def add(
     added = opened.add(source, batch_size=batch_size, show_progress_bar=not quiet, total=source.total)
     if opened.calibration is None:
         opened.calibrate()
-    say(f"Added {added:,} rows; the others were there already.")
+    there = "" if source.total in (None, added) else f"; {source.total - added:,} were there already"
+    say(f"Added {counted(added, 'row')}{there}.")
     _say_state(opened)
 
 
@@ -134,8 +136,8 @@ def search(
     words = words or []
     if sum(given is not None and given != [] for given in (words, relation, phrase, queries)) != 1 or len(words) % 2:
         raise ValueError(
-            f"{len(words)} words were given, expected head and tail of each pair, or one of --relation, --phrase and "
-            "--queries."
+            f"{words_given(words)}, expected head and tail of each pair, such as Tokyo Japan (quotes hold a word with "
+            "blanks together: 'New York'); or one of --relation, --phrase and --queries."
         )
     if k < 1:
         raise ValueError(f"k is {k}, expected a number of rows from 1 up.")
@@ -172,6 +174,9 @@ def relations(index: options.Index, as_json: options.Json = False) -> None:
     from st_relbert.search import RelationIndex
 
     counts = RelationIndex.open(index).relation_counts()
+    if not counts and not as_json:
+        say("No pair of the index has a relation.")
+        return
     show([{"relation": name, "pairs": counts[name]} for name in sorted(counts)], as_json)
 
 
@@ -192,7 +197,10 @@ def label(
 
     words = words or []
     if bool(words) == bool(queries) or len(words) not in (0, 2):
-        raise ValueError(f"{len(words)} words were given, expected the head and the tail of a pair, or --queries.")
+        raise ValueError(
+            f"{words_given(words)}, expected head and tail of a pair, such as Berlin Germany (quotes hold a word with "
+            "blanks together: 'New York'); or --queries."
+        )
     if not 0 <= threshold <= 1:
         raise ValueError(f"The threshold is {threshold}, expected a probability from 0 to 1.")
     opened = RelationIndex.open(index, model)
@@ -240,13 +248,16 @@ def export(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the vectors in the format of word2vec, for gensim."""
+    """Write the vectors in the format of word2vec, for gensim; st-relbert encode writes Parquet, CSV and NumPy."""
     from st_relbert.files.outputs import check_output
     from st_relbert.search import RelationIndex, export_word2vec
 
-    check_output(output, overwrite)
-    count = export_word2vec(RelationIndex.open(index), output, show_progress_bar=not quiet)
-    say(f"Saved {count:,} vectors to {output}")
+    check_output(output, overwrite, suffixes=(".txt", ".vec"))
+    opened = RelationIndex.open(index)
+    count = export_word2vec(opened, output, show_progress_bar=not quiet)
+    if count < len(opened):
+        say(f"{counted(len(opened) - count, 'row')} left out: further labels of the same pairs")
+    say(f"Saved {counted(count, 'vector')} to {output}")
 
 
 @app.command()
@@ -257,7 +268,7 @@ def delete(
     """Delete rows."""
     from st_relbert.search import RelationIndex
 
-    say(f"Deleted {RelationIndex.open(index).delete(where):,} rows.")
+    say(f"Deleted {counted(RelationIndex.open(index).delete(where), 'row')}.")
 
 
 @app.command()
@@ -276,8 +287,8 @@ def info(index: options.Index, as_json: options.Json = False) -> None:
 
 def _say_state(index: RelationIndex) -> None:
     state = index.state
-    how = "exact" if state.exact else f"approximate ({state.unindexed:,} rows compared one by one)"
-    say(f"{index.path}: {state.rows:,} rows, {state.size / 2**20:,.1f} MiB, search is {how}.")
+    how = "exact" if state.exact else f"approximate ({counted(state.unindexed, 'row')} compared one by one)"
+    say(f"{index.path}: {counted(state.rows, 'row')}, {state.size / 2**20:,.1f} MiB, search is {how}.")
 
 
 def _show_hits(

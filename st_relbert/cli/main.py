@@ -21,7 +21,7 @@ INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 _LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--test", "--train", "--train-data", "--type",
           "--weight", "--without")  # fmt: skip
 
-app = typer.Typer(name="st-relbert", add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(name="st-relbert", add_completion=False, no_args_is_help=True, rich_markup_mode="markdown")
 # The commands by topic, as the help lists them.
 _TOPICS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Train": {"train": train.run},

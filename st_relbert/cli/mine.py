@@ -9,6 +9,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import Interrupted, say
+from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
     from st_relbert.search import Vocabulary
@@ -61,7 +62,7 @@ def distill(
     with atomic_output(output) as temporary:
         scorer.save(temporary)
         encoded.subset(words or encoded.words).save(temporary)
-    say(f"Saved the scorer and {len(words) or len(encoded):,} words to {output}")
+    say(f"Saved the scorer and {counted(len(words) or len(encoded), 'word')} to {output}")
 
 
 @options.with_table_options
@@ -120,7 +121,7 @@ def mine(
     except KeyboardInterrupt as interrupt:
         raise Interrupted("Interrupted. The same command goes on from where it stopped.") from interrupt
     write_pairs(found, output)
-    say(f"Saved {len(found):,} pairs to {output}")
+    say(f"Saved {counted(len(found), 'pair')} to {output}")
 
 
 def _words(file: str | None, known: Vocabulary | None) -> list[str]:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from st_relbert.pairs import counted
+
 _WIDE = 10_000  # a file or a pipe has no edge to wrap at
 
 
@@ -23,7 +25,8 @@ def say(line: str) -> None:
 def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequence[str] | None = None) -> None:
     """Print rows, all with the same keys, as a table, or as JSON Lines with all keys and the values as they are.
 
-    The table shows `columns`, in this order, or else the keys of the first row.
+    The table shows `columns`, in this order, or else the keys of the first row; a column that is empty in all rows is
+    left out.
     """
     if as_json:
         sys.stdout.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
@@ -37,7 +40,7 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequ
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, padding=(0, 2, 0, 0))
-    names = list(columns or rows[0])
+    names = [name for name in columns or rows[0] if any(row[name] not in (None, "") for row in rows)]
     for name in names:
         numbers = all(isinstance(row[name], int | float) or _is_figure(row[name]) for row in rows)
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
@@ -48,6 +51,15 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequ
         console.print(table)
     sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
     sys.stdout.flush()
+
+
+def words_given(words: Sequence[str]) -> str:
+    """How many words a command was given, at the beginning of an error.
+
+    >>> words_given(["Tokyo"]), words_given(["Tokyo", "Japan"])
+    ('1 word was given', '2 words were given')
+    """
+    return f"{counted(len(words), 'word')} {'was' if len(words) == 1 else 'were'} given"
 
 
 def percent(value: float) -> str:

@@ -11,6 +11,7 @@ import typer
 from st_relbert.cli import options
 from st_relbert.cli.output import percent, say, show
 from st_relbert.environment import import_extra
+from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
     from st_relbert.data.relation_set import RelationSet
@@ -117,8 +118,8 @@ def _show(relation_map: RelationMap) -> None:
     clusters, confusion = relation_map.clusters, relation_map.confusion
     inside = sum(len(cluster.rows) for cluster in clusters)
     say(
-        f"{len(relation_map.pairs):,} pairs of {len(confusion.names):,} relations; {inside:,} pairs in "
-        f"{len(clusters):,} clusters{f', the largest {_LISTED}' if len(clusters) > _LISTED else ''}"
+        f"{counted(len(relation_map.pairs), 'pair')} of {counted(len(confusion.names), 'relation')}; {inside:,} of "
+        f"them in {counted(len(clusters), 'cluster')}{f', the largest {_LISTED}' if len(clusters) > _LISTED else ''}"
     )
     if clusters:
         show(
@@ -132,8 +133,11 @@ def _show(relation_map: RelationMap) -> None:
                 for cluster in clusters[:_LISTED]
             ]
         )
-    say(f"\nNearest to the prototype of their own relation: {percent(confusion.accuracy)} of pairs. Most confused:")
-    for true, nearest, share in confusion.most_confused(5):
+    confused = confusion.most_confused(5)
+    if confusion.accuracy >= 0:  # not a number where each relation has a single pair
+        own = f"\nNearest to the prototype of their own relation: {percent(confusion.accuracy)} of pairs."
+        say(f"{own} Most confused:" if confused else own)
+    for true, nearest, share in confused:
         say(f"{share:>5.0%} of {true} with {nearest}")
     say("")
 

@@ -15,6 +15,7 @@ from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import FORMATS as SUFFIXES
 from st_relbert.files.tables import read_table
 from st_relbert.files.text import JSON, SEPARATORS, Row, read_json, read_separated, suffix_of
+from st_relbert.pairs import counted
 
 FORMATS = ("auto", "table", "conceptnet", "facts", "lre", "docred")
 
@@ -140,7 +141,8 @@ def _read_conceptnet(path: str) -> Iterator[Triple]:
             relation, head, tail = cells[:3]
         else:
             raise ValueError(
-                f"line {number} has {len(cells)} cells, expected those of ConceptNet's dump, or relation, head, tail."
+                f"line {number} has {counted(len(cells), 'cell')}, expected those of ConceptNet's dump, or relation, "
+                "head, tail."
             )
         yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from st_relbert.pairs import Pair, as_pair
+from st_relbert.pairs import Pair, as_pair, counted
 
 _BATS_FILE = re.compile(r"[A-Z]\d\d \[.*\]\.txt")
 _MSR_TAG = re.compile(r"[A-Z$]+_[A-Z$]+")
@@ -163,7 +163,7 @@ def _quadruples(path: Path, lines: Iterable[str], kind: str) -> Iterator[OpenQue
         if kind == "msr" and len(words) == 5:
             section = words.pop(3)
         if len(words) != 4:
-            raise ValueError(f"{path}, line {number} has {len(words)} words, expected four: {line!r:.60}.")
+            raise ValueError(f"{path}, line {number} has {counted(len(words), 'word')}, expected four: {line!r:.60}.")
         first, second, head, answer = words
         yield OpenQuestion((first, second), head, (answer,), section)
 

@@ -15,7 +15,7 @@ from datasets import Dataset, Features, List, Value
 
 from st_relbert.data.question_files import is_question_text, relation_pairs
 from st_relbert.data.sources import as_lines, place_of, read_records, require, sources_of
-from st_relbert.pairs import Pair, as_pair, negative_label, pairs_of_list
+from st_relbert.pairs import Pair, as_pair, counted, negative_label, pairs_of_list
 
 logger = logging.getLogger(__name__)
 
@@ -99,13 +99,13 @@ class RelationSet:
             weights[relation] = max(weight, weights.get(relation, 0))
         if len(positives) < 2:
             raise ValueError(
-                f"{source} has {len(positives)} relations ({', '.join(positives) or 'none'}), expected at least two: "
-                "the pairs of one are the negatives of the other."
+                f"{source} has {counted(len(positives), 'relation')} ({', '.join(positives) or 'none'}), expected at "
+                "least two: the pairs of one are the negatives of the other."
             )
         relations = cls.merge([cls(positives, negatives, weights)])
         copies = _count(positives) + _count(negatives) - _count(relations.positives) - _count(relations.negatives)
         if copies:
-            logger.info("%s: left out %d exact copies of pairs within a relation.", source, copies)
+            logger.info("%s: left out %s that a relation has already.", source, counted(copies, "pair"))
         return relations
 
     @classmethod
@@ -232,15 +232,16 @@ class RelationSet:
     def __str__(self) -> str:
         """What is in the set, and what users may not expect of it, in a line."""
         pairs, negatives = _count(self.positives), _count(self.negatives)
-        parts = [f"{len(self.names):,} relations with {pairs:,} pairs and {negatives:,} negatives"]
+        numbers = ((len(self.names), "relation"), (pairs, "pair"), (negatives, "negative"))
+        parts = ["{} with {} and {}".format(*(counted(*number) for number in numbers))]
         if single := sum(len(of_relation) == 1 for of_relation in self.positives.values()):
-            parts.append(f"{single:,} relations of a single pair, which others are only told apart from")
+            parts.append(f"{counted(single, 'relation')} of a single pair, which others are only told apart from")
         if shared := self.known_false_negatives():
-            parts.append(f"{shared:,} pairs of several relations, or on both sides of one, which are not pushed away")
+            shared_pairs = counted(shared, "pair")
+            parts.append(f"{shared_pairs} of several relations, or on both sides of one, not pushed away")
         if weights := [weight for weight in self.weights.values() if weight != 1]:
-            parts.append(
-                f"{len(weights):,} relations of a weight other than 1, from {min(weights):g} to {max(weights):g}"
-            )
+            other = counted(len(weights), "relation")
+            parts.append(f"{other} of a weight other than 1, from {min(weights):g} to {max(weights):g}")
         return "; ".join(parts)
 
     def subset(self, names: Iterable[str]) -> RelationSet:

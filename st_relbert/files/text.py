@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from st_relbert.files.location import Location
 from st_relbert.files.options import TableOptions
+from st_relbert.pairs import counted
 
 SEPARATORS = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}  # those that are tried, by suffix
 JSON = (".json", ".jsonl", ".ndjson")
@@ -124,8 +125,8 @@ def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
             raise ValueError(f"{place} has names, expected a list as in the first row.")
         if len(cells) != width and (len(cells) < width or any(cells[width:])):
             raise ValueError(
-                f"{place} has {len(cells)} cells, expected {width} as in the first row. If the cells are separated by "
-                "something else, name it with --separator."
+                f"{place} has {counted(len(cells), 'cell')}, expected {width} as in the first row. If the cells are "
+                "separated by something else, name it with --separator."
             )
         yield Row(place, cells[:width])
 

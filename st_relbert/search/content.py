@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,14 @@ class IndexContent:
         """The rows that are labelled with a relation; see `rows`. Raises `ValueError` if there is none."""
         label, condition = self._condition({"relation": relation}), self._condition(where)
         if not self._store.count(label):
-            known = ", ".join(self.relations()[:20]) or "none"
-            raise ValueError(f"No row has the relation {relation!r}. The index has: {known}.")
+            known = self.relations()
+            like = [name for name in known if relation.casefold() in name.casefold()]
+            like += get_close_matches(relation, known)
+            named = list(dict.fromkeys([*like, *known]))
+            more = f" and {len(named) - 20:,} more, which st-relbert index relations lists" if len(named) > 20 else ""
+            raise ValueError(
+                f"No row has the relation {relation!r}. The index has: {', '.join(named[:20]) or 'none'}{more}."
+            )
         columns = [*self.columns, "vector"] if vectors else self.columns
         return self._store.read(columns, f"{label} AND {condition}" if condition else label)
 

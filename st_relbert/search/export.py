@@ -79,7 +79,7 @@ def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], *, show_
     with (
         atomic_output(path) as temporary,
         tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=temporary.parent) as lines,
-        tqdm(total=len(index), disable=not show_progress_bar) as progress,
+        tqdm(desc="Exporting", total=len(index), unit=" pairs", disable=not show_progress_bar) as progress,
     ):
         for row in index.rows(vectors=True):
             progress.update()

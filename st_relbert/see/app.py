@@ -27,7 +27,9 @@ def build_page(explorer: Explorer) -> Any:
 
     def ask(*typed: Any) -> tuple[str, ...]:
         # What stands in a part of the page that nobody has unfolded has no value yet.
-        given = (usual if value is None else value for value, usual in zip(typed, ExplorerQuery(), strict=True))
+        given: list[Any] = [
+            usual if value is None else value for value, usual in zip(typed, ExplorerQuery(), strict=True)
+        ]
         question = ExplorerQuery(*given)
         return _answers(explorer, question._replace(number=as_number(question.number)))
 

@@ -48,7 +48,7 @@ def test_errors_are_one_line_and_exit_status_2(pairs, tmp_path, capsys):
     few.write_text("head,tail,relation\na,b,r\nc,d,s\n")
     output = str(tmp_path / "quiz.html")
     for arguments, message in [
-        ([str(single)], "one.csv has 1 relations (r), expected at least two"),
+        ([str(single)], "one.csv has 1 relation (r), expected at least two"),
         ([str(few)], "No question of 5 choices can be made of these 2 relations"),
         ([pairs, "--choices", "1"], "The number of choices is 1, expected 2 to 26"),
         ([pairs, "--count", "0"], "The number of questions is 0"),

@@ -105,25 +105,32 @@ def test_an_index_without_relations_has_no_labels(saved, capsys, tmp_path):
     capsys.readouterr()
     assert main(["index", "label", str(tmp_path / "bare"), "Rome", "Italy"]) == 2
     assert "has a relation, so none can vote" in capsys.readouterr().err
+    assert run(capsys, "index", "relations", tmp_path / "bare") == "No pair of the index has a relation.\n"
+    table = run(capsys, "index", "search", tmp_path / "bare", "Rome", "Italy").splitlines()
+    assert table[0].split() == ["score", "head", "tail"]  # no column without a value
 
 
 def test_adding_exporting_and_deleting(idx, capsys, tmp_path):
     (tmp_path / "more.csv").write_text("head,tail\nTokyo,Japan\nOslo,Norway\n")
     # The row without a label is another one than the row with the label.
-    assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 2 rows")
-    assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 0 rows")
+    assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 2 rows.\n")
+    assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 0 rows; 2 were ")
     output = tmp_path / "vectors.txt"
-    assert run(capsys, "index", "export", idx, "--output", output, "--quiet").startswith("Saved 4 vectors")
+    assert run(capsys, "index", "export", idx, "--output", output, "--quiet") == (
+        f"1 row left out: further labels of the same pairs\nSaved 4 vectors to {output}\n"
+    )
     assert output.read_text().splitlines()[0] == "4 16"
     assert main(["index", "export", idx, "--output", str(output)]) == 2
     assert "exists already" in capsys.readouterr().err
+    assert main(["index", "export", idx, "--output", str(tmp_path / "vectors.parquet")]) == 2
+    assert "expected a name that ends in .txt or .vec" in capsys.readouterr().err
     assert run(capsys, "index", "delete", idx, "--where", "relation = 'capital'") == "Deleted 2 rows.\n"
 
 
 def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, capsys, tmp_path):
     for arguments, message in [
         (["index", "search", "no-such", "a", "b"], "'no-such' is no index"),
-        (["index", "search", idx, "a"], "1 words were given, expected head and tail of each pair"),
+        (["index", "search", idx, "a"], "1 word was given, expected head and tail of each pair"),
         (["index", "search", idx], "0 words were given"),
         (["index", "search", idx, "a", "b", "--relation", "capital"], "2 words were given"),
         (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
@@ -258,8 +265,8 @@ def test_arguments_are_checked_before_the_model_is_loaded(idx, pairs, tmp_path, 
     for arguments, message in [
         (["index", "search", idx, "a", "b", "--where", "relation = 'a' nonsense"], "The filter"),
         (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
-        (["index", "label", idx, "a"], "1 words were given"),
-        (["complete", idx, "a", "b"], "There is no index, expected one before the words"),
+        (["index", "label", idx, "a"], "1 word was given"),
+        (["complete", idx, "a", "b"], "3 words were given, so there is no index, expected one before three"),
         (["complete", idx, "a", "b", "c", "-k", "0"], "-k is 0"),
         (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary"),
         ([*build, idx, pairs], "is an index already"),

@@ -43,6 +43,12 @@ def test_commands_are_listed_by_topic(capsys):
     assert topics == ["Options", "Train", "Evaluate", "Encode", "Search", "See", "Data"]
 
 
+def test_no_command_at_all_is_a_question(capsys):
+    main([])
+    out, err = capsys.readouterr()
+    assert "Usage: st-relbert" in out + err and "Missing command" not in out + err
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"st-relbert {__version__}\n"

@@ -173,7 +173,7 @@ def test_columns_are_named_or_numbered(written):
     [
         ("a.csv", "", "it is empty"),
         ("a.jsonl", "", "it is empty"),
-        ("a.csv", "head,tail\na,b\nc\n", "line 3 has 1 cells, expected 2.*--separator"),
+        ("a.csv", "head,tail\na,b\nc\n", "line 3 has 1 cell, expected 2.*--separator"),
         ("a.csv", "head,tail\na,b\nc,d,e\n", "line 3 has 3 cells, expected 2"),
         ("a.csv", 'head,tail\n"a\nb",c\n"d,e\n', "line 4 has a quote that cannot be read"),
         ("a.csv", 'head,tail\n\n"a\nb",c\nd,\n', "the tail of line 5 is ''"),

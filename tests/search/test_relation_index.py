@@ -66,6 +66,15 @@ def test_a_relation_is_the_prototype_of_its_pairs(index):
         index.search_relation("cpaital")
 
 
+def test_the_names_most_like_a_mistyped_relation_come_first(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    names = [*(f"other {number:02}" for number in range(30)), "place/state_capital"]
+    index.add([{"head": name, "tail": "x", "relation": name} for name in names])
+    listed = "The index has: place/state_capital, other 00, .* and 11 more, which st-relbert index relations lists."
+    with pytest.raises(ValueError, match=f"No row has the relation 'Capital'. {listed}"):
+        index.search_relation("Capital")
+
+
 def test_a_relation_is_searched_without_encoding(index, monkeypatch):
     monkeypatch.setattr(RelBERT, "encode", None)
     assert len(RelationIndex.open(index.path).search_relation("capital")) == 5

@@ -76,7 +76,7 @@ def test_a_pair_that_does_not_fit_is_an_error_before_training(run, tmp_path):
 @pytest.mark.parametrize(
     ("relations", "settings", "message"),
     [
-        ({"x": "ab"}, {}, "has 1 relations .x., expected at least two"),
+        ({"x": "ab"}, {}, "has 1 relation .x., expected at least two"),
         ({"x": "a", "y": "b"}, {}, "No relation has two positive pairs"),
         ({"x": "ab", "y": "cd"}, {"relations_per_batch": 1, "negatives_per_relation": 0}, "every relation needs negat"),
     ],
