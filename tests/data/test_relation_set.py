@@ -61,7 +61,7 @@ def test_semeval_has_the_published_sizes(data):
     ("records", "message"),
     [
         ([], "has 0 relations .none., expected at least two"),
-        (RECORDS[:1], "has 1 relations .capital., expected at least two"),
+        (RECORDS[:1], "has 1 relation .capital., expected at least two"),
         ([*RECORDS, {"relation_type": "x"}], "line 3 has no 'positives' .it has: relation_type."),
         ([*RECORDS, {"positives": [["a", "b"]]}], "line 3 has no 'relation_type'"),
         ([*RECORDS, {"relation_type": "x", "positives": []}], "line 3: the relation 'x' has no positives"),
@@ -159,8 +159,8 @@ def test_known_false_negatives_and_copies_are_reported(caplog):
     assert relations.known_false_negatives() == 2  # (a, b) in two relations; (c, d) on both sides of one
     assert str(relations) == (
         "2 relations with 3 pairs and 3 negatives; "
-        "1 relations of a single pair, which others are only told apart from; "
-        "2 pairs of several relations, or on both sides of one, which are not pushed away"
+        "1 relation of a single pair, which others are only told apart from; "
+        "2 pairs of several relations, or on both sides of one, not pushed away"
     )
 
 
