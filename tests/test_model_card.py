@@ -75,6 +75,7 @@ def test_licence_and_base_model_outlive_more_training(folder, tmp_path, broken):
 
 @pytest.mark.parametrize("by_name", [True, False])
 def test_a_merged_model_names_the_data_of_both_and_no_training_of_its_own(encoders, tmp_path, by_name):
+    pytest.importorskip("mergekit")
     for number, line in enumerate(("first: mit", "second: cc0-1.0")):
         model = RelBERT(encoders["wordpiece"], template="short")
         with torch.no_grad():
@@ -97,6 +98,7 @@ def test_a_merged_model_names_the_data_of_both_and_no_training_of_its_own(encode
 
 
 def test_a_merged_model_says_that_the_data_of_one_without_a_card_is_not_known(encoders, tmp_path):
+    pytest.importorskip("mergekit")
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
         RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(folder), create_model_card=False)
