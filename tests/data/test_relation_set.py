@@ -155,7 +155,7 @@ def test_known_false_negatives_and_copies_are_reported(caplog):
     ]
     with caplog.at_level("INFO", logger="st_relbert"):
         relations = RelationSet.from_records(records, "mine")
-    assert "mine: left out 1 exact copies" in caplog.text
+    assert "mine: left out 1 pair that a relation has already" in caplog.text
     assert relations.known_false_negatives() == 2  # (a, b) in two relations; (c, d) on both sides of one
     assert str(relations) == (
         "2 relations with 3 pairs and 3 negatives; "
