@@ -33,20 +33,20 @@ quickstart: $(QUICKSTART)
 # The whole suite but for the comparison with the relbert library, which needs an environment of its own.
 # A process a core and one thread each: most tests compute little and wait for processes that they start.
 WORKERS ?= 2
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal
+PYTEST = OMP_NUM_THREADS=1 $(1)/bin/pytest -n $(WORKERS) --dist worksteal
 
 test: install
-	$(PYTEST) -m "not reference"
+	$(call PYTEST,$(VENV)) -m "not reference"
 
 test-fast: install
-	$(PYTEST) -m "not reference and not slow and not faults"
+	$(call PYTEST,$(VENV)) -m "not reference and not slow and not faults"
 
 test-reference: install
 	$(BIN)/pytest -m reference
 
 # With the lowest versions of all dependencies, in an environment of its own.
 test-lowest: $(VENV)-lowest/.installed
-	$(VENV)-lowest/bin/pytest -m "not reference and not slow and not faults"
+	$(call PYTEST,$(VENV)-lowest) -m "not reference and not slow and not faults"
 
 $(VENV)-lowest/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(VENV)-lowest
@@ -62,7 +62,7 @@ test-latest:
 	rm -rf $(VENV)-latest
 	$(PYTHON) -m venv $(VENV)-latest
 	$(VENV)-latest/bin/pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[test-core]"
-	OMP_NUM_THREADS=1 $(VENV)-latest/bin/pytest -n $(WORKERS) --dist worksteal @tests/core.txt
+	$(call PYTEST,$(VENV)-latest) @tests/core.txt
 
 lint: install
 	$(BIN)/ruff check .
