@@ -12,7 +12,7 @@ from st_relbert import RelBERT
 from st_relbert.data import RelationSet
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation import AnalogyEvaluator
-from st_relbert.training import RelationTrainer, TrainingInterrupted, TrainingRun, validation_questions
+from st_relbert.training import RelationTrainer, TrainingInterrupted, validation_questions
 from st_relbert.training.data import load_data
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
@@ -29,14 +29,12 @@ def relations(tmp_path_factory):
 
 
 @pytest.fixture
-def run(encoders, relations, tmp_path):
+def run(tiny_run, encoders, relations):
     return partial(
-        TrainingRun,
+        tiny_run,
         # The tokenizer that is trained to the same one in every process: these tests follow a few steps closely.
         base_model=encoders["bytelevel"],
         train_data=relations,
-        output=str(tmp_path / "model"),
-        template="short",
         relations_per_batch=20,
         epochs=3,
     )

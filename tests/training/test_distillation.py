@@ -31,13 +31,9 @@ def teacher(encoders, tmp_path_factory):
 
 
 @pytest.fixture
-def run(encoders, teacher, tmp_path):
+def run(tiny_run, teacher):
     return partial(
-        TrainingRun,
-        base_model=encoders["wordpiece"],
-        train_data="starter",
-        output=str(tmp_path / "model"),
-        template="short",
+        tiny_run,
         loss="distillation",
         teacher=teacher,
         pairs_per_batch=32,

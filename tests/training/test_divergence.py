@@ -7,21 +7,12 @@ import pytest
 import torch
 
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import TrainingDiverged, TrainingRun
+from st_relbert.training import TrainingDiverged
 
 
 @pytest.fixture
-def run(encoders, tmp_path):
-    return partial(
-        TrainingRun,
-        base_model=encoders["wordpiece"],
-        train_data="starter",
-        output=str(tmp_path / "model"),
-        template="short",
-        relations_per_batch=4,
-        max_steps=6,
-        save_steps=1,
-    )
+def run(tiny_run):
+    return partial(tiny_run, relations_per_batch=4, max_steps=6, save_steps=1)
 
 
 def test_a_loss_that_is_not_a_number_stops_training_and_names_the_batch(run, tmp_path, monkeypatch):

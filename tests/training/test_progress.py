@@ -9,24 +9,16 @@ from transformers import TrainerCallback
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import RelationTrainer, TrainingRun
+from st_relbert.training import RelationTrainer
 from st_relbert.training.trainer import CheckpointCallback
 
 
 @pytest.fixture
-def run(encoders, tmp_path):
+def run(tiny_run):
     def start(**kwargs):
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            TrainingRun(
-                base_model=encoders["wordpiece"],
-                train_data="starter",
-                output=str(tmp_path / "model"),
-                template="short",
-                relations_per_batch=61,
-                epochs=1,
-                choose_by="loss",
-            ).train(**kwargs)
+            tiny_run(relations_per_batch=61, epochs=1, choose_by="loss").train(**kwargs)
         return out.getvalue(), err.getvalue()
 
     return start

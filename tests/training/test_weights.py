@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from st_relbert.cli import main
-from st_relbert.training import RelationBatchSampler, TrainingInterrupted, TrainingRun
+from st_relbert.training import RelationBatchSampler, TrainingInterrupted
 from st_relbert.training.trainer import CheckpointCallback
 
 NAMES = ["group/Japan", "group/hand", "other/France", "other/finger"]
@@ -23,13 +23,10 @@ def write(path, weights=(), names=NAMES):
 
 
 @pytest.fixture
-def run(encoders, tmp_path):
+def run(tiny_run, tmp_path):
     return partial(
-        TrainingRun,
-        base_model=encoders["wordpiece"],
+        tiny_run,
         train_data=write(tmp_path / "weighted.jsonl", [3, 1, 0.5]),
-        output=str(tmp_path / "model"),
-        template="short",
         relations_per_batch=2,
         pairs_per_relation=4,
     )
