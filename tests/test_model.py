@@ -190,15 +190,6 @@ def test_saving_leaves_the_model_as_it_was(model, tmp_path):
     assert np.array_equal(model.encode(PAIRS), before)
 
 
-def test_pooling_across_processes_gives_the_same(model):
-    expected = model.encode(PAIRS)
-    pool = model.start_multi_process_pool(["cpu", "cpu"])
-    try:
-        np.testing.assert_allclose(model.encode(PAIRS, pool=pool, chunk_size=2), expected, atol=1e-6)
-    finally:
-        model.stop_multi_process_pool(pool)
-
-
 def test_the_model_card_shows_pairs_and_cites_relbert(model, tmp_path):
     model.save_pretrained(str(tmp_path))
     card = (tmp_path / "README.md").read_text(encoding="utf-8")

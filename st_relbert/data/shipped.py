@@ -113,12 +113,6 @@ def shipped_relations() -> tuple[ShippedRelation, ...]:
     return relations
 
 
-@cache
-def shipped_by_label() -> dict[str, ShippedRelation]:
-    """All relations that the package ships, by what relation sets call them."""
-    return {relation.label: relation for relation in shipped_relations()}
-
-
 def check_directions(relations: Iterable[ShippedRelation]) -> None:
     """Refuse directions that say nothing. Of two inverse relations one says so, and the other has the plain direction.
 
@@ -156,7 +150,7 @@ def in_words(label: str, pair: Pair) -> str | None:
     >>> in_words("attribute/sound of an animal", ("elephant", "trumpet"))
     'trumpet is the sound that an elephant makes'
     """
-    relation = shipped_by_label().get(label)
+    sentence = _sentences().get(label)
     words = dict(zip(("{head}", "{tail}"), pair, strict=True))
 
     def fill(slot: re.Match[str]) -> str:
@@ -164,7 +158,7 @@ def in_words(label: str, pair: Pair) -> str | None:
         return f"{'an ' if article and _BEGINS_WITH_A_VOWEL.match(word) else article}{word}"
 
     # In one go, as a word may spell a slot.
-    return None if relation is None else re.sub(r"(\ban? )?(\{head\}|\{tail\})", fill, relation.sentence)
+    return sentence and re.sub(r"(\ban? )?(\{head\}|\{tail\})", fill, sentence)
 
 
 def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:
@@ -229,6 +223,11 @@ def _held_out(pair: Pair) -> bool:
 
 def _one_in(count: int, text: str) -> bool:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") % count == 0
+
+
+@cache
+def _sentences() -> dict[str, str]:
+    return {relation.label: relation.sentence for relation in shipped_relations()}
 
 
 def _one_of() -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.data.shipped import ShippedRelation, in_words, shipped_by_label
+from st_relbert.data.shipped import ShippedRelation, in_words, shipped_relations
 from st_relbert.pairs import Pair
 from st_relbert.search.content import IndexContent
 from st_relbert.search.hits import TURNED_COSTS, SearchHit
@@ -148,7 +149,7 @@ def search_phrase(
         ValueError: If no relation is like the phrase.
     """
     labels = index.relations()
-    shipped = shipped_by_label()
+    shipped = _shipped()
     known = list(dict.fromkeys([*labels, *shipped]))
     texts = [_text(label, shipped.get(label)) for label in known]
     scores = _similarities(phrase, texts, encoder)
@@ -186,3 +187,8 @@ def _text(label: str, relation: ShippedRelation | None) -> str:
 def _prototype(index: IndexContent, label: str) -> Any:
     rows = index.rows_of_relation(label, vectors=True)
     return np.mean([row["vector"] for row, _ in zip(rows, range(_PAIRS), strict=False)], axis=0, dtype=np.float32)
+
+
+@cache
+def _shipped() -> dict[str, ShippedRelation]:
+    return {relation.label: relation for relation in shipped_relations()}

@@ -11,16 +11,16 @@ import typer
 from st_relbert import RelBERT, __version__
 from st_relbert.cli import main
 from st_relbert.cli.main import app
+from st_relbert.templates import NAMED_TEMPLATES
 from st_relbert.training import TrainingSettings
 
 COMMANDS = ([], ["train"], ["evaluate"], ["compare"], ["leakage"], ["encode"], ["data", "combine"], ["index", "search"])
 
 
 @pytest.fixture
-def model(encoders, tmp_path):
-    folder = str(tmp_path / "model")
-    RelBERT(encoders["wordpiece"], template="short").save_pretrained(folder, create_model_card=False)
-    return folder
+def model(saved_model, tmp_path):
+    saved_model("wordpiece", tmp_path / "model")
+    return str(tmp_path / "model")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -155,10 +155,12 @@ def test_errors_are_one_line_and_exit_status_2(encoders, model, tmp_path, capsys
     assert not (tmp_path / "new").exists()
 
 
-def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, capsys):
+def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, tmp_path, capsys):
     arguments = ["--analogies", "starter/held_out_pairs", "--template", "c", "--pooling", "mask", "--quiet"]
-    assert main(["evaluate", encoders["wordpiece"], *arguments]) == 0
+    assert main(["evaluate", encoders["wordpiece"], *arguments, "--output", str(tmp_path / "results.json")]) == 0
     assert "held_out_pairs" in capsys.readouterr().out
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["template"], results["aggregation"]) == (NAMED_TEMPLATES["c"], "mask")
 
 
 def test_sets_of_one_name_are_told_apart(model, capsys):

@@ -11,16 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from st_relbert import RelBERT
 from st_relbert.encoding import Workers, encode_files, engines
 from st_relbert.encoding import blocks as block
+from tests.encoding.writing import cut_short
 
 PAIRS = [(f"word {number}", "x" * (number % 5 + 1)) for number in range(60)]
-
-
-@pytest.fixture
-def model(encoders):
-    return RelBERT(encoders["wordpiece"], template="short")
 
 
 @pytest.fixture
@@ -53,29 +48,6 @@ def test_a_pool_of_processes(model, pairs, tmp_path):
     assert_all_there(model, output)
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("ray")
-def test_a_ray_cluster_goes_on_with_what_one_process_began(model, pairs, tmp_path):
-    output = str(tmp_path / "out")
-    encode, calls = model.encode, []
-
-    def encode_or_stop(batch, **kwargs):
-        calls.append(batch)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return encode(batch, **kwargs)
-
-    model.encode = encode_or_stop
-    with pytest.raises(KeyboardInterrupt):
-        encode_files(model, pairs, output, show_progress_bar=False)
-    del model.encode
-    assert len(os.listdir(output)) == 7  # three blocks with their records, and what they are made from
-    before = _times(output)
-    assert encode_files(model, pairs, output, engine="ray", workers=Workers(2), show_progress_bar=False) == 60
-    assert_all_there(model, output)
-    assert len(before) == 3 and before.items() <= _times(output).items()
-
-
 class SlowEncode(partial):
     """Gives the test the time to kill a worker; in a worker's own process, where no patch of the test reaches."""
 
@@ -86,24 +58,30 @@ class SlowEncode(partial):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray")
-def test_a_killed_worker_loses_nothing(model, pairs, tmp_path, monkeypatch):
+def test_a_ray_cluster_goes_on_with_what_one_process_began_and_a_killed_worker_loses_nothing(
+    model, pairs, tmp_path, monkeypatch
+):
+    path, output = pairs, tmp_path / "out"
+    cut_short(model, path, str(output), after=3)
+    assert len(os.listdir(output)) == 7  # three blocks with their records, and what they are made from
+    before, killed = _times(output), []
     monkeypatch.setattr(engines, "partial", SlowEncode)
-    output, killed = tmp_path / "out", []
 
     def kill():
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and len([name for name in _names(output) if name[0] == "0"]) < 2:
+        while time.monotonic() < deadline and len(_times(output)) < 5:
             time.sleep(0.05)
         worker = next(process for process in psutil.process_iter() if "MapWorker" in "".join(process.cmdline()))
         worker.kill()
-        killed.append(len([name for name in _names(output) if name[0] == "0"]))
+        killed.append(len(_times(output)))
 
     thread = threading.Thread(target=kill)
     thread.start()
-    assert encode_files(model, pairs, str(output), engine="ray", workers=Workers(2), show_progress_bar=False) == 60
+    assert encode_files(model, path, str(output), engine="ray", workers=Workers(2), show_progress_bar=False) == 60
     thread.join()
     assert killed and killed[0] < 9  # while there was work left
     assert_all_there(model, str(output))
+    assert len(before) == 3 and before.items() <= _times(output).items()
 
 
 @pytest.mark.slow
@@ -117,10 +95,6 @@ def _times(folder):
     """When each block was written."""
     names = [name for name in os.listdir(folder) if name.endswith(".parquet")]
     return {name: os.stat(os.path.join(folder, name)).st_mtime_ns for name in names}
-
-
-def _names(folder):
-    return os.listdir(folder) if folder.exists() else []
 
 
 def test_a_gpu_for_each_process(model, pairs, tmp_path, monkeypatch):

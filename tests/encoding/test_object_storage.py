@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from st_relbert import RelBERT
 from st_relbert.encoding import Workers, encode_files
 from st_relbert.encoding import blocks as block
 from st_relbert.files.location import Location, expand
+from tests.encoding.writing import cut_short
 
 PAIRS = [(f"word {number}", "x" * (number % 5 + 1)) for number in range(20)]
 
@@ -40,11 +40,6 @@ def bucket(server, monkeypatch):
     Location.of(uri("")).remove()
 
 
-@pytest.fixture
-def model(encoders):
-    return RelBERT(encoders["wordpiece"], template="short")
-
-
 def read(uri):
     place = Location.of(uri)
     table = pyarrow.parquet.read_table(place.path, filesystem=place.filesystem)
@@ -60,18 +55,7 @@ def test_files_are_read_from_and_written_to_a_store(model, bucket, monkeypatch, 
     for name, rows in (("in/a.csv", PAIRS[:9]), ("in/b.csv", PAIRS[9:])):
         Location.of(bucket(name)).write_text("head,tail\n" + "".join(f"{head},{tail}\n" for head, tail in rows))
     assert expand(bucket("in/*.csv")) == [bucket("in/a.csv"), bucket("in/b.csv")]
-    encode, calls = model.encode, []
-
-    def encode_or_stop(pairs, **kwargs):
-        calls.append(pairs)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return encode(pairs, **kwargs)
-
-    model.encode = encode_or_stop
-    with pytest.raises(KeyboardInterrupt):
-        encode_files(model, bucket("in/*.csv"), bucket(output), show_progress_bar=False)
-    del model.encode
+    cut_short(model, bucket("in/*.csv"), bucket(output), after=2)
     total = encode_files(
         model, bucket("in/*.csv"), bucket(output), engine=engine, workers=Workers(2), show_progress_bar=False
     )

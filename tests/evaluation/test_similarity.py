@@ -159,13 +159,19 @@ def test_a_vector_of_nan_is_an_error():
 
 @pytest.mark.slow
 def test_an_untrained_encoder_beats_chance_and_equals_a_plain_loop(data, minilm):
+    """On every third relation: encoding takes its time."""
     ratings, maxdiff = (read_records(data / f"semeval2012_{part}.jsonl", [])[0] for part in ("gold_ratings", "maxdiff"))
     model = EncodeCache(RelBERT(minilm, template="short"))
-    evaluator = RelationalSimilarityEvaluator(ratings, maxdiff)
+    relations = RelationalSimilarityEvaluator(ratings, maxdiff).relations
+    kept = {relation.relation_type for relation in relations[::3]}
+    evaluator = RelationalSimilarityEvaluator(
+        *([row for row in rows if row["relation_type"] in kept] for rows in (ratings, maxdiff))
+    )
     scores = evaluator.scores(model)
     average = SimilarityScore(*evaluator.evaluate(model).metrics.values())
-    # Random numbers spread around 0.304 and 0 by 0.007 and 0.020.
-    assert average.maxdiff_accuracy > 0.304 + 4 * 0.0073 and average.spearman > 4 * 0.0205
+    # Random numbers spread around 0.304 and 0 by 0.013 and 0.036 (see test_semeval_reference_points.py; over a third of
+    # the relations by the root of 3 more).
+    assert average.maxdiff_accuracy > 0.304 + 2 * 0.013 and average.spearman > 2 * 0.036
 
     accuracies, correlations = [], []
     for relation in evaluator.relations:
@@ -174,10 +180,10 @@ def test_an_untrained_encoder_beats_chance_and_equals_a_plain_loop(data, minilm)
         correlations.append(
             spearmanr(list(relation.ratings.values()), [numbers[pair] for pair in relation.ratings]).statistic
         )
-    assert len(accuracies) == 69
+    assert len(relations) == 69 and len(accuracies) == 23
     assert average == pytest.approx((np.mean(accuracies), np.mean(correlations)), abs=1e-12)
 
-    for relation in evaluator.relations[::14]:  # every fourteenth: encoding takes its time
+    for relation in evaluator.relations[::5]:
         pairs, paradigms = model.model.encode(relation.pairs), model.model.encode(relation.paradigms)
         for pair, vector in zip(relation.pairs, pairs, strict=True):
             cosines = [vector @ p / (np.linalg.norm(vector) * np.linalg.norm(p)) for p in paradigms]

@@ -1,11 +1,9 @@
 """Processes that build an index or add to it are ended at any moment: nothing is lost, and the next call ends."""
 
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +11,10 @@ from st_relbert import RelBERT
 from st_relbert.search import RelationIndex
 from st_relbert.search.folder import move_into_place
 from tests.faults.test_outputs import killed_at
-from tests.search.adding import pairs
-from tests.search.test_durability import go, start, stored
+from tests.processes import CONTEXT
+from tests.search.adding import Adding, build, pairs
+from tests.search.test_durability import stored
 
-ROOT = Path(__file__).parent.parent.parent
 ROWS = 2000
 PATIENCE = 240  # seconds, after which a process counts as hanging
 
@@ -40,13 +38,14 @@ def rows_in(path):
 def test_a_build_that_is_ended_goes_on_and_blocks_nothing(model, encoders, tmp_path, sign, monkeypatch):
     path = tmp_path / "idx"
     old = RelationIndex.build(path, [("old", "index")], model, saved_as=encoders["wordpiece"])
-    command = [sys.executable, "-m", "tests.faults.building", str(path), encoders["wordpiece"], str(ROWS)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = CONTEXT.Process(target=build, args=(path, encoders["wordpiece"], ROWS), daemon=True)
+    process.start()
     while rows_in(tmp_path / "idx.partial") < 100:
-        assert process.poll() is None, "the premise: ended in the middle"
+        assert process.is_alive(), "the premise: ended in the middle"
         time.sleep(0.02)
-    process.send_signal(sign)
-    assert process.wait(PATIENCE) != 0
+    os.kill(process.pid, sign)
+    process.join(PATIENCE)
+    assert process.exitcode not in (0, None)
     assert stored(old) == {("old", "index")}  # until the new one is whole
     done = rows_in(tmp_path / "idx.partial")
     encoded = []
@@ -81,25 +80,29 @@ def test_an_index_is_the_old_or_the_new_one_after_a_kill_at_any_move(model, enco
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_an_add_after_one_that_was_ended_ends(model, encoders, tmp_path, sign):
+    """No more is lost than a chunk: what is there are whole chunks, in their order."""
     index = RelationIndex.create(tmp_path / "idx", model, saved_as=encoders["wordpiece"])
-    first = start(index, encoders["wordpiece"], 0, 4000)
-    go(first)
+    first = Adding(index, encoders["wordpiece"], 0, 4000)
+    first.go()
     while len(index) < 100:
         time.sleep(0.02)
-    first.send_signal(sign)
-    first.wait(PATIENCE)
+    os.kill(first.process.pid, sign)
+    first.process.join(PATIENCE)
     count = len(index)
-    second = start(index, encoders["wordpiece"], 0, count + 30)
-    go(second)
-    assert second.communicate(timeout=PATIENCE)[0] == "30\n"
+    assert first.process.exitcode == -sign and 100 <= count < 4000, "the premise: ended in the middle"
+    assert stored(index) == set(pairs(0, count))
+    second = Adding(index, encoders["wordpiece"], 0, count + 30)
+    second.go()
+    assert second.added(PATIENCE) == 30
     assert stored(index) == set(pairs(0, count + 30)) and len(index) == count + 30
+    assert index.search(("head 5", "tail 5"), k=1, exclude="nothing")[0].pair == ("head 5", "tail 5")
 
 
 def test_three_processes_add_at_once(model, encoders, tmp_path):
     """Each pair is there once, none is lost, and each new row is counted by one of them."""
     index = RelationIndex.create(tmp_path / "idx", model, saved_as=encoders["wordpiece"])
-    three = [start(index, encoders["wordpiece"], *span) for span in ((0, 200), (100, 300), (50, 400))]
+    three = [Adding(index, encoders["wordpiece"], *span) for span in ((0, 200), (100, 300), (50, 400))]
     for process in three:
-        go(process)
-    added = [int(process.communicate(timeout=PATIENCE)[0]) for process in three]
-    assert sum(added) == len(index) == 400 and stored(index) == set(pairs(0, 400))
+        process.go()
+    assert sum(process.added(PATIENCE) for process in three) == len(index) == 400
+    assert stored(index) == set(pairs(0, 400))

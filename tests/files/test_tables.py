@@ -10,7 +10,7 @@ import pickle
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from st_relbert.files import tables
@@ -224,6 +224,7 @@ def test_what_cannot_be_read_is_one_line_that_names_the_place(written, name, con
 @given(
     st.binary(max_size=60), st.sampled_from([".csv", ".tsv", ".json", ".jsonl", ".parquet", ".csv.gz", ".jsonl.zst"])
 )
+@example(gzip.compress(b"head,tail\n", mtime=0)[:-9], ".csv.gz")  # one that is cut off
 def test_any_bytes_are_read_or_refused_with_a_value_error(tmp_path_factory, content, suffix):
     path = tmp_path_factory.mktemp("bytes") / f"a{suffix}"
     path.write_bytes(content)

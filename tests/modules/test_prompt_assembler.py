@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -36,15 +36,19 @@ def tokenizers():
 
 
 @pytest.mark.parametrize("text", [*NAMED_TEMPLATES, *CUSTOM])
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(pairs=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=8))
-def test_token_ids_are_those_of_whole_prompts(tokenizers, kind, text, pairs):
+def test_token_ids_are_those_of_whole_prompts(tokenizers, kind, text):
     """The slow plain way: every prompt written out and tokenised."""
     tokenizer = tokenizers[kind]
     template = marked(tokenizer, text)
     assembler = PromptAssembler.try_build(tokenizer, template)
     assert assembler is not None
-    assert assembler(pairs) == [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
+
+    @settings(max_examples=25)
+    @given(pairs=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=8))
+    def same(pairs):
+        assert assembler(pairs) == [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
+
+    same()
 
 
 @pytest.mark.parametrize("text", ["<subj>/<obj>", "<subj><obj> <mask>"])
@@ -88,7 +92,7 @@ def test_tokens_that_were_added_are_found_as_in_whole_prompts(kind, token):
 def test_both_ways_give_the_same_features(encoder, monkeypatch):
     pairs = [("Tokyo", "Japan"), ("New York", "mother-in-law"), ("Tokyo", "café")]
     fast = PromptTemplate(encoder).preprocess(pairs)
-    monkeypatch.setattr(PromptAssembler, "of", lambda *args: None)
+    monkeypatch.setattr(PromptAssembler, "try_build", lambda *args: None)
     plain = PromptTemplate(encoder).preprocess(pairs)
     assert {key: plain[key].tolist() for key in ("input_ids", "attention_mask")} == {
         key: fast[key].tolist() for key in ("input_ids", "attention_mask")

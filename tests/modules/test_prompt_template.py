@@ -138,15 +138,14 @@ def test_the_trainers_max_length_counts(encoders):
         prompt.preprocess([("Tokyo", "Japan")], max_length=5)
 
 
-@pytest.mark.parametrize("name", ["sep_token", "eos_token", "unk_token", "mask_token"])
-def test_a_special_token_in_the_template_itself_is_one(encoder, name):
+def test_a_special_token_in_the_template_itself_is_one(encoder):
     """As in the relbert library: the prompt is tokenised as one text."""
-    token = getattr(PromptTemplate(encoder).tokenizer, name)
-    if token is None:
-        pytest.skip(f"this tokenizer has no {name}")
-    prompt = PromptTemplate(encoder, template=f"{token} <subj> {token} <obj> <mask>.")
-    whole = f"{token} Tokyo {token} Japan {prompt.tokenizer.mask_token}."
-    assert prompt.preprocess([("Tokyo", "Japan")])["input_ids"].tolist() == [prompt.tokenizer(whole)["input_ids"]]
+    tokens = PromptTemplate(encoder).tokenizer.all_special_tokens
+    assert len(tokens) == 5
+    for token in tokens:
+        prompt = PromptTemplate(encoder, template=f"{token} <subj> {token} <obj> <mask>.")
+        whole = f"{token} Tokyo {token} Japan {prompt.tokenizer.mask_token}."
+        assert prompt.preprocess([("Tokyo", "Japan")])["input_ids"].tolist() == [prompt.tokenizer(whole)["input_ids"]]
 
 
 @pytest.mark.parametrize(("token", "special"), [("[REL]", True), ("zzzz", False), ("Toky", False), ("of Japan", False)])

@@ -17,31 +17,34 @@ def tokenizer(encoder):
     return AutoTokenizer.from_pretrained(encoder)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@pytest.fixture
+def prompts(tokenizer):
+    return PromptTokenizer(tokenizer)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(head=text, tail=text)
 @pytest.mark.parametrize("name", ["a", "e", "short"])
-def test_ids_are_those_of_the_whole_prompt(tokenizer, name, head, tail):
+def test_ids_are_those_of_the_whole_prompt(tokenizer, prompts, name, head, tail):
     """As in the relbert library: the prompt is tokenised as one text."""
     if any(special in head + tail for special in tokenizer.all_special_tokens):
         return
-    template, prompts = Template.named(name), PromptTokenizer(tokenizer)
+    template = Template.named(name)
     ours = prompts(template.render([(head, tail)], prompts.mask))[0].ids
     assert ours == tokenizer(template.render([(head, tail)], tokenizer.mask_token)[0])["input_ids"]
 
 
 @pytest.mark.parametrize("word", [*SPECIAL, "x[MASK]y", "a <mask> b", "</s></s>", " <mask>"])
-def test_no_word_becomes_a_special_token(tokenizer, word):
-    template, prompts = Template.named("a"), PromptTokenizer(tokenizer)
-    ids = prompts(template.render([(word, word)], prompts.mask))[0].ids
+def test_no_word_becomes_a_special_token(tokenizer, prompts, word):
+    ids = prompts(Template.named("a").render([(word, word)], prompts.mask))[0].ids
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     start_mask_end = [tokenizer("")["input_ids"][0], tokenizer.mask_token_id, tokenizer("")["input_ids"][-1]]
     assert [token for token in ids if token in special] == start_mask_end
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(words=st.lists(st.one_of(st.sampled_from(SPECIAL), text), min_size=2, max_size=6).map("".join))
-def test_no_text_becomes_a_special_token(tokenizer, words):
-    prompts = PromptTokenizer(tokenizer)
+def test_no_text_becomes_a_special_token(tokenizer, prompts, words):
     ids = prompts(Template.named("short").render([(words, "x")], prompts.mask))[0].ids
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     assert sum(token in special for token in ids) == 3

@@ -1,32 +1,14 @@
-"""Nothing that was added is lost: not in a crash, not beside another writer, not on a full disk."""
+"""Nothing that was added is lost: not beside readers, not on a full disk. Crashes are in tests/faults."""
 
 import os
 import resource
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from st_relbert.search import RelationIndex
-from tests.search.adding import pairs
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def start(index, encoder, first, last):
-    command = [sys.executable, "-m", "tests.search.adding", str(index.path), encoder, str(first), str(last)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def go(process):
-    process.stdin.write("go\n")
-    process.stdin.flush()
+from tests.search.adding import Adding, pairs
 
 
 def stored(index):
@@ -39,43 +21,14 @@ def empty(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_kill_loses_no_more_than_a_chunk_and_adding_goes_on(empty, encoders):
-    process = start(empty, encoders["wordpiece"], 0, 4000)
-    go(process)
-    while len(empty) < 100:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    again = RelationIndex.open(empty.path, empty.model)
-    count = len(again)
-    assert 100 <= count < 4000, "the premise: killed in the middle"
-    assert stored(again) == set(pairs(0, count))  # whole chunks, in their order
-    assert again.add(pairs(0, count + 30)) == 30
-    assert stored(again) == set(pairs(0, count + 30)) and len(again) == count + 30
-    assert again.search(("head 5", "tail 5"), k=1, exclude="nothing")[0].pair == ("head 5", "tail 5")
-
-
-@pytest.mark.slow
-def test_two_processes_add_at_once(empty, encoders):
-    """Overlapping pairs: each is there once, none is lost, and each new row is counted by one of them."""
-    both = [start(empty, encoders["wordpiece"], *span) for span in ((0, 300), (100, 400))]
-    for process in both:
-        go(process)
-    added = [int(process.stdout.readline()) for process in both]
-    assert [process.wait() for process in both] == [0, 0]
-    assert sum(added) == len(empty) == 400
-    assert stored(empty) == set(pairs(0, 400))
-
-
-@pytest.mark.slow
 def test_readers_go_on_while_another_process_adds_and_optimizes(empty, model, encoders):
     """Each version is whole: rows only grow by whole chunks, every search answers, and the last sees everything."""
     empty.add(pairs(0, 20))
-    process = start(empty, encoders["wordpiece"], 20, 800)
+    adding = Adding(empty, encoders["wordpiece"], 20, 800)
     reader = RelationIndex.open(empty.path, model)
-    go(process)
+    adding.go()
     counts = []
-    while process.poll() is None:
+    while adding.process.is_alive():
         counts.append(len(reader))
         assert reader.search(("head 5", "tail 5"), k=1, exclude="nothing")[0].pair == ("head 5", "tail 5")
         reader.optimize()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from st_relbert.data.shipped import shipped_by_label
+from st_relbert.search import labels as phrases_module
 from st_relbert.search import search_phrase
 
 SOUND = "attribute/sound of an animal"
@@ -20,7 +20,7 @@ def test_shipped_pairs_ask_where_the_index_has_none(index):
     answer = search_phrase(index, "the sound that an animal makes", k=2)
     assert (answer.relation, answer.sentence) == (SOUND, "{tail} is the sound that a {head} makes")
     assert answer.understood == f"{SOUND} ({answer.sentence})" and len(answer.hits) == 2
-    assert answer.hits == index.search(list(shipped_by_label()[SOUND].pairs), k=2, exclude="nothing")
+    assert answer.hits == index.search(list(phrases_module._shipped()[SOUND].pairs), k=2, exclude="nothing")
 
 
 @pytest.mark.parametrize("phrase", ["", " ", "zzzz", "12345", "how are you today", "blorf the quux"])

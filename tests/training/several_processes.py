@@ -1,17 +1,18 @@
-"""Loss and gradients of one batch, in as many processes as there are; run by test_distributed.py.
+"""What test_distributed.py runs in each of several processes, and once in a single one."""
 
-python -m torch.distributed.run --standalone --nproc-per-node 4 -m tests.training.several_processes ENCODER OUTPUT
-"""
-
-import json
-import sys
-
-import numpy as np
 import torch
+from sentence_transformers.util.distributed import distributed_evaluation
+from sklearn.linear_model import LogisticRegression
 from torch.nn.parallel import DistributedDataParallel
 
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
+from st_relbert.evaluation import (
+    AnalogyEvaluator,
+    RelationalSimilarityEvaluator,
+    RelationClassificationEvaluator,
+    RelationMappingEvaluator,
+)
 from st_relbert.losses import (
     CachedInfoNCELoss,
     ClassificationHead,
@@ -19,9 +20,10 @@ from st_relbert.losses import (
     RelationTripletLoss,
     RelBERTTripletLoss,
 )
-from st_relbert.training import RelationBatchSampler
+from st_relbert.training import RelationBatchSampler, validation_questions
+from tests.evaluation.test_similarity import MAXDIFF, RATINGS
 
-CASES = {
+LOSSES = {
     "info_nce": lambda model, **shared: InfoNCELoss(model, **shared),
     "sum": lambda model, **shared: InfoNCELoss(model, reduction="sum", **shared),
     "first": lambda model, **shared: InfoNCELoss(model, anchors="first", **shared),
@@ -37,34 +39,61 @@ def head():
     return ClassificationHead(16).double()
 
 
-def run(encoder):
-    """Loss and gradients of each loss, over this process's share of a batch."""
-    relations = RelationSet.load("starter")
-    dataset, world = relations.dataset(), torch.distributed.get_world_size()
+def share_of_a_batch():
+    """The rows of this process, and their pairs and labels."""
+    dataset = RelationSet.load("starter").dataset()
+    rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
     sampler = RelationBatchSampler(dataset, relations_per_batch=6, pairs_per_relation=3, negatives_per_relation=1)
     assert sampler.processes == world
-    rows = [share for share, _ in zip(sampler, range(world), strict=False)][torch.distributed.get_rank()]
-    pairs, labels = dataset[rows]["pair"], torch.tensor(dataset[rows]["label"])
-    if torch.distributed.get_rank() == 0:  # a pair of both shares, padded to different widths, is known to be one
-        pairs, labels = [*pairs, ("a very long pair of many words", "b")], torch.cat([labels, torch.tensor([0])])
-    pairs, labels = [*pairs, ("one", "two")], torch.cat([labels, torch.tensor([torch.distributed.get_rank()])])
-    results = {}
-    for name, make in CASES.items():
-        model = RelBERT(encoder, template="short").double().eval()
-        loss_fn = make(DistributedDataParallel(model, find_unused_parameters=True), parents=relations.parents)
-        loss = loss_fn([model.preprocess(pairs)], labels)
-        loss.backward()
-        weights = [*model.parameters(), *(loss_fn.classification_head or torch.nn.Module()).parameters()]
-        results[name] = {"loss": loss.item(), "gradients": [w.grad.tolist() for w in weights if w.grad is not None]}
-    everything = [None] * world
-    torch.distributed.all_gather_object(everything, (list(rows), pairs, labels.tolist(), results))
-    return everything
+    rows = [share for share, _ in zip(sampler, range(world), strict=False)][rank]
+    pairs, labels = dataset[rows]["pair"], list(dataset[rows]["label"])
+    if rank == 0:  # a pair of both shares, padded to different widths, is known to be one
+        pairs, labels = [*pairs, ("a very long pair of many words", "b")], [*labels, 0]
+    return rows, [*pairs, ("one", "two")], [*labels, rank]
 
 
-if __name__ == "__main__":
-    torch.distributed.init_process_group("gloo")
-    gathered = run(sys.argv[1])
-    if torch.distributed.get_rank() == 0:
-        with open(sys.argv[2], "w") as file:
-            json.dump(gathered, file, default=np.ndarray.tolist)
-    torch.distributed.destroy_process_group()
+def losses_of_a_share(encoder):
+    """This process's share of a batch, and the value and the gradients of each loss over the whole one."""
+    rows, pairs, labels = share_of_a_batch()
+    results = {
+        name: loss_and_gradients(encoder, make, pairs, labels, DistributedDataParallel) for name, make in LOSSES.items()
+    }
+    return rows, pairs, labels, results
+
+
+def loss_and_gradients(encoder, make, pairs, labels, wrapped=lambda model, **_: model):
+    """The value of one loss, and the gradients of all weights that it has."""
+    model = RelBERT(encoder, template="short").double().eval()
+    loss_fn = make(wrapped(model, find_unused_parameters=True), parents=RelationSet.load("starter").parents)
+    loss = loss_fn([model.preprocess(pairs)], torch.tensor(labels))
+    loss.backward()
+    weights = [*model.parameters(), *(loss_fn.classification_head or torch.nn.Module()).parameters()]
+    return loss.item(), [weight.grad.numpy() for weight in weights if weight.grad is not None]
+
+
+def evaluators():
+    """One of each kind."""
+    relations = RelationSet.load("starter", "validation")
+    labelled = [
+        {"head": head, "tail": tail, "relation": name}
+        for name in relations.names[:5]
+        for head, tail in relations.positives[name]
+    ]
+    problem = {"source": ["sun", "planet", "gas"], "target": ["nucleus", "electron", "charge"]}
+    return [
+        AnalogyEvaluator(validation_questions(relations)),
+        RelationClassificationEvaluator(labelled[::2], labelled[1::2], classifier=LogisticRegression()),
+        RelationMappingEvaluator([{**problem, "target_random": ["electron", "charge", "nucleus"]}]),
+        RelationalSimilarityEvaluator(RATINGS, MAXDIFF),
+    ]
+
+
+def figures_and_work(model_path):
+    """The figures of each evaluator, in the first process alone, and how many pairs this process embedded."""
+    model = RelBERT(model_path)
+    embedded = []
+    embed = model._inference
+    model._inference = lambda inputs, **kwargs: embedded.append(len(inputs)) or embed(inputs, **kwargs)
+    with distributed_evaluation(model) as first:
+        figures = [evaluator(model) for evaluator in evaluators()] if first else None
+    return figures, sum(embedded)

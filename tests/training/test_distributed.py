@@ -4,54 +4,32 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
-from st_relbert.data import RelationSet
-from tests.training import evaluating_processes, several_processes
+from tests.processes import in_group
+from tests.training import several_processes
 
 PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
-
-
-def torchrun(processes):
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-
-
-def in_processes(module, count, *arguments):
-    """Run one of the modules beside this one."""
-    # As a module: so that the tests' package is found wherever the suite is started from.
-    command = [*torchrun(count), "-m", f"tests.training.{module}", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
 def test_loss_and_gradients_are_those_of_one_process_with_the_whole_batch(encoders, tmp_path):
     """For each loss; the processes have different pairs, and shares of different sizes."""
-    in_processes("several_processes", 3, encoders["wordpiece"], tmp_path / "results.json")
-    several = json.loads((tmp_path / "results.json").read_text())
-    rows = [row for process in several for row in process[0]]
-    assert len(several) == 3 and len(set(rows)) == len(rows)
-    assert len({len(process[1]) for process in several}) > 1
-    pairs = [tuple(pair) for process in several for pair in process[1]]
-    labels = torch.tensor([label for process in several for label in process[2]])
-    for name, make in several_processes.CASES.items():
-        model = RelBERT(encoders["wordpiece"], template="short").double().eval()
-        loss_fn = make(model, parents=RelationSet.load("starter").parents)
-        loss = loss_fn([model.preprocess(pairs)], labels)
-        loss.backward()
-        weights = [*model.parameters(), *(loss_fn.classification_head or torch.nn.Module()).parameters()]
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        for process in several:
-            assert process[3][name]["loss"] == pytest.approx(loss.item(), rel=1e-9), name
-            for actual, expected in zip(process[3][name]["gradients"], gradients, strict=True):
-                actual = torch.tensor(actual, dtype=torch.float64)
-                assert torch.allclose(actual, expected, rtol=1e-6, atol=1e-9), name
+    shares = in_group(3, tmp_path / "meeting", several_processes.losses_of_a_share, encoders["wordpiece"])
+    rows = [row for share in shares for row in share[0]]
+    assert len(set(rows)) == len(rows) and len({len(share[1]) for share in shares}) > 1
+    pairs = [tuple(pair) for share in shares for pair in share[1]]
+    labels = [label for share in shares for label in share[2]]
+    for name, make in several_processes.LOSSES.items():
+        loss, gradients = several_processes.loss_and_gradients(encoders["wordpiece"], make, pairs, labels)
+        for *_, found in shares:
+            assert found[name][0] == pytest.approx(loss, rel=1e-9), name
+            for actual, expected in zip(found[name][1], gradients, strict=True):
+                np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9, err_msg=name)
 
 
 @pytest.fixture
@@ -66,20 +44,16 @@ def encoder_without_dropout(encoders, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("processes", "more"),
-    [
-        (2, ["--mini-batch-size", "7", "--classification-head"]),
-        (4, ["--choose-by", "accuracy", "--parent-weight", "1"]),
-    ],
-)
-def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, capsys, processes, more):
+def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, capsys):
+    """In batches of a number of relations that the processes cannot share evenly."""
     arguments = [
-        "train", "--base-model", encoder_without_dropout, "--train-data", "starter",
-        "--template", "short", "--relations-per-batch", "31", "--epochs", "2", "--quiet", *more,
+        "train", "--base-model", encoder_without_dropout, "--train-data", "starter", "--template", "short",
+        "--relations-per-batch", "31", "--epochs", "2", "--mini-batch-size", "7", "--classification-head",
+        "--choose-by", "accuracy", "--parent-weight", "1", "--quiet",
     ]  # fmt: skip
     assert main([*arguments, "--output", str(tmp_path / "one")]) == 0
-    command = [*torchrun(processes), "-m", "st_relbert", *arguments, "--output", str(tmp_path / "several")]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "st_relbert", *arguments, "--output", str(tmp_path / "several")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # By the first process alone.
@@ -98,15 +72,15 @@ def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, ca
 
 
 @pytest.mark.slow
-def test_evaluators_share_the_embedding_and_give_the_same_figures(encoders, tmp_path):
+def test_evaluators_share_the_embedding_and_give_the_same_figures(encoders, saved_model, tmp_path):
     """The first process evaluates, all of them embed; see sentence-transformers' `distributed_evaluation`."""
-    model = RelBERT(encoders["wordpiece"], template="short")
-    model.save_pretrained(str(tmp_path / "model"))
-    in_processes("evaluating_processes", 2, tmp_path / "model", tmp_path / "figures.json")
-    found = json.loads((tmp_path / "figures.json").read_text())
-    one, other = found["embedded"]
-    assert one > 100 and abs(one - other) <= len(found["figures"]) * 4
-    for several, alone in zip(found["figures"], evaluating_processes.figures(model), strict=True):
+    saved_model("wordpiece", tmp_path / "model")
+    (figures, one), (nothing, other) = in_group(
+        2, tmp_path / "meeting", several_processes.figures_and_work, str(tmp_path / "model")
+    )
+    assert nothing is None and one > 100 and abs(one - other) <= len(figures) * 4
+    alone, _ = several_processes.figures_and_work(str(tmp_path / "model"))
+    for several, expected in zip(figures, alone, strict=True):
         # Ties are leads below 1e-6: batches of other sizes, which round otherwise, have others.
-        assert several.pop("ties", 0) == pytest.approx(alone.pop("ties", 0), abs=3)
-        assert several == pytest.approx(alone)
+        assert several.pop("ties", 0) == pytest.approx(expected.pop("ties", 0), abs=3)
+        assert several == pytest.approx(expected)

@@ -3,9 +3,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -20,7 +17,7 @@ from st_relbert.data import load_relations
 from st_relbert.files import outputs
 from st_relbert.files.outputs import output_lock
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import RelationTrainer, TrainingInterrupted, TrainingRun
+from st_relbert.training import RelationTrainer, TrainingInterrupted
 from st_relbert.training import run as run_module
 from st_relbert.training.checkpoints import CheckpointFolder
 
@@ -28,16 +25,8 @@ PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
 
 @pytest.fixture
-def run(encoders, tmp_path):
-    return partial(
-        TrainingRun,
-        base_model=encoders["wordpiece"],
-        train_data="starter",
-        output=str(tmp_path / "model"),
-        template="short",
-        learning_rate=1e-3,
-        relations_per_batch=8,
-    )
+def run(tiny_run):
+    return partial(tiny_run, learning_rate=1e-3, relations_per_batch=8)
 
 
 @pytest.fixture
@@ -199,23 +188,29 @@ def test_there_has_to_be_something_to_resume(run):
         run().train(resume=True)
 
 
-@pytest.mark.slow
-def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp_path, capsys):
+def signalled(trainer_step, step, sign):
+    """A training step that sends a signal before it takes the one of this number."""
+
+    def stopping(trainer, *args):
+        if trainer.state.global_step == step - 1:
+            signal.raise_signal(sign)
+        return trainer_step(trainer, *args)
+
+    return stopping
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp_path, monkeypatch, capsys):
     """A process that is killed outright is in tests/faults."""
-    settings = run(learning_rate=5e-5, relations_per_batch=4, max_steps=60)
+    settings = run(learning_rate=5e-5, relations_per_batch=4, max_steps=12)
     arguments = [
         "train", "--base-model", settings.base_model, "--train-data", "starter", "--output", settings.output,
-        "--template", "short", "--relations-per-batch", "4", "--max-steps", "60", "--quiet", "--save-steps", "5",
+        "--template", "short", "--relations-per-batch", "4", "--max-steps", "12", "--quiet", "--save-steps", "5",
     ]  # fmt: skip
-    command = [sys.executable, "-m", "st_relbert", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob("model-checkpoints/checkpoint-*")):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert "Stopped after step" in errors and "--resume" in errors and "Traceback" not in errors
+    with monkeypatch.context() as patch:
+        patch.setattr(RelationTrainer, "training_step", signalled(RelationTrainer.training_step, 7, signal.SIGINT))
+        assert main(arguments) == 130
+    errors = capsys.readouterr().err
+    assert "Stopped after step 7" in errors and "--resume" in errors and "Traceback" not in errors
     assert os.listdir(tmp_path) == ["model-checkpoints"]
 
     assert main(arguments) == 2
@@ -230,15 +225,8 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp
 @pytest.fixture
 def interrupted(run, monkeypatch):
     """A run that was stopped after three of six steps."""
-    plain_step = RelationTrainer.training_step
-
-    def stopping(trainer, *args):
-        if trainer.state.global_step == 2:
-            signal.raise_signal(signal.SIGTERM)
-        return plain_step(trainer, *args)
-
     with monkeypatch.context() as patch:
-        patch.setattr(RelationTrainer, "training_step", stopping)
+        patch.setattr(RelationTrainer, "training_step", signalled(RelationTrainer.training_step, 3, signal.SIGTERM))
         with pytest.raises(TrainingInterrupted, match="Stopped after step 3"):
             run(max_steps=6).train(show_progress_bar=False)
     return run
@@ -252,7 +240,7 @@ def test_ctrl_c_at_the_end_leaves_the_whole_model_and_nothing_else(run, tmp_path
         "cleared": (CheckpointFolder, "clear"),
         "reporting": (run_module, "_report"),
     }[moment]
-    plain = getattr(owner, name)
+    plain, handler = getattr(owner, name), signal.getsignal(signal.SIGINT)  # a shell's background jobs ignore it
 
     def interrupted(*args, **kwargs):
         result = plain(*args, **kwargs)
@@ -266,7 +254,7 @@ def test_ctrl_c_at_the_end_leaves_the_whole_model_and_nothing_else(run, tmp_path
     assert trained.source == str(tmp_path / "model")
     assert os.listdir(tmp_path) == ["model"]
     np.testing.assert_array_equal(RelBERT(str(tmp_path / "model")).encode(PAIRS), trained.encode(PAIRS))
-    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) == handler
 
 
 def test_sigterm_leaves_a_checkpoint_to_resume(interrupted, tmp_path):
