@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from st_relbert.cli.main import app, repeat_options
+from st_relbert.cli.main import app, main, repeat_options
 from st_relbert.evaluation.suite import EVALUATORS
 from st_relbert.losses import LOSSES
 from st_relbert.training import TrainingSettings
@@ -96,6 +96,17 @@ def parse(command, arguments):
         words = [*context._protected_args, *context.args]
         _, inner, rest = command.resolve_command(context, words)
         parse(inner, rest)
+
+
+def test_the_page_for_spreadsheets_works_in_its_order(models, capsys):
+    page = ROOT / "docs" / "spreadsheet.md"
+    sheets = re.findall(r"```text\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for name, sheet in zip(("pairs.csv", "unlabelled.csv"), sheets, strict=True):
+        (models / name).write_text(sheet, encoding="utf-8")
+    for arguments in commands_of(page):
+        steps = ["--max-steps", "1"] if arguments[0] == "train" else []
+        assert main([*arguments, *steps]) == 0, capsys.readouterr().err
+    assert {"pairs-index", "answers.csv", "my-relbert", "quiz.html"} <= {path.name for path in models.iterdir()}
 
 
 @pytest.mark.parametrize("page", having(commands_of))
