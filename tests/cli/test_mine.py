@@ -62,7 +62,10 @@ def test_completing_with_a_vocabulary(scorer, saved, files, capsys):
         assert [each["word"] for each in found] == [each.word for each in completer(("Tokyo", "Japan"), "Paris", 3)]
         assert len(run(capsys, "complete", *asked, *source, "--shortlist", 1).splitlines()) == 1
     for arguments, message in [
-        (["Tokyo", "Japan", "Paris"], "There is no index, expected one before the words, or --model and --vocabulary"),
+        (
+            ["Tokyo", "Japan", "Paris"],
+            "3 words were given, so there is no index, expected one before three words",
+        ),
         (["Tokyo", "Japan"], "2 words were given, expected an index and three words"),
         (["a", "b", "c", "--model", saved, "--scorer", files], "Cannot read the vocabulary"),
     ]:
