@@ -21,7 +21,6 @@ from typing import Any
 from st_relbert.search import RELATED, AnalogyCompleter, RelationIndex, relation_labels
 
 QUESTIONS = Path(__file__).with_suffix(".jsonl")
-CANDIDATES = 300  # pairs like the stem, whose tails may complete it
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -65,10 +64,7 @@ def _search(index: RelationIndex, question: dict[str, Any]) -> tuple[bool, str]:
 
 def _complete(index: RelationIndex, question: dict[str, Any]) -> tuple[bool, str]:
     head, tail, word = question["query"]
-    known = index.tails(word)
-    like = index.search((head, tail), CANDIDATES, both_directions=True)
-    complete = AnalogyCompleter(index.model, [hit.tail for hit in like])
-    words = [each.word for each in complete((head, tail), word, 3, known=known)]
+    words = [each.word for each in AnalogyCompleter.of_index(index)((head, tail), word, 3)]
     wanted = {each.casefold() for each in question["wanted"]}
     return any(each.casefold() in wanted for each in words), ", ".join(words)
 

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"  {label.score:.0%}  {label.relation}, such as {' : '.join(label.example)}")
 
         print("\nTokyo is to Japan as Paris is to")
-        complete = AnalogyCompleter(model, index.words(), shortlist=100)
+        complete = AnalogyCompleter.of_index(index)
         for completion in complete(("Tokyo", "Japan"), "Paris", k=4):
             print(f"  {completion.score:.2f}  {completion.word}")
 

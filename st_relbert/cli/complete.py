@@ -38,9 +38,7 @@ Candidates = Annotated[
 ]
 Shortlist = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", help="encode only the N candidates that the scorer finds likely; default: as many as pay"
-    ),
+    typer.Option(metavar="N", help="how many candidates the model decides on; default: as many as pay"),
 ]
 
 
@@ -59,8 +57,9 @@ def complete(
 ) -> None:
     """Complete an analogy: Tokyo is to Japan as Paris is to which word?
 
-    Finds the words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). A scorer proposes candidates, and
-    the model decides. Words of an index that are known to follow WORD are candidates in any case.
+    Finds the words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). The vectors of words propose
+    candidates, and the model decides. Of an index the pairs that are like HEAD and TAIL are examples, too, and words
+    that are known to follow WORD are candidates in any case.
     """
     from st_relbert.search import RelationIndex, read_queries
 
@@ -78,14 +77,14 @@ def complete(
         if completer is None:  # the arguments are right, so the model may be loaded
             completer = _completer(opened, model, vocabulary, scorer, shortlist, batch_size, fast, quiet)
         head, tail, word = query
-        followers = opened.tails(word) if opened else []
-        found = completer((head, tail), word, k, known=followers)
+        found = completer((head, tail), word, k)
         if as_json:
             repeated = {"query": query} if queries else {}
             show([{**repeated, **each._asdict()} for each in found], as_json)
             continue
         if queries:
             say(f"{head} is to {tail} as {word} is to")
+        followers = opened.tails(word) if opened else []
         show(
             [
                 {"score": f"{score:.3f}", "word": each, "pair": "in the index" if each in followers else ""}
@@ -115,25 +114,22 @@ def _completer(
     quiet: bool,
 ) -> AnalogyCompleter:
     from st_relbert import RelBERT
-    from st_relbert.search import SHORTLIST, AnalogyCompleter, PairScorer, Vocabulary, read_words
+    from st_relbert.search import AnalogyCompleter, PairScorer, Vocabulary, read_words
 
-    candidates = read_words(vocabulary) if vocabulary else None  # read before the model, which takes longer
-    loaded = index.model if index else RelBERT(model, fast=fast)
-    if index and not (vocabulary or scorer):
-        words = Vocabulary.kept_in(index.path, loaded, index.words(), show_progress_bar=not quiet)
-    else:
-        known = Vocabulary.load(scorer) if scorer else None
-        if candidates is None:
-            candidates = index.words() if index else known.words if known else []
-        words = Vocabulary.encode(loaded, candidates, known=known, show_progress_bar=not quiet)
-    return AnalogyCompleter(
-        loaded,
-        words,
-        SHORTLIST if shortlist is None else shortlist,
-        PairScorer.load(scorer) if scorer else None,
-        batch_size,
-        show_progress_bar=not quiet,
-    )
+    settings: dict[str, Any] = {"batch_size": batch_size, "show_progress_bar": not quiet}
+    if shortlist is not None:
+        settings["shortlist"] = shortlist
+    if index is not None and not (vocabulary or scorer):
+        return AnalogyCompleter.of_index(index, **settings)
+    words = read_words(vocabulary) if vocabulary else None  # read before the model, which takes longer
+    known = Vocabulary.load(scorer) if scorer else None
+    proposes = PairScorer.load(scorer) if scorer else None
+    loaded = RelBERT(model, fast=fast) if index is None else index.model
+    if words is None and index is not None:
+        words = index.words()
+    if words is not None or known is None:
+        known = Vocabulary.encode(loaded, words or [], known=known, show_progress_bar=not quiet)
+    return AnalogyCompleter(loaded, known, index=index, scorer=proposes, **settings)
 
 
 @options.with_table_options

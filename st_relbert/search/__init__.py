@@ -1,7 +1,7 @@
 """Word pairs on disk, searched by their relation; needs `pip install st-relbert[search]`."""
 
 from st_relbert.search.calibration import Calibration
-from st_relbert.search.completion import SHORTLIST, AnalogyCompleter, Completion
+from st_relbert.search.completion import AnalogyCompleter, Completion
 from st_relbert.search.export import export_word2vec
 from st_relbert.search.folder import check_place
 from st_relbert.search.hits import SearchHit
@@ -16,7 +16,6 @@ from st_relbert.search.vocabulary import Vocabulary, read_words
 
 __all__ = [
     "RELATED",
-    "SHORTLIST",
     "AnalogyCompleter",
     "Calibration",
     "Completion",

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
+from st_relbert.identity import ModelIdentity
 from st_relbert.pairs import Pair, as_pair, folded_word
 from st_relbert.search.decision import Decision
+from st_relbert.search.hits import SearchHit
+from st_relbert.search.index import RelationIndex
 from st_relbert.search.scorer import OffsetScorer, PairScorer
-from st_relbert.search.vocabulary import Vocabulary, check_words
+from st_relbert.search.vocabulary import Vocabulary
 
-SHORTLIST = 200
-"""Candidates that a first stage leaves of a large vocabulary: a second or so with a small encoder on a CPU."""
+# All of these were chosen on held-out pairs of the shipped relations (benchmarks/completion.py).
+SHORTLIST = 50
+"""Candidates that the vectors of words leave for the model to decide on."""
+EXAMPLES = 20
+"""Pairs of an index, those most like the stem, that show the relation along with it."""
+# From this strength on such a pair is an example (`SearchHit.strength`): those of a small index may be like anything.
+_ALIKE = 0.7
+# A pair of the head that is at most so much weaker than the weakest example is known to complete it, and what that is
+# worth, as a cosine.
+_WEAKER, _KNOWN = 0.05, 0.3
+_MOST_KNOWN = 100
 
 _ANYTHING = "thing"  # a word, to check others beside
-# What a pair that is known to exist is worth, as a cosine.
-_KNOWN = 0.1
 
 
 class Completion(NamedTuple):
@@ -33,25 +43,29 @@ class Completion(NamedTuple):
 class AnalogyCompleter:
     """Finds the word w for which (head, w) stands in the same relation as a stem pair.
 
-    Each candidate is paired with the head, and the pairs are encoded, in both directions, and compared with the stem:
-    twice as many pairs as there are words. For a large vocabulary a first stage picks candidates by the vectors of the
-    words, each of which is encoded once for all questions: a `PairScorer`, or 3CosAdd without one. The score is then
-    the mean of what the model and the first stage say. Each errs in other places, and the mean ranks better than the
-    model alone (docs/find_every_pair.md).
+    The vectors of the words, each of which is encoded once for all questions, tell which ones are likely: by a
+    `PairScorer`, or by 3CosAdd. The model encodes the head with each of these, in both directions. The score is the
+    mean of what both say: each errs in other places, so the mean ranks better than either.
+
+    With an index the pairs that are most like the stem are examples, too. And what it knows of the head counts: a word
+    is a candidate in any case, and stands 0.3 higher than its score, if the index has it in a pair with the head that
+    is nearly as much like the stem as the examples are, in either direction.
 
     Args:
-        model: A SentenceTransformer that takes pairs.
-        vocabulary: The candidate words; repeated ones count once. Or a `Vocabulary`, whose words need not be encoded.
-        shortlist: How many candidates the first stage leaves; None: there is no first stage. It takes a `RelBERT`.
-        scorer: The first stage; None: 3CosAdd.
+        model: A `RelBERT`.
+        vocabulary: The candidate words, encoded by the model.
+        index: Pairs that may be like the stem; None: the stem is the only example.
+        scorer: What tells likely words; None: 3CosAdd.
+        shortlist: How many words the model decides on, besides those that are known.
         batch_size: Pairs encoded at a time.
         show_progress_bar: Show the progress of encoding.
 
     Raises:
-        ValueError: If there is no word, one is no word, or the scorer or the vocabulary is of another model.
+        ValueError: If the scorer or the vocabulary is of another model, or `shortlist` not positive.
 
     Examples:
-        >>> complete = AnalogyCompleter(model, ["France", "Japan", "Paris"])  # words of the question do not count
+        >>> words = Vocabulary.encode(model, ["France", "Japan", "Paris"])
+        >>> complete = AnalogyCompleter(model, words)  # words of the question do not count
         >>> [each.word for each in complete(("Tokyo", "Japan"), "Paris", k=1)]
         ['France']
     """
@@ -59,40 +73,53 @@ class AnalogyCompleter:
     def __init__(
         self,
         model: SentenceTransformer,
-        vocabulary: Iterable[str] | Vocabulary,
-        shortlist: int | None = None,
+        vocabulary: Vocabulary,
+        *,
+        index: RelationIndex | None = None,
         scorer: PairScorer | None = None,
+        shortlist: int = SHORTLIST,
         batch_size: int = 64,
         show_progress_bar: bool = False,
     ) -> None:
-        self.model = model
-        self.batch_size = batch_size
-        self.show_progress_bar = show_progress_bar
-        if shortlist is not None and shortlist < 1:
-            raise ValueError(
-                f"shortlist is {shortlist}, expected a number of words from 1 up, or None for all of them."
-            )
-        self.shortlist = shortlist
-        self._encoded: Vocabulary | None = None
-        if isinstance(vocabulary, Vocabulary):
-            vocabulary.require_model(model)
-            self._encoded = vocabulary
-        self.vocabulary = vocabulary.words if isinstance(vocabulary, Vocabulary) else check_words(model, vocabulary)
+        if shortlist < 1:
+            raise ValueError(f"shortlist is {shortlist}, expected a number of words from 1 up.")
+        identity = ModelIdentity.of(model) if index is None else index.identity
+        vocabulary.require(identity)
         if scorer is not None:
-            scorer.require_model(model)
+            scorer.require(identity)
+        self.model = model
+        self.vocabulary = vocabulary
+        self.shortlist = shortlist
+        self._index = index
         self._scorer = scorer or OffsetScorer()
-        self._tails: NDArray[np.float32] | None = None
+        self._tails = self._scorer.tails(vocabulary.vectors)
+        self._batch_size = batch_size
+        self._show_progress_bar = show_progress_bar
 
-    def __call__(self, stem: Pair, head: str, k: int = 10, *, known: Iterable[str] = ()) -> list[Completion]:
+    @classmethod
+    def of_index(cls, index: RelationIndex, *, show_progress_bar: bool = False, **settings: Any) -> AnalogyCompleter:
+        """Complete with the words of an index; their vectors are kept with it.
+
+        Args:
+            index: The index.
+            show_progress_bar: Show the progress of encoding.
+            **settings: See the class.
+
+        Raises:
+            ValueError: If the index holds no pair, or the model that made it is no longer there.
+        """
+        words = Vocabulary.kept_in(
+            index.path, index.model, index.identity, index.words(), show_progress_bar=show_progress_bar
+        )
+        return cls(index.model, words, index=index, show_progress_bar=show_progress_bar, **settings)
+
+    def __call__(self, stem: Pair, head: str, k: int = 10) -> list[Completion]:
         """The best words, without those of the question, however they are written (case, underscores, accents).
 
         Args:
             stem: The pair that shows the relation.
             head: The word to complete.
             k: The number of words.
-            known: Words that are known to follow the head in some pair (`RelationIndex.tails`). They are candidates
-                in any case, whatever vocabulary and shortlist hold, and stand 0.1 higher than their score: of all
-                pairs that a head could make, few are true.
 
         Raises:
             ValueError: If the stem is no pair, the head no word or `k` not positive.
@@ -102,37 +129,39 @@ class AnalogyCompleter:
         stem = as_pair(stem, "the stem")
         as_pair((head, _ANYTHING), "the pair to complete")
         given = {folded_word(word) for word in (*stem, head)}
-        place = None if self.shortlist is None else self._place(stem, head)
-        ranked: Iterable[str] = self.vocabulary
-        if place is not None and self._tails is not None:
-            ranked = (self.vocabulary[row] for row in np.argsort(-(self._tails @ place), kind="stable"))
+        like = self._like(stem)
+        examples = [stem, *(hit.pair for hit in like)]
+        place = self._place(examples, head)
+        ranked = (self.vocabulary.words[row] for row in np.argsort(-(self._tails @ place), kind="stable"))
         likely = islice((word for word in ranked if folded_word(word) not in given), self.shortlist)
-        followers = [word for word in known if folded_word(word) not in given]
-        words = list(dict.fromkeys([*likely, *followers]))
-        return self._score(stem, head, words, set(followers), place)[:k] if words else []
-
-    def _score(
-        self, stem: Pair, head: str, words: Sequence[str], known: Set[str], place: NDArray[np.float32] | None
-    ) -> list[Completion]:
-        """All of the words, best first; `place` is what the first stage says, if there is one."""
-        decide = Decision(self.model, [stem], self.batch_size, self.show_progress_bar)
-        scores = decide([(head, word) for word in words])
-        if place is not None:
-            scores = ((scores + self._scorer.tails(self._vectors_of(words)) @ place) / 2).astype(np.float32)
+        known = {word for word in self._known(stem, head, like) if folded_word(word) not in given}
+        words = list(dict.fromkeys([*likely, *sorted(known)]))
+        if not words:
+            return []
+        decide = Decision(self.model, examples, self._batch_size, self._show_progress_bar)
+        by_words = self._scorer.tails(self.vocabulary.look_up(words, self.model)) @ place
+        scores = (decide([(head, word) for word in words]) + by_words) / 2
         ranks = scores + [_KNOWN if word in known else 0.0 for word in words]
-        return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")]
+        return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")[:k]]
 
-    def _place(self, stem: Pair, head: str) -> NDArray[np.float32]:
-        """Where the first stage says that the word should be, `(d,)`; the vocabulary is encoded for its first use."""
-        if self._encoded is None:
-            self._encoded = Vocabulary.encode(self.model, self.vocabulary, show_progress_bar=self.show_progress_bar)
-        if self._tails is None:
-            self._tails = self._scorer.tails(self._encoded.vectors)
-        first, second, third = (self._vectors_of([word]) for word in (*stem, head))
-        place: NDArray[np.float32] = self._scorer.places((first, second), third)[0]
+    def _like(self, stem: Pair) -> list[SearchHit]:
+        """What the index has that is like the stem."""
+        if self._index is None:
+            return []
+        hits = self._index.search(stem, EXAMPLES, both_directions=True)
+        return [hit for hit in hits if hit.strength >= _ALIKE]
+
+    def _known(self, stem: Pair, head: str, like: Sequence[SearchHit]) -> set[str]:
+        """Words that the index has beside the head, in a pair that is nearly as much like the stem as these are."""
+        if self._index is None:
+            return set()
+        least = min((hit.strength for hit in like), default=_ALIKE) - _WEAKER
+        straight = self._index.search(stem, _MOST_KNOWN, where={"head": head})
+        turned = self._index.search(stem[::-1], _MOST_KNOWN, where={"tail": head})
+        return {hit.tail for hit in (*straight, *(hit.turned() for hit in turned)) if hit.strength >= least}
+
+    def _place(self, examples: Sequence[Pair], head: str) -> NDArray[np.float32]:
+        """Where the word should be, by the vectors of words, `(d,)`."""
+        heads, tails = (self.vocabulary.look_up(words, self.model) for words in zip(*examples, strict=True))
+        place: NDArray[np.float32] = self._scorer.places((heads, tails), self.vocabulary.look_up([head], self.model))[0]
         return place
-
-    def _vectors_of(self, words: Sequence[str]) -> NDArray[np.float32]:
-        if self._encoded is not None and all(word in self._encoded for word in words):
-            return self._encoded.vectors_of(words)
-        return Vocabulary.encode(self.model, words, known=self._encoded).vectors

@@ -68,7 +68,10 @@ class IndexContent:
 
     def words(self) -> list[str]:
         """All heads and tails, each once, sorted."""
-        return sorted({word for row in self._store.read(["head", "tail"], None) for word in row.values()})
+        words: set[str] = set()
+        for batch in self._store.batches(["head", "tail"], None):
+            words.update(*(column.unique().to_pylist() for column in batch.columns))
+        return sorted(words)
 
     def rows(self, where: Where | None = None, vectors: bool = False) -> Iterator[dict[str, Any]]:
         """The rows, a few thousand at a time in memory; `where` is that of `search`.

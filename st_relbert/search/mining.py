@@ -107,7 +107,8 @@ def mine_pairs(
     """
     pairs = as_pairs(examples, "example")
     tails = heads if tails is None else tails
-    _check(model, pairs, heads, tails, scorer, {"k": k, "shortlist": shortlist, "tails_per_head": tails_per_head})
+    identity = ModelIdentity.of(model)
+    _check(identity, pairs, heads, tails, scorer, {"k": k, "shortlist": shortlist, "tails_per_head": tails_per_head})
     miner = _Miner(scorer or OffsetScorer(), pairs, heads, tails, shortlist, tails_per_head)
     if k > miner.total:
         raise ValueError(
@@ -116,10 +117,9 @@ def mine_pairs(
         )
     if k > shortlist:
         raise ValueError(f"k is {k:,}, and the shortlist only {shortlist:,}. Raise the shortlist, or lower k.")
-    made_from = miner.digest(ModelIdentity.of(model))
+    made_from = miner.digest(identity)
     found = _load(state, made_from)
-    given = Vocabulary.encode(model, [word for pair in pairs for word in pair], known=heads)
-    miner.place((given.vectors_of([head for head, _ in pairs]), given.vectors_of([tail for _, tail in pairs])))
+    miner.place((heads.look_up([head for head, _ in pairs], model), heads.look_up([tail for _, tail in pairs], model)))
     decide = Decision(model, pairs, batch_size)
     with tqdm(desc="Proposing", unit=" heads", total=len(heads), initial=found.heads_done,
               disable=not show_progress_bar) as progress:  # fmt: skip
@@ -254,7 +254,7 @@ class _Miner:
 
 
 def _check(
-    model: SentenceTransformer,
+    identity: ModelIdentity,
     pairs: Sequence[Pair],
     heads: Vocabulary,
     tails: Vocabulary,
@@ -267,9 +267,9 @@ def _check(
         if number < 1:
             raise ValueError(f"{name} is {number}, expected a number from 1 up.")
     if scorer is not None:
-        scorer.require_model(model)
+        scorer.require(identity)
     for vocabulary in (heads, tails):
-        vocabulary.require_model(model)
+        vocabulary.require(identity)
 
 
 def _save(path: str | os.PathLike[str] | None, made_from: str, found: _Shortlist) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from sentence_transformers import SentenceTransformer
 
 from st_relbert.files.outputs import atomic_output
 from st_relbert.identity import ModelIdentity
@@ -100,13 +99,12 @@ class PairScorer(OffsetScorer):
             config.write_text(json.dumps({"digest": self.digest}), encoding="utf-8")
             save_file(self.weights, weights)
 
-    def require_model(self, model: SentenceTransformer) -> None:
+    def require(self, identity: ModelIdentity) -> None:
         """Refuse a model that it does not belong to.
 
         Raises:
             ValueError: If the model has other weights than the one whose word vectors the scorer is for.
         """
-        identity = ModelIdentity.of(model)
         if identity.digest != self.digest:
             raise ValueError(
                 f"The scorer belongs to another model than {identity.name!r}: its weights are {self.digest[:12]}, "

@@ -95,6 +95,7 @@ class Vocabulary:
         cls,
         folder: str | os.PathLike[str],
         model: SentenceTransformer,
+        identity: ModelIdentity,
         words: Iterable[str],
         *,
         show_progress_bar: bool = False,
@@ -104,23 +105,25 @@ class Vocabulary:
         Args:
             folder: Where; what it keeps that is damaged or of another model is made anew.
             model: A `RelBERT`.
+            identity: The model's, so that its weights need not be looked at again.
             words: The words, all that are kept from now on.
             show_progress_bar: Show the progress.
 
         Raises:
             ValueError: See `encode`.
         """
-        kept = None
+        kept, distinct = None, list(dict.fromkeys(words))
         with suppress(ValueError):
             loaded = cls.load(folder)
-            loaded.require_model(model)
+            loaded.require(identity)
             kept = loaded
-        vocabulary = cls.encode(model, words, known=kept, show_progress_bar=show_progress_bar)
-        if kept is None or vocabulary.words != kept.words:
-            try:
-                vocabulary.save(folder)
-            except (ValueError, OSError) as error:  # another process keeps them just now, or it is read-only
-                _LOG.warning("The words' vectors cannot be kept in %s, so they will be made again: %s", folder, error)
+        if kept is not None and kept.words == distinct:
+            return kept
+        vocabulary = cls.encode(model, distinct, known=kept, show_progress_bar=show_progress_bar)
+        try:
+            vocabulary.save(folder)
+        except (ValueError, OSError) as error:  # another process keeps them just now, or it is read-only
+            _LOG.warning("The words' vectors cannot be kept in %s, so they will be made again: %s", folder, error)
         return vocabulary
 
     @classmethod
@@ -166,13 +169,21 @@ class Vocabulary:
         """The rows of some of the words in `words` and `vectors`."""
         return [self._rows[word] for word in words]
 
-    def require_model(self, model: SentenceTransformer) -> None:
+    def look_up(self, words: Sequence[str], model: SentenceTransformer) -> NDArray[np.float32]:
+        """The vectors of words, `(n, d)`; those that are not here are encoded by the model, the one of all others."""
+        new = [word for word in dict.fromkeys(words) if word not in self]
+        if not new:
+            return self.vectors_of(words)
+        check_words(model, new)
+        added = dict(zip(new, _encode(model, new, 256, False), strict=True))
+        return np.stack([added[word] if word in added else self.vectors[self._rows[word]] for word in words])
+
+    def require(self, identity: ModelIdentity) -> None:
         """Refuse a model that did not encode the words.
 
         Raises:
             ValueError: If the model has other weights.
         """
-        identity = ModelIdentity.of(model)
         if identity.digest != self.digest:
             raise ValueError(
                 f"The vocabulary was encoded by another model than {identity.name!r}: its weights are "

@@ -11,7 +11,7 @@ from typing import Any
 
 from st_relbert.data.shipped import in_words
 from st_relbert.pairs import Pair
-from st_relbert.search import RELATED, SHORTLIST, AnalogyCompleter, RelationIndex, Vocabulary, relation_labels
+from st_relbert.search import RELATED, AnalogyCompleter, RelationIndex, relation_labels
 from st_relbert.search.hits import Exclude
 from st_relbert.see.query import ExplorerQuery
 
@@ -80,9 +80,7 @@ class Explorer:
         """Questions that the index can answer."""
         self._completer: AnalogyCompleter | None = None
         if words:
-            kept = Vocabulary.kept_in(index.path, index.model, words, show_progress_bar=show_progress_bar)
-            self._completer = AnalogyCompleter(index.model, kept, SHORTLIST)
-            self._completer(self.examples[0][:2], self.examples[0].head, k=1)
+            self._completer = AnalogyCompleter.of_index(index, show_progress_bar=show_progress_bar)
             working = islice(filter(self._completes, _known_examples(set(words), index, self.relations)), EXAMPLES)
             self.examples = list(dict.fromkeys([*(question for question, _ in working), *self.examples]))[:EXAMPLES]
 
@@ -122,8 +120,7 @@ class Explorer:
         def answer(asked: ExplorerQuery) -> AnswerTable:
             if self._completer is None or not asked.word:
                 return AnswerTable(message="Type a third word to see what completes it.")
-            known = self.index.tails(asked.word)
-            found = self._completer(asked[:2], asked.word, COMPLETIONS, known=known)
+            found = self._completer(asked[:2], asked.word, COMPLETIONS)
             caption = f"{_is_to([asked[:2]])} as {shown(asked.word)} is to …"
             rows = tuple((shown(each.word), f"{each.score:.2f}") for each in found)
             links = tuple(ExplorerQuery(asked.word, each.word) for each in found)

@@ -6,6 +6,7 @@ from pyarrow.parquet import read_table
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
+from st_relbert.identity import ModelIdentity
 from st_relbert.search import AnalogyCompleter, FoundPair, PairScorer, Vocabulary, mine_pairs, mining
 
 WORDS = ["Tokyo", "Japan", "Paris", "France", "Rome", "Italy", "finger", "hand", "page"]
@@ -48,12 +49,13 @@ def run(capsys, *arguments, status=0):
 
 def test_a_scorer_is_made_with_its_words(scorer, saved):
     assert Vocabulary.load(scorer).words == WORDS
-    PairScorer.load(scorer).require_model(RelBERT(saved))
+    PairScorer.load(scorer).require(ModelIdentity.of(RelBERT(saved)))
 
 
 def test_completing_with_a_vocabulary(scorer, saved, files, capsys):
     model = RelBERT(saved)
-    completers = [AnalogyCompleter(model, WORDS, 200), AnalogyCompleter(model, WORDS, 200, PairScorer.load(scorer))]
+    words = Vocabulary.encode(model, WORDS)
+    completers = [AnalogyCompleter(model, words, scorer=made) for made in (None, PairScorer.load(scorer))]
     asked = ["Tokyo", "Japan", "Paris", "-k", 3, "--model", saved, "--json", "--quiet"]
     for completer, source in zip(
         completers, (["--vocabulary", files / "words.txt"], ["--scorer", scorer]), strict=True

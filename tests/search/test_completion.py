@@ -1,69 +1,116 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from st_relbert.search import Vocabulary
-from st_relbert.search.completion import AnalogyCompleter, Completion
+from st_relbert.search import AnalogyCompleter, Completion, RelationIndex, Vocabulary, completion
 
 WORDS = ["France", "Italy", "hand", "book", "page", "tokyo", "Paris", "Italy", "arm", "finger"]
+QUESTION = ("Tokyo", "Japan"), "Paris"
 
 
-def test_the_words_are_ranked_by_their_pairs(model):
-    """Against the plain way: each pair by itself, and reversed."""
-    expected = []
-    for word in ["France", "Italy", "hand", "book", "page", "arm", "finger"]:  # not those of the question
-        forth = model.similarity(*model.encode([("Paris", word), ("Tokyo", "Japan")]))
-        back = model.similarity(*model.encode([(word, "Paris"), ("Japan", "Tokyo")]))
-        expected.append((word, float(forth + back) / 2))
-    expected.sort(key=lambda item: -item[1])
-    found = AnalogyCompleter(model, WORDS)(("Tokyo", "Japan"), "Paris", k=100)
-    assert [completion.word for completion in found] == [word for word, _ in expected]
-    np.testing.assert_allclose([completion.score for completion in found], [s for _, s in expected], atol=1e-5)
-    assert AnalogyCompleter(model, WORDS)(("Tokyo", "Japan"), "Paris", k=2) == found[:2]
+@pytest.fixture(scope="module")
+def words(model):
+    return Vocabulary.encode(model, WORDS)
 
 
-def test_with_a_first_stage_its_cosine_counts_too(model):
-    """Against the plain way, 3CosAdd on the vectors of single words; whatever the shortlist leaves out."""
-    question = ("Tokyo", "Japan"), "Paris"
+@pytest.fixture
+def strengths(monkeypatch):
+    """How strong the hits of an index are, by pair: a model without training would find all pairs alike."""
+    said = {}
+
+    def search(self, query, k=10, *, where=None, both_directions=False):
+        hits = plain(self, query, 100, where=where)
+        hits += [hit.turned() for hit in plain(self, query[::-1], 100)] if both_directions else []
+        return [replace(hit, score=said[hit.pair], relation_score=None) for hit in hits if hit.pair in said][:k]
+
+    plain = RelationIndex.search
+    monkeypatch.setattr(RelationIndex, "search", search)
+    return said
+
+
+def expected(model, examples, head, candidates):
+    """The plain way: each pair by itself, and reversed, beside the examples; and 3CosAdd on the vectors of words."""
+
+    def unit(vector):
+        return vector / np.linalg.norm(vector)
+
+    def mean(pairs):
+        return unit(np.mean([unit(vector) for vector in model.encode(pairs)], axis=0))
+
+    def word(text):
+        return unit(Vocabulary.encode(model, [text]).vectors[0])
+
+    forth, back = mean(examples), mean([pair[::-1] for pair in examples])
+    place = unit(word(head) + np.mean([word(tail) for _, tail in examples], axis=0)
+                 - np.mean([word(each) for each, _ in examples], axis=0))  # fmt: skip
+    return {
+        tail: float((mean([(head, tail)]) @ forth + mean([(tail, head)]) @ back) / 2 + word(tail) @ place) / 2
+        for tail in candidates
+    }
+
+
+def test_a_word_scores_as_the_model_and_the_vectors_of_words_say(model, words):
+    candidates = ["France", "Italy", "hand", "book", "page", "arm", "finger"]  # not those of the question
+    wanted = expected(model, [QUESTION[0]], QUESTION[1], candidates)
+    found = AnalogyCompleter(model, words)(*QUESTION, k=100)
+    assert [each.word for each in found] == sorted(wanted, key=lambda word: -wanted[word])
+    assert dict(found) == pytest.approx(wanted, abs=1e-5)
+    assert AnalogyCompleter(model, words)(*QUESTION, k=2) == found[:2]
+
+
+def test_the_vectors_of_words_leave_a_shortlist(model, words):
+    """Those that 3CosAdd finds likely, whatever the model would say of the others."""
     unit = lambda word: (v := Vocabulary.encode(model, [word]).vectors[0]) / np.linalg.norm(v)  # noqa: E731
     place = unit("Paris") + unit("Japan") - unit("Tokyo")
-    first = {word: float(unit(word) @ place / np.linalg.norm(place)) for word in WORDS}
-    by_model = dict(AnalogyCompleter(model, WORDS)(*question))
-    everything = AnalogyCompleter(model, WORDS, shortlist=100)(*question)
-    assert dict(everything) == pytest.approx({w: (by_model[w] + first[w]) / 2 for w in by_model}, abs=1e-5)
-    found = AnalogyCompleter(model, WORDS, shortlist=4)(*question)
-    assert len(found) == 4 and found == [each for each in everything if each.word in dict(found)]
-    assert set(dict(found)) == set(sorted(by_model, key=lambda word: -first[word])[:4])
+    everything = AnalogyCompleter(model, words)(*QUESTION)
+    found = AnalogyCompleter(model, words, shortlist=4)(*QUESTION)
+    assert found == [each for each in everything if each.word in dict(found)]
+    likely = sorted(dict(everything), key=lambda word: -(unit(word) @ place))[:4]
+    assert set(dict(found)) == set(likely)
 
 
-def test_words_that_are_known_to_follow_count(model):
-    """They are candidates though the vocabulary and the shortlist leave them out, and stand a little higher."""
-    question = ("Tokyo", "Japan"), "Paris"
-    completer = AnalogyCompleter(model, WORDS, shortlist=1)
-    found = completer(*question, known=["Louvre", "paris", "Japan"])
-    assert {"Louvre"} < {each.word for each in found} and len(found) == 2
-    scored = dict(AnalogyCompleter(model, [*WORDS, "Louvre"], shortlist=100)(*question, k=100))
-    assert dict(found)["Louvre"] == pytest.approx(scored["Louvre"], abs=1e-5)
-    plain = AnalogyCompleter(model, [*WORDS, "Louvre"])(*question, k=100)
-    scores = dict(plain)
-    last = plain[-1].word
-    places = [[each.word for each in plain].index(last)]
-    again = AnalogyCompleter(model, [*WORDS, "Louvre"])(*question, k=100, known=[last])
-    places.append([each.word for each in again].index(last))
-    expected = sum(score > scores[last] + 0.1 for score in scores.values())
-    assert places[1] == expected <= places[0]
+def test_pairs_of_an_index_that_are_like_the_stem_are_examples_too(index, model, words, strengths):
+    """Of a small index the nearest pairs may be of any relation: they do not count."""
+    strengths |= {("Rome", "Italy"): 0.9, ("book", "page"): 0.8, ("finger", "hand"): 0.6}  # the second is turned
+    found = dict(AnalogyCompleter(model, words, index=index)(*QUESTION))
+    examples = [("Tokyo", "Japan"), ("Rome", "Italy"), ("book", "page")]
+    assert found == pytest.approx(expected(model, examples, "Paris", found), abs=1e-5) and len(found) == 7
+    strengths.clear()
+    assert AnalogyCompleter(model, words, index=index)(*QUESTION) == AnalogyCompleter(model, words)(*QUESTION)
+
+
+@pytest.mark.parametrize(("examples", "least"), [({("Rome", "Italy"): 0.9, ("hand", "arm"): 0.72}, 0.67), ({}, 0.65)])
+def test_words_that_are_known_to_stand_in_the_relation_come_first(index, model, words, strengths, examples, least):
+    """In either direction, though vocabulary and shortlist leave them out; and not what is known of other relations."""
+    index.add([("Paris", "Louvre"), ("Seine", "Paris"), ("Paris", "Texas"), ("Paris", "paris")])
+    strengths |= examples
+    plain = AnalogyCompleter(model, words, index=index, shortlist=2)(*QUESTION)
+    near = least + 0.001  # near enough to be known, and too weak for an example
+    strengths |= dict.fromkeys([("Paris", "Louvre"), ("Seine", "Paris"), ("Paris", "paris")], near)
+    strengths[("Paris", "Texas")] = least - 0.001
+    found = AnalogyCompleter(model, words, index=index, shortlist=2)(*QUESTION)
+    assert {"Louvre", "Seine"} == {each.word for each in found[:2]} and len(found) == 4 and len(plain) == 2
+    assert all(score <= 1 for _, score in found)  # what is known counts for the place, not for the score
+
+
+def test_the_words_of_an_index_complete(index, model):
+    """They are encoded once, and kept with it."""
+    found = AnalogyCompleter.of_index(index, shortlist=100)(*QUESTION, k=100)
+    assert {each.word for each in found} == set(index.words()) - {"Tokyo", "Japan", "Paris"}
+    kept = Vocabulary.load(index.path)
+    assert kept.words == index.words()
+    assert found == AnalogyCompleter(model, kept, index=index, shortlist=100)(*QUESTION, k=100)
 
 
 def test_words_of_the_question_are_left_out_however_they_are_written(model):
-    vocabulary = ["new_york", "NEW  YORK", "cafe\u0301", "Straße", "hand"]
-    completer = AnalogyCompleter(model, vocabulary)
-    found = completer(("New York", "café"), "STRASSE", known=["New_York", "CAFÉ", "book"])
-    assert {each.word for each in found} == {"hand", "book"}
+    vocabulary = Vocabulary.encode(model, ["new_york", "NEW  YORK", "cafe\u0301", "Straße", "hand"])
+    found = AnalogyCompleter(model, vocabulary)(("New York", "café"), "STRASSE")
+    assert [each.word for each in found] == ["hand"]
 
 
-def test_the_vocabulary_is_encoded_once_for_all_questions(model, monkeypatch):
-    """Of the second question only the shortlist and the question itself."""
-    completer = AnalogyCompleter(model, WORDS, shortlist=3)
-    completer(("Tokyo", "Japan"), "Paris")
+def test_only_the_question_and_the_shortlist_are_encoded(model, words, monkeypatch):
+    completer = AnalogyCompleter(model, words, shortlist=3)
     encoded = []
     plain = type(model).encode
     monkeypatch.setattr(type(model), "encode", lambda self, p, **kw: encoded.extend(p) or plain(self, p, **kw))
@@ -71,18 +118,27 @@ def test_the_vocabulary_is_encoded_once_for_all_questions(model, monkeypatch):
     assert len(encoded) == 2 * (1 + 3)  # both directions of the stem and the shortlist
 
 
-def test_bad_input(model):
-    with pytest.raises(ValueError, match="The vocabulary holds no word"):
-        AnalogyCompleter(model, [])
-    with pytest.raises(ValueError, match="word 1 of the vocabulary"):
-        AnalogyCompleter(model, ["a", " "])
+def test_a_model_is_identified_once_however_much_is_of_it(index, model, tmp_path, monkeypatch):
+    """A digest of all weights takes a third of a second even of a small model."""
+    AnalogyCompleter.of_index(index)
+    asked = []
+    plain = completion.ModelIdentity.of
+    monkeypatch.setattr(completion.ModelIdentity, "of", lambda found: asked.append(found) or plain(found))
+    opened = RelationIndex.open(index.path, model)
+    assert len(asked) == 1
+    AnalogyCompleter.of_index(opened)(*QUESTION)
+    assert len(asked) == 1
+
+
+def test_bad_input(model, words):
     with pytest.raises(ValueError, match="shortlist is 0"):
-        AnalogyCompleter(model, ["a"], shortlist=0)
-    completer = AnalogyCompleter(model, ["a"])
+        AnalogyCompleter(model, words, shortlist=0)
+    completer = AnalogyCompleter(model, words)
     with pytest.raises(ValueError, match="the stem is"):
         completer(("Tokyo",), "Paris")
     with pytest.raises(ValueError, match="the head of the pair to complete"):
         completer(("Tokyo", "Japan"), "")
     with pytest.raises(ValueError, match="k is 0"):
         completer(("a", "b"), "c", k=0)
-    assert completer(("a", "b"), "c") == [] and Completion("a", 1.0).word == "a"
+    only = AnalogyCompleter(model, Vocabulary.encode(model, ["a"]))
+    assert only(("a", "b"), "c") == [] and Completion("a", 1.0).word == "a"

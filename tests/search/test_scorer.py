@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
+from st_relbert.identity import ModelIdentity
 from st_relbert.search import OffsetScorer, PairScorer, Vocabulary, scorer_training, train_scorer
 
 WIDTH = 6
@@ -72,9 +73,9 @@ def test_damaged_folders(tmp_path):
 def test_a_scorer_belongs_to_one_model(model, encoders):
     digest = Vocabulary.encode(model, ["a"]).digest
     scorer = PairScorer(made_up().weights, digest)
-    scorer.require_model(model)
+    scorer.require(ModelIdentity.of(model))
     with pytest.raises(ValueError, match="The scorer belongs to another model"):
-        scorer.require_model(RelBERT(encoders["bytelevel"], template="short"))
+        scorer.require(ModelIdentity.of(RelBERT(encoders["bytelevel"], template="short")))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_relbert import RelBERT
+from st_relbert.identity import ModelIdentity
 from st_relbert.search import Vocabulary, read_words
 from st_relbert.search import vocabulary as module
 
@@ -24,6 +25,18 @@ def test_a_word_is_the_mean_of_its_token_vectors(encoder):
         with torch.inference_mode():
             expected = model[0].model(**tokens).last_hidden_state[0].mean(dim=0)
         np.testing.assert_allclose(vector, expected, atol=1e-5)
+
+
+def test_words_are_looked_up_or_encoded(model, monkeypatch):
+    """Each in its place, also if it is asked for twice; a word that cannot be encoded is an error here, too."""
+    known = Vocabulary.encode(model, WORDS[:3])
+    expected = Vocabulary.encode(model, [*WORDS, "new"])
+    asked = ["new", "Japan", "new", "café", "Tokyo", "Japan"]
+    np.testing.assert_allclose(known.look_up(asked, model), expected.vectors_of(asked), atol=1e-5)
+    with pytest.raises(ValueError, match="word 0 of the vocabulary"):
+        known.look_up([" "], model)
+    monkeypatch.setattr(module, "_encode", None)
+    np.testing.assert_array_equal(known.look_up(WORDS[1::-1], model), known.vectors_of(WORDS[1::-1]))
 
 
 def test_words_are_data(model):
@@ -116,14 +129,18 @@ def test_a_folder_keeps_words_that_are_encoded_once(model, encoders, tmp_path, m
     encoded = []
     plain = module._encode
     monkeypatch.setattr(module, "_encode", lambda m, words, *rest: encoded.append(words) or plain(m, words, *rest))
-    assert Vocabulary.kept_in(tmp_path, model, WORDS[:5]).words == WORDS[:5]
+
+    def kept_in(made_by, words):
+        return Vocabulary.kept_in(tmp_path, made_by, ModelIdentity.of(made_by), words)
+
+    assert kept_in(model, WORDS[:5]).words == WORDS[:5]
     for _ in range(2):
-        kept = Vocabulary.kept_in(tmp_path, model, WORDS)
+        kept = kept_in(model, WORDS)
         np.testing.assert_allclose(kept.vectors, expected.vectors, atol=1e-5)
     assert encoded == [WORDS[:5], WORDS[5:]]
     (tmp_path / "vocabulary.json").write_text("{")
-    assert len(Vocabulary.kept_in(tmp_path, model, WORDS)) == len(WORDS) and encoded[2:] == [WORDS]
+    assert len(kept_in(model, WORDS)) == len(WORDS) and encoded[2:] == [WORDS]
     other = RelBERT(encoders["bytelevel"], template="short")
-    assert Vocabulary.kept_in(tmp_path, other, WORDS[:2]).digest != expected.digest and encoded[3:] == [WORDS[:2]]
+    assert kept_in(other, WORDS[:2]).digest != expected.digest and encoded[3:] == [WORDS[:2]]
     monkeypatch.setattr(Vocabulary, "save", lambda *_: (_ for _ in ()).throw(PermissionError("read-only")))
-    assert len(Vocabulary.kept_in(tmp_path, model, WORDS[:3])) == 3 and "cannot be kept" in caplog.text
+    assert len(kept_in(model, WORDS[:3])) == 3 and "cannot be kept" in caplog.text

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from st_relbert.search import AnalogyCompleter, RelationIndex, relation_labels
-from st_relbert.see import views as views_module
 from st_relbert.see.answers import as_csv
 from st_relbert.see.query import ExplorerQuery
 from st_relbert.see.views import AnswerTable, Explorer, relation_title
@@ -49,29 +48,12 @@ def test_neighbours_can_be_of_one_relation_and_of_other_words(explorer):
 
 def test_completions_are_those_of_the_completer(explorer, index):
     view = explorer.completions(ExplorerQuery("Tokyo", "Japan", "Paris"))
-    known = index.tails("Paris")
-    assert known == ["France"]  # so that it stands higher than its score
-    completer = AnalogyCompleter(index.model, index.words(), views_module.SHORTLIST)
-    expected = completer(("Tokyo", "Japan"), "Paris", k=8, known=known)
+    expected = AnalogyCompleter.of_index(index)(("Tokyo", "Japan"), "Paris", k=8)
     assert view.rows == tuple((found.word, f"{found.score:.2f}") for found in expected) and len(view.rows) == 8
     assert view.links[0] == ExplorerQuery("Paris", expected[0].word)
     assert explorer.completions(ExplorerQuery("Tokyo", "Japan", " ")).message == (
         "Type a third word to see what completes it."
     )
-
-
-def test_a_large_vocabulary_is_completed_by_a_shortlist(index, model, monkeypatch):
-    """Then a question encodes some of the pairs only; the words' own vectors are made beforehand."""
-    monkeypatch.setattr(views_module, "SHORTLIST", 3)
-    explorer = Explorer(index)
-    encoded = []
-    plain = type(model).encode
-    monkeypatch.setattr(
-        type(model), "encode", lambda self, pairs, **kw: encoded.extend(pairs) or plain(self, pairs, **kw)
-    )
-    view = explorer.completions(ExplorerQuery("Tokyo", "Japan", "Paris"))
-    # The known tail, France, stands beside the three if it is none of them.
-    assert 3 <= len(view.rows) <= 4 and len(set(encoded)) == 2 * (1 + len(view.rows)) and explorer.word_count == 12
 
 
 def test_labels_are_those_of_the_neighbours(explorer, index):
@@ -94,13 +76,6 @@ def test_labels_of_shipped_relations_are_said_in_words(model, tmp_path):
     }
     near = Explorer(index).neighbours(ExplorerQuery("horse", "neigh"))
     assert ("cow : moo", "moo is the sound that a cow makes") in {row[:2] for row in near.rows}
-
-
-def test_known_tails_complete_whatever_the_shortlist_holds(index, monkeypatch):
-    monkeypatch.setattr(views_module, "SHORTLIST", 1)
-    for word, tail in (("Paris", "France"), ("Rome", "Italy")):
-        completions = Explorer(index).completions(ExplorerQuery("Tokyo", "Japan", f" {word} "))
-        assert tail in column(completions, "word") and len(completions.rows) <= 2
 
 
 def test_blanks_around_words_do_not_count(explorer):
