@@ -45,21 +45,15 @@ def test_clones_share_the_model(model, kind):
     assert estimator.set_params(batch_size=5).batch_size == 5 and repr(estimator)
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_repr,
-        estimator_checks.check_valid_tag_types,
-    ],
-)
 @pytest.mark.parametrize("kind", [RelationEncoder, RelationClassifier])
-def test_scikit_learns_checks_that_need_no_numbers(kind, check):
+def test_scikit_learns_checks_that_need_no_numbers(kind):
     """The others fit arrays of numbers, and these estimators take pairs of words."""
-    check(kind.__name__, kind("a-model"))
+    names = ["get_params_invariance", "set_params", "no_attributes_set_in_init"]
+    names += ["estimator_cloneable", "estimator_repr", "valid_tag_types"]  # not in scikit-learn before 1.6
+    checks = [getattr(estimator_checks, f"check_{name}", None) for name in names]
+    assert all(checks[:3])
+    for check in filter(None, checks):
+        check(kind.__name__, kind("a-model"))
 
 
 def test_in_a_pipeline_and_a_grid_search(saved):
