@@ -36,7 +36,7 @@ function draw() {
     context.stroke();
   }
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  placeLabels();
+  placeLabels(radius);
   drawWords(radius);
   placeTip();
 }
@@ -93,10 +93,13 @@ const isFree = (box) => box[0] >= 0 && box[1] >= 0 && box[0] + box[2] <= view.wi
   && !squares(box).some((square) => taken.has(square));
 const take = (box) => squares(box).forEach((square) => taken.add(square));
 
-function placeLabels() {
+function placeLabels(radius) {
   const buttons = byId("zoom");
   taken = new Set(squares([buttons.offsetLeft, buttons.offsetTop, buttons.offsetWidth, buttons.offsetHeight]));
-  data.points.forEach((point) => { const [x, y] = toScreen(point); take([x, y, 0, 0]); });
+  data.points.forEach((point) => {
+    const [x, y] = toScreen(point);
+    if (x >= 0 && y >= 0 && x <= view.width && y <= view.height) take([x - radius / 2, y - radius / 2, radius, radius]);
+  });
   const sizes = labels.map(({ span }) => [span.offsetWidth, span.offsetHeight]);
   labels.forEach(({ cloud, span }, index) => {
     const [width, height] = sizes[index];
@@ -126,7 +129,9 @@ function drawWords(radius) {
   context.fillStyle = colour("ink");
   for (const [row, x, y] of seen) {
     const words = pairText(row), width = context.measureText(words).width;
-    const box = [[x + radius + 3, y - 7], [x - radius - 3 - width, y - 7]].map((corner) => [...corner, width, 14]).find(isFree);
+    const gap = radius / 2 + SQUARE + 3; // so that no square is both a mark's and its words'
+    const corners = [[x + gap, y - 7], [x - gap - width, y - 7], [x - width / 2, y - gap - 14], [x - width / 2, y + gap]];
+    const box = corners.map((corner) => [...corner, width, 14]).find(isFree);
     if (!box) continue;
     take(box);
     context.fillText(words, box[0], box[1] + 11);
