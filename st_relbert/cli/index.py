@@ -129,6 +129,7 @@ def search(
     ] = False,
     model: options.IndexModel = None,
     as_json: options.Json = False,
+    quiet: options.Quiet = False,  # `main` sees to it
 ) -> None:
     """Find the pairs whose relation is most like that of a pair."""
     from st_relbert.search import RelationIndex, read_queries, search_phrase
@@ -191,6 +192,7 @@ def label(
     ] = 0.5,
     model: options.IndexModel = None,
     as_json: options.Json = False,
+    quiet: options.Quiet = False,  # `main` sees to it
 ) -> None:
     """Say which relation two words stand in, by the labels of similar pairs."""
     from st_relbert.search import RelationIndex, read_queries, relation_labels
