@@ -141,7 +141,7 @@ def test_what_is_in_the_data_is_reported(run, tmp_path, caplog):
     with caplog.at_level("INFO", logger="st_relbert"):
         run(max_steps=1, train_data=str(path)).train(show_progress_bar=False)
     assert (
-        "Training on 3 relations with 5 pairs and 1 negatives; "
+        "Training on 3 relations with 5 pairs and 1 negative; "
         "1 relation of a single pair, which others are only told apart from; "
         "1 pair of several relations, or on both sides of one, not pushed away." in caplog.text
     )
