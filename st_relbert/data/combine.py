@@ -10,7 +10,7 @@ from typing import Any
 
 from st_relbert.data.relation_set import RelationSet, check_weight
 from st_relbert.files.text import COMPRESSED
-from st_relbert.pairs import Pair, folded, folded_word
+from st_relbert.pairs import Pair, counted, folded, folded_word
 
 
 class PairExclusion:
@@ -221,8 +221,8 @@ def check_enough(kept: Collection[str], names: Collection[str], least: int) -> N
     """Raise `ValueError` if fewer than two relations are left."""
     if len(kept) < 2:
         raise ValueError(
-            f"{len(kept)} of {len(names)} relations have at least {least} pairs that stand in no test set, expected "
-            "at least two. Exclude fewer test sets, or ask for fewer pairs."
+            f"{len(kept)} of {len(names)} relations have {counted(least, 'pair')} or more that stand in no test set, "
+            "expected at least two. Exclude fewer test sets, or ask for fewer pairs."
         )
 
 

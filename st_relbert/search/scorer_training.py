@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from st_relbert.data import RelationSet
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, counted
 from st_relbert.search.scorer import PairScorer
 from st_relbert.search.vocabulary import Vocabulary
 
@@ -93,8 +93,8 @@ class _Batches:
         ]
         if not self._pairs:
             raise ValueError(
-                f"None of the {len(known)} relations has two pairs, expected one at least that has: a scorer learns to "
-                "find the tail of one pair by another."
+                f"Of {counted(len(known), 'relation')}, none has two pairs, expected one at least that has: a scorer "
+                "learns to find the tail of one pair by another."
             )
         sizes = np.sqrt([len(pairs) for pairs in self._pairs])
         self._shares = sizes / sizes.sum()

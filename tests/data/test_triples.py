@@ -66,7 +66,7 @@ def test_choosing_relations_and_words():
     build = relations_of_triples(triples, words=None, without=["t"])
     assert build.relations.names == ["r", "s"] and build.left_out == {"other relations": 5}
     assert relations_of_triples(triples, words=4, relations=["r", "t"]).relations.names == ["r", "t"]
-    with pytest.raises(ValueError, match="0 of 3 relations have at least 5 pairs"):
+    with pytest.raises(ValueError, match="0 of 3 relations have 5 pairs or more"):
         relations_of_triples(triples, words=3)
 
 

@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_scorer(relations):
 
 def test_training_on_what_teaches_nothing(relations):
     vocabulary, pairs = relations
-    with pytest.raises(ValueError, match="None of the 1 relations has two pairs"):
+    with pytest.raises(ValueError, match="Of 1 relation, none has two pairs"):
         train_scorer(vocabulary, RelationSet({"turned": [("thing1", "turned1")]}))
     with pytest.raises(ValueError, match="have the word 'x', which the vocabulary lacks"):
         train_scorer(vocabulary, RelationSet({**pairs.positives, "more": [("x", "thing1"), ("x", "thing2")]}))
