@@ -1,4 +1,4 @@
-"""Is one model better than another? Accuracy with intervals, McNemar's test, and what training gave away.
+"""Is one model better than another? Accuracy with intervals, McNemar's test, and leakage from training.
 
 python examples/compare_models.py sentence-transformers/all-MiniLM-L6-v2 relbert-nce
 """
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
         test = mcnemar(*correct)
         print(f"  right by one alone: {test.first_only} and {test.second_only}, p = {test.p_value:.2g}")
         report = find_leakage(questions, RelationSet.load("starter").positives)
-        print(f"  {len(report.overlapping)} of them hold a pair of the starter relations")
+        print(f"  {len(report.overlapping)} of them contain a pair of the starter relations")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Complete a knowledge graph: which relation joins two words that it does not join yet? Beside a baseline.
+"""Complete a knowledge graph: which relation joins two words that are not joined yet? With a baseline.
 
 python examples/complete_graph.py --model relbert-nce        # the model of make quickstart, or any other
 
-The graph is that of the shipped relations, with a few known pairs of each. The questions are pairs that are held out of
-training. The baseline takes the difference of the two words' vectors, by an encoder of texts, for the relation.
+The graph consists of the shipped relations, with a few known pairs of each. The questions are pairs held out of
+training. The baseline represents a relation by the difference of the two words' vectors from a text encoder.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from st_relbert.data import RelationSet
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors of length 1; 0 stays 0."""
+    """Scale vectors to length 1; 0 stays 0."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 def by_words(name: str, pairs: list[tuple[str, str]]) -> np.ndarray:
-    """The baseline: what has to be added to the head's vector to come to the tail's."""
+    """The baseline: the tail's vector minus the head's."""
     heads, tails = (SentenceTransformer(name).encode(list(words)) for words in zip(*pairs, strict=True))
     return unit(unit(tails) - unit(heads))
 
@@ -34,10 +34,10 @@ def by_pairs(name: str, pairs: list[tuple[str, str]]) -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Ask both, and print how often the right relation comes first, or among the first ones."""
+    """Run both, and print how often the right relation comes first or among the first ten."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--model", default="relbert-nce", help="hub id or folder")
-    parser.add_argument("--baseline", default="sentence-transformers/all-MiniLM-L6-v2", help="encoder of texts")
+    parser.add_argument("--baseline", default="sentence-transformers/all-MiniLM-L6-v2", help="text encoder")
     parser.add_argument("--known", type=int, default=5, help="pairs of each relation that the graph has")
     args = parser.parse_args(arguments)
     graph = {name: pairs[: args.known] for name, pairs in RelationSet.load("relations").positives.items()}

@@ -1,4 +1,4 @@
-"""Sort pairs into a few relations, or none, after four examples of each; and how well that goes.
+"""Classify pairs into a few relations, or none, from four examples of each, and report the accuracy.
 
 python examples/few_shot.py --model relbert-nce        # the model of make quickstart, or any other
 """
@@ -28,15 +28,15 @@ LIKE_THEM = ("antonym", "young", "city", "capital")  # of the shipped relations
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Learn from the examples and sort the others, among pairs that stand in no relation of theirs."""
+    """Learn from the examples and classify the other pairs, mixed with pairs that have none of their relations."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--model", default="relbert-nce", help="hub id or folder")
-    parser.add_argument("--threshold", type=float, default=0.5, help="how likely a pair is in a relation at least")
+    parser.add_argument("--threshold", type=float, default=0.5, help="lowest probability of having a relation")
     args = parser.parse_args(arguments)
     labelled = [(pair, name) for name, pairs in EXAMPLES.items() for pair in pairs]
     classifier = RelationClassifier(args.model, threshold=args.threshold).fit(*zip(*labelled, strict=True))
 
-    # A pair each of other relations: what most pairs of a text are.
+    # One pair from each of other relations, as most pairs in a text are.
     others = RelationSet.load("starter", "validation").positives
     none = [pairs[0] for name, pairs in others.items() if not any(word in name for word in LIKE_THEM)][:30]
     asked = [(pair, name) for name, pairs in {**ASKED, "none": none}.items() for pair in pairs]
@@ -44,9 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     found = classifier.predict(pairs)
     for pair, label, expected in zip(pairs, found, right, strict=True):
         if label != expected:
-            print(f"{' : '.join(pair)} is {expected}, sorted under {label}")
+            print(f"{' : '.join(pair)} is {expected}, classified as {label}")
     print(classification_report(right, found, zero_division=0))
-    print(f"{Counter(found)['none']} of {len(pairs)} pairs are in none of the relations")
+    print(f"{Counter(found)['none']} of {len(pairs)} pairs have none of the relations")
 
 
 if __name__ == "__main__":

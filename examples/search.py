@@ -1,4 +1,4 @@
-"""Search by relation: an index of labelled pairs, asked in four ways.
+"""Search by relation: four kinds of query to an index of labelled pairs.
 
 pip install "st-relbert[search]"
 python examples/search.py --model relbert-nce        # the model of make quickstart, or any other
@@ -14,7 +14,7 @@ from st_relbert.search import AnalogyCompleter, RelationIndex, open_pair_source,
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Build an index and ask it."""
+    """Build an index and query it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--model", default="relbert-nce", help="hub id or folder")
     args = parser.parse_args(arguments)

@@ -1,11 +1,11 @@
-"""Relation vectors over HTTP, in one file.
+"""Serve relation vectors over HTTP, in one file.
 
     pip install fastapi uvicorn
     RELBERT_MODEL=relbert-nce uvicorn --app-dir examples serve:app
 
     curl localhost:8000/embed -H 'content-type: application/json' -d '{"pairs": [["Tokyo", "Japan"]]}'
 
-One process holds one model, and answers one request at a time; run several behind a load balancer for more.
+One process holds one model and answers one request at a time. For more, run several behind a load balancer.
 """
 
 import os
@@ -31,14 +31,14 @@ class Pairs(BaseModel):
 
 
 class Vectors(BaseModel):
-    """A vector for each pair, in their order."""
+    """One vector per pair, in the same order."""
 
     vectors: list[list[float]]
 
 
 @app.post("/embed")
 def embed(request: Pairs) -> Vectors:
-    """Embed pairs; the answer is 422 if one of them is none, for instance with an empty word."""
+    """Embed pairs. The status is 422 if one of them is not valid, for example if a word is empty."""
     try:
         with lock:
             vectors = model.encode(request.pairs, show_progress_bar=False)
@@ -49,5 +49,5 @@ def embed(request: Pairs) -> Vectors:
 
 @app.get("/health")
 def health() -> dict[str, str]:
-    """Whether the model is there."""
+    """Report that the model is loaded."""
     return {"model": str(model.template)}

@@ -6,8 +6,8 @@ r"""Relation vectors for frameworks that embed strings: LangChain, LlamaIndex, H
     store.add_texts(["Tokyo\tJapan", "finger\thand"])
     store.similarity_search("Paris\tFrance", k=1)
 
-A pair is one string, its words separated by a tab. The methods are those of LangChain's `Embeddings`, which takes any
-object that has them; LlamaIndex's `LangchainEmbedding` wraps it, and a component for Haystack calls `embed_documents`.
+A pair is one string with a tab between its words. The methods are those of LangChain's `Embeddings`; LangChain accepts
+any object that has them. LlamaIndex's `LangchainEmbedding` wraps it, and a Haystack component can call `embed_documents`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from st_relbert import RelBERT
 
 
 def as_pair(text: str) -> tuple[str, str]:
-    """Take a string of two words apart."""
+    """Split a string into its two words."""
     words = tuple(word.strip() for word in text.split("\t"))
     if len(words) != 2 or not all(words):
         raise ValueError(f"Got {text!r}, expected two words that a tab separates, such as 'Tokyo\\tJapan'.")
@@ -24,7 +24,7 @@ def as_pair(text: str) -> tuple[str, str]:
 
 
 class PairEmbeddings:
-    """Embeds pairs that are written as strings.
+    """Embeds pairs written as strings.
 
     Args:
         model: A saved model: folder or hub id.
@@ -34,10 +34,10 @@ class PairEmbeddings:
         self.model = RelBERT(model, fast=True)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """A vector for each string."""
+        """Return one vector per string."""
         pairs = [as_pair(text) for text in texts]
         return self.model.encode(pairs, normalize_embeddings=True, show_progress_bar=False).tolist()
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of one string."""
+        """Return the vector of one string."""
         return self.embed_documents([text])[0]

@@ -56,7 +56,7 @@ def test_a_few_examples_and_none(saved_model, tmp_path, monkeypatch, capsys):
     )
     few_shot.main(["--model", str(tmp_path / "model"), "--threshold", "1"])  # so nothing is sure enough
     out = capsys.readouterr().out
-    assert "Oslo : Norway is capital, sorted under none" in out and "45 of 45 pairs are in none" in out
+    assert "Oslo : Norway is capital, classified as none" in out and "45 of 45 pairs have none" in out
 
 
 def test_mining_a_glossary(saved_model, tmp_path, monkeypatch, capsys):
