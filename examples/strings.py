@@ -7,7 +7,7 @@ r"""Relation vectors for frameworks that embed strings: LangChain, LlamaIndex, H
     store.similarity_search("Paris\tFrance", k=1)
 
 A pair is one string with a tab between its words. The methods are those of LangChain's `Embeddings`; LangChain accepts
-any object that has them. LlamaIndex's `LangchainEmbedding` wraps it, and a Haystack component can call `embed_documents`.
+any object that has them. LlamaIndex's `LangchainEmbedding` wraps it. A Haystack component can call `embed_documents`.
 """
 
 from __future__ import annotations
