@@ -44,7 +44,7 @@ def test_searching_by_relation(encoders, tmp_path, monkeypatch, capsys):
 def test_comparing_models(encoders, monkeypatch, capsys):
     load("compare_models", monkeypatch).main([encoders["wordpiece"], encoders["unigram"]])
     out = capsys.readouterr().out
-    assert out.count("p = ") == 2 and "0 of them hold a pair of the starter relations" in out
+    assert out.count("p = ") == 2 and "0 of them contain a pair of the starter relations" in out
 
 
 def test_a_few_examples_and_none(saved_model, tmp_path, monkeypatch, capsys):
