@@ -1,4 +1,4 @@
-"""Relation sets: where they come from, how they are put together, and whether a test set leaks into them."""
+"""Load and combine relation sets, make and load analogy questions, and check for test leakage."""
 
 from st_relbert.data.combine import PairExclusion, RelationBuild, combine_relations, with_mismatches
 from st_relbert.data.leakage import LeakageReport, find_leakage, find_leakages

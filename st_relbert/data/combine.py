@@ -1,4 +1,4 @@
-"""Several relation sets in one, without the pairs of test sets."""
+"""Combine several relation sets into one and leave out the pairs of test sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from st_relbert.pairs import Pair, counted, folded, folded_word
 
 
 class PairExclusion:
-    """Tells whether a pair stands in a test set, whatever its direction, case and white space.
+    """Check whether a pair occurs in a test set, ignoring direction, case and white space.
 
     Args:
         tests: The pairs of each test set; see `benchmark_pairs`.
@@ -32,26 +32,26 @@ class PairExclusion:
         self._all = set[Pair]().union(*self._tests.values())
 
     def __contains__(self, pair: Pair) -> bool:
-        """Whether the pair stands in a test set."""
+        """Return whether the pair occurs in a test set."""
         return folded(pair) in self._all
 
     def counts(self, pairs: Iterable[Pair]) -> dict[str, int]:
-        """How many of some pairs stand in each test set; one that stands in several counts for each."""
+        """Count the pairs that occur in each test set; a pair in several test sets counts for each."""
         folds = [folded(pair) for pair in pairs]
         return {name: sum(fold in of_test for fold in folds) for name, of_test in self._tests.items()}
 
 
 def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, *, seed: int = 0) -> RelationSet:
-    """Add to the negatives of each relation pairs of its own words.
+    """Add negatives to each relation that are made from the relation's own words.
 
-    Each of its pairs is joined with another one, drawn at random, in three ways: the two heads, the two tails, and the
-    head with the other's tail. Words alone then no longer tell a positive from a negative. No pair is made that stands
-    in a relation of the set, in whatever direction; but one may be made that is true and that the set lacks.
+    Each pair is combined with another pair of the relation, drawn at random, in three ways: both heads, both tails, and
+    the head with the other pair's tail. The words alone then no longer distinguish positives from negatives. Pairs that
+    occur in any relation of the set, in either direction, are never made, but a pair may be true without being there.
 
     Args:
         relations: The relations.
         tests: Pairs of test sets, which are not made either.
-        seed: Decides which pairs are joined. What a relation gets does not depend on the order of the relations.
+        seed: Seed for drawing the pairs. The result for a relation does not depend on the order of the relations.
 
     Examples:
         >>> relations = RelationSet({"taller": [("tall", "taller"), ("old", "older")], "x": [("a", "b")]}, {})
@@ -89,14 +89,13 @@ def _joined(pairs: list[Pair], rng: random.Random) -> Iterator[Pair]:
 
 @dataclass(frozen=True)
 class RelationBuild:
-    """A relation set that was put together, and what was left out of it.
+    """A combined relation set and a record of what was left out.
 
     Args:
         relations: The relation set, without the pairs of test sets.
-        pairs: The number of pairs there were to choose from.
-        dropped: By test set, how many of the pairs stand in it and so were left out; one of several sets counts for
-            each.
-        dropped_in_all: How many of the pairs stand in some test set.
+        pairs: The number of pairs before any were left out.
+        dropped: The number of pairs left out because of each test set; a pair in several test sets counts for each.
+        dropped_in_all: The number of pairs that occur in any test set.
         small_relations: The relations that were left out because too few of their pairs remained.
     """
 
@@ -107,7 +106,7 @@ class RelationBuild:
     small_relations: list[str]
 
     def report(self) -> dict[str, Any]:
-        """The figures, for JSON: of the whole, and of the relations by parent."""
+        """Return the figures for the whole set and for each parent, ready for JSON."""
         positives = self.relations.positives
         parents: dict[str, dict[str, int]] = {}
         for parent, pairs in zip(self.relations.parent_names, positives.values(), strict=True):
@@ -135,15 +134,15 @@ def combine_relations(
     most: int | None = None,
     seed: int = 0,
 ) -> RelationBuild:
-    """Merge relation sets, without the pairs of test sets, whether positives or negatives.
+    """Merge relation sets and leave out the pairs of test sets, among positives and negatives alike.
 
     Args:
-        sets: The sets; relations of the same name become one, which has the larger of their weights.
+        sets: The sets. Relations with the same name become one, with the largest of their weights.
         tests: The pairs to leave out.
-        mismatches: Add negatives of each relation's own words; see `with_mismatches`.
-        least: Leave out relations with fewer positives.
-        most: The most positives, and the most negatives, that are sampled of each relation; None: take all.
-        seed: Decides which are sampled. The sample of a relation does not depend on the other relations.
+        mismatches: Whether to add negatives made from each relation's own words; see `with_mismatches`.
+        least: Leave out relations with fewer positives than this.
+        most: Sample at most this many positives, and as many negatives, of each relation. None takes all.
+        seed: Seed for sampling. The sample of a relation does not depend on the other relations.
 
     Raises:
         ValueError: If fewer than two relations are left, or a number is out of range.
@@ -180,10 +179,10 @@ def combine_relations(
 
 
 def weigh_sets(sets: Mapping[str, RelationSet], weights: Mapping[str, float]) -> list[RelationSet]:
-    """Multiply the weights of some sets' relations, so that training draws them more or less often than others.
+    """Multiply the weights of all relations in some sets, so that training draws them more or less often.
 
-    A set goes by the whole name that it was loaded by, or by the stem of its file: `own` for `data/own.jsonl`. Raises
-    `ValueError` if no set, or more than one, goes by a name, or a weight is out of range. The order of the sets stays.
+    A set is referred to by the full name it was loaded with or by its file's stem (`own` for `data/own.jsonl`). The
+    order of the sets is kept. Raises `ValueError` if a name matches no set or several, or a weight is out of range.
 
     >>> sets = {"data/own.jsonl": RelationSet({"capital": [("Tokyo", "Japan")]})}
     >>> weigh_sets(sets, {"own": 2})[0].weights
@@ -210,7 +209,7 @@ def _stem(name: str) -> str:
 
 
 def check_limits(least: int, most: int | None) -> None:
-    """Raise `ValueError` if the least number of pairs is below 1, or the most below the least."""
+    """Raise `ValueError` if `least` is below 1, or `most` is below `least`."""
     if least < 1:
         raise ValueError(f"The least number of pairs is {least}, expected at least 1.")
     if most is not None and most < least:
@@ -227,7 +226,7 @@ def check_enough(kept: Collection[str], names: Collection[str], least: int) -> N
 
 
 def _sample(pairs: list[Pair], most: int | None, seed: str) -> list[Pair]:
-    """At most `most` of the pairs, in their order."""
+    """Return at most `most` of the pairs, in their original order."""
     if most is None or len(pairs) <= most:
         return pairs
     return [pairs[place] for place in sorted(random.Random(seed).sample(range(len(pairs)), most))]

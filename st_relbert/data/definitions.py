@@ -1,13 +1,13 @@
-"""Relations that definitions state: a *cygnet* is "a young swan", *frantic* is "excessively agitated"."""
+"""Patterns for relations stated by definitions: a *cygnet* is "a young swan", *frantic* is "excessively agitated"."""
 
-# ruff: noqa: E501  # a pattern is read in one line
+# ruff: noqa: E501  # patterns are easier to read on one line
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# A noun phrase ends here: the noun before is its head, not a modifier of the next word.
+# The end of a noun phrase: the noun before it is the head of the phrase, not a modifier of the next word.
 _END = r"(?=$|[,;:.]| (?:is|are|of|in|that|which|who|whose|for|from|with|without|and|or|to|by|on|at|as|into|used|having|made|when|where|than|especially|usually)\b)"
 _DETERMINER = r"(?:an? |the |one's |your |some )?"
 _WORD = r"(?P<tail>[a-z]+(?:-[a-z]+)*)"
@@ -16,16 +16,16 @@ _BARE_NOUN = rf"{_DETERMINER}{_WORD}{_END}"
 _LAST = rf"{_WORD}(?=$|[,;:])"
 
 
-# Words that say nothing of what is defined.
+# Words too general to be useful as tails.
 EMPTY = frozenset(['be', 'have', 'do', 'make', 'put', 'take', 'give', 'cause', 'go', 'get', 'act', 'bring', 'come', 'become', 'use', 'subject', 'thing', 'something', 'someone', 'person', 'young', 'part', 'member', 'kind', 'type', 'variety', 'lack', 'quantity', 'amount', 'number', 'able', 'related', 'certain', 'other', 'such', 'degree', 'way', 'characteristic', 'state', 'quality', 'tendency', 'system', 'form', 'of', 'are', 'good', 'item', 'one', 'same'])  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """What a definition looks like that states a relation.
+    """A pattern for definitions that state a relation.
 
-    `part` is the part of speech of what is defined, which is the head. The expression has a group `tail`, whose part of
-    speech is `tail_part`.
+    The head is the word defined, and `part` is its part of speech. The expression has a group named `tail`, which has
+    the part of speech `tail_part`.
     """
 
     name: str
@@ -125,11 +125,11 @@ PATTERNS = [
     ),
     *_patterns("adverb", "adjective", in_manner=rf"in an? {_WORD} (?:manner|way|fashion)"),
 ]
-"""All patterns. Where several fit, a definition states several relations."""
+"""All patterns. A definition that matches several of them states several relations."""
 
 
 def clause_of(definition: str) -> str:
-    """The first clause of a definition, without what stands in brackets, in lower case.
+    """Return the first clause of a definition in lower case, without anything in parentheses.
 
     >>> clause_of("(of birds) a young swan; still grey")
     'a young swan'

@@ -1,4 +1,4 @@
-"""Triples from files: tables, and the formats in which public knowledge graphs and fact collections come."""
+"""Read triples from tables and from the file formats of public knowledge graphs and fact collections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from st_relbert.pairs import counted
 
 FORMATS = ("auto", "table", "conceptnet", "facts", "lre", "docred")
 
-# Relations of which ConceptNet and Wikidata state one direction only, and mean both.
+# Symmetric relations that ConceptNet and Wikidata state in one direction only.
 _SYMMETRIC = frozenset(
     ["RelatedTo", "Synonym", "Antonym", "DistinctFrom", "LocatedNear", "SimilarTo", "EtymologicallyRelatedTo",
      "P26", "P47", "P190", "P451", "P460", "P530", "P1889", "P3373"]
@@ -33,7 +33,7 @@ _CONCEPTNET = frozenset(
      "UsedFor", "Synonym", "Antonym", "DistinctFrom", "LocatedNear", "SimilarTo", "EtymologicallyRelatedTo",
      "EtymologicallyDerivedFrom"]
 )  # fmt: skip
-# What facts call the head, the tail and the relation; without a relation the file's name is one.
+# Field names of the head, tail and relation in files of facts. Without a relation, the file's name is used.
 _HEADS, _TAILS = ("sub_label", "sub", "subject"), ("obj_label", "obj", "object")
 _RELATIONS = ("predicate_id", "pred", "predicate", "relation")
 
@@ -47,20 +47,20 @@ def read_triples(
     options: TableOptions = _TABLE,
     show_progress_bar: bool = False,
 ) -> Iterator[Triple]:
-    """Read the triples of some files, one after the other; none is held in memory whole, but for `.json`.
+    """Read the triples of several files, one file after another. Only `.json` files are held in memory as a whole.
 
     Args:
-        paths: Files, plain or compressed, or folders, of which all files are read.
-        format: How they are read: `"table"` for CSV, TSV, JSON Lines and Parquet with the columns of `options`;
-            `"conceptnet"` for ConceptNet's dump, of which the English part is taken, or lines of relation, head and
-            tail; `"facts"` for the JSON Lines of LAMA, ParaRel and T-REX, of one relation a file or with a
+        paths: Files, plain or compressed, or folders. All files in a folder are read.
+        format: The format of the files: `"table"` for CSV, TSV, JSON Lines and Parquet with the columns in `options`;
+            `"conceptnet"` for the ConceptNet dump (only the English part is read) or for lines of relation, head and
+            tail; `"facts"` for the JSON Lines of LAMA, ParaRel and T-REX, with one relation per file or a
             `predicate_id`; `"lre"` for the files of the LRE data set; `"docred"` for DocRED and Re-DocRED. `"auto"`
-            tells by the beginning of each file.
-        options: How tables are read.
-        show_progress_bar: Whether to show one.
+            detects the format from the beginning of each file.
+        options: How to read tables.
+        show_progress_bar: Whether to show a progress bar.
 
     Raises:
-        ValueError: If a file cannot be read, or is in none of these formats.
+        ValueError: If a file cannot be read or has none of these formats.
     """
     if format not in FORMATS:
         raise ValueError(f"The format is {format!r}, expected one of {', '.join(FORMATS)}.")
@@ -77,7 +77,7 @@ def read_triples(
 
 
 def sources_of_triples(paths: Iterable[str], format: str = "auto") -> dict[str, str]:
-    """The sources of some files, by name, each with its licence where their format tells it; see `read_triples`."""
+    """Return the sources of files, by name, with their licences if the format reveals them; see `read_triples`."""
     sources = {}
     for path in paths:
         kinds = {_format_of(each) for each in _files([path])} if format == "auto" else {format}
@@ -174,7 +174,7 @@ def _read_docred(path: str) -> Iterator[Triple]:
     for row in read_json(Location.of(path), None):
         document = _object(row)
         try:
-            # An entity is called what its longest mention calls it: "Barack Obama" rather than "Obama".
+            # An entity is named by its longest mention: "Barack Obama" rather than "Obama".
             entities = [max((mention["name"] for mention in each), key=len) for each in document["vertexSet"]]
             facts = [(entities[label["h"]], str(label["r"]), entities[label["t"]]) for label in document["labels"]]
         except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -189,7 +189,7 @@ _READERS = {"conceptnet": _read_conceptnet, "facts": _read_facts, "lre": _read_l
 
 
 def _tab_separated(path: str) -> Iterator[list[str]]:
-    # As a column of pairs, of which one is enough: a line may have any number of cells.
+    # Read as a single column of pairs, because a line may have any number of cells.
     options = TableOptions(columns=("1", "1"), header=False, separator="\t")
     return (row.cells for row in read_separated(Location.of(path), options)[1])
 

@@ -1,4 +1,4 @@
-"""Leakage: which test questions hold pairs that a model was trained on?"""
+"""Leakage: find the test questions that contain pairs a model was trained on."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _TRAINING_SPLIT = "train.jsonl"
 
 
 def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pair]]:
-    """The pairs of test sets, by name.
+    """Return the pairs of test sets, by name.
 
-    These are stems and all choices of analogy questions, pairs of lexical relation classification, all ordered pairs of
-    terms of a side of a mapping problem, rated pairs and questions of SemEval-2012 Task 2, positives and negatives of
-    relation sets.
+    These are the stems and all choices of analogy questions, the pairs of lexical relation classification, all ordered
+    pairs of terms on one side of a mapping problem, the rated pairs and questions of SemEval-2012 Task 2, and the
+    positives and negatives of relation sets.
 
-    A name is one that `read_records` takes, whose test split is read, or else its validation split. Or it is a folder,
-    such as `$ST_RELBERT_DATA`: all JSON Lines files in it, at any depth, are read but those called `train.jsonl`; they
-    go by their path in the folder, without the suffix. Raises `ValueError` if nothing is there, or a record is
-    malformed or of none of these kinds.
+    A name is one that `read_records` accepts; its test split is read, or its validation split if there is no test
+    split. It can also be a folder, such as `$ST_RELBERT_DATA`: all its JSON Lines files at any depth except
+    `train.jsonl` are read, and each is named by its path in the folder without the suffix. Raises `ValueError` if
+    nothing is found, or a record is malformed or of another kind.
 
     >>> sorted(benchmark_pairs(["starter/held_out_pairs"]))
     ['starter/held_out_pairs']
@@ -45,9 +45,9 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
 
 
 def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
-    """All pairs of a record of a test set, told by its columns; see `benchmark_pairs`.
+    """Return all pairs of a test set's record; its columns show its kind. See `benchmark_pairs`.
 
-    Raises `ValueError`, which calls the record `where`, if it is malformed or of an unknown kind.
+    Raises `ValueError` if the record is malformed or of an unknown kind; the message refers to it as `where`.
 
     >>> pairs_of_record({"head": "cat", "tail": "animal", "relation": "hyper"}, "row 0")
     [('cat', 'animal')]
@@ -63,7 +63,7 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     if "positives" in record:
         lists = [record["positives"], record.get("negatives") or []]
     elif "pairs" in record:
-        # A rating stands behind head and tail.
+        # The third element is a rating.
         rated = [pair[:2] if isinstance(pair, list | tuple) else pair for pair in _list(record["pairs"], where)]
         lists = [rated, record.get("paradigms") or []]
     elif "questions" in record:
@@ -103,17 +103,17 @@ SHARED_ANALOGY = "shared_analogy"
 
 @dataclass(frozen=True)
 class LeakageReport:
-    """Which questions hold training pairs.
+    """Which questions contain training pairs.
 
     Args:
         questions: The number of questions.
-        rows: For each kind the rows (from 0, ascending) of the questions it holds for. The kinds are
-            `{positive,negative}_{part}_{form}` and `shared_analogy`; each is there, with an empty list if nothing
-            was found. The parts of a question are its `stem`, its right `answer`, `stem_or_answer`, and
-            `choice`: any of the choices, the right one included. The forms are `exact`: the pair is a training
-            pair; `reversed`: with head and tail swapped it is; `folded`: one or the other, whatever upper and lower
-            case and white space. In a `shared_analogy` stem and answer are both, in any form, positives of the same
-            training relation.
+        rows: For each kind of leakage, the rows (from 0, ascending) of the affected questions. The kinds are
+            `{positive,negative}_{part}_{form}` and `shared_analogy`; every kind is present, with an empty list if
+            nothing was found. The parts of a question are its `stem`, its right `answer`, `stem_or_answer`, and
+            `choice` (any of the choices, including the right one). The forms are `exact` (the pair is a training
+            pair), `reversed` (it is one with head and tail swapped) and `folded` (either of these, ignoring case and
+            white space). In a `shared_analogy`, stem and answer are both positives of the same training relation, in
+            any form.
     """
 
     questions: int
@@ -121,29 +121,29 @@ class LeakageReport:
 
     @property
     def shared_analogies(self) -> list[int]:
-        """The rows of the questions whose stem and answer are positives of the same training relation."""
+        """Rows of the questions whose stem and answer are positives of the same training relation."""
         return self.rows[SHARED_ANALOGY]
 
     @property
     def overlapping(self) -> list[int]:
-        """The rows of the questions whose stem or answer is a training pair, positive or negative, in any form."""
+        """Rows of the questions whose stem or answer is a training pair, positive or negative, in any form."""
         kinds = [kind_name(label, "stem_or_answer", "folded") for label in ("positive", "negative")]
         return sorted({row for kind in kinds for row in self.rows[kind]})
 
     def share(self, kind: str) -> float:
-        """The share of the questions that a kind holds for, between 0 and 1."""
+        """Return the share of questions affected by a kind of leakage, between 0 and 1."""
         return len(self.rows[kind]) / self.questions
 
     def scores(self, correct: Sequence[bool]) -> dict[str, tuple[int, float | None]]:
-        """Accuracy with and without the questions that hold training pairs.
+        """Compute the accuracy with and without the questions that contain training pairs.
 
         Args:
-            correct: Whether each question was answered rightly, in the questions' order. Raises `ValueError` if there
-                are not as many as questions.
+            correct: Whether each question was answered correctly, in the order of the questions. Raises `ValueError` if
+                its length is not the number of questions.
 
         Returns:
-            The number of questions and the accuracy on them (None if there are none) over `all` of them, over those
-            `without_overlap` (see `overlapping`) and over those `without_shared_analogies`.
+            The number of questions and the accuracy on them (None if there are none), for `all` questions, for those
+            `without_overlap` (see `overlapping`) and for those `without_shared_analogies`.
         """
         if len(correct) != self.questions:
             raise ValueError(f"There are {len(correct)} outcomes of {self.questions} questions, expected one for each.")
@@ -160,12 +160,12 @@ class LeakageReport:
 
 
 def find_leakage(questions: Questions, positives: Relations, negatives: Relations | None = None) -> LeakageReport:
-    """Find the questions that hold training pairs.
+    """Find the questions that contain training pairs.
 
     Args:
-        questions: Analogy questions in the hub's columns; see `AnalogyEvaluator`.
+        questions: Analogy questions with the columns used on the hub; see `AnalogyEvaluator`.
         positives: The training pairs of each relation.
-        negatives: Pairs that training pushed away from each relation; None: there are none.
+        negatives: The pairs that training pushed away from each relation, if any.
 
     Raises:
         ValueError: If there are no questions or one is malformed.
@@ -184,7 +184,7 @@ def find_leakage(questions: Questions, positives: Relations, negatives: Relation
 def find_leakages(
     sets: Mapping[str, Questions], positives: Relations, negatives: Relations | None = None
 ) -> dict[str, LeakageReport]:
-    """`find_leakage` for several sets of questions by name, going through the training pairs only once."""
+    """Run `find_leakage` for several named sets of questions in a single pass over the training pairs."""
     checked = {name: as_questions(records, name or "analogy questions") for name, records in sets.items()}
     questions = [question for of_set in checked.values() for question in of_set]
     folds = {pair: folded(pair) for question in questions for pair in (question.stem, *question.choices)}
@@ -193,12 +193,12 @@ def find_leakages(
 
 
 def kind_name(label: str, part: str, form: str) -> str:
-    """The name of a kind of leakage: of `"positive"` or `"negative"`, one of `PARTS` and one of `FORMS`."""
+    """Return the name of a kind of leakage, made of `"positive"` or `"negative"`, one of `PARTS` and one of `FORMS`."""
     return f"{label}_{part}_{form}"
 
 
 class _SeenPairs:
-    """Those training pairs that some question holds: memory is bounded by the questions, not by the training set."""
+    """The training pairs that occur in questions. Memory depends on the questions, not on the training set."""
 
     def __init__(self, relations: Relations, folds: Mapping[Pair, Pair]) -> None:
         self._folds = folds  # of all pairs of the questions
