@@ -46,7 +46,7 @@ def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, 
 
     Each pair is combined with another pair of the relation, drawn at random, in three ways: both heads, both tails, and
     the head with the other pair's tail. The words alone then no longer distinguish positives from negatives. Pairs that
-    occur in any relation of the set, in either direction, are never made, but a pair may be true without being there.
+    occur in any relation of the set, in either direction, are never made. True pairs missing from the set may be made.
 
     Args:
         relations: The relations.

@@ -1,4 +1,4 @@
-"""Analogy questions made of a relation set, for people and for models to answer."""
+"""Make analogy questions from a relation set, for people and models to answer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 Difficulty = Literal["easy", "hard"]
 
-_MOST_CHOICES = 26  # they are lettered
-_SEARCHED = 5000  # pairs among which wrong choices are looked for
-_ASKED = 20  # pairs that tell whether a relation holds both ways
+_MOST_CHOICES = 26  # choices are lettered A to Z
+_SEARCHED = 5000  # number of pairs to search for wrong choices
+_ASKED = 20  # number of pairs used to check whether a relation holds both ways
 _DIRECTED = 0.75
 
 
@@ -33,31 +33,31 @@ def make_questions(
     count: int = 20,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Make analogy questions: which of these pairs is related as the stem is?
+    """Make analogy questions: which of these pairs has the same relation as the stem?
 
-    Stem and answer are pairs of one relation and of no other. Relations take turns. No pair is the stem or the answer
-    of two questions, none stands in a question twice, and wrong choices are new as long as there are any.
+    Stem and answer belong to the same relation and to no other. Relations take turns. No pair is the stem or answer of
+    two questions or occurs twice in one question, and wrong choices are not repeated until all have been used.
 
-    Wrong choices are pairs of other relations, but not of relations that have a pair in common with that of the stem.
-    Easy ones share no word with stem and answer. Hard ones are those that the model puts nearest to the stem, but not
-    as near as the answer: one with a word of the stem or the answer, if there is one; a reversed pair of the
-    stem's own relation, unless that seems to hold both ways; and what a search finds. So a model answers all
-    questions that were made with it: measure others by them.
+    Wrong choices come from other relations, except those that share a pair with the stem's relation. Easy choices share
+    no word with stem or answer. Hard choices are the most similar to the stem by the model, though less similar than
+    the answer: a pair that shares a word with stem or answer, if there is one; a reversed pair of the stem's own
+    relation, unless the relation seems to hold both ways; and pairs found by a search. The model therefore answers
+    every question made with it correctly, so use these questions to evaluate other models only.
 
     Args:
-        relations: Where the pairs are from; the negatives are not used.
-        choices: How many pairs there are to choose from, from 2 to 26.
-        difficulty: `"easy"`, or `"hard"` with a model.
-        model: What finds hard choices: a SentenceTransformer that takes pairs.
-        count: How many questions are wanted. There may be fewer, if the pairs do not suffice.
-        seed: Decides all that is random.
+        relations: The source of the pairs. Negatives are not used.
+        choices: The number of choices per question, from 2 to 26.
+        difficulty: `"easy"`, or `"hard"`, which needs a model.
+        model: The SentenceTransformer that finds hard choices. It has to accept pairs.
+        count: The number of questions to make. There may be fewer if there are too few pairs.
+        seed: Random seed.
 
     Returns:
-        Records of `stem`, `choice`, `answer` (the index of the right choice) and `prefix` (the relation), as evaluators
-        take them.
+        Records with `stem`, `choice`, `answer` (the index of the right choice) and `prefix` (the relation), as the
+        evaluators expect them.
 
     Raises:
-        ValueError: If a setting is out of range, or not one question can be made.
+        ValueError: If a setting is out of range, or not a single question can be made.
 
     Examples:
         >>> relations = RelationSet({"capital": [("Tokyo", "Japan"), ("Rome", "Italy")], "young": [("puppy", "dog")]})
@@ -90,7 +90,7 @@ def make_questions(
 
 
 def check_wanted(choices: int, difficulty: str, with_model: bool, count: int) -> None:
-    """Raise `ValueError` for settings that make no questions, before anything is loaded; see `make_questions`."""
+    """Raise `ValueError` for invalid settings before anything is loaded; see `make_questions`."""
     if not 2 <= choices <= _MOST_CHOICES:
         raise ValueError(f"The number of choices is {choices}, expected 2 to {_MOST_CHOICES}.")
     if count < 1:
@@ -105,13 +105,13 @@ def check_wanted(choices: int, difficulty: str, with_model: bool, count: int) ->
 
 
 def _key(pair: Pair) -> Pair:
-    """A pair whatever its case; unlike `folded`, the reversed one is another."""
+    """Return a pair with its case folded. Unlike with `folded`, the reversed pair has a different key."""
     head, tail = map(folded_word, pair)
     return head, tail
 
 
 class _Pairs:
-    """The pairs of a relation set, told apart as people do: whatever their case."""
+    """The pairs of a relation set. Pairs that differ only in case count as the same."""
 
     def __init__(self, relations: RelationSet) -> None:
         self.of: dict[str, dict[Pair, Pair]] = {
@@ -126,12 +126,12 @@ class _Pairs:
         self.used: Counter[Pair] = Counter()
 
     def unlike(self, relation: str) -> set[str]:
-        """The relations that have no pair in common with one."""
+        """Return the relations that share no pair with the given one."""
         alike = {name for key in self.of[relation] for name in self.relations_of[key]}
         return self.of.keys() - alike - {relation}
 
     def stems_and_answers(self, rng: random.Random) -> Iterator[tuple[str, Pair, Pair]]:
-        """The relation, stem and answer of questions, in turns; with no word in common where that can be."""
+        """Yield relation, stem and answer, with relations taking turns and words not shared where possible."""
         left = {
             name: [pair for key, pair in keys.items() if len(self.relations_of[key]) == 1]
             for name, keys in self.of.items()
@@ -143,12 +143,12 @@ class _Pairs:
                 left[name].sort(key=self.times_used)
                 stem = left[name].pop(0)
                 answer = min(left[name], key=lambda pair: len(_words(stem) & _words(pair)))
-                if _words(stem) != _words(answer):  # not the stem the other way round
+                if _words(stem) != _words(answer):  # not the reversed stem
                     left[name].remove(answer)
                     yield name, stem, answer
 
     def times_used(self, pair: Pair) -> int:
-        """In how many questions a pair stands."""
+        """Return the number of questions that contain the pair."""
         return self.used[_key(pair)]
 
 
@@ -157,20 +157,20 @@ def _words(*pairs: Pair) -> set[str]:
 
 
 class _EasyChoices:
-    """Finds pairs of relations that have nothing to do with the stem's; `rng` decides which."""
+    """Find pairs of relations that are unrelated to the stem's, chosen by `rng`."""
 
     def __init__(self, pairs: _Pairs, rng: random.Random) -> None:
         self.pairs, self.rng = pairs, rng
 
     def find(self, relation: str, stem: Pair, answer: Pair, count: int) -> list[Pair]:
-        """So many wrong choices, or fewer; those of other parents and those not used yet first."""
+        """Return up to `count` wrong choices, preferring pairs of other parents and pairs not used yet."""
         parents, taken = self.pairs.parents, _words(stem, answer)
         names = sorted(self.pairs.unlike(relation))
         self.rng.shuffle(names)
         names.sort(key=lambda name: parents[name] == parents[relation])
         found: dict[Pair, Pair] = {}
         rows = {name: list(self.pairs.of[name].items()) for name in names[: 4 * count]}
-        for _ in range(count):  # a pair of each relation before a second one of any
+        for _ in range(count):  # take one pair of each relation before a second one
             for own in rows.values():
                 fit = [(key, pair) for key, pair in own if key not in found and not taken & set(key)]
                 if fit and len(found) < count:
@@ -181,7 +181,7 @@ class _EasyChoices:
 
 
 class _HardChoices:
-    """Finds pairs that a model puts near to the stem."""
+    """Find pairs that are similar to the stem according to a model."""
 
     def __init__(self, pairs: _Pairs, rng: random.Random, model: SentenceTransformer) -> None:
         self.pairs, self.rng = pairs, rng
@@ -195,7 +195,7 @@ class _HardChoices:
         self.directed: dict[str, bool] = {}
 
     def find(self, relation: str, stem: Pair, answer: Pair, count: int) -> list[Pair]:
-        """So many wrong choices, or fewer."""
+        """Return up to `count` wrong choices."""
         unlike = self.pairs.unlike(relation)
 
         def of_others(keys: Iterable[Pair]) -> list[Pair]:
@@ -210,7 +210,7 @@ class _HardChoices:
         return list({_key(pair): pair for pair in [*kinds[0], *kinds[1], *near]}.values())[:count]
 
     def _nearest(self, stem: Pair, answer: Pair, candidates: list[Pair]) -> list[Pair]:
-        """The candidates that are less near to the stem than the answer, nearest first."""
+        """Return the candidates less similar to the stem than the answer is, most similar first."""
         if not candidates:
             return []
         cosines = self._unit([answer, *candidates]) @ self._unit([stem])[0]
@@ -218,7 +218,7 @@ class _HardChoices:
         return [candidates[place] for place in order if cosines[1 + place] < cosines[0]]
 
     def _reversed(self, relation: str, stem: Pair) -> list[Pair]:
-        """The pairs of a relation the other way round, but for the stem's; none if these would also be right."""
+        """Return a relation's reversed pairs except the stem; an empty list if they would also be right."""
         own = self.pairs.of[relation]
         if relation not in self.directed:
             both_ways = any(key[::-1] in own for key in own)
@@ -229,7 +229,7 @@ class _HardChoices:
         return [pair for pair in turned if not self.pairs.used[_key(pair)]]
 
     def _is_directed(self, pairs: list[Pair]) -> bool:
-        """Whether most pairs are nearer to the mean of the others than their reversed ones are."""
+        """Return whether most pairs are closer to the mean of the others than their reversed pairs are."""
         unit, turned = self._unit(pairs), self._unit([(tail, head) for head, tail in pairs])
         others = unit.sum(axis=0) - unit
         nearer = (unit * others).sum(axis=1) > (turned * others).sum(axis=1)

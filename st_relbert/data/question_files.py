@@ -1,4 +1,4 @@
-"""Analogy questions as their authors publish them, in text files: Google, BATS, MSR and SAT."""
+"""Read analogy questions from the text files their authors published: Google, BATS, MSR and SAT."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class OpenQuestion:
 
     Args:
         stem: The pair that shows the relation.
-        head: The word that is asked about.
-        answers: The right answers, the usual one first.
-        relation: The relation, as the file names it.
+        head: The head whose tail is asked for.
+        answers: The right answers, with the usual one first.
+        relation: The name of the relation in the file.
     """
 
     stem: Pair
@@ -38,13 +38,13 @@ def load_open_questions(path: str | os.PathLike[str]) -> list[OpenQuestion]:
     r"""Read open analogy questions.
 
     Args:
-        path: Google's `questions-words.txt` (sections `: name`, four words a line); BATS 3.0, its folder, one of the
-            folders in it or a file (`word TAB answer/answer`; each pair is asked about with every other pair of its
-            relation as the stem); or the questions of MSR (`word_relationship.questions`, with `.answers` beside it, or
-            lines of four words and the tag of the relation before the last).
+        path: Google's `questions-words.txt` (sections `: name`, four words per line); BATS 3.0, as the whole folder,
+            a subfolder or a file (`word TAB answer/answer`; each pair is asked about once with every other pair of its
+            relation as the stem); or the MSR questions (`word_relationship.questions` with `.answers` in the same
+            folder, or lines of four words with the relation's tag before the last).
 
     Raises:
-        ValueError: If it is none of these, or a line is malformed.
+        ValueError: If the file is of another kind, or a line is malformed.
 
     Examples:
         >>> import pathlib, tempfile
@@ -78,7 +78,7 @@ def load_open_questions(path: str | os.PathLike[str]) -> list[OpenQuestion]:
 
 
 def is_question_text(path: str | os.PathLike[str]) -> bool:
-    """Whether a file or folder holds questions of one of these kinds, the choice questions of SAT included."""
+    """Return whether a file or folder holds questions of one of these kinds, including SAT's choice questions."""
     path = Path(path)
     if not path.is_file() or path.suffix == ".questions":
         return path.is_file() or bool(_bats_files(path))
@@ -86,12 +86,12 @@ def is_question_text(path: str | os.PathLike[str]) -> bool:
 
 
 def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[str, Any]]:
-    """Read questions with choices, in the columns of `relbert/analogy_questions`.
+    """Read questions with choices, as records with the columns of `relbert/analogy_questions`.
 
-    The file is the text of the SAT package, whose questions have five choices; or what `load_open_questions` reads. Of
-    that each question gets three wrong choices: the right head with another tail of the relation, the right tail with
-    another head, and a pair of another relation. BATS then asks about each pair once. The seed decides the wrong
-    choices and the order of all choices. Raises `ValueError` if it is none of these, or a line is malformed.
+    The file is the text of the SAT package, with five choices per question, or one that `load_open_questions` reads.
+    Open questions get three wrong choices: the right head with another tail of the relation, the right tail with
+    another head, and a pair of another relation; for BATS, each pair is then asked about once. The seed decides the
+    wrong choices and the order of all choices. Raises `ValueError` for any other file or a malformed line.
     """
     path = Path(path)
     if path.is_file() and _kind(_lines(path, 500)) == "sat":
@@ -106,7 +106,7 @@ def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[s
 
 
 def relation_pairs(path: str | os.PathLike[str]) -> dict[str, list[Pair]]:
-    """The pairs of each relation that open questions ask about, with the usual answer; see `load_open_questions`.
+    """Return the pairs of each relation in open questions, with the usual answer; see `load_open_questions`.
 
     Raises `ValueError` if there are none.
     """
@@ -130,7 +130,7 @@ def _lines(path: Path, count: int | None = None) -> list[str]:
 
 
 def _kind(lines: list[str]) -> str:
-    """Whose questions they are; empty if that is unknown."""
+    """Return the kind of the questions, or an empty string if it is unknown."""
     content = [line for line in lines if line and not line.startswith("#")]
     if content and content[0].startswith(":"):
         return "google"
@@ -169,7 +169,7 @@ def _quadruples(path: Path, lines: Iterable[str], kind: str) -> Iterator[OpenQue
 
 
 def _bats_files(path: Path) -> list[tuple[str, Path]]:
-    """The files of BATS by relation; the parent is the folder's name, as in `Encyclopedic_semantics/E01 [...]`."""
+    """Return BATS files with their relations; the parent is the folder, as in `Encyclopedic_semantics/E01 [...]`."""
     if path.is_file():
         return [(path.stem, path)] if _BATS_FILE.fullmatch(path.name) else []
     found = [*path.glob("*.txt"), *path.glob("*/*.txt")] if path.is_dir() else []

@@ -1,4 +1,4 @@
-"""Analogy questions and mapping problems, checked."""
+"""Load and check analogy questions and mapping problems."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAPPING_EXAMPLE = (
 
 @dataclass(frozen=True)
 class AnalogyQuestion:
-    """A stem pair, the pairs to choose from, the index of the right one, and the group the question belongs to."""
+    """An analogy question: the stem, the choices, the index of the right choice, and the question's group."""
 
     stem: Pair
     choices: list[Pair]
@@ -34,10 +34,10 @@ class AnalogyQuestion:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], where: str) -> AnalogyQuestion:
-        """Check a record in the hub's columns; an error calls it `where`.
+        """Make a question from a record with the columns used on the hub; errors refer to the record as `where`.
 
-        It has `stem` (a pair), `choice` (a list of pairs), `answer` (an index into `choice`), and optionally `prefix`.
-        Raises `ValueError` if a column is missing, something is not a pair, or `answer` is no index.
+        The columns are `stem` (a pair), `choice` (a list of pairs), `answer` (an index into `choice`), and optionally
+        `prefix`. Raises `ValueError` if a column is missing, a pair is malformed, or `answer` is not a valid index.
         """
         require(dict(record), ["stem", "choice", "answer"], where, QUESTION_EXAMPLE)
         if not isinstance(record["choice"], Sequence | np.ndarray):
@@ -51,14 +51,14 @@ class AnalogyQuestion:
 
 
 def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy questions") -> list[AnalogyQuestion]:
-    """Check analogy questions. Raises `ValueError` if there are none, or one is malformed."""
+    """Make questions from records. Raises `ValueError` if there are none, or one is malformed."""
     return _checked(AnalogyQuestion.from_record, records, source, "questions")
 
 
 def as_problems(
     records: Iterable[Mapping[str, Any]], source: str = "relation mapping problems"
 ) -> list[MappingProblem]:
-    """Check relation mapping problems. Raises `ValueError` if there are none, or one is malformed."""
+    """Make mapping problems from records. Raises `ValueError` if there are none, or one is malformed."""
     return _checked(MappingProblem.from_record, records, source, "problems")
 
 
@@ -73,18 +73,17 @@ def load_questions(name_or_path: str | os.PathLike[str], split: str | None = Non
     """Load analogy questions.
 
     Args:
-        name_or_path: A JSON Lines file, or a folder with one a split, in the columns of `relbert/analogy_questions`
-            (`stem`, `choice`, `answer`); or that data set on the hub, `relbert/analogy_questions/u2`; or
-            `"starter/held_out_pairs"` and the others that the package ships; or the files of SAT, Google, BATS or MSR
-            as they are published, of which the latter three get wrong choices (see `choice_questions`); or a CSV file
-            of `data questions`.
-        split: The split; None: `test`, or `validation` where there is no test split.
+        name_or_path: A JSON Lines file, or a folder with one per split, with the columns of `relbert/analogy_questions`
+            (`stem`, `choice`, `answer`); that data set on the hub, such as `relbert/analogy_questions/u2`; a set that
+            the package ships, such as `"starter/held_out_pairs"`; the published files of SAT, Google, BATS or MSR (the
+            last three get wrong choices, see `choice_questions`); or a CSV file written by `data questions`.
+        split: The split. None means `test`, or `validation` if there is no test split.
 
     Returns:
         The records.
 
     Raises:
-        ValueError: If nothing is there or a record is malformed.
+        ValueError: If nothing is found, or a record is malformed.
     """
     records, source = read_records(name_or_path, [split] if split else ["test", "validation"], QUESTION_EXAMPLE)
     as_questions(records, source)
@@ -93,7 +92,7 @@ def load_questions(name_or_path: str | os.PathLike[str], split: str | None = Non
 
 @dataclass(frozen=True)
 class MappingProblem:
-    """Source terms, the target terms in the right order, and the target terms in the order in which they are given."""
+    """A mapping problem: source terms, target terms in the right order, and target terms in the given order."""
 
     source: list[str]
     target: list[str]
@@ -101,11 +100,11 @@ class MappingProblem:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], where: str) -> MappingProblem:
-        """Check a record in the hub's columns; an error calls it `where`.
+        """Make a problem from a record with the columns used on the hub; errors refer to the record as `where`.
 
-        It has lists of terms: `source`, `target` (in the right order) and `target_random` (as given). Raises
-        `ValueError` if a column is missing, is no list of at least two terms, or holds a term twice, or if the lists do
-        not fit together.
+        The columns are lists of terms: `source`, `target` (in the right order) and `target_random` (as given). Raises
+        `ValueError` if a column is missing, is not a list of at least two terms or repeats a term, or if the lists do
+        not match.
         """
         columns = ["source", "target", "target_random"]
         require(dict(record), columns, where, _MAPPING_EXAMPLE)
@@ -122,11 +121,11 @@ class MappingProblem:
         return cls(source, target, given)
 
     def source_pairs(self) -> list[Pair]:
-        """All `n (n - 1)` ordered pairs of source terms, in the order of `itertools.permutations`."""
+        """Return all `n (n - 1)` ordered pairs of source terms, in the order of `itertools.permutations`."""
         return list(permutations(self.source, 2))
 
     def given_pairs(self) -> list[Pair]:
-        """All `n (n - 1)` ordered pairs of target terms as given, in the order of `itertools.permutations`."""
+        """Return all `n (n - 1)` ordered pairs of target terms as given, in the order of `itertools.permutations`."""
         return list(permutations(self.given, 2))
 
 

@@ -1,4 +1,4 @@
-"""Relation sets: word pairs by relation, as training data."""
+"""Relation sets: word pairs grouped by relation, used as training data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 FEATURES = Features({"pair": List(Value("string")), "label": Value("int64")})
 RELATION_EXAMPLE = '{"relation_type": "capital", "positives": [["Tokyo", "Japan"]], "negatives": [["Lyon", "France"]]}'
 LARGEST_WEIGHT = 1000
-"""The most that a relation may weigh. With more, a training run would see little else."""
+"""The largest weight of a relation. With a larger one, a training run would see little else."""
 
 _PAIR_COLUMNS = {"head", "tail", "relation"}
 _NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a line break", "Zp": "a line break"}
@@ -30,16 +30,16 @@ _NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a
 
 @dataclass(frozen=True)
 class RelationSet:
-    """Word pairs by relation: what models are trained on.
+    """Word pairs grouped by relation, to train models on.
 
     Args:
-        positives: The pairs of each relation, all different.
-        negatives: Pairs that are near but wrong, for each relation. A relation that is left out has none.
-        weights: How often training draws each relation, compared with others of its size: above 0, at most 1,000. A
-            relation that is left out has the weight 1.
+        positives: The pairs of each relation, without duplicates.
+        negatives: Pairs of each relation that look right and are wrong. A relation that is left out has none.
+        weights: How often training draws each relation compared with others of its size: above 0 and at most 1,000. A
+            relation that is left out has weight 1.
 
     Raises:
-        ValueError: If there are negatives or weights of a relation that has no positives, or a weight is out of range.
+        ValueError: If a relation without positives has negatives or a weight, or a weight is out of range.
 
     Examples:
         >>> relations = RelationSet({"capital": [("Tokyo", "Japan")], "young": [("puppy", "dog")]})
@@ -52,7 +52,7 @@ class RelationSet:
     weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Give each relation its negatives, if only an empty list, and its weight."""
+        """Fill in missing negatives (an empty list) and weights (1)."""
         for kind, of_relations in (("negatives", self.negatives), ("a weight", self.weights)):
             if unknown := [name for name in of_relations if name not in self.positives]:
                 raise ValueError(
@@ -68,17 +68,16 @@ class RelationSet:
         """Load a relation set.
 
         Args:
-            name_or_path: A JSON Lines file, or a folder with one a split, in the columns of
+            name_or_path: A JSON Lines file, or a folder with one per split, with the columns of
                 `relbert/semeval2012_relational_similarity`: `relation_type`, `positives` and `negatives` (lists of
-                `[head, tail]`; `negatives` may be empty or left out), and a `weight`, which is 1 where it is left out.
-                Or a JSON Lines, CSV, TSV or Parquet file with a
-                pair a row: `head`, `tail` and `relation`. Or the questions of Google, BATS or MSR as they are
-                published. Or a data set on the hub, or one that the package ships: `"relations"`, `"starter"`. Records
-                of the same relation are put together.
+                `[head, tail]`; `negatives` may be empty or left out), and optionally `weight` (1 by default). Or a
+                JSON Lines, CSV, TSV or Parquet file with one pair per row: `head`, `tail` and `relation`. Or the
+                published questions of Google, BATS or MSR. Or a data set on the hub, or one that the package ships:
+                `"relations"`, `"starter"`. Records of the same relation are merged.
             split: `"train"` or `"validation"`.
 
         Raises:
-            ValueError: If nothing is there, a record is malformed (the error names its row), or there are fewer than
+            ValueError: If nothing is found, a record is malformed (the error names its row), or there are fewer than
                 two relations.
         """
         if is_question_text(name_or_path):
@@ -88,7 +87,7 @@ class RelationSet:
 
     @classmethod
     def from_records(cls, records: Iterable[dict[str, Any]], source: str = "relations") -> RelationSet:
-        """Make a relation set of records as `load` describes them; an error calls them `source`."""
+        """Make a relation set from records as described in `load`; errors refer to them as `source`."""
         positives: dict[str, list[Pair]] = {}
         negatives: dict[str, list[Pair]] = {}
         weights: dict[str, float] = {}
@@ -110,7 +109,7 @@ class RelationSet:
 
     @classmethod
     def merge(cls, sets: Iterable[RelationSet]) -> RelationSet:
-        """Put relation sets together: relations of the same name become one, with each pair once and the larger weight.
+        """Merge relation sets: relations with the same name become one, without duplicates, with the largest weight.
 
         >>> one = RelationSet({"capital": [("Tokyo", "Japan")]})
         >>> RelationSet.merge([one, RelationSet({"capital": [("Rome", "Italy")]})]).positives
@@ -133,19 +132,19 @@ class RelationSet:
 
     @property
     def names(self) -> list[str]:
-        """The relations, in order of appearance: the label of a pair is an index into this list."""
+        """The names of the relations, in order of appearance. The label of a pair is an index into this list."""
         return list(self.positives)
 
     @property
     def parent_names(self) -> list[str]:
-        """The parent of each relation: what is before the slash in `parent/child`, or else its own name."""
+        """The parent of each relation: the part before the slash in `parent/child`, or the whole name."""
         return [name.split("/")[0] for name in self.positives]
 
     @property
     def parents(self) -> list[int] | None:
-        """The parent of each relation, by index; None, if the set has no hierarchy.
+        """The index of each relation's parent, or None if the set has no hierarchy.
 
-        It has one if some relation's name is written `parent/child` and there are at least two parents.
+        A set has a hierarchy if some name has the form `parent/child` and there are at least two parents.
         """
         index = {name: number for number, name in enumerate(dict.fromkeys(self.parent_names))}
         if len(index) < 2 or not any("/" in name for name in self.positives):
@@ -153,11 +152,11 @@ class RelationSet:
         return [index[name] for name in self.parent_names]
 
     def dataset(self) -> Dataset:
-        """The set as training data, without its weights: `RelationBatchSampler` is told those apart.
+        """Return the set as training data, without weights: pass those to `RelationBatchSampler` separately.
 
         Returns:
-            A dataset of the columns `pair`, `[head, tail]`, and `label`: the index of the relation, or -1 - r
-            for a pair that is only a negative of the relation r. Each relation's negatives follow its positives.
+            A dataset with the columns `pair` (`[head, tail]`) and `label`: the index of the relation, or -1 - r for a
+            pair that is only a negative of relation r. Each relation's negatives follow its positives.
         """
         rows: dict[str, list[Any]] = {"pair": [], "label": []}
         for index, relation in enumerate(self.positives):
@@ -168,7 +167,7 @@ class RelationSet:
         return Dataset.from_dict(rows, features=FEATURES)
 
     def records(self) -> list[dict[str, Any]]:
-        """The set as records, one a relation, with its weight if that is not 1; `from_records` is the way back."""
+        """Return one record per relation, with its weight if that is not 1. `from_records` is the inverse."""
         return [
             {
                 "relation_type": name,
@@ -180,20 +179,20 @@ class RelationSet:
         ]
 
     def with_parents(self) -> RelationSet:
-        """Add each parent as a relation of its own, with the pairs of its relations, as the relbert library does.
+        """Add each parent as a relation with the pairs of all its relations, as the relbert library does.
 
-        It has the largest weight of its relations.
+        A parent gets the largest weight of its relations.
         """
         positives, negatives, weights = dict(self.positives), dict(self.negatives), dict(self.weights)
         for name, parent in zip(self.names, self.parent_names, strict=True):
-            # A slash at the end tells the parent from a relation of the same name.
+            # The trailing slash distinguishes the parent from a relation of the same name.
             positives[f"{parent}/"] = list(dict.fromkeys([*positives.get(f"{parent}/", []), *self.positives[name]]))
             negatives[f"{parent}/"] = []
             weights[f"{parent}/"] = max(self.weights[name], weights.get(f"{parent}/", 0))
         return RelationSet(positives, negatives, weights)
 
     def weighted(self, weight: float) -> RelationSet:
-        """The same relations, with weights multiplied. Raises `ValueError` if a weight is out of range.
+        """Return the same relations with all weights multiplied. Raises `ValueError` if a weight is out of range.
 
         >>> RelationSet({"capital": [("Tokyo", "Japan")]}, weights={"capital": 3}).weighted(0.5).weights
         {'capital': 1.5}
@@ -202,7 +201,7 @@ class RelationSet:
         return RelationSet(self.positives, self.negatives, {name: weight * own for name, own in self.weights.items()})
 
     def hold_out(self, share: float, seed: int) -> tuple[RelationSet, RelationSet]:
-        """Split whole relations off: a share of them, between 0 and 1, and two at least; `seed` decides which.
+        """Split off a share of the relations, between 0 and 1, but at least two; `seed` decides which.
 
         Raises `ValueError` if the share is out of range, or one of the two sets would have fewer than two relations.
         """
@@ -219,9 +218,9 @@ class RelationSet:
         return self.subset(kept), self.subset([name for name in self.names if name in held_out])
 
     def known_false_negatives(self) -> int:
-        """Count the pairs that stand under several relations, or are both positive and negative of one.
+        """Count the pairs that belong to several relations, or are both positive and negative for one.
 
-        Training never pushes such a pair away from a relation it stands under.
+        Training never pushes such a pair away from a relation it belongs to.
         """
         relations_of = Counter(pair for pairs in self.positives.values() for pair in pairs)
         contradictory = {
@@ -230,7 +229,7 @@ class RelationSet:
         return len({pair for pair, count in relations_of.items() if count > 1} | contradictory)
 
     def __str__(self) -> str:
-        """What is in the set, and what users may not expect of it, in a line."""
+        """Summarize the set in one line, including anything unexpected about it."""
         pairs, negatives = _count(self.positives), _count(self.negatives)
         numbers = ((len(self.names), "relation"), (pairs, "pair"), (negatives, "negative"))
         parts = ["{} with {} and {}".format(*(counted(*number) for number in numbers))]
@@ -245,7 +244,7 @@ class RelationSet:
         return "; ".join(parts)
 
     def subset(self, names: Iterable[str]) -> RelationSet:
-        """The relations of these names, in this order."""
+        """Return a set with only the named relations, in the given order."""
         names = list(names)
         return RelationSet(
             {name: self.positives[name] for name in names},
@@ -255,10 +254,10 @@ class RelationSet:
 
 
 def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -> Dataset:
-    """Load a relation set as training data: `RelationSet.load` and `RelationSet.dataset` in one.
+    """Load a relation set as training data: `RelationSet.load` followed by `RelationSet.dataset`.
 
-    The dataset's `info` says where it is from and, if that is known, under which licence; the model card reads it. The
-    weights of its relations are not part of it: take them from `RelationSet.weights`.
+    The dataset's `info` gives its source and, if known, its licence; the model card uses both. The dataset does not
+    contain the weights of the relations: take them from `RelationSet.weights`.
 
     >>> load_relations("starter", "train").column_names
     ['pair', 'label']
@@ -270,15 +269,15 @@ def load_relations(name_or_path: str | os.PathLike[str], split: str = "train") -
 
 
 def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], list[Pair], float]:
-    """Check a record, which holds a relation or a single pair of one.
+    """Read a record of a relation or of a single pair.
 
     Its columns are `relation_type`, `positives` and optionally `negatives` and `weight`; or `head`, `tail` and
-    `relation`. Returns the relation's name, its positives (one at least), its negatives and its weight. Raises
-    `ValueError`, which calls the record `where`, if a column is missing or holds something else.
+    `relation`. Returns the relation's name, its positives (at least one), its negatives and its weight. Raises
+    `ValueError` if a column is missing or invalid; the message refers to the record as `where`.
     """
     if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
         require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
-        # A column of weights would be those of the pairs.
+        # A column of weights would hold the weights of pairs, not of relations.
         pair = as_pair((record["head"], record["tail"]), f"the pair of {where}")
         return check_relation_name(record["relation"], where), [pair], [], 1.0
     require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
@@ -288,14 +287,14 @@ def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], li
     if not positives:
         raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
     weight = record.get("weight")
-    # Tables have a null where other records have a weight.
+    # In tables, a missing weight is null.
     return relation, positives, negatives, 1.0 if weight is None else check_weight(weight, where)
 
 
 def check_relation_name(name: Any, where: str) -> str:
-    """The name of a relation as a string; a whole number is also a name.
+    """Return the name of a relation as a string. Whole numbers are valid names too.
 
-    Raises `ValueError` if it is blank, or holds a control character, a line break or a lone surrogate.
+    Raises `ValueError` if the name is blank, or contains a control character, a line break or a lone surrogate.
     """
     if not isinstance(name, str | int) or isinstance(name, bool):
         raise ValueError(f"{where}: the relation is {name!r} of type {type(name).__name__}, expected a name.")
@@ -311,7 +310,7 @@ def check_relation_name(name: Any, where: str) -> str:
 
 
 def check_weight(weight: Any, what: str) -> float:
-    """The weight of what an error calls `what`. Raises `ValueError` if it is not a number above 0 and at most 1,000."""
+    """Return the weight as a float. Raises `ValueError`, naming `what`, unless it is above 0 and at most 1,000."""
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= LARGEST_WEIGHT:
         raise ValueError(
             f"The weight of {what} is {weight!r}, expected a number above 0 and at most {LARGEST_WEIGHT:,}."
