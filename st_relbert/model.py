@@ -40,35 +40,34 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _typed_like(function: _Function) -> Callable[[Callable[..., Any]], _Function]:
-    """Lend a method the type of another, overloads included."""
+    """Give a method the type of another one, including its overloads."""
     return lambda method: method  # type: ignore[return-value]
 
 
 class RelBERT(SentenceTransformer):
-    """A relation-embedding model: a pair of words in, the vector of their relation out.
+    """A relation-embedding model: it maps a pair of words to a vector of the relation between them.
 
-    It is a sentence-transformers pipeline that begins with a `PromptTemplate`, has a `RelationPooling`, and may hold
-    any other module (`Normalize`, `Dense`). It is saved in the portable layout: plain `SentenceTransformer(path)` loads
-    the folder, without this package.
+    The model is a sentence-transformers pipeline that starts with a `PromptTemplate`, contains a `RelationPooling`, and
+    may contain any other modules (`Normalize`, `Dense`). It is saved in the portable layout: plain
+    `SentenceTransformer(path)` loads the folder without this package.
 
     Args:
-        model_name_or_path: Any Hugging Face or sentence-transformers encoder, a published RelBERT checkpoint, or a
-            RelBERT that this class or plain sentence-transformers saved; a hub id or a folder.
-        template: A name of `st_relbert.templates.NAMED_TEMPLATES` or a text with `<subj>`, `<obj>` and `<mask>`. None:
-            the checkpoint's own, or `"a"` for an encoder that has none.
-        pooling: `"average_no_mask"`, `"average"` or `"mask"`; see `RelationPooling`. None: the checkpoint's own, or
-            `"average_no_mask"`.
-        reduction: `"mean"` or `"sum"`. None: the model's own, or `"mean"`.
-        fast: Embed in bfloat16 where the device computes in it, about three times as fast on such a CPU; elsewhere
-            it changes nothing. Vectors are float32 still, at a cosine of more than 0.9999 to the exact ones. The
-            weights stay as they are, and so does training.
+        model_name_or_path: A hub id or a folder: any Hugging Face or sentence-transformers encoder, a published RelBERT
+            checkpoint, or a RelBERT saved by this class or by plain sentence-transformers.
+        template: A key of `st_relbert.templates.NAMED_TEMPLATES`, or a text with `<subj>`, `<obj>` and `<mask>`.
+            Defaults to the checkpoint's own template, or to `"a"` for an encoder without one.
+        pooling: `"average_no_mask"`, `"average"` or `"mask"`; see `RelationPooling`. Defaults to the checkpoint's own
+            pooling, or to `"average_no_mask"`.
+        reduction: `"mean"` or `"sum"`. Defaults to the model's own reduction, or to `"mean"`.
+        fast: Embed in bfloat16 if the device supports it, which is about three times as fast on such a CPU. On other
+            devices it has no effect. Vectors are still float32, and their cosine to the exact ones is above 0.9999.
+            Weights and training are unaffected.
         **kwargs: See `sentence_transformers.SentenceTransformer`.
 
     Raises:
-        ValueError: If the folder does not exist, is damaged or holds no encoder; if weights of the encoder are
-            missing; if an argument is not one of the known values; if the checkpoint's `relbert_config` is of an old
-            version.
-        ImportError: If what a backend (`"onnx"`, `"openvino"`) needs is not installed.
+        ValueError: If the folder does not exist, is damaged or contains no encoder; if weights of the encoder are
+            missing; if an argument has an unknown value; if the checkpoint's `relbert_config` has an old version.
+        ImportError: If a package that the backend (`"onnx"`, `"openvino"`) needs is not installed.
 
     Examples:
         >>> model = RelBERT("relbert-nce")
@@ -82,7 +81,7 @@ class RelBERT(SentenceTransformer):
     """
 
     model_card_data_class = RelBERTModelCardData
-    # So that a pipeline of our modules that plain sentence-transformers saved loads here without trust_remote_code.
+    # Lets a pipeline of our modules, saved by plain sentence-transformers, load here without trust_remote_code.
     _module_classes: Mapping[str, type[nn.Module]] = {fullname(cls): cls for cls in (PromptTemplate, RelationPooling)}
 
     def __init__(
@@ -102,7 +101,7 @@ class RelBERT(SentenceTransformer):
         self._requirements: Any = None
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
         self.source = name
-        """The folder or hub id that the model was saved to last, or else loaded from: an index finds it again there."""
+        """The folder that the model was last saved to, or the hub id or folder it came from; an index records it."""
         if name is None and any(self._requested.values()):
             raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
         located = name
@@ -110,7 +109,7 @@ class RelBERT(SentenceTransformer):
             located, kwargs = locate_model(name, **kwargs)
         try:
             super().__init__(located, **kwargs)
-        except OSError as error:  # of the search for the model; _load_modules tells those of its files
+        except OSError as error:  # from locating the model; _load_modules handles errors in its files
             raise loading_error(name, error) from error
 
     @property
@@ -120,12 +119,12 @@ class RelBERT(SentenceTransformer):
 
     @property
     def pooling(self) -> PoolingMode:
-        """Which tokens are pooled."""
+        """The pooling mode: which tokens are pooled."""
         return self._relation_pooling.pooling
 
     @property
     def reduction(self) -> Reduction:
-        """Whether token vectors are averaged (`"mean"`) or added up (`"sum"`)."""
+        """Whether token vectors are averaged (`"mean"`) or summed (`"sum"`)."""
         return self._relation_pooling.reduction
 
     @property
@@ -142,8 +141,8 @@ class RelBERT(SentenceTransformer):
                 return module
         raise ValueError(f"A RelBERT has a RelationPooling, got {', '.join(type(module).__name__ for module in self)}.")
 
-    def is_singular_input(self, inputs: Any) -> bool:  # type: ignore[override]  # theirs narrows to single texts
-        """Whether `inputs` is one pair: here `("Tokyo", "Japan")` is a pair, not a batch of two strings."""
+    def is_singular_input(self, inputs: Any) -> bool:  # type: ignore[override]  # the base class narrows the type to single texts
+        """Return whether `inputs` is one pair; `("Tokyo", "Japan")` is a pair, not a batch of two strings."""
         return is_flat_pair(inputs) or isinstance(inputs, str | bytes | dict) or not isinstance(inputs, Iterable)
 
     @_typed_like(SentenceTransformer.encode)
@@ -151,18 +150,18 @@ class RelBERT(SentenceTransformer):
     def encode(
         self, inputs: Any, prompt_name: str | None = None, prompt: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """Embed pairs of words; one that is given several times is embedded once.
+        """Embed pairs of words; repeated pairs are embedded only once.
 
         Args:
             inputs: A pair, or a list, array, `datasets` column or other iterable of pairs.
-            prompt_name: One of the model's `prompts`. It changes nothing: they are for texts, not for pairs.
+            prompt_name: One of the model's `prompts`. It has no effect, because prompts are for texts, not for pairs.
             prompt: Not supported; the template is the prompt.
             *args: See `SentenceTransformer.encode`.
             **kwargs: See `SentenceTransformer.encode`.
 
         Returns:
-            float32 vectors `(pairs, d)`, or `(d,)` for one pair, as a NumPy array unless asked otherwise. No pairs give
-            `(0, d)`.
+            float32 vectors of shape `(pairs, d)`, or `(d,)` for one pair, as a NumPy array unless requested otherwise.
+            An empty input gives `(0, d)`.
 
         Raises:
             ValueError: If an input is not a pair of words; if a vector is not finite.
@@ -173,12 +172,12 @@ class RelBERT(SentenceTransformer):
                 "instead, when the model is loaded."
             )
         args = (None, "", *args)
-        # Checked here as well as in the first module: only here the error can name the place in the whole input.
+        # Checked here as well as in the first module, because only here can the error give the position in the input.
         if self.is_singular_input(inputs):
             return super().encode(as_pair(inputs, "the input"), *args, **kwargs)
         pairs = as_pairs(inputs)
         if not pairs:
-            # The right shape, type and device in every output format: those of one pair, without it.
+            # Embed one pair and drop it: this gives the right shape, type and device in every output format.
             return super().encode([("head", "tail")], *args, **kwargs)[:0]
         rows = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
         if len(rows) == len(pairs):
@@ -188,24 +187,24 @@ class RelBERT(SentenceTransformer):
         return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
 
     def _inference(self, inputs: list[Any], *, device: Any = None, **kwargs: Any) -> Any:
-        """What runs on each device, in worker processes too: in bfloat16 if the model is fast and the device can."""
+        """Run on each device, also in worker processes; in bfloat16 if the model is fast and the device supports it."""
         device = self._resolve_inference_device(device)
-        # Otherwise no autocast at all, rather than a disabled one, which would end the caller's own. Weights in half
-        # precision are fast as they are, and a layer's norm does not mix them with bfloat16.
+        # Otherwise use no autocast at all: a disabled one would end the caller's own. Half-precision weights are fast
+        # already, and layer norm cannot mix them with bfloat16.
         fast = self.fast and self.dtype == torch.float32 and computes_in_bfloat16(device)
         with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
             outputs = super()._inference(inputs, device=device, **kwargs)
         check_finite(inputs, outputs)
         return outputs
 
-    def _input_length(self, sample: Any) -> int:  # type: ignore[override]  # theirs is static, and asked as a method
-        """Batches are made of prompts of one length in tokens: with characters, a fifth of a batch is padding."""
+    def _input_length(self, sample: Any) -> int:  # type: ignore[override]  # static in the base class, but called as a method
+        """Sort by the prompt's length in tokens; by characters, a fifth of a batch would be padding."""
         return self._prompt.prompt_length(sample)
 
     def to_sentence_transformer(self) -> SentenceTransformer:
-        """The same model in sentence-transformers' own modules, which is what is saved; the weights are shared.
+        """Return the same model, with shared weights, in sentence-transformers' own modules, as it is saved.
 
-        Raises `ValueError` if there is no such form, for instance with the reduction `"sum"`.
+        Raises `ValueError` if the model has no such form, for example because its reduction is `"sum"`.
         """
         modules = to_portable_modules(list(self))
         plain = SentenceTransformer(
@@ -222,9 +221,9 @@ class RelBERT(SentenceTransformer):
 
     @classmethod
     def merge(cls, models: Sequence[Any], *args: Any, **kwargs: Any) -> RelBERT:
-        """Merge the weights of models of one encoder (`SentenceTransformer.merge`); the card names all their data."""
+        """Merge the weights of models of one encoder (`SentenceTransformer.merge`); the card lists all their data."""
         merged: RelBERT = super().merge(models, *args, **kwargs)
-        merged._records = {}  # of how the first of them was trained
+        merged._records = {}  # they describe the training of the first model only
         card: Any = merged.model_card_data
         card.name_merged(models)
         return merged
@@ -237,20 +236,20 @@ class RelBERT(SentenceTransformer):
         train_datasets: list[str] | None = None,
         safe_serialization: bool = True,
     ) -> None:
-        """Save the model in the portable layout, which plain sentence-transformers loads.
+        """Save the model in the portable layout, which plain sentence-transformers can load.
 
-        The arguments are those of `SentenceTransformer.save`. A model that was loaded, and not trained since, keeps the
-        card that it has.
+        The arguments are those of `SentenceTransformer.save`. A model that has been loaded but not trained since keeps
+        its card.
 
         Raises:
-            ValueError: If the model has no portable form, for instance with the reduction `"sum"`.
+            ValueError: If the model has no portable form, for example because its reduction is `"sum"`.
         """
         plain = self.to_sentence_transformer()
         plain.save(path, create_model_card=False, safe_serialization=safe_serialization)
         config = json.dumps(self._get_model_config(), indent=2, sort_keys=True)
         Path(path, "config_sentence_transformers.json").write_text(config, encoding="utf-8")
         rename_tokenizer_class(path)
-        # Sentence-transformers asks in the same way whether the card still is the model's.
+        # Sentence-transformers uses the same test for whether the card is still valid.
         if "generated_from_trainer" not in self.model_card_data.tags:
             for name, text in self._records.items():
                 Path(path, name).parent.mkdir(exist_ok=True)
@@ -264,15 +263,15 @@ class RelBERT(SentenceTransformer):
         return super()._get_model_config() | requirements
 
     def _parse_model_config(self, model_config: dict[str, Any]) -> None:
-        """Keep what sentence-transformers checks when it loads a model, and forgets."""
+        """Keep the requirements, which sentence-transformers checks on loading and then discards."""
         super()._parse_model_config(model_config)
         self._requirements = model_config.get("requirements")
 
-    def _load_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]  # handed on
-        """Load a model, with one error for all that may be wrong with its files: each library has errors of its own."""
+    def _load_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]  # passed on
+        """Load a model, and turn the various libraries' errors about its files into one kind of error."""
         try:
             return super()._load_modules(model_name_or_path, **kwargs)
-        except ImportError as error:  # of requirements too, in several lines
+        except ImportError as error:  # also from unmet requirements, whose message has several lines
             raise ImportError(" ".join(str(error).split())) from error
         except Exception as error:
             if type(error) is ValueError and "\n" not in str(error):
@@ -282,11 +281,11 @@ class RelBERT(SentenceTransformer):
             raise loading_error(self.source, error) from error
 
     def _load_config_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
-        """Load a saved pipeline as sentence-transformers does, with our modules in the place of its first ones."""
+        """Load a saved pipeline as sentence-transformers does, but replace its first modules with ours."""
         hub_kwargs = hub_kwargs_of(kwargs)
         self._saved_template = read_pipeline_template(model_name_or_path, **hub_kwargs)
         if self._saved_template is None:
-            # A model of texts: its encoder is used, and neither its pooling nor its settings, which are for texts.
+            # A text embedding model: use its encoder only, because its pooling and settings are meant for texts.
             return self._load_default_modules(model_name_or_path, **kwargs)
         self._records = read_records(model_name_or_path, **hub_kwargs)
         loaded, module_kwargs = super()._load_config_modules(model_name_or_path, **kwargs)
@@ -307,7 +306,7 @@ class RelBERT(SentenceTransformer):
         return {"template": self._requested["template"] or self._saved_template} if is_prompt else {}
 
     def _as_requested(self, module: nn.Module) -> nn.Module:
-        """The module, with what the caller asked for instead of what was saved."""
+        """Return the module, with the saved values replaced by those that the caller asked for."""
         if isinstance(module, PromptTemplate) and self._requested["template"]:
             module.template = self._requested["template"]
         if isinstance(module, RelationPooling):
@@ -319,7 +318,7 @@ class RelBERT(SentenceTransformer):
         return module
 
     def _load_default_modules(self, model_name_or_path: str, **kwargs: Any) -> Any:  # type: ignore[override]
-        """Make a pipeline of an encoder, or of a checkpoint of the relbert library."""
+        """Build a pipeline from an encoder or from a checkpoint of the relbert library."""
         hub_kwargs = hub_kwargs_of(kwargs)
         saved = read_relbert_config(model_name_or_path, **hub_kwargs)
         if saved is None:
@@ -343,6 +342,6 @@ class RelBERT(SentenceTransformer):
 def _numbered(
     modules: Sequence[nn.Module], kwargs_of: Mapping[nn.Module, Any]
 ) -> tuple[OrderedDict[str, nn.Module], OrderedDict[str, Any]]:
-    """Name modules, and the arguments that they take from `encode`, by their positions."""
+    """Name the modules, and the arguments they take from `encode`, by their positions."""
     named = OrderedDict((str(place), module) for place, module in enumerate(modules))
     return named, OrderedDict((name, kwargs_of.get(module, [])) for name, module in named.items())

@@ -1,4 +1,4 @@
-"""What a pair of words is: checked, folded for comparison, and labelled with its relation in a batch."""
+"""Word pairs: validation, folding for comparison, and labels of negatives in a batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Pair: TypeAlias = tuple[str, str]
-"""A head word and a tail word; each may hold several words ("New York")."""
+"""A head and a tail; either may consist of several words ("New York")."""
 
 LONGEST_WORD = 10_000
-"""The most characters of a word. What is longer is a text by mistake, and would take an encoder's tokenizer minutes."""
+"""The maximum length of a word in characters. Anything longer is text by mistake, and takes minutes to tokenize."""
 
 
 def counted(number: int, noun: str) -> str:
-    """How many there are of something, as messages say it.
+    """Return a number and its noun, in singular or plural, for use in messages.
 
     >>> counted(1, "pair"), counted(1200, "pair")
     ('1 pair', '1,200 pairs')
@@ -26,20 +26,19 @@ def counted(number: int, noun: str) -> str:
 
 
 def is_flat_pair(value: Any) -> bool:
-    """Whether `value` is one pair itself, rather than a batch of pairs.
+    """Return whether `value` is a single pair rather than a batch of pairs.
 
     >>> is_flat_pair(("Tokyo", "Japan")), is_flat_pair([("Tokyo", "Japan")])
     (True, False)
     """
-    # Not a Series: of two words it could be a row of a table as well as a column.
+    # Not a Series: with two words, it could be a row of a table as well as a column.
     return not _is_series(value) and _may_be_pair(value) and all(isinstance(word, str) for word in value)
 
 
 def as_pair(value: Any, where: str) -> Pair:
-    """Check that `value` (a tuple, list, array or Series) is two words, and return them as they are.
+    """Check that `value` (a tuple, list, array or Series) is two words, and return them unchanged.
 
-    Raises `ValueError`, in which the pair is called `where` ("pair 3"), unless each word holds something visible and is
-    no whole text.
+    Raises `ValueError` if a word has no visible character or is too long. The error calls the pair `where` ("pair 3").
     """
     if isinstance(value, str):
         raise ValueError(
@@ -59,15 +58,15 @@ def as_pair(value: Any, where: str) -> Pair:
 def as_pairs(values: Any, where: str = "pair") -> list[Pair]:
     """Check a batch of pairs; see `as_pair`.
 
-    It is anything that has an order: a list, an array, a `datasets` column, a Series of pandas or polars, a generator.
-    Or it is a DataFrame with the columns `head` and `tail`, or with two columns. An error calls each pair by `where`
-    and its number, from 0.
+    The batch may be any ordered iterable: a list, array, `datasets` column, pandas or polars Series, or generator.
+    It may also be a DataFrame with the columns `head` and `tail`, or with just two columns. Errors refer to a pair as
+    `where` and its number, starting at 0.
 
     >>> as_pairs([["Tokyo", "Japan"], ("Paris", "France")])
     [('Tokyo', 'Japan'), ('Paris', 'France')]
     """
     return [
-        # The common case first, without the text of an error: this is walked for every pair that is embedded.
+        # Fast path for the common case, without building an error text: this runs for every embedded pair.
         value
         if type(value) is tuple and len(value) == 2 and _is_plain_word(value[0]) and _is_plain_word(value[1])
         else as_pair(value, f"{where} {index}")
@@ -76,7 +75,7 @@ def as_pairs(values: Any, where: str = "pair") -> list[Pair]:
 
 
 def pairs_of_list(values: Any, where: str) -> list[Pair]:
-    """Check a list of pairs that stands in a record; an error calls each by `where` and its number."""
+    """Check a list of pairs from a record; errors refer to a pair as `where` and its number."""
     if not isinstance(values, list | tuple):
         raise ValueError(f"{where}s are {values!r:.60}, expected a list of [head, tail].")
     return as_pairs(values, where)
@@ -89,12 +88,12 @@ def _may_be_pair(value: Any) -> bool:
 
 
 def _is_series(value: Any) -> bool:
-    """Whether it is a Series of pandas or polars, neither of which has to be installed."""
+    """Return whether `value` is a pandas or polars Series, without importing either."""
     return hasattr(value, "to_numpy") and not hasattr(value, "columns")
 
 
 def _batch(values: Any) -> Iterator[Any]:
-    """The members of a batch, rows of a DataFrame included."""
+    """Iterate over the items of a batch, or over the rows of a DataFrame."""
     if hasattr(values, "columns") and hasattr(values, "to_numpy"):
         return _rows(values)
     if not isinstance(values, str | bytes | Mapping | set | frozenset):
@@ -119,7 +118,7 @@ def _rows(frame: Any) -> Iterator[Any]:
 
 
 def _is_plain_word(word: Any) -> bool:
-    """Whether it is printable text that is more than blanks, which needs no closer look."""
+    """Return whether `word` is printable, non-blank text, which needs no further checks."""
     return (
         isinstance(word, str) and word.isprintable() and not word.isspace() and word != "" and len(word) <= LONGEST_WORD
     )
@@ -137,7 +136,7 @@ def _check_word(word: Any, where: str) -> None:
             f"{where} is {_shorten(word)}, which holds a lone surrogate and is no valid Unicode text. "
             "Decode the source with its right encoding, or with errors='replace'."
         )
-    # Tokenizers drop control and format characters: a word of nothing else would vanish from its prompt.
+    # Tokenizers drop control and format characters, so a word of only those would vanish from its prompt.
     if not any(char.isprintable() and not char.isspace() for char in word):
         raise ValueError(f"{where} is {_shorten(word)}, expected a word with at least one visible character.")
 
@@ -148,7 +147,7 @@ def _shorten(value: Any) -> str:
 
 
 def negative_label(relation: int) -> int:
-    """The label of a pair that is only a negative of a relation: -1, -2, ... It is its own inverse.
+    """Return the label of a pair that is only a negative of a relation: -1, -2, ... The function is its own inverse.
 
     >>> negative_label(0), negative_label(1), negative_label(-2)
     (-1, -2, 1)
@@ -157,22 +156,22 @@ def negative_label(relation: int) -> int:
 
 
 def folded_word(word: str) -> str:
-    """A word as it is compared: without case, and without what is only another way to write it.
+    """Normalize a word for comparison.
 
-    Upper and lower case, underscores and any white space between words, composed and decomposed accents are the same.
+    Case, underscores versus white space, and composed versus decomposed accents make no difference.
 
     >>> folded_word("New_York") == folded_word(" new  york ")
     True
     >>> folded_word("Caf\u00e9") == folded_word("CAFE\u0301")
     True
     """
-    # Unicode's canonical caseless match. Casefold, not lower: only that makes one word of "Straße" and "STRASSE".
+    # Unicode's canonical caseless match. Only casefold, not lower, makes "Straße" and "STRASSE" equal.
     folds = unicodedata.normalize("NFD", unicodedata.normalize("NFD", word).casefold())
     return " ".join(folds.replace("_", " ").split())
 
 
 def folded(pair: Pair) -> Pair:
-    """A pair as it is compared: its words folded (see `folded_word`), and without its direction.
+    """Normalize a pair for comparison: fold its words (see `folded_word`) and ignore its direction.
 
     >>> folded(("New_York ", "city")) == folded(("City", "new york"))
     True

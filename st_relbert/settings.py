@@ -1,4 +1,4 @@
-"""The settings of a training run, the losses by name, and presets, which are settings in files; without torch."""
+"""Training settings, loss names and presets (settings stored in files). This module does not import torch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ LOSSES = {
     "relbert_triplet": "st_relbert.losses.triplet:RelBERTTripletLoss",
     "distillation": "st_relbert.losses.distillation:SimilarityDistillationLoss",
 }
-"""The setting `loss` of a training run, and the class it stands for, as "module:class"; add your own here."""
+"""Maps values of the setting `loss` to classes, written as "module:class". Add your own losses here."""
 
 _TEMPLATES = ", ".join(sorted(NAMED_TEMPLATES))
 
 
 def loss_class(name: str) -> type[Any]:
-    """The class of the loss of this name, a `RelationLoss`.
+    """Return the class of a loss, a subclass of `RelationLoss`.
 
     Args:
         name: A key of `LOSSES`.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no loss with this name.
 
     Examples:
         >>> loss_class("triplet").__name__
@@ -51,11 +51,11 @@ def _setting(topic: str, text: str, default: Any = MISSING) -> Any:
 class TrainingSettings:
     """The settings of a training run.
 
-    Each field carries its explanation and its topic as metadata: the options of `st-relbert train`, the check of
-    presets and the documentation's page of settings are made from them.
+    Each field has its help text and topic as metadata. The options of `st-relbert train`, the validation of presets and
+    the settings page of the documentation are generated from the fields.
 
     Raises:
-        ValueError: If a setting has a value that it does not know, or two do not go together.
+        ValueError: If a setting has an invalid value, or two settings are incompatible.
 
     Examples:
         >>> settings = TrainingSettings(base_model="bert-base-cased", train_data="starter", output="relbert-nce")
@@ -68,50 +68,50 @@ class TrainingSettings:
         "model and data", "relation set: file, folder, hub id, starter or relations", "relations"
     )
     output: str = _setting("output", "folder for the trained model")
-    mismatches: bool = _setting("model and data", "add negatives made of each relation's own words", False)
+    mismatches: bool = _setting("model and data", "add negatives made from each relation's own words", False)
     template: str | None = _setting(
         "model and data",
         f"prompt template: {_TEMPLATES}, or a text with <subj>, <obj>, <mask>; default: the model's own",
         None,
     )
     pooling: PoolingMode | None = _setting("model and data", "average_no_mask, average or mask", None)
-    max_length: int | None = _setting("model and data", "tokens that prompts are cut at; default: all", None)
-    loss: str = _setting("objective", f"what is minimised: {', '.join(LOSSES)}", "info_nce")
-    teacher: str | None = _setting("objective", "model that the loss distillation learns from: folder or hub id", None)
+    max_length: int | None = _setting("model and data", "cut prompts after this many tokens; default: no limit", None)
+    loss: str = _setting("objective", f"loss to minimise: {', '.join(LOSSES)}", "info_nce")
+    teacher: str | None = _setting("objective", "model that the distillation loss learns from: folder or hub id", None)
     temperature: float = _setting("objective", "temperature of info_nce, info_loob and distillation", 0.05)
     margin: float = _setting("objective", "margin of the triplet losses", 1.0)
     reduction: Literal["mean", "sum"] = _setting("objective", "mean or sum over the terms of the loss", "mean")
-    classification_head: bool = _setting("objective", "train a three-way classification head along", False)
-    parent_weight: float = _setting("objective", "weight of the terms of parents (of names parent/child)", 0.0)
-    siblings_as_negatives: bool = _setting("objective", "push relations of the same parent apart", True)
+    classification_head: bool = _setting("objective", "also train a three-way classification head", False)
+    parent_weight: float = _setting("objective", "weight of the loss terms of parents (in names parent/child)", 0.0)
+    siblings_as_negatives: bool = _setting("objective", "push relations with the same parent apart", True)
     epochs: float = _setting("optimisation", "passes over the relation set", 10)
-    max_steps: int = _setting("optimisation", "stop after this many steps, whatever the epochs; -1: do not", -1)
-    learning_rate: float = _setting("optimisation", "peak of the learning rate", 5e-5)
+    max_steps: int = _setting("optimisation", "stop after this many steps, regardless of epochs; -1: no limit", -1)
+    learning_rate: float = _setting("optimisation", "peak learning rate", 5e-5)
     schedule: Schedule = _setting("optimisation", "after the warm-up: linear (down to zero) or constant", "linear")
-    warmup_steps: int = _setting("optimisation", "steps up to the peak", 10)
-    max_grad_norm: float = _setting("optimisation", "scale gradients down to this norm; 0: do not", 1.0)
-    relations_per_batch: int = _setting("batches", "relations in a batch; 1 is the step of the relbert library", 32)
-    pairs_per_relation: int = _setting("batches", "positive pairs of each relation in a batch", 4)
-    negatives_per_relation: int = _setting("batches", "further negatives for each relation", 1)
-    size_exponent: float = _setting("batches", "1: relations weigh by their pairs; 0: all the same", 1.0)
-    pairs_per_batch: int = _setting("batches", "pairs in a batch of the loss distillation, on each device", 512)
-    mini_batch_size: int | None = _setting("batches", "pairs embedded at once; bounds the memory", None)
+    warmup_steps: int = _setting("optimisation", "steps until the peak learning rate", 10)
+    max_grad_norm: float = _setting("optimisation", "clip gradients to this norm; 0: no clipping", 1.0)
+    relations_per_batch: int = _setting("batches", "relations per batch; 1: as in the relbert library", 32)
+    pairs_per_relation: int = _setting("batches", "positive pairs per relation in a batch", 4)
+    negatives_per_relation: int = _setting("batches", "additional negatives per relation", 1)
+    size_exponent: float = _setting("batches", "1: weight relations by their number of pairs; 0: equally", 1.0)
+    pairs_per_batch: int = _setting("batches", "pairs per batch and device, for the distillation loss", 512)
+    mini_batch_size: int | None = _setting("batches", "embed this many pairs at a time, to limit memory", None)
     choose_by: Choice = _setting(
         "choice of the checkpoint",
-        "keep the best epoch by accuracy or loss",
+        "keep the best epoch, by accuracy or loss",
         "none",
     )
     validation_data: str | None = _setting("choice of the checkpoint", "relations to validate on", None)
     held_out_relations: float = _setting("choice of the checkpoint", "validate on this share of the relations", 0.0)
-    patience: int | None = _setting("choice of the checkpoint", "stop after this many epochs without progress", None)
-    seed: int = _setting("optimisation", "seed of batches, dropout and validation", 0)
+    patience: int | None = _setting("choice of the checkpoint", "stop after this many epochs without improvement", None)
+    seed: int = _setting("optimisation", "random seed of batches, dropout and validation", 0)
     bf16: bool = _setting("batches", "compute in bfloat16 (faster on recent CPUs and GPUs)", False)
-    activation_checkpointing: bool = _setting("batches", "compute activations twice, to save memory", False)
+    activation_checkpointing: bool = _setting("batches", "recompute activations to save memory", False)
     save_steps: int = _setting("checkpoints and logs", "steps between checkpoints to resume from", 100)
     report_to: str = _setting("checkpoints and logs", "log to tensorboard, trackio or another integration", "none")
 
     def __post_init__(self) -> None:
-        """Check what none of the parts that get the settings would check."""
+        """Check what the components that receive the settings do not check themselves."""
         for name, hint in get_type_hints(type(self)).items():
             self._check(name, hint)
         loss_class(self.loss).check_settings(self)
@@ -133,7 +133,7 @@ class TrainingSettings:
             raise ValueError("validation_data and held_out_relations exclude each other; leave one out.")
 
     def _check(self, name: str, hint: Any) -> None:
-        """Refuse a value that the field's type does not allow."""
+        """Raise ValueError if the field's type does not allow its value."""
         value = getattr(self, name)
         kinds = [hint] if get_origin(hint) is Literal or isinstance(hint, type) else get_args(hint)  # or a union
         if any(value in get_args(kind) if get_origin(kind) is Literal else _is(value, kind) for kind in kinds):
@@ -146,7 +146,7 @@ class TrainingSettings:
 
 
 def _is(value: Any, kind: type) -> bool:
-    # A whole number is a float too, and a truth value is no number.
+    # An int is accepted as a float, but a bool is not accepted as a number.
     kinds = (int, float) if kind is float else kind
     return isinstance(value, kinds) and isinstance(value, bool) == (kind is bool)
 
@@ -155,7 +155,7 @@ _FOLDER = Path(__file__).parent / "training" / "presets"
 
 
 def preset_names() -> list[str]:
-    """The presets that the package ships."""
+    """Return the names of the presets that the package ships."""
     return sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
@@ -163,14 +163,14 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     """Read a preset.
 
     Args:
-        name_or_path: A name of `preset_names`, or a JSON file like theirs: an object with settings and a
+        name_or_path: One of `preset_names`, or a JSON file in the same format: an object with settings and a
             `description`.
 
     Returns:
-        The settings, by the names of `TrainingSettings`.
+        The settings, keyed by the field names of `TrainingSettings`.
 
     Raises:
-        ValueError: If there is no such preset, or the file holds no settings.
+        ValueError: If there is no such preset, or the file does not contain settings.
 
     Examples:
         >>> read_preset("relbert-bert-base-nce-semeval2012")["base_model"]
@@ -183,7 +183,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
         raise ValueError(
             f"There is no preset {name_or_path!r}. Expected {', '.join(preset_names())}, or a JSON file of settings."
         )
-    from st_relbert.files.text import parse_json  # only here: help does without Arrow
+    from st_relbert.files.text import parse_json  # imported here, so that --help does not load Arrow
 
     try:
         settings = parse_json(path.read_text(encoding="utf-8"), "it")

@@ -1,4 +1,4 @@
-"""Prompt templates: text with a place for the head, the tail and the mask token.
+"""Prompt templates: texts with placeholders for the head, the tail and the mask token.
 
 The placeholders are those of RelBERT (Ushio et al., 2021, section 3.1): `<subj>` for the head, `<obj>` for the
 tail, `<mask>` for the language model's mask token.
@@ -17,7 +17,7 @@ PLACEHOLDERS = SUBJECT, OBJECT, MASK
 
 NAMED_TEMPLATES: dict[str, str] = {
     "a": "Today, I finally discovered the relation between <subj> and <obj> : <subj> is the <mask> of <obj>",
-    # Two blanks before "is": as in the published checkpoints, whose tokens depend on it.
+    # Two spaces before "is", as in the published checkpoints, whose tokens depend on them.
     "b": "Today, I finally discovered the relation between <subj> and <obj> : <obj>  is <subj>'s <mask>",
     "c": "Today, I finally discovered the relation between <subj> and <obj> : <mask>",
     "d": (
@@ -26,25 +26,25 @@ NAMED_TEMPLATES: dict[str, str] = {
     "e": ("I wasn’t aware of this relationship, but I just read in the encyclopedia that <obj>  is <subj>’s <mask>"),
     "short": "I discovered: <subj> is the <mask> of <obj>",
 }
-"""The five templates of the RelBERT papers and a short one that costs half the tokens."""
+"""The five templates of the RelBERT papers, and a short one with half as many tokens."""
 
 DEFAULT_TEMPLATE = "a"
 
 _LONGEST = 2_000
 
 PoolingMode = Literal["average_no_mask", "average", "mask"]
-"""Which tokens of a prompt are pooled into the vector of the relation."""
+"""Which tokens of a prompt are pooled into the relation vector."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A checked prompt template.
+    """A validated prompt template.
 
     Args:
-        text: The template text with `<subj>`, `<obj>` and, where the pooling needs it, `<mask>`.
+        text: The template text with `<subj>`, `<obj>` and, if the pooling needs it, `<mask>`.
 
     Raises:
-        ValueError: If `<subj>` or `<obj>` is missing; if it is longer than 2,000 characters.
+        ValueError: If `<subj>` or `<obj>` is missing, or the text is longer than 2,000 characters.
 
     Examples:
         >>> template = Template("<subj> is the <mask> of <obj>")
@@ -70,9 +70,9 @@ class Template:
 
     @classmethod
     def named(cls, name_or_text: str) -> Template:
-        """Look a named template up, or check a custom one.
+        """Return a named template, or validate a custom one.
 
-        Raises `ValueError` if it is no known name and lacks a placeholder.
+        Raises `ValueError` if it is not a known name and lacks a placeholder.
         """
         if not isinstance(name_or_text, str):
             raise ValueError(
@@ -82,18 +82,18 @@ class Template:
 
     @property
     def has_mask(self) -> bool:
-        """Whether the template has a place for the mask token."""
+        """Whether the template contains the mask placeholder."""
         return MASK in self.text
 
     @property
     def parts(self) -> list[str]:
-        """The template cut at its placeholders, placeholders included."""
+        """The template split at its placeholders, including the placeholders."""
         return [part for part in re.split(f"({SUBJECT}|{OBJECT}|{MASK})", self.text) if part]
 
     def render(self, pairs: list[Pair], mask: str) -> list[str]:
-        """The prompts of some pairs, in which `mask` stands for `<mask>`.
+        """Return the prompts of some pairs, with `<mask>` replaced by `mask`.
 
-        All places are filled at once, so a word that spells a placeholder stays a word.
+        All placeholders are filled in one pass, so a word that looks like a placeholder is left as it is.
         """
         slots = {SUBJECT: 0, OBJECT: 1, MASK: 2}
         parts = [slots.get(part, part) for part in self.parts]
@@ -103,7 +103,7 @@ class Template:
         ]
 
     def essential_length(self, pair: Pair, mask: str) -> int:
-        """How many characters of a pair's rendered prompt are needed: up to where head, tail and mask all stood once.
+        """Return how many characters of a pair's prompt are needed to contain head, tail and mask once each.
 
         >>> Template.named("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
         42
