@@ -1,4 +1,4 @@
-"""`st-relbert complete` and `classify`: the missing word of an analogy, and the relation of each pair of a file."""
+"""`st-relbert complete` and `classify`: complete analogies, and classify the relations of pairs."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[INDEX] HEAD TAIL WORD",
-        help="an index, unless there is a --model; and for instance Tokyo Japan Paris",
+        help="an index, unless --model is given, and three words, for example Tokyo Japan Paris",
     ),
 ]
 Queries = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="instead of words: a file with HEAD, TAIL and WORD in each line, separated by tabs; - reads the standard "
+        help="instead of words: a file with HEAD, TAIL and WORD on each line, separated by tabs; - reads the standard "
         "input",
     ),
 ]
 Candidates = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE", help="the candidates: a text file with a word a line; default: those of the index or scorer"
+        metavar="FILE", help="candidates: a text file with one word per line; default: those of the index or scorer"
     ),
 ]
 Shortlist = Annotated[
     int | None,
-    typer.Option(metavar="N", help="how many candidates the model decides on; default: as many as pay"),
+    typer.Option(metavar="N", help="how many candidates the model re-ranks; default: as many as help"),
 ]
 
 
@@ -57,9 +57,9 @@ def complete(
 ) -> None:
     """Complete an analogy: Tokyo is to Japan as Paris is to which word?
 
-    Finds the words w for which (WORD, w) stands in the same relation as (HEAD, TAIL). The vectors of words propose
-    candidates, and the model decides. Of an index the pairs that are like HEAD and TAIL are examples, too, and words
-    that are known to follow WORD are candidates in any case.
+    Finds words w such that (WORD, w) has the same relation as (HEAD, TAIL). Candidates are proposed by word vectors and
+    re-ranked by the model. With an index, its pairs that are similar to HEAD and TAIL are used as further examples, and
+    the known tails of WORD are always candidates.
     """
     from st_relbert.search import RelationIndex, read_queries
 
@@ -74,7 +74,7 @@ def complete(
     opened = RelationIndex.open(index, model) if index else None
     completer: AnalogyCompleter | None = None
     for query in read_queries(queries, "three words", lambda count: count == 3) if queries else [asked]:
-        if completer is None:  # the arguments are right, so the model may be loaded
+        if completer is None:  # load the model only after the arguments are checked
             completer = _completer(opened, model, vocabulary, scorer, shortlist, batch_size, fast, quiet)
         head, tail, word = query
         found = completer((head, tail), word, k)
@@ -121,7 +121,7 @@ def _completer(
         settings["shortlist"] = shortlist
     if index is not None and not (vocabulary or scorer):
         return AnalogyCompleter.of_index(index, **settings)
-    words = read_words(vocabulary) if vocabulary else None  # read before the model, which takes longer
+    words = read_words(vocabulary) if vocabulary else None  # read before loading the model, which is slower
     known = Vocabulary.load(scorer) if scorer else None
     proposes = PairScorer.load(scorer) if scorer else None
     loaded = RelBERT(model, fast=fast) if index is None else index.model
@@ -136,21 +136,21 @@ def _completer(
 def classify(
     table: Any,
     train: Annotated[str, typer.Argument(help="examples: a table of pairs with a column relation, or a relation set")],
-    pairs: Annotated[str, typer.Argument(help="the pairs to tell: a table with a head and a tail")],
+    pairs: Annotated[str, typer.Argument(help="the pairs to classify: a table with a head and a tail")],
     model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
     output: Annotated[
         str, typer.Option(help="NAME.csv or NAME.parquet: the pairs, with the columns predicted and probability")
     ],
-    none: Annotated[str, typer.Option(help="the label of pairs that stand in none of the relations")] = "none",
+    none: Annotated[str, typer.Option(help="label of pairs that have none of the relations")] = "none",
     threshold: Annotated[
-        float, typer.Option(help="call a pair none if it is less likely than this to stand in one of them, from 0 to 1")
+        float, typer.Option(help="label a pair none if its probability of having a relation is below this, from 0 to 1")
     ] = 0.5,
     batch_size: options.BatchSize = 64,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Tell the relation of each pair of a file, from a few examples of each relation.
+    """Classify the relation of each pair in a file, from a few examples of each relation.
 
-    Pairs that stand in none of the relations are called none. Options of tables are those of the pairs.
+    Pairs that have none of the relations are labelled none. The table options apply to the pairs.
     """
     from st_relbert.files.outputs import TABLES, check_output
     from st_relbert.files.tables import read_table

@@ -1,4 +1,4 @@
-"""`st-relbert encode`: embed the pairs of files."""
+"""`st-relbert encode`: embed the pairs in files."""
 
 from __future__ import annotations
 
@@ -40,13 +40,12 @@ def run(
         int | None,
         typer.Option(help="number of processes or Ray workers; default: as many as fit", rich_help_panel=_SCALE),
     ] = None,
-    cpus: Annotated[float, typer.Option(help="CPUs of each Ray worker", rich_help_panel=_SCALE)] = 1,
-    gpus: Annotated[float, typer.Option(help="GPUs of each Ray worker", rich_help_panel=_SCALE)] = 0,
+    cpus: Annotated[float, typer.Option(help="CPUs per Ray worker", rich_help_panel=_SCALE)] = 1,
+    gpus: Annotated[float, typer.Option(help="GPUs per Ray worker", rich_help_panel=_SCALE)] = 0,
 ) -> None:
-    """Embed the pairs of CSV, TSV, JSON or Parquet files.
+    """Embed the pairs in CSV, TSV, JSON or Parquet files.
 
-    All columns are kept, and a column 'vector' is added. After an interruption the same command goes on where it
-    stopped.
+    Keeps all columns and adds a column 'vector'. After an interruption, the same command resumes.
     """
     from st_relbert import RelBERT
     from st_relbert.encoding import Workers, encode_files

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from st_relbert.search import RelationIndex, RelationLabel, SearchHit
 
 app = typer.Typer(
-    help="An index of word pairs on disk, searched by their relation; needs pip install st-relbert\\[search]."
+    help="Build and search an index of word pairs on disk, by relation. Needs pip install st-relbert\\[search]."
 )
 
 Pairs = Annotated[
     str,
     typer.Argument(
         help="CSV, TSV, JSON Lines or Parquet file with a head and a tail, and optionally a relation and further "
-        "columns; or what st-relbert encode wrote, whose vectors are taken as they are; or a relation set: JSON "
+        "columns; or the output of st-relbert encode, whose vectors are used as they are; or a relation set: JSON "
         'Lines file, folder, hub id, or "starter" (shipped)'
     ),
 ]
@@ -33,11 +33,11 @@ Queries = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="instead of words: a file with a query a line, its words separated by tabs, or a file of pairs; - reads "
+        help="instead of words: a file with one query per line, words separated by tabs, or a file of pairs; - reads "
         "the standard input",
     ),
 ]
-Where = Annotated[str | None, typer.Option(help="only rows that meet this, in SQL: \"relation = 'capital'\"")]
+Where = Annotated[str | None, typer.Option(help="only rows that match this SQL condition: \"relation = 'capital'\"")]
 
 
 @app.command()
@@ -54,9 +54,9 @@ def build(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make an index of a file of pairs or a relation set.
+    """Build an index from a file of pairs or a relation set.
 
-    The index is at the output when it is whole. After an interruption the same command goes on.
+    The index appears at the output once it is complete. After an interruption, the same command resumes.
     """
     from st_relbert import RelBERT
     from st_relbert.search import RelationIndex, check_place, open_pair_source
@@ -87,7 +87,7 @@ def add(
     batch_size: options.BatchSize = 64,
     quiet: options.Quiet = False,
 ) -> None:
-    """Add pairs to an index; those that are there already stay as they are."""
+    """Add pairs to an index; existing pairs are left unchanged."""
     from st_relbert.search import RelationIndex, open_pair_source
 
     source = open_pair_source(pairs, table)
@@ -106,7 +106,7 @@ def search(
     index: options.Index,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORD...", help="head and tail; of several examples one after the other"),
+        typer.Argument(metavar="WORD...", help="head and tail, of one or more examples"),
     ] = None,
     relation: Annotated[str | None, typer.Option(help="instead of words: like the pairs with this label")] = None,
     own: Annotated[bool, typer.Option("--own", help="with --relation: the pairs with this label themselves")] = False,
@@ -115,23 +115,23 @@ def search(
     ] = None,
     phrase_encoder: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="for --phrase: a sentence encoder, which understands more: hub id or folder"),
+        typer.Option(metavar="NAME", help="for --phrase: a sentence encoder, for better matches: hub id or folder"),
     ] = None,
     queries: Queries = None,
     k: Annotated[int, typer.Option("-k", help="how many")] = 10,
     where: Where = None,
     exclude_words: Annotated[
-        bool, typer.Option("--exclude-words", help="no pair that shares a word with the query")
+        bool, typer.Option("--exclude-words", help="leave out pairs that share a word with the query")
     ] = False,
-    exact: Annotated[bool, typer.Option("--exact", help="compare with all rows, also of a large index")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="compare with all rows, even of a large index")] = False,
     one_way: Annotated[
-        bool, typer.Option("--one-way", help="no pairs that stand the other way round, as France Paris for Tokyo Japan")
+        bool, typer.Option("--one-way", help="leave out reversed pairs, such as France Paris for Tokyo Japan")
     ] = False,
     model: options.IndexModel = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,  # `main` sees to it
 ) -> None:
-    """Find the pairs whose relation is most like that of a pair."""
+    """Find the pairs with the most similar relation to a given pair."""
     from st_relbert.search import RelationIndex, read_queries, search_phrase
 
     words = words or []
@@ -171,7 +171,7 @@ def search(
 
 @app.command()
 def relations(index: options.Index, as_json: options.Json = False) -> None:
-    """List the relations of an index, with the number of their pairs."""
+    """List the relations of an index and their numbers of pairs."""
     from st_relbert.search import RelationIndex
 
     counts = RelationIndex.open(index).relation_counts()
@@ -188,13 +188,13 @@ def label(
     queries: Queries = None,
     neighbours: Annotated[int, typer.Option(help="how many pairs vote")] = 20,
     threshold: Annotated[
-        float, typer.Option(help="call a pair none if it is less likely than this to be related, from 0 to 1")
+        float, typer.Option(help="label a pair none if its probability of being related is below this, from 0 to 1")
     ] = 0.5,
     model: options.IndexModel = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,  # `main` sees to it
 ) -> None:
-    """Say which relation two words stand in, by the labels of similar pairs."""
+    """Label the relation of two words, by the labels of similar pairs."""
     from st_relbert.search import RelationIndex, read_queries, relation_labels
 
     words = words or []
@@ -250,7 +250,7 @@ def export(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the vectors in the format of word2vec, for gensim; st-relbert encode writes Parquet, CSV and NumPy."""
+    """Write the vectors in word2vec format, for gensim; st-relbert encode writes Parquet, CSV and NumPy."""
     from st_relbert.files.outputs import check_output
     from st_relbert.search import RelationIndex, export_word2vec
 
@@ -265,7 +265,7 @@ def export(
 @app.command()
 def delete(
     index: options.Index,
-    where: Annotated[str, typer.Option(help="which, in SQL: \"relation = 'capital'\"")],
+    where: Annotated[str, typer.Option(help="which rows, as an SQL condition: \"relation = 'capital'\"")],
 ) -> None:
     """Delete rows."""
     from st_relbert.search import RelationIndex
@@ -275,7 +275,7 @@ def delete(
 
 @app.command()
 def info(index: options.Index, as_json: options.Json = False) -> None:
-    """Say what an index holds, and which model made it."""
+    """Show what an index contains and which model made it."""
     from st_relbert.search import RelationIndex
 
     opened = RelationIndex.open(index)
@@ -296,7 +296,7 @@ def _say_state(index: RelationIndex) -> None:
 def _show_hits(
     hits: Sequence[SearchHit], as_json: bool, query: Sequence[str] | None = None, related: float | None = None
 ) -> None:
-    """Print hits, after the query they answer if there are several; `related` is how likely the query itself is."""
+    """Print hits, after their query if there are several; `related` is the probability that the query is related."""
     from st_relbert.search import RELATED
 
     rows = []
@@ -312,7 +312,7 @@ def _show_hits(
             row |= {"relation": hit.relation, "reversed": hit.reversed}
         else:
             row |= {"relation": _direction(hit.relation, hit.reversed)}
-        # A column of the index that is called "score" stands beside the cosine, not in its place.
+        # An index column named "score" is shown next to the cosine; it does not replace it.
         row |= {f"index_{name}" if name in row else name: value for name, value in hit.columns.items()}
         rows.append(row)
     if query and not as_json:

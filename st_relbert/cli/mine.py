@@ -1,4 +1,4 @@
-"""`st-relbert distill` and `mine`: a scorer, and the pairs of a vocabulary that it and the model find."""
+"""`st-relbert distill` and `mine`: train a scorer, and find pairs of a vocabulary with it and the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def distill(
     output: Annotated[Path, typer.Option(help="the folder to write")],
     vocabulary: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="words to encode now, so that no later command has to: a word a line"),
+        typer.Option(metavar="FILE", help="words to encode now, so that later commands need not: one word per line"),
     ] = None,
     train_data: Annotated[
         list[str],
@@ -30,15 +30,15 @@ def distill(
     ] = [],  # noqa: B006  # typer copies it
     steps: Annotated[int, typer.Option(help="batches to train on")] = 1000,
     hidden: Annotated[int, typer.Option(help="size of its hidden layer")] = 512,
-    seed: Annotated[int, typer.Option(help="decides the first weights and the batches")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of the initial weights and the batches")] = 0,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make a scorer: the small model that proposes pairs, of which a RelBERT decides.
+    """Train a scorer: a small model that proposes pairs for a RelBERT to re-rank.
 
-    It scores all pairs of a vocabulary from the vectors of single words, and is trained on relation sets in minutes. It
-    belongs to one model; `complete` and `mine` take it with --scorer.
+    It scores all pairs of a vocabulary from the vectors of single words. Training on relation sets takes minutes. A
+    scorer belongs to one model; pass it to `complete` and `mine` with --scorer.
     """
     from st_relbert import RelBERT
     from st_relbert.data import RelationSet
@@ -69,7 +69,7 @@ def distill(
 def mine(
     table: Any,
     examples: Annotated[
-        str, typer.Option(metavar="FILE", help="pairs that stand in the relation: a table with head and tail")
+        str, typer.Option(metavar="FILE", help="pairs that have the relation: a table with head and tail")
     ],
     model: Annotated[str, typer.Option(help=options.MODEL_HELP)],
     output: Annotated[Path, typer.Option(help="NAME.csv or NAME.parquet, to write: head, tail, score")],
@@ -82,17 +82,17 @@ def mine(
         str | None, typer.Option(metavar="FILE", help="words that may be tails", rich_help_panel=_TWO_LISTS)
     ] = None,
     k: Annotated[int, typer.Option("-k", help="how many pairs")] = 100,
-    shortlist: Annotated[int, typer.Option(metavar="N", help="how many pairs the model decides on")] = 5000,
-    tails_per_head: Annotated[int, typer.Option(metavar="N", help="how many of them have the same head, at most")] = 10,
+    shortlist: Annotated[int, typer.Option(metavar="N", help="how many pairs the model re-ranks")] = 5000,
+    tails_per_head: Annotated[int, typer.Option(metavar="N", help="at most this many of them with the same head")] = 10,
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find the pairs of a vocabulary that stand in the same relation as a few examples.
+    """Find the pairs of a vocabulary that have the same relation as a few examples.
 
-    A scorer proposes the best of all pairs, and the model decides. After an interruption the same command goes on from
-    where it stopped.
+    A scorer proposes the best of all pairs, and the model re-ranks them. After an interruption, the same command
+    resumes.
     """
     from st_relbert import RelBERT
     from st_relbert.files.outputs import TABLES, check_output

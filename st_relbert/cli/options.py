@@ -17,7 +17,7 @@ SETS_HELP = (
 
 
 def of_tables(*names: str, help: str, metavar: str | None = None) -> Any:
-    """An option that says how tables are read."""
+    """Return an option for reading tables."""
     return typer.Option(*names, help=help, metavar=metavar, rich_help_panel="how tables are read")
 
 
@@ -28,11 +28,11 @@ Scorer = Annotated[
     str | None,
     typer.Option(
         metavar="FOLDER",
-        help="what proposes pairs, made by st-relbert distill, and words that are encoded already; default: 3CosAdd",
+        help="scorer that proposes pairs, made by st-relbert distill, and its encoded words; default: 3CosAdd",
     ),
 ]
 Vocabulary = Annotated[
-    str | None, typer.Option(metavar="FILE", help="the words: a text file with a word a line; default: the scorer's")
+    str | None, typer.Option(metavar="FILE", help="words: a text file with one word per line; default: the scorer's")
 ]
 Template = Annotated[str | None, typer.Option(help="prompt template, for an encoder that RelBERT has not trained")]
 Pooling = Annotated[str | None, typer.Option(help="pooling, for an encoder that RelBERT has not trained")]
@@ -40,12 +40,12 @@ Columns = Annotated[
     tuple[str, str],
     of_tables(help="the two columns: names, or numbers from 1; a column of pairs twice", metavar="HEAD TAIL"),
 ]
-RelationColumn = Annotated[str | None, of_tables(help="the column of relations; default: relation, if it is there")]
-NoHeader = Annotated[bool, of_tables("--no-header", help="the first line is a row already; columns are numbered")]
+RelationColumn = Annotated[str | None, of_tables(help="the relation column; default: relation, if present")]
+NoHeader = Annotated[bool, of_tables("--no-header", help="the first line is data; columns are numbered")]
 Separator = Annotated[
-    str | None, of_tables(help="what separates cells, such as ';' or 'tab'; default: by the first line")
+    str | None, of_tables(help="cell separator, such as ';' or 'tab'; default: detected in the first line")
 ]
-Encoding = Annotated[str | None, of_tables(help="such as latin-1; default: UTF-8, or what a byte-order mark says")]
+Encoding = Annotated[str | None, of_tables(help="such as latin-1; default: UTF-8, or as a byte-order mark says")]
 Drop = Annotated[list[str], of_tables(help="columns to leave out", metavar="COLUMN...")]
 Types = Annotated[
     list[str],
@@ -56,19 +56,19 @@ Types = Annotated[
     ),
 ]
 BatchSize = Annotated[int, typer.Option(help="pairs embedded at a time")]
-Fast = Annotated[bool, typer.Option("--fast", help="bfloat16 where the processor has it: faster, almost as exact")]
+Fast = Annotated[bool, typer.Option("--fast", help="bfloat16 if the processor supports it: faster, almost as exact")]
 Exclude = Annotated[
     list[str],
     typer.Option(
         metavar="SET...",
-        help="test sets whose pairs are left out: JSON Lines files, hub ids, or folders, of which all sets are taken "
-        "that are not called train.jsonl",
+        help="test sets whose pairs are left out: JSON Lines files, hub ids, or folders (all their sets except "
+        "train.jsonl)",
     ),
 ]
 RelationFile = Annotated[
-    Path, typer.Option("--output", help="relation set to write (.jsonl); its figures go to a .report.json beside it")
+    Path, typer.Option("--output", help="relation set to write (.jsonl); its figures go to a .report.json next to it")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is at the output")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace an existing output")]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines instead of a table")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
 
@@ -82,9 +82,9 @@ def _table_options(
     drop: Drop = [],  # noqa: B006  # typer copies it
     types: Types = [],  # noqa: B006
 ) -> Any:
-    """How tables of pairs are read, as the command line says it: a `TableOptions`.
+    """Return the `TableOptions` given on the command line.
 
-    Raises `ValueError` if a type is not COLUMN=TYPE, or the options make no sense.
+    Raises `ValueError` if a type is not COLUMN=TYPE, or the options are inconsistent.
     """
     from st_relbert.files.options import TableOptions
 
@@ -100,7 +100,7 @@ def _table_options(
 
 
 def with_table_options(run: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of tables; it gets them as one argument, `table`."""
+    """Add the table options to a command, which receives them as one argument, `table`."""
     options = inspect.signature(_table_options, eval_str=True).parameters
     own = [each for each in inspect.signature(run, eval_str=True).parameters.values() if each.name != "table"]
 

@@ -9,24 +9,24 @@ from typing import Any
 
 from st_relbert.pairs import counted
 
-_WIDE = 10_000  # a file or a pipe has no edge to wrap at
+_WIDE = 10_000  # files and pipes have no width to wrap at
 
 
 class Interrupted(Exception):
-    """Ctrl-C ended the command; the message says how to go on."""
+    """Ctrl-C ended the command; the message says how to resume."""
 
 
 def say(line: str) -> None:
-    """Print a line, at once: another program may be waiting for it."""
+    """Print a line and flush it, because another program may be waiting for it."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequence[str] | None = None) -> None:
-    """Print rows, all with the same keys, as a table, or as JSON Lines with all keys and the values as they are.
+    """Print rows with the same keys as a table, or as JSON Lines with all keys and unformatted values.
 
-    The table shows `columns`, in this order, or else the keys of the first row; a column that is empty in all rows is
-    left out.
+    The table shows `columns` in this order, by default the keys of the first row. Columns that are empty in all rows
+    are left out.
     """
     if as_json:
         sys.stdout.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
@@ -54,7 +54,7 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequ
 
 
 def words_given(words: Sequence[str]) -> str:
-    """How many words a command was given, at the beginning of an error.
+    """Say how many words a command was given, to start an error message.
 
     >>> words_given(["Tokyo"]), words_given(["Tokyo", "Japan"])
     ('1 word was given', '2 words were given')
@@ -63,7 +63,7 @@ def words_given(words: Sequence[str]) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as people read it.
+    """Format a share as a percentage.
 
     >>> percent(0.4235)
     '42.4%'

@@ -21,14 +21,14 @@ def run(
     preset: Annotated[
         str | None, typer.Option(help=f"settings to start from: {', '.join(preset_names())}, or a JSON file")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with an interrupted run")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="resume an interrupted run")] = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     **given: Any,
 ) -> None:
     """Train a relation-embedding model, and save it for sentence-transformers.
 
-    Settings that are not given come from the preset, then from the defaults shown.
+    Settings that you do not pass are taken from the preset, and otherwise from the defaults shown.
     """
     import torch
     from sentence_transformers.util.distributed import get_rank
@@ -48,15 +48,15 @@ def run(
     if get_rank() == 0:
         say(f"Saved {output}")
         say(f"Next: st-relbert evaluate {shlex.quote(output)} --analogies starter/held_out_pairs")
-    if torch.distributed.is_initialized():  # the trainer leaves its processes' threads running, which abort at exit
+    if torch.distributed.is_initialized():  # the trainer leaves process-group threads running, which abort at exit
         torch.distributed.destroy_process_group()
 
 
 def _option(field: Field[Any], kind: Any) -> inspect.Parameter:
-    """The option of a setting; what is not given stays None, so that the preset or the default decides."""
-    text = field.metadata["help"].replace("<", "\\<")  # the help is Markdown, in which <subj> is a tag
+    """Return the option of a setting. It is None if not given, so that the preset or the default applies."""
+    text = field.metadata["help"].replace("<", "\\<")  # the help is Markdown, where <subj> would be a tag
     if any(get_origin(part) is Literal for part in (kind, *get_args(kind))):
-        kind = str  # the settings check the value, and name what they expect
+        kind = str  # TrainingSettings checks the value and lists the choices
     if field.default not in (MISSING, None, -1):
         default = {True: "yes", False: "no"}.get(field.default) if isinstance(field.default, bool) else field.default
         text = f"{text} ({default:g})" if isinstance(default, float) else f"{text} ({default})"
@@ -65,11 +65,11 @@ def _option(field: Field[Any], kind: Any) -> inspect.Parameter:
 
 
 def _signature() -> inspect.Signature:
-    """The options: those of the command itself, and one for each further setting, from the dataclass."""
+    """Return the command's own options, plus one for each other field of the settings."""
     own = inspect.signature(run, eval_str=True).parameters
     kinds = get_type_hints(TrainingSettings)
     settings = [_option(field, kinds[field.name]) for field in fields(TrainingSettings) if field.name not in own]
     return inspect.Signature([*(own[name] for name in own if name != "given"), *settings])
 
 
-run.__signature__ = _signature()  # type: ignore[attr-defined]  # what typer makes the options from
+run.__signature__ = _signature()  # type: ignore[attr-defined]  # typer reads the options from it
