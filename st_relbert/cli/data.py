@@ -27,7 +27,7 @@ Most = Annotated[int, typer.Option(help="sample this many pairs of a larger rela
 Words = Annotated[int, typer.Option(help="leave out pairs whose head or tail has more words; 0: take all")]
 Only = Annotated[list[str], typer.Option("--relations", metavar="NAME...", help="take these relations only")]
 Without = Annotated[list[str], typer.Option(metavar="NAME...", help="leave out these relations")]
-Seed = Annotated[int, typer.Option(help="decides which pairs are sampled")]
+Seed = Annotated[int, typer.Option(help="random seed of the sample")]
 Tests = Annotated[
     list[str] | None,
     typer.Option(
@@ -37,7 +37,7 @@ Tests = Annotated[
         "is set, $ST_RELBERT_DATA",
     ),
 ]
-NoExclude = Annotated[bool, typer.Option("--no-exclude", help="leave out no pair")]
+NoExclude = Annotated[bool, typer.Option("--no-exclude", help="do not leave out any pairs")]
 
 
 @app.command()
@@ -65,7 +65,7 @@ def combine(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Put several relation sets together.
+    """Combine several relation sets.
 
     Relations of the same name become one, with the larger of their weights. Pairs that stand in test sets are left out,
     in either direction and whatever case, underscores and accents.
@@ -108,7 +108,7 @@ def wordnet(
         str, typer.Option(metavar="FILE", help="a file in the format WN-LMF, or an id that the library wn downloads")
     ] = "oewn:2024",
     min_count: Annotated[
-        int, typer.Option(help="in how many definitions and examples of the wordnet a word has to occur")
+        int, typer.Option(help="minimum number of the wordnet's definitions and examples that contain a word")
     ] = 1,
     least: Least = 5,
     most: Most = 200,
@@ -121,7 +121,7 @@ def wordnet(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    r"""Make a relation set of a wordnet.
+    r"""Make a relation set from a wordnet.
 
     Hypernymy, instances, holonymy, attributes, entailment, cause, synonyms, opposites, derivations by meaning,
     pertainyms, irregular inflection, and what definitions state ("a young ...", "lacking ...", "the study of ...").
@@ -150,7 +150,7 @@ def triples(
         str,
         typer.Option(
             help="table (CSV, TSV, JSON Lines, Parquet), conceptnet (dump, or lines of relation, head, tail), facts "
-            "(LAMA, ParaRel, T-REX), lre, docred; auto tells by the beginning of each file"
+            "(LAMA, ParaRel, T-REX), lre, docred; auto detects it from the beginning of each file"
         ),
     ] = "auto",
     no_header: options.NoHeader = False,
@@ -167,10 +167,10 @@ def triples(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make a relation set of a knowledge graph, or of facts.
+    """Make a relation set from a knowledge graph, or from facts.
 
     Files of heads, relations and tails of any size become a relation set. Pairs that stand in test sets are left out.
-    Reversed pairs become negatives, save in relations that hold both ways.
+    Reversed pairs become negatives, except in symmetric relations.
     """
     from st_relbert.data.graphs import read_triples, sources_of_triples
     from st_relbert.files.options import TableOptions
@@ -209,7 +209,7 @@ def questions(
     pooling: options.Pooling = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Make analogy questions of pairs and their relations.
+    """Make analogy questions from pairs and their relations.
 
     Stem and answer are pairs of one relation. Wrong choices are pairs of others, or reversed ones. No pair is
     asked about twice. CSV and HTML hold an answer key.
@@ -273,7 +273,7 @@ def _check_output(path: Path, overwrite: bool) -> None:
 
 
 def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> None:
-    """Write a relation set and its report, and print what matters of it."""
+    """Write a relation set and its report, and print a summary."""
     from st_relbert.data.sources import report_of
     from st_relbert.files.outputs import atomic_output
 

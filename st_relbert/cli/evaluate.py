@@ -1,4 +1,4 @@
-"""`st-relbert evaluate` and `compare`: score a model by questions; is one better than another?"""
+"""`st-relbert evaluate` and `compare`: score a model on questions, and compare two models."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ Classifier = Annotated[
         "that takes seconds instead of minutes"
     ),
 ]
-WriteCard = Annotated[bool, typer.Option("--write-card", help="write the suite's results into the model's card")]
+WriteCard = Annotated[bool, typer.Option("--write-card", help="add the suite's results to the model card")]
 Output = Annotated[
-    str | None, typer.Option(help="write the results to this JSON file; with --suite to this folder, one file a task")
+    str | None, typer.Option(help="write results to this JSON file; with --suite, to this folder, one file per task")
 ]
 
 
@@ -60,7 +60,7 @@ def evaluate(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score a model by analogy questions, or by all sets of the papers.
+    """Score a model on analogy questions, or on all sets of the papers.
 
     The answer to an analogy question is the choice with the highest cosine to the stem. --suite relbert runs all sets
     of the papers that can be found: analogy questions, lexical relation classification, relation mapping, degrees of
@@ -130,9 +130,9 @@ def _run_analogies(model: Any, sets: dict[str, Any], settings: dict[str, Any]) -
 
 
 def load_sets(names: list[str]) -> dict[str, Any]:
-    """Load question sets under their short names, or their whole ones where several share the short one.
+    """Load question sets under their short names, or under their full names if short names clash.
 
-    Raises `ValueError` if one cannot be had, or is named twice.
+    Raises `ValueError` if a set cannot be loaded, or is named twice.
     """
     from st_relbert.data import load_questions
 
@@ -147,7 +147,7 @@ def load_sets(names: list[str]) -> dict[str, Any]:
 
 
 def set_name(name: str) -> str:
-    """What to call a question set: `u2` for `data/u2`, `data/u2/test.jsonl` and `data/u2.jsonl`.
+    """Return the short name of a question set: `u2` for `data/u2`, `data/u2/test.jsonl` and `data/u2.jsonl`.
 
     >>> set_name("data/u2"), set_name("data/u2/test.jsonl"), set_name("data/u2.jsonl")
     ('u2', 'u2', 'u2')
@@ -159,7 +159,7 @@ def set_name(name: str) -> str:
 
 
 def _as_shown(report: EvaluationReport) -> list[dict[str, Any]]:
-    """The figures as people read them."""
+    """Return the figures, formatted for the table."""
     rows = []
     for result in report.results:
         for row in result.rows():

@@ -1,4 +1,4 @@
-"""`st-relbert leakage`: which questions hold pairs that a model was trained on, and its scores without them."""
+"""`st-relbert leakage`: find questions that contain training pairs, and score a model without them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _SCORES = {
 def run(
     train: Annotated[
         list[str],
-        typer.Option(metavar="SET...", help=f"{options.SETS_HELP}; relations of the same name are put together"),
+        typer.Option(metavar="SET...", help=f"{options.SETS_HELP}; relations with the same name are merged"),
     ],
     test: Annotated[
         list[str], typer.Option(metavar="SET...", help="question sets, as evaluate --analogies takes them")
     ],
     results: Annotated[
         str | None,
-        typer.Option(help="what evaluate --output wrote: give its scores without the leaked questions"),
+        typer.Option(help="output of evaluate --output: show its scores without the leaked questions"),
     ] = None,
     output: Annotated[
         str | None, typer.Option(metavar="FILE", help="write counts and rows of the questions to this JSON file")
@@ -41,7 +41,7 @@ def run(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Find the training pairs in analogy questions.
+    """Find training pairs in analogy questions.
 
     Counts the questions whose stem, right answer or any choice is a training pair: as it is, with head and tail
     swapped, and folded (one or the other, whatever case, underscores, white space and composed accents). In a shared
@@ -78,7 +78,7 @@ def run(
 
 
 def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[bool]]:
-    """Which questions of each set a model answered rightly."""
+    """Return, for each set, which questions a model answered correctly."""
     from st_relbert.data.questions import as_questions
     from st_relbert.evaluation import read_results
     from st_relbert.evaluation.results import digest
@@ -93,7 +93,7 @@ def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, l
 
 
 def _rows(name: str, report: LeakageReport) -> Iterator[dict[str, Any]]:
-    """A row for each label and part of the question, a column for each form of the pair."""
+    """Yield a row for each label and part of the question, with a column for each form of the pair."""
     from st_relbert.data.leakage import FORMS, PARTS, SHARED_ANALOGY, kind_name
 
     def cell(kind: str) -> str:

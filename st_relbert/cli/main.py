@@ -1,4 +1,4 @@
-"""Entry point: parse the command, run it, turn errors into one line."""
+"""Entry point: parse the command, run it, and turn errors into one line."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from st_relbert.environment import MissingExtraError
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
-# Options that take all words up to the next option.
+# Options that take all arguments up to the next option.
 _LISTS = ("--analogies", "--drop", "--exclude", "--relations", "--tasks", "--test", "--train", "--train-data", "--type",
           "--weight", "--without")  # fmt: skip
 
 app = typer.Typer(name="st-relbert", add_completion=False, no_args_is_help=True, rich_markup_mode="markdown")
-# The commands by topic, as the help lists them.
+# The commands by topic, in the order of --help.
 _TOPICS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     "Train": {"train": train.run},
     "Evaluate": {"evaluate": evaluate.evaluate, "compare": evaluate.compare, "leakage": leakage.run},
@@ -54,7 +54,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _global_options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
-    traceback: Annotated[bool, typer.Option("--traceback", help="print the whole of an error, not one line")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="print the full traceback of an error")] = False,
 ) -> None:
     """Relation embeddings of word pairs."""
 
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def repeat_options(arguments: Sequence[str]) -> list[str]:
-    """Spell an option with several values the way the parser takes it.
+    """Repeat an option before each of its values, as the parser expects.
 
     >>> repeat_options(["leakage", "--train", "a", "b", "--test", "c"])
     ['leakage', '--train', 'a', '--train', 'b', '--test', 'c']

@@ -1,4 +1,4 @@
-"""`st-relbert app` and `map`: look at an index, and at the relation space of a model."""
+"""`st-relbert app` and `map`: explore an index, and draw the relation space of a model."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def open_page(
     model: options.IndexModel = None,
     host: Annotated[
         str,
-        typer.Option(help="address to listen at (127.0.0.1: this machine only; 0.0.0.0: all that can reach it)"),
+        typer.Option(help="address to listen on (127.0.0.1: this machine only; 0.0.0.0: all that can reach it)"),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port to listen at; 0: one that is free")] = 7860,
+    port: Annotated[int, typer.Option(help="port to listen on; 0: any free port")] = 7860,
     quiet: options.Quiet = False,
 ) -> None:
-    r"""Open a local web page over an index.
+    r"""Explore an index in a local web page.
 
-    Type a pair, and see similar pairs, what completes a third word, and which relation it is. Ctrl-C ends it. Needs pip
+    Type a pair to see similar pairs, the completion of a third word, and the relation. Ctrl-C stops it. Needs pip
     install st-relbert\[search,app].
     """
     from st_relbert.search import RelationIndex
@@ -54,19 +54,19 @@ def make_map(
     model: options.Model,
     relations: Annotated[
         list[str],
-        typer.Argument(metavar="SET...", help=f"{options.SETS_HELP}; relations of the same name are put together"),
+        typer.Argument(metavar="SET...", help=f"{options.SETS_HELP}; relations with the same name are merged"),
     ],
     output: Annotated[
-        str, typer.Option(metavar="FILE.html", help="page to write; FILE.png and FILE.confusion.png go beside it")
+        str, typer.Option(metavar="FILE.html", help="page to write; FILE.png and FILE.confusion.png go next to it")
     ],
-    no_png: Annotated[bool, typer.Option("--no-png", help="write the page alone")] = False,
+    no_png: Annotated[bool, typer.Option("--no-png", help="write only the page")] = False,
     colour: Annotated[
         Literal["relation", "parent"] | None,
         typer.Option(help="what to colour by; default: the parent, if there is one"),
     ] = None,
     method: Annotated[Literal["tsne", "umap"], typer.Option(help="umap: pip install umap-learn")] = "tsne",
-    max_pairs: Annotated[int, typer.Option(metavar="N", help="draw N pairs, of all relations alike")] = 5000,
-    seed: Annotated[int, typer.Option(help="decides which pairs are drawn, and the layout")] = 0,
+    max_pairs: Annotated[int, typer.Option(metavar="N", help="draw at most N pairs, evenly from all relations")] = 5000,
+    seed: Annotated[int, typer.Option(help="random seed of the sample and the layout")] = 0,
     template: options.Template = None,
     pooling: options.Pooling = None,
     batch_size: options.BatchSize = 64,
@@ -75,8 +75,8 @@ def make_map(
 ) -> None:
     """Draw the relation space of a model.
 
-    Pairs that the model takes to be related in the same way are near each other. Writes a page that opens offline, and
-    pictures of the map and of the confusion of relations; lists clusters and confused relations.
+    Pairs whose relations the model finds similar are near each other. Writes a page that works offline, and images of
+    the map and of the confusion matrix of relations. Lists clusters and confused relations.
     """
     from st_relbert import RelBERT
     from st_relbert.files.outputs import check_output
@@ -143,7 +143,7 @@ def _show(relation_map: RelationMap) -> None:
 
 
 def _load(names: list[str], max_pairs: int, seed: int) -> tuple[RelationSet, int]:
-    """The relations of all sets with some of their pairs, and how many pairs there are in all."""
+    """Return the merged relations with a sample of their pairs, and the total number of pairs."""
     from st_relbert.data.relation_set import RelationSet
     from st_relbert.see import sample_pairs
 
