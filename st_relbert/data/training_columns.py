@@ -1,4 +1,4 @@
-"""What columns a training set of pairs has, and which losses can read them."""
+"""Check the columns of training data and whether the loss can read them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _OURS = "st_relbert.data.load_relations gives such a dataset."
 
 
 def check_training_columns(dataset: Any, loss: Any, kind: str = "train") -> None:
-    """Raise `ValueError` for a dataset that a model of pairs cannot be trained on with a loss.
+    """Raise `ValueError` if a pair model cannot be trained on a dataset with the given loss.
 
-    Sentence-transformers takes each column besides the label for an input, and a loss of its own where none is given;
-    either ends in an error in the middle of a batch, about something else. So a column that holds no pairs is refused
-    here, and a loss that reads other columns than these.
+    Sentence-transformers takes every column except the label as an input, and uses a default loss if none is given.
+    Either leads to a misleading error in the middle of a batch. This check therefore rejects columns that do not
+    contain pairs, and losses that read other columns.
 
-    The dataset is a `Dataset`, an `IterableDataset`, or several of them by name; then there may also be several losses.
-    An error calls it by its `kind`.
+    The dataset is a `Dataset`, an `IterableDataset`, or a mapping of names to these, in which case the losses may be a
+    mapping too. Errors refer to the dataset by its `kind`.
     """
     if isinstance(dataset, Mapping):
         for name, one in dataset.items():
@@ -53,7 +53,7 @@ def check_training_columns(dataset: Any, loss: Any, kind: str = "train") -> None
 
 
 def _is_transformed(dataset: Any) -> bool:
-    """Whether rows are made by a function of the caller's; what they are then, nobody knows but itself."""
+    """Return whether the caller's own function makes the rows, so that their columns are unknown."""
     dataset_format = getattr(dataset, "format", None) or {}
     if dataset_format.get("type") != "custom":
         return False
@@ -62,7 +62,7 @@ def _is_transformed(dataset: Any) -> bool:
 
 
 def _check_loss(found: str, inputs: Sequence[str], label: str | None, loss: Any) -> None:
-    """Refuse a loss for other columns: one of ours for anything but labelled pairs, one for two inputs for one."""
+    """Raise `ValueError` if one of our losses lacks labelled pairs, or a loss for two inputs gets only one."""
     name = type(loss).__name__
     if getattr(loss, "reads_labelled_pairs", False):
         if len(inputs) != 1 or label != "whole numbers":
@@ -80,7 +80,7 @@ def _check_loss(found: str, inputs: Sequence[str], label: str | None, loss: Any)
 
 
 def _compares_two_inputs(loss: Any) -> bool:
-    """Whether it is a loss of sentence-transformers that does not read labelled inputs, as its `Batch...` losses do."""
+    """Return whether this is a sentence-transformers loss other than its `Batch...` losses, which read labels."""
     while isinstance(getattr(loss, "loss", None), nn.Module):  # Matryoshka and the like
         loss = loss.loss
     is_theirs = type(loss).__module__.startswith("sentence_transformers.")
@@ -88,7 +88,7 @@ def _compares_two_inputs(loss: Any) -> bool:
 
 
 def _holds(feature: Any) -> str:
-    """What a column holds, in words; `"pairs"` are lists of text."""
+    """Describe the contents of a column in words; lists of text are `"pairs"`."""
     dtype = str(getattr(feature, "dtype", ""))
     inner = str(getattr(getattr(feature, "feature", None), "dtype", ""))
     if "string" in inner:

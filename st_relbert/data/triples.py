@@ -1,4 +1,4 @@
-"""Relation sets made of triples, such as those of a knowledge graph: heads, relations and tails."""
+"""Make relation sets from triples of head, relation and tail, such as those of a knowledge graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HALF = 0.5
 
 
 def both_ways(head: str, relation: str, tail: str, symmetric: bool = True) -> Iterator[Triple]:
-    """A triple, and the one from tail to head if the relation is symmetric."""
+    """Yield a triple, and the reversed triple if the relation is symmetric."""
     yield head, relation, tail
     if symmetric:
         yield tail, relation, head
@@ -27,13 +27,13 @@ def both_ways(head: str, relation: str, tail: str, symmetric: bool = True) -> It
 
 @dataclass(frozen=True)
 class TripleBuild(RelationBuild):
-    """A relation set made of triples, and what was left out of it.
+    """A relation set made from triples and a record of what was left out.
 
     Args:
-        symmetric: The relations that hold in both directions. They have no negatives; the negatives of the others are
-            their pairs reversed.
-        inverse: Relations of which one holds from tail to head where the other holds from head to tail.
-        left_out: How many triples were left out for each reason.
+        symmetric: The relations that hold in both directions. They have no negatives; the negatives of the other
+            relations are their reversed pairs.
+        inverse: Pairs of relations where one holds from tail to head if the other holds from head to tail.
+        left_out: The number of triples left out for each reason.
     """
 
     symmetric: list[str]
@@ -41,7 +41,7 @@ class TripleBuild(RelationBuild):
     left_out: dict[str, int]
 
     def report(self) -> dict[str, Any]:
-        """The figures, for JSON."""
+        """Return the figures, ready for JSON."""
         more = {"symmetric": self.symmetric, "inverse": self.inverse, "left_out": self.left_out}
         return {**super().report(), **more}
 
@@ -57,24 +57,23 @@ def relations_of_triples(
     without: Collection[str] = (),
     seed: int = 0,
 ) -> TripleBuild:
-    """Make a relation set of triples; memory is bounded by `most`, however many triples there are.
+    """Make a relation set from triples. Memory is bounded by `most`, however many triples there are.
 
-    A relation is symmetric if at least half of its pairs are there in both directions; of such pairs the direction that
-    came first is kept. Two relations are inverse if at least half of the pairs of each are pairs of the other,
-    reversed.
+    A relation is symmetric if at least half of its pairs occur in both directions; for such pairs, the direction that
+    came first is kept. Two relations are inverse if at least half of the pairs of each are reversed pairs of the other.
 
     Args:
-        triples: The triples. Underscores, which graphs write for blanks, become blanks.
-        tests: Pairs of test sets, which are left out.
-        least: Leave out relations with fewer pairs.
-        most: The most pairs that are sampled of a relation; None: take all.
-        words: Leave out pairs with a head or tail of more words; None: take all.
-        relations: The relations to take; empty: all.
+        triples: The triples. Underscores, which graphs write instead of blanks, become blanks.
+        tests: The pairs of test sets, which are left out.
+        least: Leave out relations with fewer pairs than this.
+        most: Sample at most this many pairs of each relation. None takes all.
+        words: Leave out pairs whose head or tail has more words than this. None takes all.
+        relations: The relations to take. If empty, all are taken.
         without: The relations to leave out.
-        seed: Decides which pairs are sampled, whatever their order and the other relations.
+        seed: Seed for sampling. The sample does not depend on the order of the pairs or on the other relations.
 
     Raises:
-        ValueError: If a number is out of range, a relation that is named does not occur, or fewer than two are left.
+        ValueError: If a number is out of range, a named relation does not occur, or fewer than two relations are left.
 
     Examples:
         >>> triples = [("wheel", "part of", "car"), ("car", "has part", "wheel"), ("cat", "is a", "animal")]
@@ -131,10 +130,10 @@ def relations_of_triples(
 
 
 class _PairSample:
-    """A sample of a relation's pairs, drawn while they pass: those whose checksums are the smallest.
+    """A streaming sample of a relation's pairs that keeps the pairs with the smallest checksums.
 
-    The checksum is of the folded pair, so copies and the reverse of a pair have the same, and so has the pair under
-    other relations. Hence the sample shows which relations are symmetric, and which are inverse.
+    The checksum is computed from the folded pair, so duplicates, the reversed pair and the same pair in other relations
+    share it. The sample therefore shows which relations are symmetric and which are inverse.
     """
 
     def __init__(self, most: int | None, seed: int) -> None:
@@ -144,7 +143,7 @@ class _PairSample:
         self._highest = b"\xff" * 8
 
     def add(self, pair: Pair, fold: Pair) -> None:
-        """Take a pair into account."""
+        """Add a pair to the sample if its checksum is small enough."""
         if known := self.pairs.get(fold):
             checksum, first, in_both_directions = known
             swapped = folded_word(pair[0]) != folded_word(first[0])
@@ -157,14 +156,14 @@ class _PairSample:
                 self._shrink(self._most)
 
     def chosen(self) -> list[tuple[Pair, bool]]:
-        """The pairs in order of appearance, each with whether it is there in both directions."""
+        """Return the pairs in order of appearance, and for each whether it occurs in both directions."""
         if self._most is not None and len(self.pairs) > self._most:
             self._shrink(self._most)
         return [(pair, in_both_directions) for _, pair, in_both_directions in self.pairs.values()]
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether at least half of the pairs are there in both directions."""
+        """Whether at least half of the pairs occur in both directions."""
         return sum(in_both for _, _, in_both in self.pairs.values()) >= _HALF * len(self.pairs)
 
     def _shrink(self, most: int) -> None:
@@ -184,7 +183,7 @@ def _check_names(wanted: Iterable[str], names: Collection[str]) -> None:
 
 
 def _inverse_relations(positives: dict[str, list[Pair]], symmetric: Collection[str]) -> Iterator[Pair]:
-    """Pairs of relations, the first one in order first."""
+    """Yield pairs of inverse relations, each in alphabetical order."""
     relations_of: dict[Pair, list[str]] = {}
     for name, pairs in positives.items():
         for pair in pairs if name not in symmetric else ():

@@ -1,1 +1,1 @@
-"""Files: tables of pairs, outputs that are whole or not there, places on disk and in object stores."""
+"""Read tables of pairs, write outputs atomically, and locate files on disk and in object stores."""

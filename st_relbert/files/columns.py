@@ -1,4 +1,4 @@
-"""Columns of tables as Arrow has them: made of cells, of JSON's values or of vectors, and brought to one type."""
+"""Make Arrow columns from text cells, JSON values or vectors, and unify their types."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _DEEPEST = 64  # levels of lists and objects in a column; Arrow crashes at very 
 
 
 def text_column(cells: Sequence[str], field: pa.Field, places: Sequence[str]) -> pa.Array:
-    """Make an array of the field's type from the cells of a column; empty cells are missing unless it is text.
+    """Make an array of the field's type from the cells of a column. Empty cells become null unless the type is text.
 
-    Raises `ValueError` for a cell that is not of the type, and names its place.
+    Raises `ValueError` for a cell that does not have the type; the message names its place.
     """
     if field.type == pa.string():
         return pa.array(cells, field.type)
@@ -32,9 +32,9 @@ def text_column(cells: Sequence[str], field: pa.Field, places: Sequence[str]) ->
 
 
 def json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array:
-    """Make an array of JSON's values, of the type that holds all of them.
+    """Make an array from JSON values, with a type that can hold all of them.
 
-    Raises `ValueError` for the first value that does not fit, and names its place.
+    Raises `ValueError` for the first value that does not fit; the message names its place.
     """
     try:
         return pa.array(values)
@@ -49,12 +49,12 @@ def json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array
 
 
 def vector_column(vectors: NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """A column of vectors `(n, d)`, as lists of `d` float32."""
+    """Make a column from vectors of shape `(n, d)`, as lists of `d` float32 values."""
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
 
 
 def column_vectors(column: pa.FixedSizeListArray) -> NDArray[np.float32]:
-    """The vectors `(n, d)` of a column."""
+    """Return the vectors of a column, of shape `(n, d)`."""
     vectors: NDArray[np.float32] = column.flatten().to_numpy().reshape(-1, column.type.list_size)
     return vectors
 
@@ -67,9 +67,9 @@ def _unfit(name: str, kind: pa.DataType, place: str, value: Any) -> str:
 
 
 def merged_schema(schema: pa.Schema, further: pa.Schema, place: str) -> pa.Schema:
-    """The columns of a table with those of further rows, which begin at `place`.
+    """Merge the schema of a table with that of further rows, which begin at `place`.
 
-    Raises `ValueError` if nothing unites the types of a column, or it is nested too deeply.
+    Raises `ValueError` if the types of a column cannot be unified, or a column is nested too deeply.
     """
     if further.equals(schema):
         return schema
@@ -87,7 +87,7 @@ def merged_schema(schema: pa.Schema, further: pa.Schema, place: str) -> pa.Schem
 
 
 def unified(first: pa.Schema, second: pa.Schema) -> pa.Schema:
-    """The columns of both, with types that hold the values of both; an Arrow error if there are none."""
+    """Unify two schemas, with types that can hold the values of both. Raises an Arrow error if there are none."""
     return pa.unify_schemas([first, second], promote_options="permissive").with_metadata(first.metadata)
 
 
@@ -105,7 +105,7 @@ def _depth(kind: pa.DataType) -> int:
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Rows with the columns and types of a schema: absent ones are empty, and whole numbers become fractions.
+    """Convert rows to the columns and types of a schema: missing columns become null, and integers become floats.
 
     Raises `ValueError` if a value does not fit.
     """

@@ -1,8 +1,8 @@
-"""Outputs that are whole or not there, and are written by one process at a time.
+"""Write outputs atomically, by one process at a time.
 
-What is written stands in a workspace beside its place until it is done: `.st-relbert-DIGEST-RANDOM` with the new one
-in `new` and, while a folder is replaced, the old one in `old`. The digest is that of the output's name, so nothing
-that an output may be called collides with it, and the next process that writes the output finds what a killed one left.
+Until an output is complete, it is kept in a workspace in the same folder: `.st-relbert-DIGEST-RANDOM`, with the new
+output in `new` and, while a folder is being replaced, the old one in `old`. The digest is made from the output's name,
+so that it fits any name, and the next process that writes the output finds what a killed process left behind.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from safetensors.numpy import save_file
 _Name = str | os.PathLike[str]
 _TABLE_WRITERS: dict[str, Any] = {".csv": pa.csv.CSVWriter, ".parquet": pa.parquet.ParquetWriter}
 TABLES = tuple(_TABLE_WRITERS)
-"""The suffixes of tables that `table_output` writes."""
+"""The suffixes of the tables that `table_output` can write."""
 
 
 def check_output(
     path: _Name, overwrite: bool, folder_of: str | None = "modules.json", suffixes: Sequence[str] = ()
 ) -> None:
-    """Raise `ValueError` for an output that cannot be written, before any work is done for it.
+    """Raise `ValueError` if an output cannot be written, before any work is done for it.
 
-    An output that exists is replaced only with `overwrite`, and a folder only if it holds `folder_of`, by default the
-    list of modules of a saved model; if that is None, no folder is replaced. The name has to be UTF-8 and to end in
-    one of the suffixes, if there are any; its parent is made and has to be writable.
+    An existing output is replaced only with `overwrite`, and an existing folder only if it is empty or contains the
+    file `folder_of`, by default the module list of a saved model. If `folder_of` is None, no folder is replaced. The
+    name has to be valid UTF-8 and end in one of the suffixes, if any. The parent is created and has to be writable.
     """
     if suffixes:
         check_suffix(path, suffixes)
@@ -62,11 +62,11 @@ def check_output(
 
 @contextmanager
 def output_lock(path: _Name) -> Iterator[None]:
-    """Keep others from writing an output, from before the work until the output is in place.
+    """Keep others from writing an output, from before the work starts until the output is in place.
 
-    Folders above it are made. What a process left behind that was killed is removed; an old output that it had moved
-    aside is moved back. Raises `ValueError` if another process (or thread) holds the lock, with its number and machine;
-    or if nothing can be written there.
+    Parent folders are created. Anything left behind by a killed process is removed, and an old output that it had moved
+    aside is moved back. Raises `ValueError` if another process (or thread) holds the lock, naming the process and its
+    machine, or if the location is not writable.
     """
     target = Path(path).absolute()
     digest = _digest(target)
@@ -83,7 +83,7 @@ def output_lock(path: _Name) -> Iterator[None]:
         ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
-    first = lock.lock_counter == 1  # the same process may hold it already
+    first = lock.lock_counter == 1  # this process may already hold the lock
     try:
         if first:
             Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
@@ -92,17 +92,17 @@ def output_lock(path: _Name) -> Iterator[None]:
         yield
     finally:
         if first:
-            with suppress(OSError):  # while it is held: who opens it now notices that it is gone
+            with suppress(OSError):  # before the release, so that whoever opens it now notices that it is gone
                 os.unlink(lock.lock_file)
         lock.release()
 
 
 @contextmanager
 def atomic_output(path: _Name) -> Iterator[Path]:
-    """Give a temporary name to write a file or a folder to, and move it into place when all went well.
+    """Yield a temporary path for a file or folder, and move what is written there into place on success.
 
-    What is there is replaced, and kept if writing fails. Raises `ValueError` if another process is writing the output,
-    or nothing can be written there.
+    An existing output is replaced, or kept if writing fails. Raises `ValueError` if another process is writing the
+    output, or the location is not writable.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic_output(Path(folder) / "out.txt") as temporary:
@@ -124,9 +124,9 @@ def atomic_output(path: _Name) -> Iterator[Path]:
 
 
 def move_into_place(source: Path, path: _Name) -> None:
-    """Move a whole file or folder to its place in the same file system, in place of what is there; see `atomic_output`.
+    """Move a complete file or folder into place on the same file system, replacing what is there; see `atomic_output`.
 
-    Until then, and if that fails, it stays where it is.
+    If the move fails, the source stays where it is.
     """
     target = Path(path).absolute()
     with output_lock(target):
@@ -138,7 +138,7 @@ def move_into_place(source: Path, path: _Name) -> None:
 
 
 def check_suffix(path: _Name, suffixes: Sequence[str]) -> str:
-    """The suffix of an output, which says how it is written. Raises `ValueError` if it is none of these."""
+    """Return the suffix of an output, which decides its format. Raises `ValueError` if it is not in `suffixes`."""
     suffix = Path(path).suffix.lower()
     if suffix not in suffixes:
         expected = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
@@ -148,9 +148,9 @@ def check_suffix(path: _Name, suffixes: Sequence[str]) -> str:
 
 @contextmanager
 def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
-    """Yield a writer that appends tables of a schema to one file, by `write_table`.
+    """Yield a writer whose `write_table` appends tables with the given schema to one file.
 
-    Raises `ValueError` for a suffix that is none of `TABLES`; see also `atomic_output`.
+    Raises `ValueError` if the suffix is not in `TABLES`; see also `atomic_output`.
     """
     writer = _TABLE_WRITERS[check_suffix(path, TABLES)]
     with atomic_output(path) as temporary, writer(temporary, schema) as file:
@@ -158,27 +158,27 @@ def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
 
 
 def write_arrays(path: _Name, arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:
-    """Write named arrays as a safetensors file, with metadata that says what they are."""
+    """Write named arrays and metadata to a safetensors file."""
     with atomic_output(path) as temporary:
         save_file(arrays, temporary, metadata)
 
 
 def read_arrays(path: _Name) -> tuple[dict[str, NDArray[Any]], dict[str, str]] | None:
-    """The arrays and the metadata that `write_arrays` wrote; None if there is no such file.
+    """Return the arrays and metadata written by `write_arrays`, or None if the file does not exist.
 
-    Raises `ValueError` if it is damaged.
+    Raises `ValueError` if the file is damaged.
     """
     try:
         with safe_open(path, "numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
         return None
-    except Exception as error:  # safetensors has errors of its own
+    except Exception as error:  # safetensors has its own exceptions
         raise ValueError(f"{os.fspath(path)!r} is damaged: {error}.") from error
 
 
 def mend(path: _Name) -> None:
-    """Put back what a killed process had moved aside to replace an output, and remove what it left.
+    """Restore an output that a killed process had moved aside, and remove what that process left behind.
 
     Raises `ValueError` if another process is writing the output.
     """
@@ -189,7 +189,7 @@ def mend(path: _Name) -> None:
 
 
 def _workspace(target: Path) -> Path:
-    # Beside the target: a move is one step within a file system only.
+    # In the target's folder, because a move is atomic only within a file system.
     return Path(tempfile.mkdtemp(prefix=f".st-relbert-{_digest(target)}-", dir=target.parent))
 
 
@@ -199,7 +199,7 @@ def _workspaces(target: Path) -> Iterator[Path]:
 
 def _move(source: Path, target: Path, workspace: Path) -> None:
     flush(source)
-    # A folder that is not empty cannot be replaced in one step: the old one steps aside, and back on failure.
+    # A non-empty folder cannot be replaced in one step: move the old one aside, and back if the move fails.
     if target.is_dir() or (source.is_dir() and target.exists()):
         os.replace(target, workspace / "old")
     os.replace(source, target)
@@ -207,7 +207,7 @@ def _move(source: Path, target: Path, workspace: Path) -> None:
 
 
 def _let_others_read(path: Path, mode: int) -> None:
-    """Give files the mode of any new file here: safetensors writes its own for the owner alone."""
+    """Give files the usual mode of new files, because safetensors makes its files readable by the owner only."""
     for file in (path, *path.rglob("*")):
         if file.is_file() and not file.is_symlink():
             file.chmod(mode)
@@ -222,14 +222,14 @@ def _digest(target: Path) -> str:
 
 
 def _clear(workspace: Path, target: Path) -> None:
-    """Remove a workspace; an old output in it goes back to its place, if that is empty."""
+    """Remove a workspace. If the target is missing, first move the old output back."""
     if (workspace / "old").exists() and not target.exists():
         os.replace(workspace / "old", target)
     shutil.rmtree(workspace, ignore_errors=True)
 
 
 def flush(path: Path) -> None:
-    """Have a file, or all of a folder, written to the disk itself."""
+    """Flush a file, or everything in a folder, to disk."""
     if path.is_dir():
         for each in path.iterdir():
             flush(each)
@@ -240,7 +240,7 @@ def flush(path: Path) -> None:
 
 
 def _flush_folder(path: Path) -> None:
-    if os.name == "nt":  # Windows opens no folders
+    if os.name == "nt":  # Windows cannot open folders
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Analogy questions as files: JSON Lines for evaluators, CSV for spreadsheets, a page to print."""
+"""Analogy questions as files: JSON Lines for evaluators, CSV for spreadsheets, HTML for printing."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def _letter(place: int) -> str:
 
 
 def as_json_lines(questions: _Questions) -> str:
-    """One question a line, as evaluators read them."""
+    """Return the questions as JSON Lines, one per line, as evaluators read them."""
     return "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in questions)
 
 
 def as_csv(questions: _Questions) -> str:
-    """A row a question: its number, the stem, the choices, the letter of the right one, that pair, the relation."""
+    """Return CSV with one row per question: number, stem, choices, right letter, right pair and relation."""
     most = max(len(question["choice"]) for question in questions)
     text = io.StringIO()
     writer = csv.writer(text)
@@ -47,12 +47,12 @@ def as_csv(questions: _Questions) -> str:
 
 
 def read_sheet(path: str) -> Iterator[Row] | None:
-    """Read questions that `as_csv` wrote, or that a spreadsheet saved since, with any separator.
+    """Read questions written by `as_csv`, even if a spreadsheet has since saved them with another separator.
 
-    Returns a row a question, whose cells are its record: `stem`, `choice`, `answer` and `prefix`. None if the file has
-    no columns `stem` and, further right, `answer`; those between them are the choices. Raises `ValueError` if the file
-    cannot be read; while the rows are walked, if a cell is no pair, or the answer is none of the choices, or not the
-    right pair.
+    Returns one row per question, whose cells are its record: `stem`, `choice`, `answer` and `prefix`. Returns None
+    unless the file has a column `stem` and, to its right, a column `answer`; the columns between them are the choices.
+    Raises `ValueError` if the file cannot be read and, during iteration, if a cell is not a pair, or the answer is not
+    one of the choices or differs from the right pair.
     """
     if suffix_of(path) not in SEPARATORS:
         return None
@@ -70,7 +70,7 @@ def _question(cells: dict[str, str], stem: str, answer: str, where: str) -> dict
     choices = {
         name: _as_pair(cells[name], f"{where}, column {name!r}")
         for name in names[names.index(stem) + 1 : names.index(answer)]
-        if cells[name].strip()  # questions may have fewer choices than others
+        if cells[name].strip()  # some questions may have fewer choices
     }
     right = find_column(cells[answer].strip(), list(choices))
     if right is None:
@@ -88,7 +88,7 @@ def _question(cells: dict[str, str], stem: str, answer: str, where: str) -> dict
 
 
 def _as_pair(cell: str, where: str) -> list[str]:
-    # The lookahead also finds marks that overlap: of "a : : b" nobody knows which word has the second colon.
+    # The lookahead also finds overlapping marks: in "a : : b", the second colon could belong to either word.
     if len(re.findall(f"(?={_IS_TO})", cell)) != 1:
         raise ValueError(
             f"{where} is {cell!r:.60}, expected two words such as 'Tokyo : Japan'. Questions on words that hold "
@@ -98,7 +98,7 @@ def _as_pair(cell: str, where: str) -> list[str]:
 
 
 def as_html(questions: _Questions) -> str:
-    """A page to print, with the answer key on a page of its own. It loads nothing, and words are text."""
+    """Return a printable page with the answer key on a separate page. It loads nothing, and words are escaped."""
     items, key = [], []
     for question in questions:
         choices = "\n".join(f"<li>{_is_to(pair)}</li>" for pair in question["choice"])
@@ -118,10 +118,10 @@ WRITERS: dict[str, Callable[[_Questions], str]] = {".jsonl": as_json_lines, ".cs
 
 
 def write_questions(questions: _Questions, path: str | os.PathLike[str]) -> None:
-    """Write analogy questions, whole or not at all; the suffix of the file says how (see `WRITERS`).
+    """Write analogy questions atomically, in the format given by the file's suffix (see `WRITERS`).
 
-    The questions are records of `stem`, `choice`, `answer` and optionally `prefix`; there is at least one. Raises
-    `ValueError` for another suffix.
+    The questions are records with `stem`, `choice`, `answer` and optionally `prefix`. There has to be at least one.
+    Raises `ValueError` for any other suffix.
     """
     write = WRITERS[check_suffix(path, tuple(WRITERS))]
     with atomic_output(path) as temporary:
