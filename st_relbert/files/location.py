@@ -1,4 +1,4 @@
-"""Where files are: on this machine's file system, or in an object store."""
+"""Locate, read and write files on the local file system or in an object store."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Location:
         return bool(self.info.type != pa.fs.FileType.NotFound)
 
     def names(self) -> list[str]:
-        """The names in this folder, sorted; none if it is not there or is a file."""
+        """Return the sorted names in this folder; an empty list if it does not exist or is a file."""
         if self.info.is_file:
             return []
         selector = pa.fs.FileSelector(self.path, allow_not_found=True)
@@ -83,7 +83,7 @@ class Location:
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
-        """A stream to a temporary file, which is moved here when all went well."""
+        """Yield a stream to a temporary file, which is moved here on success."""
         if self.local:
             with atomic_output(self.path) as local, open(local, "wb") as file:
                 yield file
@@ -98,12 +98,12 @@ class Location:
             raise
 
     def write(self, content: Any) -> None:
-        """Write bytes, whole or not at all."""
+        """Write bytes atomically."""
         with self.writing() as stream:
             stream.write(content)
 
     def write_text(self, text: str) -> None:
-        """Write a text, whole or not at all."""
+        """Write text atomically."""
         self.write(text.encode())
 
     def read(self) -> Any:
