@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    # On first use: the command line must answer --help without waiting for torch.
+    # Imported on first use, so that --help does not wait for torch.
     if name == "RelBERT":
         return importlib.import_module("st_relbert.model").RelBERT
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,10 +1,10 @@
-"""`python -m st_relbert` and the command `st-relbert`: the command line, from its first import on."""
+"""Entry point of `python -m st_relbert` and of the command `st-relbert`."""
 
 import sys
 
 
 def main() -> int:
-    """Run the command line; Ctrl-C ends it in one line, while it is still being imported too."""
+    """Run the command line; Ctrl-C ends it with a one-line message, even during imports."""
     try:
         from st_relbert.cli import main as run
 

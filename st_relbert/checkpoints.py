@@ -44,7 +44,7 @@ class RelBERTConfig:
     max_length: int | None
     """Where prompts are cut; None leaves it to the tokenizer's own setting."""
     data: str | None = None
-    """What it was trained on, as far as the checkpoint says."""
+    """The training data, if the checkpoint names it."""
 
 
 def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTConfig | None:
@@ -80,7 +80,7 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
 
 
 def read_pipeline_template(model_name_or_path: str, **hub_kwargs: Any) -> str | None:
-    """The template of a saved pipeline that begins with a pair prompt, in either form; None for anything else."""
+    """Return the template of a saved pipeline that starts with a pair prompt, in either form, or else None."""
     types = saved_module_types(model_name_or_path, **hub_kwargs)
     if not types:
         return None
@@ -94,7 +94,7 @@ def read_pipeline_template(model_name_or_path: str, **hub_kwargs: Any) -> str | 
 
 
 def saved_module_types(model_name_or_path: str, **hub_kwargs: Any) -> list[str]:
-    """The classes of a saved pipeline's modules, by their full names; none if it is no saved pipeline.
+    """Return the full class names of a saved pipeline's modules; an empty list if it is not a saved pipeline.
 
     Raises `ValueError` if `modules.json` is not a list of modules.
     """
@@ -119,7 +119,7 @@ def check_json_files(folder: str) -> None:
 
 
 def read_records(model_name_or_path: str, **hub_kwargs: Any) -> dict[str, str]:
-    """What stands beside a model of how it was trained and how good it is, by the names of the files."""
+    """Read the records of training and evaluation saved with a model, by file name."""
     names = ["finetuning_config.json", ".eval_results/st-relbert.yaml"]
     names += [f".eval_results/{path.name}" for path in Path(model_name_or_path, ".eval_results").glob("*.yaml")]
     texts = {name: _read_text(model_name_or_path, name, hub_kwargs) for name in names}
@@ -127,7 +127,7 @@ def read_records(model_name_or_path: str, **hub_kwargs: Any) -> dict[str, str]:
 
 
 def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
-    """Put a `RelationPooling` in the place of sentence-transformers' mask and pooling; other modules stay.
+    """Replace sentence-transformers' mask and pooling by a `RelationPooling`; keep the other modules.
 
     The first module is a `PromptTemplate`. Raises `ValueError` if there is no pooling, or one that is not RelBERT's.
     """
@@ -173,7 +173,7 @@ def to_portable_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
 
 
 def parse_chat_template(chat_template: str, mask: str | None) -> str | None:
-    """The template that a portable model's chat template writes; None if it is that of another model."""
+    """Return the template that a portable model's chat template renders, or None for any other chat template."""
     part = r'(?:head\.content|tail\.content|"(?:[^"\\]|\\.)*")'
     output = re.search(rf"endif -%\}}\{{\{{- ({part}(?: ~ {part})*) -\}}\}}\s*$", chat_template)
     if output is None:
@@ -296,7 +296,7 @@ def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any
 
 
 def _read_object(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> dict[str, Any]:
-    """A JSON object; an empty one if there is no such file."""
+    """Read a JSON object; return an empty one if the file does not exist."""
     content = _read_json(model_name_or_path, filename, hub_kwargs)
     if content is None and load_file_path(model_name_or_path, filename, **hub_kwargs) is None:
         return {}

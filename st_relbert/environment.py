@@ -1,4 +1,4 @@
-"""What is at hand: packages that come with an extra, devices that compute in bfloat16, the Hugging Face hub."""
+"""Checks of the environment: optional packages, bfloat16 support, and access to the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class MissingExtraError(ImportError):
-    """A package that a part needs is not installed."""
+    """An optional package that is needed is not installed."""
 
 
 def import_extra(module: str, extra: str) -> Any:
@@ -33,7 +33,7 @@ def import_extra(module: str, extra: str) -> Any:
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 on a device: elsewhere it is converted before each operation.
+    """Return whether bfloat16 is faster than float32 on a device; others convert it before each operation.
 
     True only for processors with such instructions (AVX-512 BF16, AMX, Arm's BF16) and for CUDA devices with such units
     (Ampere and later).
@@ -49,7 +49,7 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 
 @dataclass
 class _Hub:
-    """What this process has found out about the hub."""
+    """What this process knows about the hub."""
 
     missed_at: float = -math.inf
 
@@ -59,10 +59,10 @@ _ASKED_AGAIN_AFTER = 60.0  # seconds
 
 
 def hub_is_reachable() -> bool:
-    """Whether the Hugging Face hub answers, whatever it says: asked once, without the retries of its client.
+    """Return whether the Hugging Face hub responds at all. It is asked once, without the client's retries.
 
-    The client waits half a minute for each file of a hub that is not there, and libraries look for a dozen. That there
-    is none is remembered for a minute, and said once.
+    If the hub is unreachable, the client waits half a minute for each file, and libraries look for a dozen. This is
+    remembered for a minute and logged once.
     """
     from huggingface_hub import constants, get_session  # only here: the command line imports this module
 

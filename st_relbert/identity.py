@@ -1,4 +1,4 @@
-"""Which model a vector is from, and where a model is: its name is looked at before anything is loaded."""
+"""Identify the model that made a vector, and locate a model before it is loaded."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ADAPTER = "adapter_config.json"
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """What tells models apart whose vectors may not be mixed: digest of the weights, template, pooling, dimension.
+    """Identifies models with comparable vectors: digest of the weights, template, pooling and dimension.
 
-    Template and pooling are None for a pipeline that does not say. The name, a folder or hub id, is for people and to
-    load the model again; it is not compared.
+    Template and pooling are None if the pipeline has none. The name, a folder or hub id, is for display and for loading
+    the model again; it is not compared.
     """
 
     name: str
@@ -51,7 +51,7 @@ class ModelIdentity:
         )
 
     def as_json(self) -> str:
-        """For `from_json`."""
+        """Return the identity as JSON, for `from_json`."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -94,7 +94,7 @@ def _short(value: Any) -> str:
 
 
 def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
-    """Find out where a model is loaded from: a name and arguments for `SentenceTransformer`.
+    """Return the name and arguments with which `SentenceTransformer` loads a model.
 
     A folder is looked for first, and its name then never goes to the hub. The arguments are those given, without the
     hub where it cannot be reached. Raises `ValueError` if the name is that of a file, or of a folder that holds no
@@ -121,12 +121,12 @@ def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
 
 
 def hub_kwargs_of(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments of loading that say how a file is looked for on the hub."""
+    """Return the loading arguments that control how files are looked up on the hub."""
     return {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}
 
 
 def loading_error(name: str | None, error: Exception) -> ValueError:
-    """One error for all that may be wrong with the files of a model."""
+    """Return the error for any problem with the files of a model."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return ValueError(
         f"Cannot load a model from {name!r}: {reason}. Expected a folder with config.json, tokenizer and weights, or "

@@ -1,4 +1,4 @@
-"""Vectors of pairs: looked up by pair, and remembered from one evaluator to the next."""
+"""Pair vectors: lookup by pair, and a cache shared by several evaluators."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Vectors = NDArray[np.float32]
 
 
 def check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
-    """Raise `ValueError` for vectors with NaN or infinity, which damaged weights give.
+    """Raise `ValueError` if a vector has NaN or infinite values, as damaged weights produce.
 
-    The outputs are the vector of each pair, the tokens' vectors, or all that the pipeline computes.
+    The outputs are the pairs' vectors, the tokens' vectors, or all outputs of the pipeline.
     """
     if not isinstance(outputs, torch.Tensor):
         rows = [output["sentence_embedding"] if isinstance(output, dict) else output for output in outputs]
@@ -34,7 +34,7 @@ def check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
 
 
 def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Vectors at length 1; zeros stay zeros."""
+    """Scale vectors to length 1; zero vectors stay zero."""
     scaled: NDArray[np.floating[Any]] = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
     return scaled
 
@@ -50,7 +50,7 @@ class PairVectors:
     def encode(
         cls, model: SentenceTransformer, pairs: Iterable[Pair], batch_size: int = 64, show_progress_bar: bool = False
     ) -> PairVectors:
-        """Encode pairs, each distinct one once. Raises `ValueError` if a vector is not finite."""
+        """Encode each distinct pair once. Raises `ValueError` if a vector is not finite."""
         rows = {pair: row for row, pair in enumerate(sorted(set(pairs)))}
         vectors: Any = model.encode(
             list(rows), batch_size=batch_size, show_progress_bar=show_progress_bar, convert_to_numpy=True
@@ -59,20 +59,20 @@ class PairVectors:
         return cls(rows, np.asarray(vectors, dtype=np.float32))
 
     def raw(self, pairs: Sequence[Pair]) -> Vectors:
-        """The vectors of some pairs, `(n, d)`, as the model gives them."""
+        """Return the vectors of some pairs, `(n, d)`, as the model gives them."""
         return self._vectors[[self._rows[pair] for pair in pairs]]
 
     def both_ways(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-        """The vector of each pair and of the pair reversed, side by side, `(n, 2 d)`: what classifiers are given.
+        """Return the vectors of each pair and of the reversed pair, concatenated, `(n, 2 d)`, as classifier features.
 
-        In float64, as in the relbert library: a classifier computes in the type of its features.
+        They are float64, as in the relbert library, because a classifier computes in the type of its features.
         """
         return np.hstack([self.raw(pairs), self.raw([pair[::-1] for pair in pairs])]).astype(np.float64)
 
     def unit(self, pairs: Sequence[Pair]) -> Vectors:
-        """The vectors of some pairs, `(n, d)`, of length 1: their products are cosines.
+        """Return the vectors of some pairs, `(n, d)`, scaled to length 1, so that their products are cosines.
 
-        Raises `ValueError` if one of them is zero.
+        Raises `ValueError` if a vector is zero.
         """
         vectors = self.raw(pairs)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -84,9 +84,9 @@ class PairVectors:
 
 
 class EncodeCache:
-    """Stands in for a model in evaluators: each pair is encoded once, whichever of them ask for it.
+    """A model wrapper for evaluators that encodes each pair only once.
 
-    It keeps every vector in memory: about 1.5 KB a pair for 384 dimensions.
+    It keeps all vectors in memory, about 1.5 KB per pair for 384 dimensions.
     """
 
     def __init__(self, model: SentenceTransformer) -> None:
@@ -94,19 +94,19 @@ class EncodeCache:
         self._vectors: dict[Pair, NDArray[np.float32]] = {}
 
     def encode(self, pairs: list[Pair], **kwargs: Any) -> NDArray[np.float32]:
-        """The vectors `(n, d)` of pairs, of which those that are new are encoded; see `SentenceTransformer.encode`.
+        """Return the vectors `(n, d)` of pairs, encoding only new ones; see `SentenceTransformer.encode`.
 
-        The other arguments have to be the same at every call, but for the batch size.
+        Except for the batch size, the other arguments must be the same in every call.
         """
-        new = [pair for pair in pairs if pair not in self._vectors]  # the model embeds what is repeated once
+        new = [pair for pair in pairs if pair not in self._vectors]  # the model embeds repeated pairs only once
         if new:
             self._vectors |= dict(zip(new, self.model.encode(new, **kwargs), strict=True))
         return np.stack([self._vectors[pair] for pair in pairs])
 
     def __len__(self) -> int:
-        """How many pairs have been encoded."""
+        """Return the number of encoded pairs."""
         return len(self._vectors)
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the model's."""
+        """Delegate everything else to the model."""
         return getattr(self.model, name)
