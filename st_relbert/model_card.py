@@ -1,4 +1,4 @@
-"""What a saved relation-embedding model says about itself."""
+"""Model cards of relation-embedding models."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ CITATION = """
 """
 
 
-# Where a run took place, rather than what it did.
+# Settings about where a run took place, not about what it did.
 _NOT_SHOWN = {"restore_callback_states_from_checkpoint", "use_cpu", "dataloader_pin_memory"}
 
 
 @dataclass
 class RelBERTModelCardData(SentenceTransformerModelCardData):
-    """Model card data whose examples are pairs of words and whose citations name RelBERT.
+    """Model card data with word pairs as examples and RelBERT among the citations.
 
-    Sentence-transformers encodes the examples at every save; its own are sentences, which no pair model reads.
+    Sentence-transformers encodes the examples at every save; its own are sentences, which a pair model cannot read.
     """
 
     task_name: str = "relational similarity, analogy questions, lexical relation classification and relation search"
@@ -55,11 +55,11 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
 
     template_path: Path = field(default=Path(__file__).parent / "model_card_template.md", init=False, repr=False)
     sampler: dict[str, Any] = field(default_factory=dict, init=False)
-    """The settings of the sampler of batches, where the trainer has one of its own."""
+    """The settings of the batch sampler, if the trainer has its own."""
     training_data: list[str] = field(default_factory=list, init=False)
-    """A line for each source of the earlier trainings of the model, with its licence."""
+    """A line for each data source of earlier trainings, with its licence."""
     teacher: str = field(default="", init=False)
-    """The model that a distilled one learned from, and its licence."""
+    """The teacher of a distilled model, and its licence."""
     _sources_of_teacher: list[str] = field(default_factory=list, init=False, repr=False)
     _snippet_default_model_id = "path/to/this/model"
 
@@ -70,7 +70,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         self.citations = {"RelBERT": CITATION}
 
     def get_model_specific_metadata(self) -> dict[str, Any]:
-        """What the card says of the model itself, and of its training what is not the trainer's default."""
+        """Return the card's facts about the model, and the training settings that are not defaults."""
         facts = super().get_model_specific_metadata()
         model: Any = self.model
         if hasattr(model, "to_sentence_transformer") and model.reduction == "mean":
@@ -94,14 +94,14 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
 
     @property
     def sources(self) -> list[str]:
-        """A line for each source of all trainings of the model and of its teacher, with its licence."""
+        """A line for each data source of the model and of its teacher, with its licence."""
         lines = [line for dataset in self.train_datasets for line in dataset.get("sources", [])]
         return list(dict.fromkeys([*self.training_data, *lines, *self._sources_of_teacher]))
 
     def name_teacher(self, name: str, card: SentenceTransformerModelCardData) -> None:
-        """Name the model that this one learns from, with what its own card says of its licence and its data.
+        """Name the model that this one learns from, with the licence and data from its own card.
 
-        The name is its hub id, or its folder, of which the last part is told.
+        The name is a hub id or a folder; of a folder, only the last part is shown.
         """
         called = _called(name)
         self.teacher = f"{called} (licence: {card.license or NOT_KNOWN})"
@@ -109,7 +109,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         self._sources_of_teacher = known or as_lines({f"what {called} was trained on": NOT_KNOWN})
 
     def name_merged(self, models: Iterable[Any]) -> None:
-        """Name what models were trained on of which this one is merged: folders, hub ids or the models themselves."""
+        """List the training data of the merged models, given as folders, hub ids or models."""
         cards = (getattr(model, "model_card_data", None) or _card_of(os.fspath(model)) for model in models)
         self.training_data = list(dict.fromkeys(line for card in cards for line in getattr(card, "sources", [])))
         self.add_tags("merge")
@@ -125,7 +125,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         return list(described)
 
     def to_yaml(self, *args: Any, **kwargs: Any) -> str:
-        """The card's head, with the sources, where a later training finds them."""
+        """Return the card's metadata with the data sources, where a later training finds them."""
         sources = safe_dump({"training_data": self.sources}, allow_unicode=True) if self.sources else ""
         return f"{super().to_yaml(*args, **kwargs)}\n{sources}".strip()
 
@@ -136,7 +136,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
     def take_over(self, card: str) -> None:
         """Take licences, language and base model from the card of the model that was loaded, for when it is trained on.
 
-        A card that is not readable has nothing to give.
+        An unreadable card is ignored.
         """
         try:
             metadata = ModelCard(card, ignore_metadata_errors=True).data
@@ -148,7 +148,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         self.training_data = [str(line) for line in earlier] if isinstance(earlier, list) else []
 
     def set_base_model(self, model_id: str, revision: str | None = None) -> bool:
-        """Look the base model up on the hub; not for a folder, whose name is nobody else's business."""
+        """Look up the base model on the hub, but never send it the name of a local folder."""
         is_local = os.path.exists(model_id) or os.path.isabs(model_id)
         return False if is_local else super().set_base_model(model_id, revision)
 
@@ -162,7 +162,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
 
 
 def _card_of(name: str) -> RelBERTModelCardData:
-    """What the card of a saved model tells of its data."""
+    """Return card data with the data sources from a saved model's card."""
     card = RelBERTModelCardData()
     with suppress(OSError, ValueError):  # there is none, or the hub cannot be asked
         card.take_over(ModelCard.load(os.path.join(name, "README.md") if os.path.isdir(name) else name).content)
@@ -177,7 +177,7 @@ def _called(name: str) -> str:
 
 
 def use_pair_card(model: SentenceTransformer) -> None:
-    """Give a model that is trained on pairs a card with pairs for examples.
+    """Give a model that is trained on pairs a card with pairs as examples.
 
     A portable model in plain sentence-transformers has that library's card, which looks for sentences in the training
     data and fails on pairs. A card of any other class is left alone.
