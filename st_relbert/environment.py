@@ -61,7 +61,7 @@ _ASKED_AGAIN_AFTER = 60.0  # seconds
 def hub_is_reachable() -> bool:
     """Return whether the Hugging Face hub responds at all. It is asked once, without the client's retries.
 
-    If the hub is unreachable, the client waits half a minute for each file, and libraries look for a dozen. This is
+    If the hub is unreachable, the client waits half a minute for each file, and libraries ask for a dozen. A failure is
     remembered for a minute and logged once.
     """
     from huggingface_hub import constants, get_session  # only here: the command line imports this module
