@@ -1,4 +1,4 @@
-"""Evaluators of relation embeddings: data in, figures out."""
+"""Evaluators of relation embeddings."""
 
 from st_relbert.data.questions import AnalogyQuestion, load_questions
 from st_relbert.evaluation.analogy import AnalogyEvaluator, Outcome

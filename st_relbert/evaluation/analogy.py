@@ -1,4 +1,4 @@
-"""Analogy questions: which pair stands in the same relation as the stem?"""
+"""Analogy questions: which pair has the same relation as the stem?"""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from st_relbert.vectors import PairVectors
 Direction = Literal["forward", "reverse", "bidirectional"]
 Similarity = Literal["cosine", "euclidean"]
 
-# Cosines in float32 carry errors of about 1e-7: a smaller lead is no preference.
+# Cosines in float32 have errors of about 1e-7, so a lead smaller than this is not a preference.
 TIE_TOLERANCE = 1e-6
 
 
 class Outcome(NamedTuple):
-    """How a model answered one question."""
+    """A model's answer to one question."""
 
     predicted: int
     correct: bool
@@ -35,24 +35,24 @@ class Outcome(NamedTuple):
 
 
 class AnalogyEvaluator(RelationEvaluator):
-    """Scores a model by analogy questions: the chosen pair is the one most similar to the stem.
+    """Evaluates a model on analogy questions: it chooses the pair most similar to the stem.
 
-    Each distinct pair is embedded once. A question whose best score is shared by another pair counts as wrong (a model
-    that gives all choices one score would else be right wherever the answer comes first), and is reported as a tie. A
-    choice that repeats the right pair is no other pair.
+    Each distinct pair is embedded once. If two different pairs share the best score, the question counts as wrong and
+    is reported as a tie (otherwise a model that gives all choices the same score would be right whenever the answer
+    comes first). A choice that repeats the right pair does not make a tie.
 
     Args:
-        questions: Dicts, or a `datasets.Dataset`, in the hub's columns: `stem` `[head, tail]`, `choice` (list of
-            `[head, tail]`), `answer` (index from 0), and optionally `prefix` (the question's group).
+        questions: Dicts or a `datasets.Dataset` with the hub's columns: `stem` (`[head, tail]`), `choice` (a list of
+            `[head, tail]`), `answer` (an index from 0) and optionally `prefix` (the question's group).
         name: Prefix of the metrics and of the CSV file's name.
-        direction: `"forward"`: pairs as they are; `"reverse"`: all with head and tail swapped; `"bidirectional"`: the
-            product of the two similarities.
-        similarity: `"cosine"`, or `"euclidean"`: 1 / (1 + distance), with the distance of the vectors as they are.
-        **options: Those of every `RelationEvaluator`.
+        direction: `"forward"` reads pairs as they are, `"reverse"` swaps all heads and tails, and `"bidirectional"`
+            multiplies the two similarities.
+        similarity: `"cosine"`, or `"euclidean"`: 1 / (1 + distance) between the vectors, which are not normalized.
+        **options: See `RelationEvaluator`.
 
     Raises:
-        ValueError: If there are no questions or one is malformed (the error names its row), or if an argument is not
-            one of the known values.
+        ValueError: If there are no questions, a question is malformed (the error names its row), or `direction` or
+            `similarity` is unknown.
 
     Examples:
         >>> questions = [{"stem": ["a", "b"], "choice": [["c", "d"], ["a", "b"]], "answer": 1}]
@@ -105,15 +105,15 @@ class AnalogyEvaluator(RelationEvaluator):
 
     @classmethod
     def load(cls, name: str, **options: Any) -> Self:
-        """The evaluator of a set of `relbert/analogy_questions`.
+        """Create an evaluator for a set of `relbert/analogy_questions`.
 
         Args:
-            name: The set (`"u2"`), of which the split `test` is read; a set and a split (`"u4/validation"`); or a
-                shipped set (`"starter/held_out_pairs"`).
-            **options: The evaluator's own.
+            name: A set (`"u2"`; its split `test` is read), a set and a split (`"u4/validation"`), or a shipped set
+                (`"starter/held_out_pairs"`).
+            **options: Further arguments of the evaluator.
 
         Raises:
-            ValueError: If the questions cannot be had, or are malformed.
+            ValueError: If the questions are not available or malformed.
         """
         data_set, _, split = name.partition("/")
         if data_set in (STARTER, SHIPPED):
@@ -121,7 +121,7 @@ class AnalogyEvaluator(RelationEvaluator):
         return cls(load_questions(f"{cls.suite.hub}/{data_set}", split or "test"), name, **options)
 
     def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
-        """`accuracy`, between 0 and 1, and as an extra `ties`, a number of questions."""
+        """Compute `accuracy` (0 to 1) and, as an extra, the number of `ties`."""
         outcomes = self.outcomes(model)
         return self.result(
             {"accuracy": [outcome.correct for outcome in outcomes]},
@@ -133,17 +133,17 @@ class AnalogyEvaluator(RelationEvaluator):
         )
 
     def predict(self, model: SentenceTransformer) -> list[int]:
-        """The index of the chosen pair of each question; of equal scores the first."""
+        """Return the index of the chosen pair for each question; among equal scores, the first."""
         return [outcome.predicted for outcome in self.outcomes(model)]
 
     def outcomes(self, model: SentenceTransformer) -> list[Outcome]:
-        """Prediction, correctness and tie of each question."""
+        """Return the prediction for each question, whether it is correct, and whether it is a tie."""
         pairs = (pair for question in self.questions for pair in (question.stem, *question.choices))
         vectors = self.vectors_of(model, (as_read for pair in pairs for as_read in self._as_read(pair)))
         return [answer(question, self._scores(question, vectors)) for question in self.questions]
 
     def accuracy_by_prefix(self, model: SentenceTransformer) -> dict[str, float]:
-        """The accuracy on each group of questions, by the groups' names."""
+        """Return the accuracy on each group of questions, by the group's name."""
         return self._by_prefix(self.outcomes(model))
 
     def _by_prefix(self, outcomes: list[Outcome]) -> dict[str, float]:
@@ -153,7 +153,7 @@ class AnalogyEvaluator(RelationEvaluator):
         return {prefix: float(np.mean(values)) for prefix, values in correct.items()}
 
     def _as_read(self, pair: Pair) -> list[Pair]:
-        """The pair in the order or orders in which the direction reads it."""
+        """Return the pair in the order or orders that the direction uses."""
         orders = {"forward": [pair], "reverse": [pair[::-1]], "bidirectional": [pair, pair[::-1]]}
         return orders[self.direction]
 
@@ -169,9 +169,9 @@ class AnalogyEvaluator(RelationEvaluator):
 
 
 def answer(question: AnalogyQuestion, scores: NDArray[np.floating[Any]]) -> Outcome:
-    """Answer a question from the scores of its choices, `(choices,)`; higher is more similar to the stem.
+    """Answer a question from the scores of its choices, `(choices,)`; a higher score is more similar to the stem.
 
-    Returns the first of the best choices, and whether it is right; it is not if another pair scores within 1e-6.
+    The prediction is the first of the best choices. It counts as wrong if a different pair scores within 1e-6.
     """
     predicted = int(np.argmax(scores))
     best = question.choices[predicted]

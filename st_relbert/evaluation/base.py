@@ -1,4 +1,4 @@
-"""What the evaluators have in common."""
+"""The base class of the evaluators."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteTask:
-    """Names the sets of an evaluator, for the suite and the model card.
+    """Describes the sets of an evaluator for the suite and the model card.
 
     Args:
-        sets: The names of the sets, in the order of the papers' tables, each with how model cards write it.
-        title: The task, as model cards write it.
+        sets: The names of the sets, in the order of the papers' tables, mapped to their names in model cards.
+        title: The task's name in model cards.
         type: The task's type in a `model-index`.
         dataset_type: The type of its data sets in a `model-index`.
         counted: What the results count, such as `"questions"`.
-        hub: The data set on the Hugging Face hub that has the sets; None: there is none.
-        local: The sets that the hub does not have, but a folder may.
+        hub: The data set on the Hugging Face hub that contains the sets, or None.
+        local: Sets that are not on the hub but may be in a local folder.
 
     Examples:
         >>> names = {"title": "Analogies", "type": "qa", "dataset_type": "analogies", "counted": "questions"}
@@ -53,14 +53,14 @@ class SuiteTask:
     local: tuple[str, ...] = ()
 
     def hub_of(self, name: str) -> str | None:
-        """The data set on the hub that has a set; None: there is none."""
+        """Return the hub's data set that contains a set, or None."""
         return self.hub if name in self.sets and name not in self.local else None
 
 
 def data_file(name: str) -> Path:
-    """A file of the folder `$ST_RELBERT_DATA`, for sets that the hub does not have.
+    """Return the path of a file in the folder `$ST_RELBERT_DATA`, for sets that are not on the hub.
 
-    Raises `ValueError` if it is not there.
+    Raises `ValueError` if the file does not exist.
     """
     path = Path(os.environ.get(DATA_DIR_VARIABLE, "."), name)
     if not path.is_file():
@@ -69,7 +69,7 @@ def data_file(name: str) -> Path:
 
 
 class EvaluatorOptions(TypedDict, total=False):
-    """The options that all evaluators have; see `RelationEvaluator`."""
+    """Options of all evaluators; see `RelationEvaluator`."""
 
     batch_size: int
     show_progress_bar: bool
@@ -77,23 +77,23 @@ class EvaluatorOptions(TypedDict, total=False):
 
 
 class RelationEvaluator(BaseEvaluator):
-    """Scores a model of relation embeddings, logs the figures and writes them to a file: the base of all evaluators.
+    """Base class of all evaluators: evaluates a relation-embedding model, logs the metrics and writes them to a file.
 
-    A subclass sets `task` and `columns` and writes `evaluate`. With `suite` and `load` it can be run by name, as a part
-    of the suite.
+    A subclass sets `task` and `columns` and implements `evaluate`. If it also sets `suite` and implements `load`, it
+    can be run by name as part of the suite.
 
     Args:
         name: Prefix of the metrics and part of the CSV file's name.
-        batch_size: Pairs embedded at a time; 64 by default.
-        show_progress_bar: Show the progress of embedding; not by default.
-        write_csv: Append the figures to `{task}_evaluation_{name}_results.csv` when called with an output path; True by
-            default.
+        batch_size: Number of pairs embedded at a time; 64 by default.
+        show_progress_bar: Whether to show the progress of embedding; False by default.
+        write_csv: Whether to append the metrics to `{task}_evaluation_{name}_results.csv` when called with an output
+            path; True by default.
     """
 
     task: ClassVar[str]
-    """What is evaluated."""
+    """The name of the task."""
     columns: ClassVar[list[str]]
-    """The figures that go into the CSV file; the first is the primary one."""
+    """The metrics that go into the CSV file; the first is the primary one."""
     suite: ClassVar[SuiteTask]
     """The sets that can be loaded by name."""
 
@@ -109,50 +109,50 @@ class RelationEvaluator(BaseEvaluator):
 
     @abstractmethod
     def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
-        """Score a model; `result` makes the result of one score for each question."""
+        """Evaluate a model; `result` builds the result from one score per question."""
 
     @classmethod
     def load(cls, name: str, **options: Any) -> Self:
-        """The evaluator of a set, by its name.
+        """Create an evaluator for a set by its name.
 
         Args:
             name: The name of the set.
-            **options: The evaluator's own.
+            **options: Further arguments of the evaluator.
 
         Raises:
-            ValueError: If the set cannot be had, or is malformed.
+            ValueError: If the set is not available or malformed.
         """
         raise NotImplementedError(f"{cls.__name__} has no sets to load by name.")
 
     def __call__(  # type: ignore[override]  # as sentence-transformers' own evaluators
         self, model: SentenceTransformer, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
-        """Evaluate a model, as a trainer does.
+        """Evaluate a model; this is what a trainer calls.
 
         Args:
             model: A SentenceTransformer that takes pairs.
             output_path: Folder for the CSV file, if any.
-            epoch: Epoch, for the CSV file.
-            steps: Steps, for the CSV file.
+            epoch: Epoch to write to the CSV file.
+            steps: Steps to write to the CSV file.
 
         Returns:
-            The figures, `{name}_{metric}`.
+            The metrics and extras, by `{name}_{metric}`.
         """
         result = self.evaluate(model)
         figures = result.metrics | result.extras
         logger.info("%s %s: %s %.4f", self.task, self.name, self.columns[0], figures[self.columns[0]])
         if output_path is not None and self.write_csv:
             self._write_csv(output_path, [epoch, steps, *(figures[column] for column in self.columns)])
-        # Ties and baselines are no result of the model, so the card does not get them.
+        # Ties and baselines are not results of the model, so they do not go into the card.
         metrics = self.prefix_name_to_metrics(result.metrics, self.name)
         self.store_metrics_in_model_card_data(model, metrics, epoch, steps)
         return self.prefix_name_to_metrics(figures, self.name)
 
     def vectors_of(self, model: SentenceTransformer, pairs: Iterable[Pair]) -> PairVectors:
-        """Embed pairs, each distinct one once.
+        """Embed pairs, each distinct pair once.
 
         Raises:
-            ValueError: If the model gives a pair a vector that is not finite.
+            ValueError: If a vector is not finite.
         """
         return PairVectors.encode(model, pairs, self.batch_size, self.show_progress_bar)
 
@@ -165,15 +165,15 @@ class RelationEvaluator(BaseEvaluator):
         extras: Mapping[str, float] | None = None,
         **details: Any,
     ) -> EvaluationResult:
-        """Make a result of one score for each question, or whatever else is independent: each problem, each relation.
+        """Build a result from one score per question (or other independent unit, such as a problem or a relation).
 
         Args:
-            scores: By metric, one number for each question; the metric is their mean. If those of the first metric are
-                bools, they are kept, so that two models can be compared question by question.
-            data: The questions, of which a digest is kept.
+            scores: For each metric, one number per question; the metric is their mean. If the scores of the first
+                metric are bools, they are kept so that two models can be compared question by question.
+            data: The questions; a digest of them is kept.
             metrics: Further metrics, without an interval.
-            extras: Figures to judge the metrics by.
-            **details: What else to keep, as JSON has it; `method` names a way of scoring that is not the papers'.
+            extras: Figures that put the metrics into context.
+            **details: Anything else to keep, as JSON values; `method` names a scoring method other than the papers'.
         """
         first = list(next(iter(scores.values())))
         return EvaluationResult(

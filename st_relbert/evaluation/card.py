@@ -1,4 +1,4 @@
-"""The results of an evaluation, in the card of a saved model."""
+"""Evaluation results in the card of a saved model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from st_relbert.files.outputs import atomic_output
 from st_relbert.model_card import RelBERTModelCardData
 
 Row = Mapping[str, Any]
-"""A figure; see `EvaluationResult.rows`."""
+"""One figure of a result; see `EvaluationResult.rows`."""
 
 METRICS = {
     "f1_micro": ("F1", "f1"),
@@ -36,13 +36,13 @@ METRICS = {
     "maxdiff_accuracy": ("MaxDiff accuracy", "maxdiff_accuracy"),
     "spearman": ("Spearman", "spearmanr"),
 }
-"""How published cards write metrics: their names and types. Any other is called as it is, with a capital."""
+"""The names and types of metrics in published cards. Any other metric keeps its own name, with a capital."""
 
 CARD = "README.md"
 EVAL_RESULTS = ".eval_results/st-relbert.yaml"
 _START = "<!-- st-relbert: evaluation results -->"
 _END = "<!-- st-relbert: end of the evaluation results -->"
-# From a start to the next end, without another start between: a lone start must not swallow what follows it.
+# From a start to the next end, with no other start in between: a lone start must not swallow the text after it.
 _OLD_TABLE = re.compile(f"{re.escape(_START)}(?:(?!{re.escape(_START)})[\\s\\S])*?{re.escape(_END)}")
 _TRAINING_DETAILS = re.compile(r"^## Training Details[ \t]*\r?\n", re.MULTILINE)
 _DECIMALS = 4
@@ -51,19 +51,19 @@ _DECIMALS = 4
 def write_results(
     folder: str | os.PathLike[str], results: Sequence[EvaluationResult], *, model_name: str | None = None
 ) -> None:
-    """Write results into the card of a saved model, its `README.md`, and to `.eval_results/` as the hub reads them.
+    """Write results into the card of a saved model (`README.md`) and to `.eval_results/`, where the hub reads them.
 
-    The card's head gets a `model-index` in the form of the published RelBERT cards, its text a table. Both replace
-    those of an earlier call; all else stays. A model without a card gets one.
+    The card's metadata gets a `model-index` in the form of the published RelBERT cards, and its text gets a table. Both
+    replace those of an earlier call; everything else stays as it is. If the model has no card, one is created.
 
     Args:
         folder: The folder of the model.
-        results: The results, for instance of `run_suite`.
-        model_name: The model's name in the `model-index`; by default the name there, or else that of the folder.
+        results: The results, for instance from `run_suite`.
+        model_name: The model's name in the `model-index`. Defaults to the name already there, or the folder's name.
 
     Raises:
-        ValueError: If the folder is not that of a saved model, a result cannot be shown (there are none, the task is
-            not in `EVALUATORS`, a figure is not finite or occurs twice), or the card cannot be read.
+        ValueError: If the folder does not contain a saved model, there are no results, a result cannot be shown (its
+            task is not in `EVALUATORS`, a figure is not finite, a set occurs twice), or the card cannot be read.
 
     Source: the card of relbert/relbert-bert-base-nce-semeval2012.
     """
@@ -87,7 +87,7 @@ def write_results(
 
 
 def check_results(results: Sequence[EvaluationResult]) -> list[Row]:
-    """The figures of results that a card can show; see `write_results` for what it cannot."""
+    """Return the figures of results, after checking that a card can show them; see `write_results`."""
     if not results:
         raise ValueError("The results are empty, expected at least one EvaluationResult.")
     for index, result in enumerate(results):
@@ -106,14 +106,14 @@ def check_results(results: Sequence[EvaluationResult]) -> list[Row]:
 
 
 def as_eval_result(row: Row) -> EvalResult:
-    """One figure (see `EvaluationResult.rows`) as published cards write it, to four decimals.
+    """Convert one figure (see `EvaluationResult.rows`) to the form of published cards, with four decimals.
 
-    Beyond the published form the data set has a `config`, by which huggingface_hub tells the sets of one type apart;
-    those without it would be joined into one when a card is saved. Your own sets have no `args`, which name the hub's.
-    A method other than the papers' stands in the names of task and metric, and in the metric's type.
+    Unlike in the published form, the data set has a `config`. Without it, huggingface_hub cannot distinguish sets of
+    the same type and would merge them when saving a card. The `args` name the hub's data set; your own sets have none.
+    A method other than the papers' is added to the names of the task and the metric, and to the metric's type.
 
-    Source: the card of relbert/relbert-bert-base-nce-semeval2012. (It calls EVALution's data set "BLESS"; this does
-    not.)
+    Source: the card of relbert/relbert-bert-base-nce-semeval2012 (which calls EVALution's data set "BLESS"; this
+    function does not).
     """
     task = _suite(row)
     name = task.sets.get(row["dataset"], row["dataset"])
@@ -125,7 +125,7 @@ def as_eval_result(row: Row) -> EvalResult:
         dataset_name=name,
         dataset_type=task.dataset_type,
         dataset_config=row["dataset"],
-        # A string, as in the published cards, where huggingface_hub's annotation has a dict.
+        # A string, as in the published cards, although huggingface_hub's annotation says dict.
         dataset_args=task.hub_of(row["dataset"]),  # type: ignore[arg-type]
         metric_name=metric_name,
         metric_type=metric_type,
@@ -134,7 +134,7 @@ def as_eval_result(row: Row) -> EvalResult:
 
 
 def as_hub_entries(results: Sequence[EvaluationResult]) -> list[dict[str, Any]]:
-    """The primary figures on the hub's sets, in the form of `.eval_results/`; only those got in the papers' way.
+    """Convert the primary figures on the hub's sets to entries of `.eval_results/`; only those by the papers' method.
 
     Source: https://huggingface.co/docs/hub/eval-results.
     """
@@ -160,17 +160,17 @@ def _suite(row: Row) -> SuiteTask:
 
 
 def _metric(row: Row) -> tuple[str, str]:
-    """How cards write a metric: its name and its type."""
+    """Return the name and type of a metric in cards."""
     metric, method = row["metric"], row["method"]
     name, kind = METRICS.get(metric, (metric.replace("_", " ").capitalize(), metric))
     return (f"{name}, {method}", f"{kind}_{method.replace(', ', '_')}") if method else (name, kind)
 
 
 def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], model_name: str) -> list[dict[str, Any]]:
-    """Put figures into a copy of a card's model index, or into a new one with the name of the model.
+    """Put figures into a copy of a card's model index, or into a new index with the name of the model.
 
-    They replace those of an earlier call, all of them, and entries of other origin for the same sets; what else is
-    there stays as it is.
+    They replace all figures of an earlier call, and entries from elsewhere for the same sets. All other entries stay
+    as they are.
     """
     ours = eval_results_to_model_index(model_name, [as_eval_result(row) for row in rows])
     if not index:
@@ -185,7 +185,7 @@ def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], m
 
 
 def _is_replaced(entry: dict[str, Any], names: set[tuple[str, str]]) -> bool:
-    """Whether an earlier call wrote the entry, which its `config` shows, or its set has been evaluated again."""
+    """Whether an earlier call wrote the entry (it then has a `config`), or its set has been evaluated again."""
     task, dataset = entry["task"], entry["dataset"]
     kinds = {(each.suite.type, each.suite.dataset_type) for each in EVALUATORS.values()}
     written_by_us = (task["type"], dataset["type"]) in kinds and dataset.get("config") is not None
@@ -193,9 +193,9 @@ def _is_replaced(entry: dict[str, Any], names: set[tuple[str, str]]) -> bool:
 
 
 def check_model_folder(folder: str | os.PathLike[str]) -> Path:
-    """Make sure that a folder holds a model, so that a card may be written there.
+    """Check that a folder contains a model, so that a card can be written there.
 
-    Raises `ValueError` if it is no folder, or has neither `modules.json` nor `config.json`.
+    Raises `ValueError` if it is not a folder, or has neither `modules.json` nor `config.json`.
     """
     path = Path(folder)
     if not any((path / name).is_file() for name in ("modules.json", "config.json")):
@@ -208,15 +208,15 @@ def check_model_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def _load(path: Path) -> RepoCard:
-    """Read a card with its model index as it stands.
+    """Read a card, leaving its model index unchanged.
 
-    `ModelCard` would take the index apart and put it together again: published entries, which have no `config`,
-    would be joined into one and lose their names. It is only asked whether the card is well-formed.
+    `ModelCard` would parse and rebuild the index: published entries, which have no `config`, would be merged into one
+    and lose their names. It is only used to check that the card is well-formed.
     """
     try:
         ModelCard.load(path)
         card: RepoCard = RepoCard.load(path)
-    except Exception as error:  # also YAML's own, which huggingface_hub lets through
+    except Exception as error:  # includes YAML errors, which huggingface_hub does not catch
         reason = " ".join(str(error).split()).removesuffix(".")
         raise ValueError(f"{str(path)!r} cannot be read: {reason}. Correct its head, or remove the file.") from error
     if not len(card.data):

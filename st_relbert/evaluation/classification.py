@@ -1,4 +1,4 @@
-"""Lexical relation classification: a classifier on the vectors of word pairs has to tell their relations."""
+"""Lexical relation classification: a classifier predicts the relation of a word pair from its vector."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 Records: TypeAlias = Iterable[Mapping[str, Any]]
 Settings: TypeAlias = dict[str, Any]
 Candidate: TypeAlias = tuple[Settings, Any]
-"""A scikit-learn classifier, and the settings that tell it from other candidates."""
+"""The settings of a scikit-learn classifier, and the classifier."""
 Examples: TypeAlias = tuple[NDArray[np.floating[Any]], NDArray[np.str_]]
 """Features `(n, d)` and labels `(n,)`."""
 
@@ -49,13 +49,13 @@ INVERSE_PENALTIES = (0.01, 0.1, 1.0)
 
 _PAPERS_CLASSIFIERS = ("mlp", MLPClassifier.__name__)
 _WITHOUT_VALIDATION = ("CogALexV",)
-# A label's metric is f1_{label}: these two would overwrite the averages.
+# The metric of a label is f1_{label}, so these two labels would overwrite the averages.
 _TAKEN = ("micro", "macro")
 
 
 @dataclass(frozen=True)
 class LabelledPairs:
-    """One split of a classification data set: pairs, and the label of each."""
+    """One split of a classification data set: pairs and their labels."""
 
     split: str
     pairs: list[Pair]
@@ -63,10 +63,10 @@ class LabelledPairs:
 
     @classmethod
     def from_records(cls, records: Records, split: str) -> LabelledPairs:
-        """Check the records of a split: `head`, `tail` and `relation`, strings, of each pair. Errors name the split.
+        """Check the records of a split, which have the strings `head`, `tail` and `relation`. Errors name the split.
 
-        Raises `ValueError` if there are none, a column is missing, the pair is not two words, or the label is not a
-        string that a metric can be named after.
+        Raises `ValueError` if there are no records, a column is missing, a pair is not two words, or a label is not a
+        string that can be part of a metric's name.
         """
         pairs, labels = [], []
         for row, record in enumerate(records):
@@ -83,7 +83,7 @@ class LabelledPairs:
     def require_labels_of(self, train: LabelledPairs) -> None:
         """Raise `ValueError` if a label does not occur in the training split.
 
-        No classifier could ever predict it, so it is a slip in the data.
+        No classifier could predict such a label, so it must be a mistake in the data.
         """
         known = sorted(set(train.labels))
         for row, label in enumerate(self.labels):
@@ -94,7 +94,7 @@ class LabelledPairs:
                 )
 
     def examples(self, vectors: PairVectors) -> Examples:
-        """The vector of each pair and of the pair reversed, side by side: `(n, 2 d)`, and the labels `(n,)`."""
+        """Return features `(n, 2 d)`, each pair's vector next to the reversed pair's, and the labels `(n,)`."""
         return vectors.both_ways(self.pairs), np.array(self.labels)
 
 
@@ -110,40 +110,40 @@ def _label(value: Any, where: str) -> str:
 
 
 class RelationClassificationEvaluator(RelationEvaluator):
-    """Scores a model by a classifier on its vectors, which has to tell the relations of word pairs.
+    """Evaluates a model with a classifier that predicts the relations of word pairs from their vectors.
 
-    The features of a pair are its vector and that of the pair reversed, one after the other, as the model gives them,
-    in float64. (Published figures need a model that *sums* token vectors: `reduction="sum"`.) Each distinct pair is
-    embedded once, over all splits and both directions.
+    The features of a pair are its vector and the vector of the reversed pair, concatenated, in float64 and not
+    normalized. (To reproduce published figures, the model must *sum* token vectors: `reduction="sum"`.) Each distinct
+    pair is embedded once, over all splits and both directions.
 
     A single run says little about differences of one or two percent. On ROOT09, noise in the seventh digit of the
-    vectors spreads the micro F1 of one and the same MLP over a range of 0.015 to 0.023 (9 draws) and changes which
-    settings are chosen; other hardware, or another batch size, adds more noise than that. The same vectors on the same
-    machine give the same result, whatever `n_jobs`.
+    vectors spreads the micro F1 of the same MLP over a range of 0.015 to 0.023 (9 draws) and changes which settings are
+    chosen. Different hardware or a different batch size adds more noise than that. The same vectors on the same machine
+    give the same result for any `n_jobs`.
 
     Args:
-        train: Dicts, or a `datasets.Dataset`, in the hub's columns: `head`, `tail` and `relation`, the label.
-        test: The pairs to be scored, in the same columns.
-        validation: The pairs to choose the classifier's settings by, in the same columns; None: default settings.
+        train: Dicts or a `datasets.Dataset` with the hub's columns: `head`, `tail` and `relation` (the label).
+        test: The pairs to score, with the same columns.
+        validation: The pairs for choosing the classifier's settings, with the same columns. None uses the defaults.
         name: Prefix of the metrics and of the CSV file's name.
-        classifier: `"mlp"`: scikit-learn's `MLPClassifier`, as in the papers, with the best of the learning rates
-            0.001, 0.0001 and 0.00001 and of 100, 150 and 200 hidden units. `"linear"`: a linear probe,
-            `LogisticRegression` on standardised features with the best `C` of 0.01, 0.1 and 1: other figures, in
-            seconds instead of minutes. Or any scikit-learn classifier, of which a clone is fitted on `train`;
-            `validation` is not used then.
-        n_jobs: The most processes to fit classifiers in; -1: one a CPU core.
+        classifier: `"mlp"` is scikit-learn's `MLPClassifier`, as in the papers, with the best of the learning rates
+            0.001, 0.0001 and 0.00001 and of 100, 150 and 200 hidden units. `"linear"` is a linear probe,
+            `LogisticRegression` on standardised features with the best `C` of 0.01, 0.1 and 1; it takes seconds instead
+            of minutes but gives different figures. Or pass any scikit-learn classifier: a clone of it is fitted on
+            `train`, and `validation` is not used.
+        n_jobs: The maximum number of processes for fitting classifiers; -1 for one per CPU core.
         seed: The `random_state` of the classifiers and of the random baseline.
-        **options: Those of every `RelationEvaluator`. The progress bar is also that of fitting; the CSV file has no
-            figures of single labels.
+        **options: See `RelationEvaluator`. The progress bar also shows the fitting; the CSV file does not contain the
+            metrics of single labels.
 
     Attributes:
         chosen: After a call, the settings of the classifier, such as `{"random_state": 0, "learning_rate_init": 0.001,
             "hidden_layer_sizes": 100}`.
-        correct: After a call, whether each test pair was classified rightly.
+        correct: After a call, whether each test pair was classified correctly.
 
     Raises:
-        ValueError: If a split is empty, a row malformed or its label not in `train` (the error names split and row),
-            `train` has fewer than two labels, or `classifier` or `n_jobs` is unusable.
+        ValueError: If a split is empty, a row is malformed or its label is not in `train` (the error names split and
+            row), `train` has fewer than two labels, or `classifier` or `n_jobs` is invalid.
 
     Examples:
         >>> rows = [{"head": "rose", "tail": "flower", "relation": "hyper"},
@@ -202,10 +202,10 @@ class RelationClassificationEvaluator(RelationEvaluator):
 
     @classmethod
     def load(cls, name: str, **options: Any) -> Self:
-        """The evaluator of a set of `relbert/lexical_relation_classification`, such as `"BLESS"`.
+        """Create an evaluator for a set of `relbert/lexical_relation_classification`, such as `"BLESS"`.
 
         Raises:
-            ValueError: If a split cannot be had, or is malformed.
+            ValueError: If a split is not available or malformed.
         """
         splits = {"train": "train", "test": "test"} | ({} if name in _WITHOUT_VALIDATION else {"validation": "val"})
         records: dict[str, Any] = {
@@ -214,13 +214,13 @@ class RelationClassificationEvaluator(RelationEvaluator):
         return cls(**records, name=name, **options)
 
     def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
-        """Micro and macro F1, and as extras the F1 of each label and the micro F1 of two baselines, between 0 and 1.
+        """Compute micro and macro F1, and as extras the F1 of each label and the micro F1 of two baselines (0 to 1).
 
-        - `f1_micro` is over all labels, so it is the accuracy.
+        - `f1_micro` is over all labels, so it equals the accuracy.
         - `f1_macro` is the mean over the labels that occur in the test split or are predicted there.
-        - `f1_{label}` is there for each label of the training split; 0 if it neither occurs nor is predicted.
-        - `majority_f1_micro`: always the most frequent training label.
-        - `random_f1_micro`: labels drawn with their frequencies in the training split.
+        - `f1_{label}` is computed for each label of the training split; 0 if it neither occurs nor is predicted.
+        - `majority_f1_micro` always predicts the most frequent training label.
+        - `random_f1_micro` draws labels with their frequencies in the training split.
         """
         predicted = self.predict(model)
         by_label = f1_score(self.test.labels, predicted, labels=self.labels, average=None, zero_division=0)
@@ -239,7 +239,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         )
 
     def predict(self, model: SentenceTransformer) -> list[str]:
-        """The predicted label of each test pair; sets `chosen` and `correct`."""
+        """Return the predicted label of each test pair; sets `chosen` and `correct`."""
         splits = [split for split in (self.train, self.validation, self.test) if split]
         pairs = (order for split in splits for pair in split.pairs for order in (pair, pair[::-1]))
         vectors = self.vectors_of(model, pairs)
@@ -259,7 +259,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         return self.classifier if isinstance(self.classifier, str) else type(self.classifier).__name__
 
     def _candidates(self) -> list[Candidate]:
-        """The classifiers to choose from; without validation pairs there is no choice."""
+        """Return the classifiers to choose from; only one if there are no validation pairs."""
         if not isinstance(self.classifier, str):
             return [(self.classifier.get_params(deep=False), self.classifier)]
         common = {"random_state": self.seed}
@@ -267,7 +267,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
             penalties = INVERSE_PENALTIES if self.validation else INVERSE_PENALTIES[:1]
             candidates = [{**common, "C": penalty} for penalty in penalties]
             return [(c, make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, **c))) for c in candidates]
-        # In the order of the relbert library: of equals the first is taken.
+        # In the order of the relbert library, because the first of equals is chosen.
         grid = [
             {**common, "learning_rate_init": rate, "hidden_layer_sizes": size}
             for rate in LEARNING_RATES
@@ -282,7 +282,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         return predicted
 
     def _f1(self, predicted: list[str], average: str) -> float:
-        # The labels are those of test and predictions, as in the relbert library: no label is left out.
+        # Averages over all labels in the test split or the predictions, as in the relbert library.
         return float(f1_score(self.test.labels, predicted, average=average, zero_division=0))
 
 
@@ -294,20 +294,20 @@ def fit_best(
     n_jobs: int = -1,
     show_progress_bar: bool = False,
 ) -> Candidate:
-    """Fit clones of classifiers, and choose the first of those with the best micro F1 on the validation split.
+    """Fit clones of classifiers and choose the first with the best micro F1 on the validation split.
 
-    `GridSearchCV` with `PredefinedSplit` chooses the same one but fits it once more, and by default on training and
+    `GridSearchCV` with `PredefinedSplit` chooses the same one but then fits it again, by default on training and
     validation pairs together, which the papers do not do.
 
-    Each classifier is fitted with one thread, whatever `n_jobs` is: a matrix product by several threads can round
-    otherwise, and a change in the last bit can end in another classifier. The processes share one copy of the features.
-    Returns the settings of the best one, and the fitted classifier.
+    Each classifier is fitted with one thread, whatever `n_jobs` is: with several threads, a matrix product can round
+    differently, and a change in the last bit can lead to a different classifier. The processes share one copy of the
+    features. Returns the settings of the best classifier, and the fitted classifier.
     """
     workers = min(effective_n_jobs(n_jobs), len(candidates))
-    # Arrays above max_nbytes are written to a file once, which all processes map into memory.
+    # Arrays above max_nbytes are written to a file once, and all processes map it into memory.
     parallel = Parallel(n_jobs=workers, return_as="generator", max_nbytes="1M", mmap_mode="r")
     with threadpool_limits(1), parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
-        # What did not converge is logged below. scikit-learn's Parallel hands the filter on to its processes.
+        # Missing convergence is logged below. scikit-learn's Parallel passes the filter on to its processes.
         warnings.simplefilter("ignore", ConvergenceWarning)
         fits = parallel(delayed(clone(classifier).fit)(*train) for _, classifier in candidates)
         fitted = list(tqdm(fits, desc="Classifiers", total=len(candidates), disable=not show_progress_bar))

@@ -1,4 +1,4 @@
-"""Relation mapping: which target term stands among the targets as a source term among the sources?"""
+"""Relation mapping: which target term corresponds to each source term?"""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from st_relbert.vectors import PairVectors
 
 Score = Literal["max", "soft"]
 
-# What the relbert library adds to the denominator of its cosine.
+# The relbert library adds this to the denominator of its cosine.
 EPSILON = 1e-4
-# The temperature of the soft score: that of the losses.
+# The temperature of the soft score, the same as in the losses.
 TEMPERATURE = 0.05
 
 
 class RelationMappingEvaluator(RelationEvaluator):
-    """Scores a model by relation mapping: which target term stands among the targets as a source among the sources?
+    """Evaluates a model on relation mapping: which target term corresponds to each source term?
 
     The predicted order of the targets is the one with the highest mean, over the sources i, of the maximum, over the
-    other sources j, of the cosine between the relation of sources i and j and that of their targets. It is found
-    exactly, see `best_mapping`. Each distinct pair is embedded once.
+    other sources j, of the cosine between the relation of sources i and j and the relation of their targets. It is
+    found exactly (see `best_mapping`). Each distinct pair is embedded once.
 
-    As in the relbert library, 1e-4 is added to the cosine's denominator, so scores depend a little on the vectors'
-    length: a relative 1e-4 for vectors of length 1, 1e-8 for its summed vectors (length 100), in between for means of
-    token vectors. A zero vector has the cosine 0 to all others. Unlike the library, which walks the orders from the
-    right one, so that equal scores count as right (a model that gives all pairs one vector gets 100 %), this evaluator
-    walks them from `target_random`; the results differ only where best scores are equal.
+    As in the relbert library, 1e-4 is added to the cosine's denominator, so scores depend slightly on the length of the
+    vectors: by a relative 1e-4 for length 1, 1e-8 for the library's summed vectors (length 100), and in between for
+    means of token vectors. A zero vector has cosine 0 with all others. The library tries the right order first, so
+    equal scores count as right (a model that gives all pairs the same vector gets 100 %). This evaluator starts from
+    `target_random` instead; the results differ only where best scores are equal.
 
     Args:
-        problems: Dicts, or a `datasets.Dataset`, in the hub's columns: `source`, `target` (in the right order),
-            `target_random` (the same in the order in which they are given); lists of at least two terms. Others are not
-            read.
+        problems: Dicts or a `datasets.Dataset` with the hub's columns: `source`, `target` (in the right order) and
+            `target_random` (the same terms in the order given to the model), lists of at least two terms. Other columns
+            are ignored.
         name: Prefix of the metrics and of the CSV file's name.
-        score: `"max"`: the score above, which published figures have. `"soft"`: the cosine is the mean of those of (i,
-            j) and (j, i), and all j add to the score of i, by the soft maximum with temperature 0.05 (see
-            `best_mapping`).
-        **options: Those of every `RelationEvaluator`.
+        score: `"max"` is the score above, used for published figures. With `"soft"`, the cosine is the mean of the
+            cosines of (i, j) and (j, i), and all j contribute to the score of i, through the soft maximum with
+            temperature 0.05 (see `best_mapping`).
+        **options: See `RelationEvaluator`.
 
     Raises:
-        ValueError: If there are no problems, one is malformed (the error names its row), or `score` is none of the two.
+        ValueError: If there are no problems, one is malformed (the error names its row), or `score` is unknown.
 
     Examples:
         >>> problem = {"source": ["sun", "planet"], "target": ["nucleus", "electron"]}
@@ -90,16 +90,16 @@ class RelationMappingEvaluator(RelationEvaluator):
 
     @classmethod
     def load(cls, name: str, **options: Any) -> Self:
-        """The evaluator of `relbert/relation_mapping`, or of a set that only the folder `$ST_RELBERT_DATA` has.
+        """Create an evaluator for `relbert/relation_mapping`, or for a set in the folder `$ST_RELBERT_DATA`.
 
         Raises:
-            ValueError: If the problems cannot be had, or are malformed.
+            ValueError: If the problems are not available or malformed.
         """
         source = cls.suite.hub_of(name) or data_file(f"{name}/test.jsonl")
         return cls(read_records(source, ["test"])[0], name, **options)
 
     def evaluate(self, model: SentenceTransformer) -> EvaluationResult:
-        """`accuracy`, between 0 and 1: the share of terms placed right in a problem, on average over the problems."""
+        """Compute `accuracy` (0 to 1): the share of correctly placed terms in a problem, averaged over the problems."""
         predicted = self.predict(model)
         shares = [
             float(np.mean([guess == right for guess, right in zip(order, problem.target, strict=True)]))
@@ -113,12 +113,12 @@ class RelationMappingEvaluator(RelationEvaluator):
         return self.result({"accuracy": shares}, self.problems, prediction=solved, method=method)
 
     def predict(self, model: SentenceTransformer) -> list[list[str]]:
-        """The targets of each problem, in the order of its sources.
+        """Return the targets of each problem, in the order of its sources.
 
-        Of orders with equal scores the first that `itertools.permutations(target_random)` walks.
+        Among orders with equal scores, this is the first in `itertools.permutations(target_random)`.
 
         Raises:
-            ValueError: If the model gives a pair a vector that is not finite.
+            ValueError: If a vector is not finite.
         """
         pairs = (pair for problem in self.problems for pair in (*problem.source_pairs(), *problem.given_pairs()))
         vectors = self.vectors_of(model, pairs)
@@ -134,17 +134,17 @@ class RelationMappingEvaluator(RelationEvaluator):
 
 
 def relation_scores(problem: MappingProblem, vectors: PairVectors) -> NDArray[np.float64]:
-    """The cosines between the relations of a problem's n sources and those of its targets, as given.
+    """Return the cosines between the relations of a problem's n sources and those of its targets, in the given order.
 
-    Returns `(n, n, n, n)`: `[i, j, a, b]` compares sources i and j with targets a and b; 0 where i = j or a = b. The
-    vectors may have any length.
+    The shape is `(n, n, n, n)`: `[i, j, a, b]` compares sources i and j with targets a and b; 0 where i = j or a = b.
+    The vectors may have any length.
     """
-    # In float64, as in the relbert library: its ties are those of the numbers, not of rounding.
+    # In float64, as in the relbert library, so that ties do not depend on rounding.
     sources = vectors.raw(problem.source_pairs()).astype(np.float64)
     targets = vectors.raw(problem.given_pairs()).astype(np.float64)
     lengths = np.outer(np.linalg.norm(sources, axis=1), np.linalg.norm(targets, axis=1))
     size = len(problem.source)
-    # Read down the list of pairs: the first and the second term of each.
+    # The first and the second term of each pair, in the order of the list of pairs.
     first, second = np.array(list(permutations(range(size), 2))).T
     scores = np.zeros((size,) * 4)
     scores[first[:, None], second[:, None], first, second] = sources @ targets.T / (lengths + EPSILON)

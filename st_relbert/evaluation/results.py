@@ -1,4 +1,4 @@
-"""The result of an evaluation, and the one file format that results are written in."""
+"""The results of an evaluation, and the file format they are written in."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _REPORT_FILE = "suite.json"
 class EvaluationResult:
     """The scores of a model on one set.
 
-    Evaluators return it; the suite collects it; the command line, the model card, `st-relbert compare` and `st-relbert
-    leakage` read it.
+    Evaluators return results and the suite collects them. The command line, the model card, `st-relbert compare` and
+    `st-relbert leakage` read them.
 
     Args:
         task: The evaluator's task, such as `"analogy"`.
         dataset: The name of the set, such as `"u2"` or `"ROOT09"`.
-        metrics: The figures, by name, the primary one first; a share lies between 0 and 1.
-        count: The number of questions, test pairs, problems or relations that they are over.
-        intervals: The bounds of the 95 % confidence intervals of those metrics that have one.
-        extras: Figures to judge the metrics by, such as the number of ties or what a guess would get. No model card has
-            them.
-        correct: Whether each question was answered rightly, where answers are right or wrong.
-        digest: A digest of the questions: only results on the same ones can be compared.
-        details: What the figures come from, such as predictions, as JSON has it.
+        metrics: The metrics by name, the primary one first; shares are between 0 and 1.
+        count: The number of questions, test pairs, problems or relations that they are computed over.
+        intervals: The bounds of the 95 % confidence intervals, for the metrics that have one.
+        extras: Figures that put the metrics into context, such as the number of ties or the score of a guess. They do
+            not go into model cards.
+        correct: Whether each question was answered correctly, if answers are right or wrong.
+        digest: A digest of the questions: only results on the same questions can be compared.
+        details: Further information, such as predictions, as JSON values.
 
     Examples:
         >>> result = EvaluationResult(task="analogy", dataset="u2", metrics={"accuracy": 0.4}, count=228)
@@ -54,14 +54,14 @@ class EvaluationResult:
 
     @property
     def method(self) -> str:
-        """How the figures were got where that is not the papers' way, as in `"linear"`; empty if it is.
+        """The scoring method, such as `"linear"`; empty for the papers' method.
 
-        It stands in `details`. Figures of different methods are not to be compared.
+        It is stored in `details`. Do not compare figures of different methods.
         """
         return str(self.details.get("method") or "")
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """A flat record of each metric: `task`, `dataset`, `metric`, `value`, `count`, `interval` and `method`."""
+        """Yield a flat record per metric: `task`, `dataset`, `metric`, `value`, `count`, `interval` and `method`."""
         for metric, value in self.metrics.items():
             yield {
                 "task": self.task,
@@ -75,10 +75,10 @@ class EvaluationResult:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> EvaluationResult:
-        """Check a record that was read from a file.
+        """Check a record read from a file.
 
         Raises:
-            ValueError: If a value is missing, unknown or of another type.
+            ValueError: If a value is missing, unknown or of the wrong type.
         """
         known = [each.name for each in fields(cls)]
         if not isinstance(record, Mapping) or set(record) != set(known):
@@ -117,9 +117,9 @@ class EvaluationReport:
 
     Args:
         results: A result for each set.
-        skipped: The sets that are left out, and why.
-        seconds: How long each set took.
-        pairs: How many distinct pairs were encoded.
+        skipped: The reason for each set that was left out.
+        seconds: The time that each set took.
+        pairs: The number of distinct pairs that were encoded.
         seed: The seed of the classifiers.
     """
 
@@ -130,40 +130,40 @@ class EvaluationReport:
     seed: int = 0
 
     def rows(self) -> list[dict[str, Any]]:
-        """A flat record of each figure; see `EvaluationResult.rows`."""
+        """Return a flat record of each figure; see `EvaluationResult.rows`."""
         return [row for result in self.results for row in result.rows()]
 
 
 def digest(questions: object) -> str:
-    """A digest of questions or labelled pairs, so that two models are only ever compared on the same ones.
+    """Return a digest of questions or labelled pairs, so that models are only compared on the same ones.
 
-    The `repr` of the questions has to say all that they consist of.
+    The `repr` of the questions must contain everything about them.
     """
     return hashlib.sha256(repr(questions).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """The versions of the packages that figures depend on."""
+    """Return the versions of the packages that figures depend on."""
     return {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
 def write_report(path: str | os.PathLike[str], report: EvaluationReport, model: Mapping[str, Any]) -> None:
-    """Write a report to a JSON file, with the date and versions of packages.
+    """Write a report to a JSON file, with the date and the package versions.
 
     Args:
         path: The file.
         report: The report.
-        model: What to say about the model: `model` (name or path), `template`, `aggregation`.
+        model: Information about the model: `model` (name or path), `template`, `aggregation`.
     """
     head = {**model, "date": str(datetime.now(tz=timezone.utc).date()), "versions": versions()}
     write_json(path, {**head, **asdict(report)})
 
 
 def write_report_folder(folder: str | os.PathLike[str], report: EvaluationReport, model: Mapping[str, Any]) -> None:
-    """Write a report to `suite.json`, and its figures as the relbert library's commands write them.
+    """Write a report to `suite.json`, and its figures to the same files as the relbert library's commands.
 
-    These are `analogy.forward.json`, `classification.json` and a file for each set of relation mapping. A task without
-    results has no file.
+    These are `analogy.forward.json`, `classification.json` and a file for each relation mapping set. A task without
+    results gets no file.
 
     Args:
         folder: An existing folder.
@@ -191,7 +191,7 @@ def write_report_folder(folder: str | os.PathLike[str], report: EvaluationReport
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write JSON; what JSON cannot express, such as a classifier inside another one, becomes text."""
+    """Write JSON; values that JSON cannot express, such as a classifier inside another one, become text."""
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
     Path(path).write_text(text + "\n", encoding="utf-8")
 
@@ -200,10 +200,10 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, EvaluationResult]:
     """Read the results of a model, by the names of the sets.
 
     Args:
-        path: A file that `write_report` wrote, or a folder with `suite.json`.
+        path: A file written by `write_report`, or a folder with `suite.json`.
 
     Raises:
-        ValueError: If there is no such file, or it holds no results.
+        ValueError: If the file does not exist or contains no results.
     """
     file = Path(path, _REPORT_FILE) if Path(path).is_dir() else Path(path)
     try:

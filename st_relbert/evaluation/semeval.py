@@ -1,7 +1,7 @@
-"""SemEval-2012 Task 2: its data, and its official scores for the numbers of any system.
+"""SemEval-2012 Task 2: its data, and its official scores for any system.
 
-A system gives every pair of a relation a number: how well the pair illustrates the relation. Only the order of the
-numbers of a relation counts. They may be infinite (a PMI of words never seen together), but not nan.
+A system gives each pair of a relation a number that says how well the pair illustrates the relation. Only the order of
+a relation's numbers counts. Numbers may be infinite (such as the PMI of words never seen together), but not nan.
 
 Source: Jurgens, Mohammad, Turney and Holyoak (2012), "SemEval-2012 Task 2: Measuring Degrees of Relational
 Similarity".
@@ -27,7 +27,7 @@ CHOICES = 4
 
 @dataclass(frozen=True)
 class MaxDiffQuestion:
-    """Four pairs and, for each of them, the votes as least and as most illustrative."""
+    """Four pairs, with the votes for each as the least and as the most illustrative."""
 
     pairs: list[Pair]
     least: list[int]
@@ -35,9 +35,9 @@ class MaxDiffQuestion:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], where: str) -> MaxDiffQuestion:
-        """Check a record of `pairs` (four pairs), `least` and `most` (four numbers of votes each).
+        """Check a record of `pairs` (four pairs), `least` and `most` (four vote counts each).
 
-        Raises `ValueError` if a column is missing, there are not four pairs, or not four numbers of votes.
+        Raises `ValueError` if a column is missing, or there are not four pairs or not four vote counts.
         """
         if not isinstance(record, Mapping):
             raise ValueError(f"{where} is {record!r}, expected an object with the columns pairs, least, most.")
@@ -54,7 +54,7 @@ class MaxDiffQuestion:
 
 @dataclass(frozen=True)
 class SimilarityRelation:
-    """What a system is told about a relation (the paradigms) and what it is scored by (ratings, questions)."""
+    """A relation: the paradigms that a system is given, and the ratings and questions used to score it."""
 
     relation_type: str
     paradigms: list[Pair]
@@ -63,7 +63,7 @@ class SimilarityRelation:
 
     @property
     def pairs(self) -> list[Pair]:
-        """The pairs a system has to give a number: the rated ones, then those that only questions hold."""
+        """The pairs to which a system must give a number: the rated ones, then those that occur only in questions."""
         asked = (pair for question in self.questions for pair in question.pairs)
         return list(dict.fromkeys([*self.ratings, *asked]))
 
@@ -73,10 +73,10 @@ class SimilarityRelation:
     ) -> SimilarityRelation:
         """Check the two records of a relation; errors call them `where` and `where_maxdiff`.
 
-        The record of ratings has `relation_type`, `paradigms` (pairs) and `pairs` (`[head, tail, rating]` each), that
-        of questions has `questions` (see `MaxDiffQuestion.from_record`). Raises `ValueError` if there are no paradigms
-        or no questions, something is malformed, a pair is rated twice, or there are no two different ratings (nothing
-        can be correlated with them).
+        The record of ratings has `relation_type`, `paradigms` (pairs) and `pairs` (`[head, tail, rating]` each). The
+        record of questions has `questions` (see `MaxDiffQuestion.from_record`). Raises `ValueError` if there are no
+        paradigms or no questions, something is malformed, a pair is rated twice, or all ratings are equal (nothing
+        correlates with equal ratings).
         """
         paradigms = as_pairs(_items(ratings["paradigms"], f"{where}, paradigms", "pairs"), f"{where}, paradigm")
         rated = _ratings(_items(ratings["pairs"], f"{where}, pairs", "[head, tail, rating]"), where)
@@ -93,12 +93,12 @@ Rows = dict[str, tuple[Mapping[str, Any], str]]
 def as_similarity_relations(
     ratings: Iterable[Mapping[str, Any]], maxdiff: Iterable[Mapping[str, Any]], split: str | None = "testing"
 ) -> list[SimilarityRelation]:
-    """Check the records of ratings and of questions and join them by relation; see `RelationalSimilarityEvaluator`.
+    """Check the records of ratings and questions, and join them by relation; see `RelationalSimilarityEvaluator`.
 
-    Pairs are matched as they are spelled: upper case counts. (In the task's data every pair of a question is rated
-    under the very same spelling. A pair without a rating is kept: it counts in its questions only.) Returns the
-    relations of the split, or all, in the order of the ratings. Raises `ValueError` if something is malformed (the
-    error names the row), a relation occurs twice or lacks its ratings or its questions, or the split has no relation.
+    Pairs are matched by their exact spelling, including case. (In the task's data, each pair of a question is rated
+    under the same spelling. A pair without a rating is kept but counts only in its questions.) Returns the relations of
+    the split (or all relations), in the order of the ratings. Raises `ValueError` if something is malformed (the error
+    names the row), a relation occurs twice or has no ratings or no questions, or the split has no relation.
     """
     rated = _rows(ratings, "ratings", ["paradigms", "pairs"], split)
     asked = _rows(maxdiff, "maxdiff", ["questions"], split)
@@ -115,7 +115,7 @@ def as_similarity_relations(
 
 
 def _rows(records: Iterable[Mapping[str, Any]], source: str, columns: list[str], split: str | None) -> Rows:
-    """The records of a split by relation, each with how to name it in an error."""
+    """Return the records of a split by relation, each with its name in error messages."""
     rows: Rows = {}
     wheres: dict[str, str] = {}
     splits = set()
@@ -177,22 +177,22 @@ def _ratings(values: list[Any], where: str) -> dict[Pair, float]:
 
 
 class SimilarityScore(NamedTuple):
-    """The two official scores of a relation; those of a system are the averages over the relations."""
+    """The two official scores of a relation; a system's scores are the averages over the relations."""
 
     maxdiff_accuracy: float
     spearman: float
 
 
 def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> float:
-    """MaxDiff accuracy of a relation: the share of right guesses, both sides of a question counting.
+    """Return the MaxDiff accuracy of a relation: the share of right guesses, with two guesses per question.
 
-    The *least* guess is the pair with the lowest number, the *most* guess the one with the highest; of equal numbers
-    the first in the order of the four. A guess is right if no pair got more votes for that side than the guessed one,
-    so each of several tied winners is right.
+    The *least* guess is the pair with the lowest number, and the *most* guess is the pair with the highest; among equal
+    numbers, the first of the four pairs. A guess is right if no other pair got more votes for that side, so any of
+    several tied winners is right.
 
     Args:
         questions: The questions of a relation.
-        numbers: The system's number of each pair of the questions.
+        numbers: The system's number for each pair in the questions.
 
     Raises:
         ValueError: If a pair has no number or nan, or there are no questions.
@@ -214,10 +214,10 @@ def maxdiff_accuracy(questions: Sequence[MaxDiffQuestion], numbers: Numbers) -> 
 
 
 def spearman(ratings: Numbers, numbers: Numbers) -> float:
-    """Spearman's rank correlation of a system's numbers with the gold ratings of a relation's pairs, from -1 to 1.
+    """Return Spearman's rank correlation (-1 to 1) between a system's numbers and the gold ratings of a relation.
 
-    Equal values share their average rank; it is 0 if all numbers of the system are equal. Pairs without a rating are
-    not looked at. Raises `ValueError` if a rated pair has no number or nan, or there are no two different ratings.
+    Equal values share their average rank; the correlation is 0 if all numbers of the system are equal. Pairs without a
+    rating are ignored. Raises `ValueError` if a rated pair has no number or nan, or all ratings are equal.
 
     >>> ratings = {("a", "b"): 50.0, ("c", "d"): -10.0, ("e", "f"): 0.0}
     >>> spearman(ratings, {("a", "b"): 0.9, ("c", "d"): 0.1, ("e", "f"): 0.2})
@@ -232,10 +232,10 @@ def spearman(ratings: Numbers, numbers: Numbers) -> float:
 def score_relations(
     relations: Iterable[SimilarityRelation], numbers: Mapping[str, Numbers]
 ) -> dict[str, SimilarityScore]:
-    """The scores of each relation of `as_similarity_relations`, by `relation_type`.
+    """Return the scores of each relation from `as_similarity_relations`, by `relation_type`.
 
-    The system's numbers of each pair are given by `relation_type` too. Raises `ValueError` if a relation has no
-    numbers, or a pair of it has none or nan.
+    The system's numbers are also given by `relation_type`, then by pair. Raises `ValueError` if a relation has no
+    numbers, or one of its pairs has no number or nan.
     """
     scores = {}
     for relation in relations:

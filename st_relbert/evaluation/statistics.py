@@ -1,4 +1,4 @@
-"""How certain is a figure, and do two models differ? Bootstrap intervals and McNemar's test."""
+"""Bootstrap intervals for a metric, and McNemar's test for the difference between two models."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
-# Drawn outcomes held at a time: 8 MiB of indices and as much of outcomes.
+# Number of outcomes drawn at a time: 8 MiB of indices and 8 MiB of outcomes.
 _DRAWS_AT_A_TIME = 2**20
 
 
 def bootstrap_interval(
     correct: ArrayLike, *, level: float = 0.95, samples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of independent outcomes, such as an accuracy.
+    """Return the percentile bootstrap interval of the mean of independent outcomes, such as an accuracy.
 
-    Resamples as many outcomes as there are, with replacement, and takes the middle `level` of the resampled means.
-    The outcomes have to be independent: for a benchmark whose questions share relations, give the scores of the
-    relations rather than the outcomes of the questions. If all outcomes are equal the interval is that one value,
-    which says nothing about other questions.
+    Draws resamples of size n with replacement and takes the middle `level` of their means. The outcomes must be
+    independent: if the questions of a benchmark share relations, pass the scores of the relations instead of the
+    outcomes of the questions. If all outcomes are equal, the interval is that single value and says nothing about other
+    questions.
 
     Args:
         correct: `(n,)`: right (1, True) or wrong (0, False) for each question, or any finite numbers.
-        level: The share of resampled means inside.
+        level: The share of resampled means inside the interval.
         samples: Number of resamples.
-        seed: Seed of the draws: the same arguments give the same interval.
+        seed: Random seed; the same arguments give the same interval.
 
     Returns:
-        Lower and upper end.
+        Lower and upper bound.
 
     Raises:
-        ValueError: If there are no outcomes, they are not one row of finite numbers, or `level` or `samples` is
+        ValueError: If there are no outcomes, they are not a single row of finite numbers, or `level` or `samples` is
             out of range.
 
     Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
@@ -62,7 +62,7 @@ def _resampled_means(
 ) -> NDArray[np.floating[Any]]:
     number = len(outcomes)
     if np.isin(outcomes, [0, 1]).all():
-        # Each of the n draws is right with probability mean(outcomes): the number of right ones is binomial.
+        # Each of the n draws is right with probability mean(outcomes), so the number of right ones is binomial.
         return generator.binomial(number, outcomes.mean(), size=samples) / number
     means = np.empty(samples)
     step = max(1, _DRAWS_AT_A_TIME // number)
@@ -73,7 +73,7 @@ def _resampled_means(
 
 
 class McNemarResult(NamedTuple):
-    """How many questions both, one or none of two models got right, and the p value of the difference."""
+    """The number of questions that both, one or neither of two models got right, and the p value of the difference."""
 
     both: int
     first_only: int
@@ -83,23 +83,23 @@ class McNemarResult(NamedTuple):
 
 
 def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarResult:
-    """Exact two-sided McNemar test of paired right / wrong outcomes.
+    """Run an exact two-sided McNemar test on paired right / wrong outcomes.
 
-    If the models are equally good, a question that only one of them gets right is as likely the first's as the
-    second's, so `first_only` is binomial with probability 1/2; the others say nothing.
+    If the models are equally good, either model is equally likely to be right on a question that only one gets right,
+    so `first_only` is binomial with probability 1/2. The other questions are not used.
 
     Args:
         first: `(n,)`: 1 or True where the first model is right, 0 or False where it is wrong.
-        second: `(n,)`: the same of the second model, on the same questions in the same order.
+        second: `(n,)`: the same for the second model, on the same questions in the same order.
 
     Returns:
-        The four counts and the p value; 1 if no question tells the models apart.
+        The four counts and the p value, which is 1 if the models do not differ on any question.
 
     Raises:
-        ValueError: If there are no outcomes, their numbers differ, or one is neither right nor wrong.
+        ValueError: If there are no outcomes, the numbers of outcomes differ, or an outcome is neither right nor wrong.
 
     Source: McNemar (1947), "Note on the sampling error of the difference between correlated proportions or
-    percentages", with the binomial distribution itself in place of its approximation.
+    percentages", with the exact binomial distribution instead of its approximation.
 
     Examples:
         >>> mcnemar([1, 1, 1, 1, 1, 0], [1, 0, 0, 0, 0, 0])

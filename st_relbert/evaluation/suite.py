@@ -1,4 +1,4 @@
-"""All sets of the papers at once."""
+"""The evaluation suite: all sets of the papers at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVALUATORS: dict[str, type[RelationEvaluator]] = {
         RelationalSimilarityEvaluator,
     )
 }
-"""The evaluators of the suite by task. Suite, command line and model card take all that they know from here."""
+"""The evaluators of the suite, by task. The suite, the command line and the model card all use this registry."""
 
 VALIDATION_SETS = (
     "u2/validation",
@@ -38,7 +38,7 @@ VALIDATION_SETS = (
     "t_rex_relational_similarity/validation",
     "nell_relational_similarity/validation",
 )
-"""Analogy questions to choose settings by, not to report."""
+"""Analogy questions for choosing settings, not for reporting."""
 
 
 def run_suite(
@@ -50,20 +50,21 @@ def run_suite(
     seed: int = 0,
     classifier: Any = "mlp",
 ) -> EvaluationReport:
-    """Evaluate a model on all sets that can be found.
+    """Evaluate a model on all available sets.
 
-    Each pair is encoded once, however many sets it is in. A set that cannot be found, is malformed or cannot be scored
-    is left out, and the report says why.
+    Each pair is encoded once, even if it occurs in several sets. Sets that are not found, malformed or cannot be scored
+    are left out, and the report says why.
 
     Args:
         model: A SentenceTransformer that takes pairs.
-        tasks: Some tasks of `EVALUATORS`, with all their sets; None: all tasks. Or, by task, the names of the sets:
+        tasks: Tasks of `EVALUATORS`, each with all its sets, or None for all tasks. Or the names of the sets by task:
             `{"analogy": ["u2", *VALIDATION_SETS]}`.
-        batch_size: Pairs encoded at a time.
-        show_progress_bar: Show a bar over the sets, and the progress within each.
-        seed: Seed of the classifiers, the only part of an evaluation that draws numbers.
-        classifier: For lexical relations: `"mlp"`, the grid of the papers; `"linear"`, a probe that takes seconds; or
-            any scikit-learn classifier. The published models' own figures are of `MLPClassifier(random_state=0)`.
+        batch_size: Number of pairs encoded at a time.
+        show_progress_bar: Whether to show a bar over the sets and the progress within each.
+        seed: Seed of the classifiers, the only random part of an evaluation.
+        classifier: For lexical relation classification: `"mlp"`, the papers' grid; `"linear"`, a probe that takes
+            seconds; or any scikit-learn classifier. The figures published with the models use
+            `MLPClassifier(random_state=0)`.
 
     Raises:
         ValueError: If a task is unknown.
