@@ -1,4 +1,4 @@
-"""Word pairs on disk, searched by their relation; needs `pip install st-relbert[search]`."""
+"""Search word pairs on disk by their relation; needs `pip install st-relbert[search]`."""
 
 from st_relbert.search.calibration import Calibration
 from st_relbert.search.completion import AnalogyCompleter, Completion

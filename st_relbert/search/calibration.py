@@ -1,4 +1,4 @@
-"""What the scores of an index mean: calibrated on its own pairs, and on pairs that stand in no relation."""
+"""Turn the scores of an index into probabilities, using its own pairs and pairs that have no relation."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from st_relbert.vectors import unit
 _LOG = logging.getLogger(__name__)
 
 NEIGHBOURS = 20
-"""How many of the nearest labelled pairs tell whether a pair is related at all."""
+"""How many of the nearest labelled pairs decide whether a pair is related at all."""
 SAMPLE = 50_000
-"""How many labelled pairs of an index are compared with, at most."""
-_FEWEST = 100  # labelled pairs that a calibration needs
-_ASKED = 1_500  # pairs of the index that are asked
-_REPAIRED, _NONSENSE = 1_000, 200  # pairs of its words that stand in no relation, and of letters that are no word
+"""The largest number of labelled pairs of an index that the calibration uses."""
+_FEWEST = 100  # labelled pairs needed for a calibration
+_ASKED = 1_500  # pairs of the index used as queries
+_REPAIRED, _NONSENSE = 1_000, 200  # unrelated pairs of its words, and pairs of random letters
 _AT_A_TIME = 512
-# Found on held-out pairs (benchmarks/calibration.py): the vector's numbers say less each than the two cosines.
+# Tuned on held-out pairs (benchmarks/calibration.py): each number of the vector says less than the two cosines do.
 _COSINES_WEIGH, _PENALTY = 5.0, 0.04
 
 Floats = NDArray[np.floating[Any]]
@@ -42,15 +42,15 @@ Floats = NDArray[np.floating[Any]]
 class Calibration:
     """Probabilities for the answers of one index.
 
-    Two logistic curves: one tells of a hit whether it stands in the same relation as the query, by its strength (see
-    `SearchHit.strength`); one tells of a pair whether it stands in any relation such as those of the index, by its
-    vector and the cosines of its neighbours, which tell more of that than their strengths do.
+    There are two logistic curves. One gives the probability that a hit has the same relation as the query, from the
+    hit's strength (see `SearchHit.strength`). The other gives the probability that a pair has any relation like those
+    of the index, from its vector and the cosines of its neighbours, which predict this better than their strengths.
 
     Args:
-        hit: Intercept and slope of the first.
-        pair: Intercept, and a slope for each number of the vector, for the first cosine, and for the mean of the
-            first 20.
-        rows: The number of rows that the index had.
+        hit: Intercept and slope of the first curve.
+        pair: Intercept of the second curve, then a slope for each number of the vector, for the first cosine, and for
+            the mean of the first 20 cosines.
+        rows: The number of rows in the index when it was calibrated.
     """
 
     hit: tuple[float, ...]
@@ -58,30 +58,30 @@ class Calibration:
     rows: int
 
     def of_hit(self, strength: float) -> float:
-        """The probability that a hit stands in the same relation as the query."""
+        """Return the probability that a hit has the same relation as the query."""
         return _logistic(self.hit[0] + self.hit[1] * strength)
 
     def of_pair(self, vector: Floats, cosines: Sequence[float]) -> float:
-        """The probability that a pair stands in a relation.
+        """Return the probability that a pair has a relation.
 
         Args:
             vector: The pair's vector `(d,)`, of length 1.
-            cosines: Those of the nearest labelled pairs, best first, at least one.
+            cosines: The cosines of the nearest labelled pairs, best first, at least one.
         """
         nearest = cosines[:NEIGHBOURS]
         evidence = [*vector, nearest[0], sum(nearest) / len(nearest)]
         return _logistic(self.pair[0] + float(np.dot(self.pair[1:], evidence)))
 
     def fits(self, rows: int) -> bool:
-        """Whether it may be used for an index of this many rows: one that has changed by no more than a fifth since."""
+        """Return whether the calibration still holds for so many rows: the index changed by at most a fifth since."""
         return abs(rows - self.rows) <= self.rows / 5
 
     @classmethod
     def from_json(cls, text: str) -> Calibration:
-        """Read a calibration that was written as JSON.
+        """Read a calibration from JSON.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the JSON is not a calibration.
         """
         content = json.loads(text)
         if not isinstance(content, dict) or set(content) != {"hit", "pair", "rows"}:
@@ -96,13 +96,13 @@ def calibrate(
     encode: Callable[[Sequence[Pair]], Floats],
     rows: int,
 ) -> Calibration | None:
-    """Calibrate an index on labelled pairs of its own, and on pairs that stand in no relation.
+    """Calibrate an index on its own labelled pairs and on unrelated pairs.
 
-    Those are made of the same words, the head of one pair with the tail of another relation's, and of letters that are
-    no word. Each pair is asked as a user would ask it: it is not among its own hits.
+    There are two kinds of unrelated pairs: the head of one pair with the tail of another relation's pair, and random
+    letters. Each pair is used as a query the way a user would ask it: it is not among its own hits.
 
-    The labelled pairs are in random order, with vectors `(n, d)` of length 1; `encode` gives those of other pairs.
-    Returns None for fewer than 100 labelled pairs, or those of one relation.
+    The labelled pairs are in random order, with vectors `(n, d)` of length 1; `encode` returns the vectors of other
+    pairs. Returns None for fewer than 100 labelled pairs, or if they all have the same relation.
 
     Source: logistic calibration, Platt (1999).
     """
@@ -126,7 +126,7 @@ def calibrate(
 
 
 def read_calibration(store: PairStore) -> Calibration | None:
-    """The calibration that is kept with an index; None: there is none, or the index has changed much since."""
+    """Read the calibration stored with an index, or None if there is none or the index has changed a lot since."""
     try:
         found = Calibration.from_json((store.path / CALIBRATION).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -138,13 +138,13 @@ def read_calibration(store: PairStore) -> Calibration | None:
 
 
 def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
-    """Calibrate an index and keep the calibration with it; see `calibrate`.
+    """Calibrate an index and store the calibration with it; see `calibrate`.
 
-    Raises `ValueError` if the model that made the index is no longer there, or has changed.
+    Raises `ValueError` if the model that made the index is no longer there or has changed.
     """
     rows, labelled = len(store), store.count("relation IS NOT NULL")
     condition = "relation IS NOT NULL"
-    if labelled > SAMPLE:  # keys are hashes, so those below a limit are a random sample
+    if labelled > SAMPLE:  # keys are hashes, so the keys below a limit are a random sample
         condition += f" AND row_key < '{int(SAMPLE / labelled * 16**8):08x}'"
     made = None
     if labelled >= _FEWEST:
@@ -158,7 +158,7 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
         else:
             with atomic_output(store.path / CALIBRATION) as temporary:
                 temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
-    except (ValueError, OSError) as error:  # another process keeps one just now, or it is read-only
+    except (ValueError, OSError) as error:  # another process is writing one, or the folder is read-only
         _LOG.warning("The calibration of %s cannot be kept, so it will be made again: %s", store.path, error)
     return made
 
@@ -168,7 +168,7 @@ def _key(row: dict[str, Any]) -> str:
 
 
 def _repaired(pairs: Sequence[Pair], relations: Sequence[str], known: set[Pair], rng: random.Random) -> list[Pair]:
-    """Heads with the tails of other relations."""
+    """Return pairs of a head and another relation's tail."""
     order = list(range(len(pairs)))
     rng.shuffle(order)
     made = [
@@ -180,7 +180,7 @@ def _repaired(pairs: Sequence[Pair], relations: Sequence[str], known: set[Pair],
 
 
 def _nonsense(rng: random.Random) -> list[Pair]:
-    """Pairs of letters that spell no word."""
+    """Return pairs of random letters."""
 
     def word() -> str:
         return "".join(rng.choices(string.ascii_lowercase, k=rng.randint(3, 7)))
@@ -189,9 +189,9 @@ def _nonsense(rng: random.Random) -> list[Pair]:
 
 
 class _Neighbours(NamedTuple):
-    """The cosines of the nearest pairs, the strengths of the strongest, each best first, and whether these are right.
+    """The neighbours of each query, best first: nearest cosines, highest strengths, and whether the relations match.
 
-    All of them are `(n, 20)`.
+    All arrays are `(n, 20)`.
     """
 
     cosines: Floats
@@ -200,7 +200,7 @@ class _Neighbours(NamedTuple):
 
 
 class _Labelled:
-    """Labelled pairs, compared with all at once as a search compares with the nearest of them."""
+    """Labelled pairs, compared with many queries at once in the way a search ranks its nearest pairs."""
 
     def __init__(self, vectors: Floats, relations: Sequence[str]) -> None:
         self._vectors = vectors
@@ -210,9 +210,10 @@ class _Labelled:
         self._means = unit(self._sums)
 
     def neighbours(self, queries: Floats, own: bool = False) -> _Neighbours:
-        """Compare queries `(n, d)`.
+        """Compare queries `(n, d)` with the labelled pairs.
 
-        If they are the `own` vectors of the first pairs, those are left out, also of their relations' means.
+        With `own`, the queries are the vectors of the first labelled pairs. Each is then left out of its own neighbours
+        and of its relation's mean.
         """
         places = self._places[: len(queries)]
         some = [slice(start, start + _AT_A_TIME) for start in range(0, len(queries), _AT_A_TIME)]
@@ -225,7 +226,7 @@ class _Labelled:
             of_means[np.arange(len(own)), own] = (unit(self._sums[own] - queries) * queries).sum(axis=1)
         strengths = (cosines + RELATION_WEIGHS * of_means[:, self._places]) / (1 + RELATION_WEIGHS)
         if own is not None:
-            itself = cosines > 1 - 1e-5  # under whatever label
+            itself = cosines > 1 - 1e-5  # whatever its label
             cosines[itself], strengths[itself] = -1, -1
         count = min(NEIGHBOURS, len(self._vectors) // 4)
         found = np.argpartition(-strengths, count, axis=1)[:, :count]
@@ -235,8 +236,8 @@ class _Labelled:
 
 
 def _fit(evidence: Floats, right: NDArray[np.bool_], weights: Floats) -> tuple[float, ...]:
-    """A logistic regression: its intercept, and its slopes for the evidence as it is."""
-    from sklearn.linear_model import LogisticRegression  # loaded by what is calibrated only
+    """Fit a logistic regression and return its intercept and its slopes for the unscaled evidence."""
+    from sklearn.linear_model import LogisticRegression  # loaded only when calibrating
 
     mean, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-9
     spread[-2:] /= _COSINES_WEIGH

@@ -1,4 +1,4 @@
-"""Vectors of pairs in the format of word2vec, which gensim and others read."""
+"""Export pair vectors in the word2vec format, which gensim and other tools read."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SEPARATOR = "__"
 
 
 def pair_key(pair: Pair) -> str:
-    """A pair as one token, from which `key_pair` gives it back: no blanks, and `__` only between the words.
+    """Return a pair as one token without blanks, with `__` only between the words; `key_pair` reverses it.
 
-    Blanks are written as `_`, as in the files of the relbert library. What that would make ambiguous (`_` and
-    `%` in a word, blanks at its ends or side by side, other white space, what is not printable) is percent-encoded.
+    Blanks become `_`, as in the files of the relbert library. Whatever that would make ambiguous (`_` and `%` in a
+    word, blanks at its ends or next to each other, other white space, unprintable characters) is percent-encoded.
 
     >>> pair_key(("New York", "United States"))
     'New_York__United_States'
@@ -33,7 +33,7 @@ def pair_key(pair: Pair) -> str:
 
 
 def key_pair(key: str) -> Pair:
-    """The pair of a token.
+    """Return the pair of a token made by `pair_key`.
 
     >>> key_pair("New_York__United_States")
     ('New York', 'United States')
@@ -48,7 +48,7 @@ def _escape(word: str) -> str:
     plain = "".join(
         char if char == " " or (char.isprintable() and char not in "%_") else _percent(char) for char in word
     )
-    # "_" at a word's end or beside another would read as a part of the separator.
+    # "_" at the end of a word or next to another "_" would look like part of the separator.
     return re.sub("^ +| +$|(?<= ) ", lambda blanks: "%20" * len(blanks[0]), plain).replace(" ", "_")
 
 
@@ -58,7 +58,7 @@ def _percent(char: str) -> str:
 
 
 def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], *, show_progress_bar: bool = False) -> int:
-    """Write the vectors of an index, one line a pair, with `pair_key` for its name.
+    """Write the vectors of an index to a text file, one pair per line, named by `pair_key`.
 
     `gensim.models.KeyedVectors.load_word2vec_format(path)` reads the file. A pair with several labels is written once.
 
@@ -89,7 +89,7 @@ def export_word2vec(index: RelationIndex, path: str | os.PathLike[str], *, show_
             seen.add(key)
             numbers = " ".join(f"{value:.7g}" for value in np.asarray(row["vector"]))
             lines.write(f"{key} {numbers}\n")
-        # The number of pairs is the first line, and known last.
+        # The first line is the number of pairs, which is known only now.
         lines.seek(0)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(f"{len(seen)} {index.identity.dimension}\n")

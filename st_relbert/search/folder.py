@@ -1,4 +1,4 @@
-"""The folder of an index: what may stand there, who writes to it, how it takes its place, and what is damaged in it."""
+"""The folder of an index: which paths are allowed, locking, moving it into place, and detecting damage."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ CALIBRATION = "calibration.json"
 MEANS = "relation_means.safetensors"
 WORDS, WORD_VECTORS = "vocabulary.json", "vocabulary.safetensors"
 _LOCK = "write.lock"
-# Seconds that a writer waits for another one: the approximate index of some million rows takes minutes.
+# Seconds to wait for another writer: building the approximate index of some million rows takes minutes.
 _PATIENCE = 900
 
 
 def check_place(path: Path, overwrite: bool) -> None:
-    """Raise `ValueError` for a path where a store may not go.
+    """Raise `ValueError` if a store may not be written to a path.
 
-    Something is there that is no store, or files stand beside one; or there is a store that may not be replaced. One
-    without a version holds nothing, and always may.
+    That is the case if something other than a store is there, a store has foreign files next to it, or a store may not
+    be replaced. A store without a version is empty and may always be replaced.
     """
     if not path.exists():
         return
@@ -48,14 +48,14 @@ def check_place(path: Path, overwrite: bool) -> None:
 
 
 def has_versions(path: Path) -> bool:
-    """Whether there is an index that can be opened: one whose table has been written once at least."""
+    """Return whether there is an index that can be opened, one whose table has been written at least once."""
     return any((path / FOLDER / "_versions").glob("*.manifest"))
 
 
 def require_index(path: Path) -> None:
-    """Raise `ValueError` for a path where there is no index, or one that is not finished.
+    """Raise `ValueError` if there is no index at a path, or it is not finished.
 
-    One that a killed build had moved aside is put back.
+    An index that a killed build had moved aside is put back.
     """
     if has_versions(path):
         return
@@ -80,10 +80,10 @@ def _partial_of(path: Path) -> Path:
 
 @contextmanager
 def workspace(path: Path, overwrite: bool) -> Iterator[tuple[Path, BaseFileLock]]:
-    """The folder beside its place in which one process builds an index, and its lock.
+    """Yield the folder next to `path` in which one process builds an index, and its lock.
 
-    What an interrupted build left is still in it. Raises `ValueError` if there is something at the path that
-    `overwrite` does not allow to replace, or another process builds the index.
+    The folder still contains what an interrupted build left. Raises `ValueError` if `overwrite` does not allow
+    replacing what is at the path, or another process is building the index.
     """
     outputs.mend(path)
     check_place(path, overwrite)
@@ -96,28 +96,28 @@ def workspace(path: Path, overwrite: bool) -> Iterator[tuple[Path, BaseFileLock]
     except TimeoutError as error:
         raise ValueError(f"Another process is building {str(path)!r}. Wait for it, or choose another path.") from error
     try:
-        check_place(path, overwrite)  # the other process may have been at its end
+        check_place(path, overwrite)  # the other process may just have finished
         yield partial, lock
     finally:
         lock.release()
 
 
 def move_into_place(source: Path, path: Path, overwrite: bool) -> None:
-    """Move a whole store to its place; the one that is there stays until then."""
+    """Move a complete store to its place. An existing store stays until then."""
     check_place(path, overwrite)
-    # So that nobody is in the middle of writing.
+    # Make sure that nobody is writing.
     with held(lock_of(path), path) if path.exists() else nullcontext():
         outputs.move_into_place(source, path)
 
 
 def lock_of(path: Path) -> BaseFileLock:
-    """What a writer holds."""
+    """Return the lock that a writer must hold."""
     return FileLock(path / _LOCK)
 
 
 @contextmanager
 def held(lock: BaseFileLock, path: Path) -> Iterator[None]:
-    """One writer at a time, and none that waits forever."""
+    """Hold the lock, so that there is one writer at a time. Waits for a limited time."""
     try:
         lock.acquire(timeout=_PATIENCE)
     except TimeoutError as error:
@@ -132,7 +132,7 @@ def held(lock: BaseFileLock, path: Path) -> Iterator[None]:
 
 
 def connect(path: Path) -> Any:
-    """The LanceDB database in the folder. Raises `MissingExtraError` if LanceDB is not installed."""
+    """Return the LanceDB database in the folder. Raises `MissingExtraError` if LanceDB is not installed."""
     lancedb = import_extra("lancedb", "search")
     # Always the latest version: another process may have added rows.
     return lancedb.connect(os.fspath(path), read_consistency_interval=timedelta(0))
@@ -144,12 +144,12 @@ _OF_SYSTEM = re.compile(r"os error (?!2\b|5\b)\d+|[Cc]ommit conflict|[Tt]imed? ?
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Say what an error of LanceDB means: a full disk, trouble of the system, or a damaged index."""
+    """Turn an error of LanceDB into one that names the cause: a full disk, a system error, or a damaged index."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # a panic in Rust is no Exception
+    except BaseException as error:  # a panic in Rust is not an Exception
         if _FULL.search(str(error)):
             free = shutil.disk_usage(path).free
             raise OSError(
@@ -165,14 +165,14 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """The first line of an error of LanceDB, without places in Rust's sources."""
+    """Return the first line of a LanceDB error, without locations in Rust's sources."""
     line = (str(error).strip() or type(error).__name__).split("\n")[0]
     line = re.split(r",? ?/\S*/(?:registry|rustc|library)/|,? /rustc/", line)[0]
     return line.removeprefix("lance error: ").rstrip(" .")[:200]
 
 
 def _damaged_file(path: Path, error: BaseException) -> str:
-    """The file that an error names, or the empty one, or the folder."""
+    """Return the file that an error names, else an empty file, else the folder."""
     if named := re.search(rf"{re.escape(FOLDER)}/([^\s,:]+)", str(error)):
         return f"{FOLDER}/{named[1]}"
     empty = (file for file in path.rglob("*") if file.is_file() and file.name != _LOCK and not file.stat().st_size)

@@ -1,4 +1,4 @@
-"""Hits: the rows nearest to a vector, and the mean vectors of relations, by which the strongest of them come first."""
+"""Find the rows nearest to a vector, and rank them with the help of the relations' mean vectors."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from st_relbert.vectors import Vectors, unit
 
 Exclude = Literal["pair", "words", "nothing"]
 
-# People write most pairs in the direction in which an index has them: what is found the other way round has to be
-# nearer by so much (chosen on held-out pairs of the shipped relations).
+# Most queries are written in the same direction as the index's pairs, so a reversed hit has to be nearer by this much
+# (chosen on held-out pairs of the shipped relations).
 TURNED_COSTS = 0.02
-# The mean of a relation tells more than a single pair of it (chosen on held-out pairs of the shipped relations, and the
-# same for those of SemEval, T-REx and ConceptNet; benchmarks/ranking.py).
+# A relation's mean says more than a single pair of it (chosen on held-out pairs of the shipped relations, and confirmed
+# on those of SemEval, T-REx and ConceptNet; benchmarks/ranking.py).
 RELATION_WEIGHS = 3
 
 
@@ -38,13 +38,13 @@ class SearchHit:
     Args:
         head: The head word.
         tail: The tail word.
-        relation: The relation the pair is labelled with, if any.
+        relation: The relation that the pair is labelled with, if any.
         score: The cosine to the query, from -1 to 1.
         columns: The values of the index's further columns.
-        reversed: Whether the index has the pair the other way round; `relation` is said of the pair as it has it.
-        probability: That the pair stands in the same relation as the query, by the index's calibration; None: it has
-            none.
-        relation_score: The cosine of the query to the mean of the relation's pairs; None: it has no mean.
+        reversed: Whether the index has the pair the other way round. `relation` describes the pair as the index has it.
+        probability: The probability that the pair has the same relation as the query. None: the index is not
+            calibrated.
+        relation_score: The cosine of the query to the mean of the relation's pairs. None: the relation has no mean.
     """
 
     head: str
@@ -58,7 +58,7 @@ class SearchHit:
 
     @property
     def strength(self) -> float:
-        """What hits are ordered by: the mean of both scores, of which the relation's weighs three times."""
+        """The value by which hits are ranked: the mean of both scores, with weight 3 for the relation's."""
         if self.relation_score is None:
             return self.score
         return (self.score + RELATION_WEIGHS * self.relation_score) / (1 + RELATION_WEIGHS)
@@ -69,14 +69,14 @@ class SearchHit:
         return self.head, self.tail
 
     def turned(self) -> SearchHit:
-        """The same row, read the other way round."""
+        """Return the same row, read the other way round."""
         return replace(self, head=self.tail, tail=self.head, reversed=not self.reversed)
 
 
 class Exclusion:
     """What a search leaves out: the `"pair"` of its query, all pairs that share `"words"` with it, or `"nothing"`.
 
-    Words are compared folded (see `folded_word`), pairs as they are.
+    Words are compared after folding (see `folded_word`), pairs as they are.
     """
 
     def __init__(self, pairs: Collection[Pair], exclude: Exclude = "pair") -> None:
@@ -91,7 +91,7 @@ class Exclusion:
 
 
 def check_wanted(k: Any, exclude: Any = "pair") -> None:
-    """Raise `ValueError` if `k` is no positive integer, or `exclude` is nothing that `Exclusion` knows."""
+    """Raise `ValueError` if `k` is not a positive integer, or `exclude` is not an option of `Exclusion`."""
     if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
         raise ValueError(f"k is {k!r}, expected a number of rows from 1 up.")
     if exclude not in get_args(Exclude):
@@ -106,14 +106,14 @@ def nearest(
     left_out: Exclusion,
     exact: bool = False,
 ) -> list[SearchHit]:
-    """The `k` rows nearest to a vector `(d,)`, best first; fewer where there are no more.
+    """Return the `k` rows nearest to a vector `(d,)`, best first, or fewer if there are no more.
 
-    Only rows of the condition (SQL that was checked, or None) count, and none that is left out. With `exact`, all rows
-    are compared even where there is an approximate index. Raises `ValueError` if the vector is zero or not finite.
+    Only rows that meet the condition (checked SQL, or None) and are not left out count. With `exact`, all rows are
+    compared even if there is an approximate index. Raises `ValueError` if the vector is zero or not finite.
     """
     if not np.isfinite(vector).all() or not vector.any():
         raise ValueError("The query's vector is zero or not finite, so it has no cosine to any other.")
-    # What is excluded is left out afterwards: a condition on words would be looked at for every row.
+    # Excluded rows are dropped afterwards: a condition on words would be checked for every row.
     wanted, rows = k, len(store)
     while True:
         wanted = min(wanted + left_out.expected + 4, max(rows, 1))
@@ -125,9 +125,9 @@ def nearest(
 
 
 def best_of(hits: Iterable[SearchHit], k: int) -> list[SearchHit]:
-    """The best of hits in both directions; those that are turned stand lower than their strength.
+    """Return the best hits of both directions; reversed hits rank slightly below their strength.
 
-    A pair that is found both ways counts once a relation.
+    A pair found in both directions counts once per relation.
     """
     unique: dict[tuple[frozenset[str], str | None], SearchHit] = {}
     for hit in sorted(hits, key=lambda hit: TURNED_COSTS * hit.reversed - hit.strength):
@@ -142,13 +142,13 @@ def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
 
 _LOG = logging.getLogger(__name__)
 
-_MOST = 20_000  # relations, the largest: a graph may have a label a pair, whose means would say nothing new
-# How many of the nearest pairs the best are chosen from: all but one in a thousand are those that all pairs would give.
+_MOST = 20_000  # the most frequent relations; a graph may have a label per pair, whose means would add nothing
+# The best hits are chosen among this many nearest pairs: 99.9 % of them are those that all pairs would give.
 _MORE, _A_HIT = 100, 20
 
 
 class RelationMeans:
-    """The mean vectors `(relations, d)` of relations by name, at length 1, of a version of the store."""
+    """The mean unit vectors `(relations, d)` of relations by name, for one version of the store."""
 
     def __init__(self, names: Sequence[str], vectors: Vectors, version: str) -> None:
         self.vectors = vectors
@@ -158,9 +158,9 @@ class RelationMeans:
 
     @classmethod
     def of(cls, store: PairStore) -> RelationMeans:
-        """The means of a store as it is now: those that are kept with it, or else computed and kept.
+        """Return the means of a store as it is now, computing and storing them if needed.
 
-        Each pair counts, so it reads all vectors once after each change of the index.
+        Computing them reads all vectors, once after each change of the index.
         """
         version, path = store.version, store.path / MEANS
         try:
@@ -172,7 +172,7 @@ class RelationMeans:
         made = cls._compute(store, version)
         try:
             write_arrays(path, {"means": made.vectors}, {"names": json.dumps(made._names), "version": version})
-        except (ValueError, OSError) as error:  # another process keeps them just now, or it is read-only
+        except (ValueError, OSError) as error:  # another process is writing them, or the folder is read-only
             _LOG.warning("The means of relations cannot be kept, so they will be made again: %s", error)
         return made
 
@@ -199,9 +199,9 @@ class RelationMeans:
     def strongest(
         self, store: PairStore, vector: Vectors, k: int, condition: str | None, left_out: Exclusion, exact: bool = False
     ) -> list[SearchHit]:
-        """The pairs that are related most like a vector, by `SearchHit.strength`, best first; see `nearest`."""
+        """Return the pairs most similar to a vector by `SearchHit.strength`, best first; see `nearest`."""
         wanted = _MORE + _A_HIT * k if len(self) else k
-        hits = nearest(store, vector, wanted, condition, left_out, exact)  # which refuses a vector of zeros
+        hits = nearest(store, vector, wanted, condition, left_out, exact)  # refuses a vector of zeros
         cosines = self.vectors @ (vector / np.linalg.norm(vector))
         rows = ((hit, self._rows.get(hit.relation or "")) for hit in hits)
         found = [replace(hit, relation_score=None if row is None else float(cosines[row])) for hit, row in rows]

@@ -1,4 +1,4 @@
-"""Relations by name: the one that two words stand in, by the labels of similar pairs; and the one a phrase names."""
+"""Relation labels: name the relation of two words from similar pairs, and find the relation that a phrase describes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from st_relbert.search.index import RelationIndex
 from st_relbert.search.rows import Where
 
 RELATED = 0.5
-"""A pair whose relatedness is lower counts as not related: it is not like anything in the index."""
+"""Below this relatedness, a pair counts as not related: it is not similar to anything in the index."""
 
-# Chosen on evaluation/everyday_phrases.jsonl: lower are phrases that name no relation.
-_LEAST = 0.32  # in common by their letters
+# Chosen on evaluation/everyday_phrases.jsonl: phrases below these scores describe no relation.
+_LEAST = 0.32  # the cosine of their TF-IDF vectors
 _LEAST_COSINE = 0.35
-_PAIRS = 1_000  # of a relation, whose mean is the query
+_PAIRS = 1_000  # of a relation, averaged for the query
 
 
 class RelationLabel(NamedTuple):
@@ -32,11 +32,10 @@ class RelationLabel(NamedTuple):
     Args:
         relation: The label.
         score: Its share of the neighbours' votes, from 0 to 1.
-        support: How many of the neighbours have it.
+        support: The number of neighbours with this label.
         example: The nearest of them, in the direction of the pair.
-        in_words: A sentence that says what the label means of the pair; None for labels that are not of the shipped
-            relations.
-        reversed: Whether it is the reversed pair that stands in the relation.
+        in_words: A sentence that says what the label means for the pair. None: the label is not of a shipped relation.
+        reversed: Whether the label holds for the reversed pair.
         known: Whether the index has the pair with this label.
     """
 
@@ -52,17 +51,16 @@ class RelationLabel(NamedTuple):
 def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> list[RelationLabel]:
     """Label a pair by its labelled neighbours, in both directions.
 
-    The strongest pairs (see `SearchHit.strength`) vote for their labels, each with a weight from 1 for the first to 0
-    for the last, in proportion to its strength. Whether the pair stands in any relation at all says
-    `RelationIndex.relatedness`.
+    The strongest pairs (see `SearchHit.strength`) vote for their labels. Their weights go linearly from 1 for the
+    strongest to 0 for the weakest. To see whether the pair has any relation at all, use `RelationIndex.relatedness`.
 
     Args:
         index: The index.
-        pair: The pair; rows of the index with the very same pair do not vote.
-        neighbours: How many pairs vote.
+        pair: The pair. Rows of the index with exactly this pair do not vote.
+        neighbours: The number of pairs that vote.
 
     Returns:
-        The labels that the index has for the pair itself, then those of the neighbours, best first; none if no row has
+        The labels that the index has for the pair itself, then those of the neighbours, best first. Empty if no row has
         a label.
 
     Source: the distance-weighted k-nearest-neighbour rule, Dudani (1976).
@@ -86,7 +84,7 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
 
 
 def _weights(hits: Sequence[SearchHit]) -> list[float]:
-    """How much each of the hits counts, the strongest first; the turned ones are as strong as they stand."""
+    """Return the weight of each hit, the strongest first. Reversed hits count slightly less, as in the ranking."""
     strengths = [hit.strength - TURNED_COSTS * hit.reversed for hit in hits]
     if not strengths or strengths[0] == strengths[-1]:
         return [1.0] * len(strengths)
@@ -94,7 +92,7 @@ def _weights(hits: Sequence[SearchHit]) -> list[float]:
 
 
 def _known(index: RelationIndex, pair: Pair) -> list[SearchHit]:
-    """The rows of the pair itself, in both directions."""
+    """Return the rows of the pair itself, in both directions."""
     return [
         SearchHit(*pair, row["relation"], 1.0, reversed=turned)
         for turned, (head, tail) in ((False, pair), (True, pair[::-1]))
@@ -103,13 +101,13 @@ def _known(index: RelationIndex, pair: Pair) -> list[SearchHit]:
 
 
 class PhraseAnswer(NamedTuple):
-    """What was found for a phrase.
+    """The result of a search by phrase.
 
     Args:
-        relation: The relation that the phrase was understood as.
-        sentence: What it means, with `{head}` and `{tail}`; None for one that is not shipped.
-        score: How much phrase and relation have in common, from 0 to 1.
-        hits: The pairs that are like those of the relation, its own among them.
+        relation: The relation that best matches the phrase.
+        sentence: What it means, with `{head}` and `{tail}`. None: the relation is not shipped.
+        score: The similarity of phrase and relation, from 0 to 1.
+        hits: The pairs similar to those of the relation, including its own.
     """
 
     relation: str
@@ -131,12 +129,12 @@ def search_phrase(
     where: Where | None = None,
     encoder: SentenceTransformer | None = None,
 ) -> PhraseAnswer:
-    """Find the pairs that stand in the relation that a phrase names, such as "is the capital of".
+    """Find the pairs that have the relation described by a phrase, such as "is the capital of".
 
     The phrase is compared with the names of the index's relations, and with the names and sentences of the shipped
-    ones: by parts of words (TF-IDF of 3 to 5 characters), or by a sentence encoder, if there is one. Of 60 phrases the
-    first understood 75 % rightly, all-MiniLM-L6-v2 90 %. (The index's own model, whose encoder was trained on pairs,
-    did worse, 52 %.) Pairs of the relation are the query: those of the index, or else the shipped ones.
+    ones: by character n-grams (TF-IDF of 3 to 5 characters), or with a sentence encoder if one is given. Of 60 phrases,
+    the first understood 75 % correctly, all-MiniLM-L6-v2 90 %. (The index's own model, whose encoder was trained on
+    pairs, did worse: 52 %.) The query is the relation's pairs: those of the index, or else the shipped ones.
 
     Args:
         index: The index.
@@ -146,7 +144,7 @@ def search_phrase(
         encoder: A SentenceTransformer for sentences, such as all-MiniLM-L6-v2.
 
     Raises:
-        ValueError: If no relation is like the phrase.
+        ValueError: If no relation is similar to the phrase.
     """
     labels = index.relations()
     shipped = _shipped()
@@ -171,7 +169,7 @@ def _similarities(phrase: str, texts: list[str], encoder: SentenceTransformer | 
             encoder.encode(each, normalize_embeddings=True, show_progress_bar=False) for each in (texts, phrase)
         )
         return of_texts @ of_phrase
-    from sklearn.feature_extraction.text import TfidfVectorizer  # loaded by those who ask by a phrase only
+    from sklearn.feature_extraction.text import TfidfVectorizer  # loaded only for a search by phrase
 
     counter = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
     matrix = counter.fit_transform(texts)
@@ -179,7 +177,7 @@ def _similarities(phrase: str, texts: list[str], encoder: SentenceTransformer | 
 
 
 def _text(label: str, relation: ShippedRelation | None) -> str:
-    """What a relation is compared by: its name, and its sentence without the slots."""
+    """Return the text that a phrase is compared with: the relation's name, and its sentence without the slots."""
     name = label.rpartition("/")[2].replace("_", " ")
     return f"{name}: {re.sub(r'{head}|{tail}', '', relation.sentence)}" if relation else name
 

@@ -1,4 +1,4 @@
-"""Mining: which pairs of all pairs of two vocabularies stand in the relation of a few examples?"""
+"""Mining: find the pairs of two vocabularies that have the same relation as a few examples."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from st_relbert.search.decision import Decision
 from st_relbert.search.scorer import OffsetScorer, PairScorer
 from st_relbert.search.vocabulary import Vocabulary
 
-# Scores in memory at a time: 32 MB, and some copies.
+# Scores in memory at a time: 32 MB, plus some copies.
 _SCORES_AT_A_TIME = 8_000_000
 _DECIDED_AT_A_TIME = 1024
-# What it counts that head and tail are such words as the examples', each beside one direction's cosine. Without it,
-# near synonyms come first, whatever the examples are. Chosen on held-out relations of the shipped set.
+# How much the similarity of the head to the examples' heads counts, and of the tail to their tails, relative to the
+# cosine of one direction. Without it, near synonyms come first, whatever the examples are. Chosen on held-out relations
+# of the shipped set.
 _LIKENESS = 0.5
 
 
 class FoundPair(NamedTuple):
-    """A pair that stands in the relation, and how much so: the mean of what scorer and model say, two cosines each."""
+    """A pair that was found, and its score: the mean of the scorer's and the model's, each a mean of two cosines."""
 
     head: str
     tail: str
@@ -44,7 +45,7 @@ class FoundPair(NamedTuple):
 
 @dataclass
 class _Shortlist:
-    """The best pairs so far, best first, and what RelBERT says of the first of them."""
+    """The best pairs so far, best first, and the RelBERT's scores of the first of them."""
 
     rows: NDArray[np.int64]  # each pair as head * tails + tail
     estimates: NDArray[np.float32]
@@ -70,24 +71,24 @@ def mine_pairs(
     batch_size: int = 64,
     show_progress_bar: bool = False,
 ) -> list[FoundPair]:
-    """Find the pairs of two vocabularies that stand in the same relation as a few examples.
+    """Find the pairs of two vocabularies that have the same relation as a few examples.
 
-    All pairs of a head and a tail are ranked by the words' vectors, some million at a time: by what the scorer says in
-    both directions, and by how much the words are such as the examples'. The model embeds the best of them, and the
-    mean of model and scorer decides. Memory grows with the shortlist and the vocabularies, not with the number of
-    pairs.
+    All pairs of a head and a tail are ranked by their word vectors, some million at a time: by the scorer's score in
+    both directions, and by how similar the words are to those of the examples. The model embeds the best of them and
+    re-ranks them by the mean of its own and the scorer's scores. Memory grows with the shortlist and the vocabularies,
+    not with the number of pairs.
 
     Args:
         model: A `RelBERT`.
-        examples: Pairs that stand in the relation; they are not among those found.
+        examples: Pairs that have the relation. They are left out of the result.
         heads: The words that may be heads.
-        tails: The words that may be tails; None: those of `heads`.
-        scorer: What proposes pairs; None: 3CosAdd.
+        tails: The words that may be tails. None: the same as `heads`.
+        scorer: The scorer that proposes pairs. None: 3CosAdd.
         k: The number of pairs.
-        shortlist: How many pairs the model decides on.
-        tails_per_head: How many of them have the same head at most.
-        state: A file where what is done is kept, so that the same call goes on after an interruption. It is removed
-            at the end.
+        shortlist: How many pairs the model re-ranks.
+        tails_per_head: How many of them may have the same head.
+        state: A file that stores the progress, so that the same call continues after an interruption. It is removed at
+            the end.
         batch_size: Pairs embedded at a time.
         show_progress_bar: Show the progress.
 
@@ -95,9 +96,9 @@ def mine_pairs(
         The best pairs, best first. There are fewer than `k` only if `shortlist` or `tails_per_head` leaves fewer.
 
     Raises:
-        ValueError: If there is no example, an example is no pair, a number is not positive, `k` is more than there are
-            pairs or than the shortlist, the scorer or a vocabulary is of another model, or the state is of another
-            call.
+        ValueError: If there is no example, an example is not a pair, a number is not positive, `k` is more than there
+            are pairs or than the shortlist, the scorer or a vocabulary belongs to another model, or the state was left
+            by another call.
 
     Examples:
         >>> words = Vocabulary.encode(model, ["Tokyo", "Japan", "Paris", "France", "Rome", "Italy"])
@@ -143,7 +144,7 @@ def mine_pairs(
 
 
 def write_pairs(pairs: Sequence[FoundPair], path: str | os.PathLike[str]) -> None:
-    """Write what `mine_pairs` found as a CSV or Parquet file with the columns head, tail and score.
+    """Write the pairs that `mine_pairs` found to a CSV or Parquet file with the columns head, tail and score.
 
     Raises:
         ValueError: If the name ends neither in `.csv` nor in `.parquet`.
@@ -154,7 +155,7 @@ def write_pairs(pairs: Sequence[FoundPair], path: str | os.PathLike[str]) -> Non
 
 
 class _Miner:
-    """The first stage over all pairs of two vocabularies, block by block."""
+    """The first stage: ranks all pairs of two vocabularies, block by block."""
 
     def __init__(
         self,
@@ -174,7 +175,7 @@ class _Miner:
         self.total = len(heads) * len(tails) - len(self._excluded)
 
     def _not_asked_for(self) -> NDArray[np.int64]:
-        """The examples, and words paired with themselves, however they are written: sorted."""
+        """Return the sorted rows of the examples and of words paired with themselves, ignoring how they are written."""
         folded: list[dict[str, list[int]]] = [{}, {}]
         for words, rows in zip((self._heads.words, self._tails.words), folded, strict=True):
             for row, word in enumerate(words):
@@ -188,7 +189,7 @@ class _Miner:
         )  # fmt: skip
 
     def place(self, examples: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
-        """Find the places of all words: the products of heads' and tails' are the scores by which pairs are ranked."""
+        """Compute the places of all words; the product of a head's and a tail's is the score of their pair."""
         heads, tails, scorer = self._heads.vectors, self._tails.vectors, self._scorer
         self._places = (
             np.hstack([scorer.places(examples, heads), scorer.tails(heads)]),
@@ -199,13 +200,13 @@ class _Miner:
         )
 
     def cosines(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What the scorer says of some pairs: the mean of both directions, `(n,)`."""
+        """Return the scorer's scores of some pairs, the mean of both directions, `(n,)`."""
         heads, tails = np.divmod(rows, len(self._tails))
         cosines: NDArray[np.float32] = (self._places[0][heads] * self._places[1][tails]).sum(axis=1) / 2
         return cosines
 
     def propose(self, found: _Shortlist) -> _Shortlist:
-        """Go through the next block of heads."""
+        """Rank the pairs of the next block of heads."""
         start = found.heads_done
         end = min(start + self._block, len(self._heads))
         heads, tails = self._places
@@ -233,12 +234,12 @@ class _Miner:
         return kept
 
     def pairs(self, rows: NDArray[np.int64]) -> list[Pair]:
-        """The words of some pairs."""
+        """Return the words of some pairs."""
         heads, tails = np.divmod(rows, len(self._tails))
         return [(self._heads.words[h], self._tails.words[t]) for h, t in zip(heads, tails, strict=True)]
 
     def digest(self, model: ModelIdentity) -> str:
-        """What the shortlist depends on, by which the same call is known again."""
+        """Return a digest of everything the shortlist depends on, to recognise the same call again."""
         weights = self._scorer.weights if isinstance(self._scorer, PairScorer) else {}
         parts: list[Any] = [
             [model.digest, model.template, model.pooling],
