@@ -1,4 +1,4 @@
-"""Completing analogies: Tokyo is to Japan as Paris is to which word?"""
+"""Complete analogies: Tokyo is to Japan as Paris is to which word?"""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from st_relbert.search.index import RelationIndex
 from st_relbert.search.scorer import OffsetScorer, PairScorer
 from st_relbert.search.vocabulary import Vocabulary
 
-# All of these were chosen on held-out pairs of the shipped relations (benchmarks/completion.py).
+# All values were chosen on held-out pairs of the shipped relations (benchmarks/completion.py).
 SHORTLIST = 50
-"""Candidates that the vectors of words leave for the model to decide on."""
+"""How many candidates, ranked by their word vectors, the model re-ranks."""
 EXAMPLES = 20
-"""Pairs of an index, those most like the stem, that show the relation along with it."""
-# From this strength on such a pair is an example (`SearchHit.strength`): those of a small index may be like anything.
+"""How many pairs of an index, the most similar to the stem, serve as further examples."""
+# The least strength of such an example (`SearchHit.strength`): a small index may have no pair like the stem.
 _ALIKE = 0.7
-# A pair of the head that is at most so much weaker than the weakest example is known to complete it, and what that is
-# worth, as a cosine.
+# A pair with the head counts as known if it is at most this much weaker than the weakest example; and the bonus of its
+# other word, as a cosine.
 _WEAKER, _KNOWN = 0.05, 0.3
 _MOST_KNOWN = 100
 
-_ANYTHING = "thing"  # a word, to check others beside
+_ANYTHING = "thing"  # fills up a pair, to check the other word
 
 
 class Completion(NamedTuple):
-    """A word that completes an analogy, and how much its pair stands in the relation: a mean of cosines."""
+    """A word that completes an analogy, and its score: a mean of cosines."""
 
     word: str
     score: float
 
 
 class AnalogyCompleter:
-    """Finds the word w for which (head, w) stands in the same relation as a stem pair.
+    """Finds the words w for which (head, w) has the same relation as a stem pair.
 
-    The vectors of the words, each of which is encoded once for all questions, tell which ones are likely: by a
-    `PairScorer`, or by 3CosAdd. The model encodes the head with each of these, in both directions. The score is the
-    mean of what both say: each errs in other places, so the mean ranks better than either.
+    A `PairScorer` or 3CosAdd proposes candidates from the word vectors, which are computed once for all questions. The
+    model then encodes the head with each candidate, in both directions. The result is the mean of both scores: they
+    make different errors, so their mean ranks better than either.
 
-    With an index the pairs that are most like the stem are examples, too. And what it knows of the head counts: a word
-    is a candidate in any case, and stands 0.3 higher than its score, if the index has it in a pair with the head that
-    is nearly as much like the stem as the examples are, in either direction.
+    With an index, the pairs most similar to the stem serve as further examples. Known pairs of the head count too: if
+    the index has a word in a pair with the head, in either direction, and that pair is nearly as similar to the stem as
+    the examples are, the word is always a candidate and ranks 0.3 above its score.
 
     Args:
         model: A `RelBERT`.
         vocabulary: The candidate words, encoded by the model.
-        index: Pairs that may be like the stem; None: the stem is the only example.
-        scorer: What tells likely words; None: 3CosAdd.
-        shortlist: How many words the model decides on, besides those that are known.
+        index: An index with pairs that may be similar to the stem. None: the stem is the only example.
+        scorer: The scorer that proposes candidates. None: 3CosAdd.
+        shortlist: How many words the model re-ranks, besides the known ones.
         batch_size: Pairs encoded at a time.
         show_progress_bar: Show the progress of encoding.
 
     Raises:
-        ValueError: If the scorer or the vocabulary is of another model, or `shortlist` not positive.
+        ValueError: If the scorer or the vocabulary belongs to another model, or `shortlist` is not positive.
 
     Examples:
         >>> words = Vocabulary.encode(model, ["France", "Japan", "Paris"])
@@ -98,7 +98,7 @@ class AnalogyCompleter:
 
     @classmethod
     def of_index(cls, index: RelationIndex, *, show_progress_bar: bool = False, **settings: Any) -> AnalogyCompleter:
-        """Complete with the words of an index; their vectors are kept with it.
+        """Make a completer whose candidates are the words of an index. Their vectors are stored with the index.
 
         Args:
             index: The index.
@@ -106,7 +106,7 @@ class AnalogyCompleter:
             **settings: See the class.
 
         Raises:
-            ValueError: If the index holds no pair, or the model that made it is no longer there.
+            ValueError: If the index is empty, or the model that made it is no longer there.
         """
         words = Vocabulary.kept_in(
             index.path, index.model, index.identity, index.words(), show_progress_bar=show_progress_bar
@@ -114,7 +114,7 @@ class AnalogyCompleter:
         return cls(index.model, words, index=index, show_progress_bar=show_progress_bar, **settings)
 
     def __call__(self, stem: Pair, head: str, k: int = 10) -> list[Completion]:
-        """The best words, without those of the question, however they are written (case, underscores, accents).
+        """Return the best words, without the words of the question, ignoring case, underscores and accents.
 
         Args:
             stem: The pair that shows the relation.
@@ -122,7 +122,7 @@ class AnalogyCompleter:
             k: The number of words.
 
         Raises:
-            ValueError: If the stem is no pair, the head no word or `k` not positive.
+            ValueError: If the stem is not a pair, the head is not a word or `k` is not positive.
         """
         if k < 1:
             raise ValueError(f"k is {k}, expected a number of words from 1 up.")
@@ -145,14 +145,14 @@ class AnalogyCompleter:
         return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")[:k]]
 
     def _like(self, stem: Pair) -> list[SearchHit]:
-        """What the index has that is like the stem."""
+        """Return the pairs of the index that are similar to the stem."""
         if self._index is None:
             return []
         hits = self._index.search(stem, EXAMPLES, both_directions=True)
         return [hit for hit in hits if hit.strength >= _ALIKE]
 
     def _known(self, stem: Pair, head: str, like: Sequence[SearchHit]) -> set[str]:
-        """Words that the index has beside the head, in a pair that is nearly as much like the stem as these are."""
+        """Return words that the index pairs with the head, in pairs nearly as similar to the stem as `like`."""
         if self._index is None:
             return set()
         least = min((hit.strength for hit in like), default=_ALIKE) - _WEAKER
@@ -161,7 +161,7 @@ class AnalogyCompleter:
         return {hit.tail for hit in (*straight, *(hit.turned() for hit in turned)) if hit.strength >= least}
 
     def _place(self, examples: Sequence[Pair], head: str) -> NDArray[np.float32]:
-        """Where the word should be, by the vectors of words, `(d,)`."""
+        """Return where the tail should be, `(d,)`, from the word vectors."""
         heads, tails = (self.vocabulary.look_up(words, self.model) for words in zip(*examples, strict=True))
         place: NDArray[np.float32] = self._scorer.places((heads, tails), self.vocabulary.look_up([head], self.model))[0]
         return place

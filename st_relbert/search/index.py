@@ -1,4 +1,4 @@
-"""An index of word pairs on disk, searched by their relation."""
+"""An index of word pairs on disk, to search by relation."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _MADE_OF = b"st_relbert.rows"
 
 
 class RelationIndex(IndexContent):
-    """Word pairs on disk, found again by their relation.
+    """An index of word pairs on disk, to search by relation.
 
-    A row is a pair, the relation it is labelled with (if any), the values of further columns, and the pair's vector,
-    scaled to length 1. Below 20,000 rows a search compares the query with all of them; from there `add` builds an
-    approximate index, and `state` says so. The folder is a LanceDB database, which other programs can read. `create`
-    makes an empty index, `build` one of rows that are there already; `open` opens either.
+    A row is a pair, its relation label (if any), the values of further columns, and the pair's vector, scaled to length
+    1. Below 20,000 rows, a search compares the query with all rows; from there, `add` builds an approximate index, and
+    `state` shows this. The folder is a LanceDB database, which other programs can read. `create` makes an empty index,
+    `build` makes one from existing rows, and `open` opens either.
 
     Args:
         store: The rows.
-        model: What queries and new pairs are encoded with, or where to load it from when it is needed; None: from
-            where it was when the index was made.
+        model: The model that encodes queries and new pairs, or where to load it from when it is needed. None: load it
+            from where it was when the index was made.
 
     Raises:
         ValueError: If the model is not the one that made the index.
@@ -56,7 +56,7 @@ class RelationIndex(IndexContent):
     def __init__(self, store: PairStore, model: SentenceTransformer | str | os.PathLike[str] | None = None) -> None:
         super().__init__(store)
         self.identity = store.identity
-        """The model whose vectors these are."""
+        """The model that made the vectors."""
         self._model = IndexModel(store.identity, model, store.path)
         self._means: RelationMeans | None = None
 
@@ -73,17 +73,17 @@ class RelationIndex(IndexContent):
         """Make an empty index.
 
         Args:
-            path: A folder, which is made.
+            path: The folder to create.
             model: A SentenceTransformer that takes pairs.
             columns: The type of each column besides head, tail and relation: `str`, `int`, `float`, `bool` or an Arrow
                 type.
-            overwrite: Replace an index that is there.
-            saved_as: The folder or hub id from which the index, opened without a model, loads it. None: where the
-                model was saved or loaded from last, if that is how it is now; otherwise a warning says that the index
-                can be opened with the model only.
+            overwrite: Replace an existing index.
+            saved_as: The folder or hub id from which an index that is opened without a model loads it. None: where the
+                model was last saved or loaded from, if it has not changed since; otherwise a warning says that the
+                index can only be opened with the model.
 
         Raises:
-            ValueError: If there is something at the path that may not be replaced, or a column cannot be made.
+            ValueError: If what is at the path may not be replaced, or a column cannot be made.
             MissingExtraError: If LanceDB is not installed.
         """
         check_place(Path(path), overwrite)
@@ -104,25 +104,26 @@ class RelationIndex(IndexContent):
         chunk_size: int = 8192,
         show_progress_bar: bool = False,
     ) -> RelationIndex:
-        """Make an index of rows, which is at its place when it is whole, and not before.
+        """Make an index from rows. It appears at its path only when it is complete.
 
-        All rows are checked before the first is encoded. After an interruption the same call goes on; until then what
-        is done is in `{path}.partial`.
+        All rows are checked before the first is encoded. After an interruption, the same call continues; until then,
+        the finished part is in `{path}.partial`.
 
         Args:
             path: See `create`.
-            rows: See `add`; what can be read twice, such as a list, a `Dataset` or what `open_pair_source` gives.
+            rows: See `add`. They must be readable twice, such as a list, a `Dataset` or the result of
+                `open_pair_source`.
             model: See `create`.
-            columns: See `create`; None: those of the source.
-            overwrite: Replace an index that is there, when the new one is whole.
+            columns: See `create`. None: the columns of the source.
+            overwrite: Replace an existing index once the new one is complete.
             saved_as: See `create`.
             batch_size: See `add`.
             chunk_size: See `add`.
             show_progress_bar: See `add`.
 
         Raises:
-            ValueError: If what is at the path may not be replaced, another process builds the same index, a column
-                cannot be made or a row is none.
+            ValueError: If what is at the path may not be replaced, another process is building the same index, a column
+                cannot be made or a row is not a pair.
             OSError: If the disk is full.
             MissingExtraError: If LanceDB is not installed.
         """
@@ -153,38 +154,38 @@ class RelationIndex(IndexContent):
 
         Args:
             path: The folder.
-            model: The model that made it, or its folder or hub id; None: it is loaded from where it was then. Loading
-                waits until a pair has to be encoded.
+            model: The model that made the index, or its folder or hub id. None: load it from where it was then. A model
+                is loaded only when a pair has to be encoded.
 
         Raises:
-            ValueError: If there is no index, it is damaged, or the model is another one.
+            ValueError: If there is no index, it is damaged, or the model is a different one.
             MissingExtraError: If LanceDB is not installed.
         """
         return cls(PairStore.open(Path(path)), model)
 
     @property
     def model(self) -> SentenceTransformer:
-        """What queries and new pairs are encoded with.
+        """The model that encodes queries and new pairs.
 
         Raises:
-            ValueError: If the model that made the index is no longer there, or has changed.
+            ValueError: If the model that made the index is no longer there or has changed.
         """
         return self._model.loaded
 
     @property
     def calibration(self) -> Calibration | None:
-        """What its cosines mean; None: it is not calibrated, or has changed by a fifth since. `build` calibrates."""
+        """The calibration that `build` made. None: there is none, or the index has since changed by over a fifth."""
         return read_calibration(self._store)
 
     def calibrate(self) -> Calibration | None:
-        """Calibrate the index again, on pairs of its own and pairs that stand in no relation; it takes seconds.
+        """Calibrate the index again, on its own pairs and unrelated pairs. This takes seconds.
 
         Returns:
-            The calibration, which is kept with the index; None: the index has fewer than 100 labelled pairs, or one
-            relation only, and gives no probabilities.
+            The calibration, which is stored with the index. None: the index has fewer than 100 labelled pairs or only
+            one relation, and gives no probabilities.
 
         Raises:
-            ValueError: If the model that made the index is no longer there, or has changed.
+            ValueError: If the model that made the index is no longer there or has changed.
         """
         return make_calibration(self._store, self._model)
 
@@ -197,25 +198,25 @@ class RelationIndex(IndexContent):
         show_progress_bar: bool = False,
         total: int | None = None,
     ) -> int:
-        """Add pairs; those that are there already, with the same relation, are left as they are.
+        """Add pairs. Those that the index already has with the same relation stay as they are.
 
-        Rows are checked, but for those of an iterator, then encoded and written chunk by chunk. After an interruption
-        all chunks but the last are there, and the same call goes on with the rest.
+        Rows are checked first (unless they come from an iterator), then encoded and written chunk by chunk. After an
+        interruption, all chunks but the last are in the index, and the same call continues with the rest.
 
         Args:
             rows: Pairs; or mappings with `head`, `tail` and optionally `relation` and further columns (a
-                `datasets.Dataset`). All may bring a `vector` `(d,)` of the index's model along.
+                `datasets.Dataset`). Each mapping may include a `vector` `(d,)` of the index's model.
             batch_size: Pairs encoded at a time.
             chunk_size: Rows held in memory and written at a time.
             show_progress_bar: Show the number of rows done.
             total: The number of rows, for the progress bar.
 
         Returns:
-            How many rows are new.
+            The number of new rows.
 
         Raises:
-            ValueError: If a row is no pair, does not fit into a prompt or has an unknown column, the model gives a pair
-                no usable vector, or another index has taken the place. Chunks that were written before stay.
+            ValueError: If a row is not a pair, does not fit into a prompt or has an unknown column, the model gives a
+                pair no usable vector, or another index has replaced this one. Chunks already written stay.
             OSError: If the disk is full, or another process does not stop writing.
         """
         added = 0
@@ -230,7 +231,7 @@ class RelationIndex(IndexContent):
                 if new:
                     added += self._store.insert(as_table(new, self._model.encode_rows(new, batch_size), schema))
                 progress.update(chunk.read)
-        # Also without a new row: an interrupted call may have added the last one.
+        # Even without a new row: an interrupted call may have added the last one.
         if self.state.wants_optimizing:
             self.optimize()
         return added
@@ -245,28 +246,28 @@ class RelationIndex(IndexContent):
         exact: bool = False,
         both_directions: bool = False,
     ) -> list[SearchHit]:
-        """Find the pairs whose relation is most like the query's.
+        """Find the pairs whose relation is most similar to the query's.
 
-        Where rows have labels, a pair also ranks higher the more the mean of its relation's pairs is like the query
-        (`SearchHit.strength`): the nearest few hundred rows are put in that order.
+        If rows have labels, a pair ranks higher the more similar the mean of its relation's pairs is to the query
+        (`SearchHit.strength`): the nearest few hundred rows are re-ranked this way.
 
         Args:
-            query: A pair; or several, examples of one relation, whose vectors (of length 1) are averaged; or a vector
+            query: A pair; several pairs, as examples of one relation, whose unit vectors are averaged; or a vector
                 `(d,)`.
-            k: The number of rows to find; fewer where there are no more.
-            where: Only rows that meet this: SQL, or values by column; see `st_relbert.search.rows.as_sql`.
-            exclude: `"pair"`: not the query's pairs themselves; `"words"`: no pair either that shares a word with
-                them, however it is written (case, underscores, accents); `"nothing"`.
-            exact: Compare with all rows even where there is an approximate index.
-            both_directions: Also find pairs that stand the other way round: *France : Paris* for *Tokyo : Japan*. Such
-                a hit is turned to the query's direction, and says so.
+            k: The number of rows to find. There may be fewer.
+            where: Only return rows that meet this: SQL, or values by column; see `st_relbert.search.rows.as_sql`.
+            exclude: `"pair"`: leave out the query's pairs; `"words"`: also leave out pairs that share a word with them,
+                ignoring case, underscores and accents; `"nothing"`: leave out nothing.
+            exact: Compare with all rows even if there is an approximate index.
+            both_directions: Also find pairs that are the other way round: *France : Paris* for *Tokyo : Japan*. Such a
+                hit is turned to the query's direction and marked as `reversed`.
 
         Returns:
-            The best first.
+            The hits, best first.
 
         Raises:
-            ValueError: If the query is neither, the filter cannot be used, `k` is not positive, or a vector is to be
-                searched in both directions.
+            ValueError: If the query is invalid, the filter cannot be used, `k` is not positive, or the query is a
+                vector and `both_directions` is set.
         """
         check_wanted(k, exclude)
         condition = self._condition(where)
@@ -281,18 +282,18 @@ class RelationIndex(IndexContent):
         return self._judged(hits)
 
     def relatedness(self, pair: Pair) -> float | None:
-        """The probability that two words stand in a relation such as those of the index, in whatever direction.
+        """Return the probability that two words have any relation like those of the index, in either direction.
 
         An index that is not calibrated is calibrated first.
 
         Args:
-            pair: The pair; rows of the index with the very same pair do not count.
+            pair: The pair. Rows of the index with exactly this pair do not count.
 
         Returns:
-            The probability; None: the index has too few labelled pairs to tell.
+            The probability. None: the index has too few labelled pairs to tell.
 
         Raises:
-            ValueError: If it is no pair, or the model that made the index is no longer there.
+            ValueError: If it is not a pair, or the model that made the index is no longer there.
         """
         if (calibration := self.calibration or self.calibrate()) is None:
             return None
@@ -304,7 +305,7 @@ class RelationIndex(IndexContent):
         return max(probabilities)
 
     def search_relation(self, relation: str, k: int = 10, *, where: Where | None = None) -> list[SearchHit]:
-        """Find pairs like those that are labelled with a relation, which are left out themselves.
+        """Find pairs similar to those labelled with a relation, which are left out themselves.
 
         Args:
             relation: The label. The vectors of its first 1,000 pairs are averaged; nothing is encoded.
@@ -326,13 +327,13 @@ class RelationIndex(IndexContent):
     def _strongest(
         self, vector: NDArray[np.float32], k: int, condition: str | None, left_out: Exclusion, exact: bool = False
     ) -> list[SearchHit]:
-        """See `RelationMeans.strongest`; the relations' means are read again after a change of the index."""
+        """See `RelationMeans.strongest`. After a change of the index, the relations' means are read again."""
         if self._means is None or self._means.version != self._store.version:
             self._means = RelationMeans.of(self._store)
         return self._means.strongest(self._store, vector, k, condition, left_out, exact)
 
     def _judged(self, hits: list[SearchHit]) -> list[SearchHit]:
-        """Hits with their probabilities, if the index is calibrated."""
+        """Return the hits with probabilities, if the index is calibrated."""
         if (calibration := self.calibration) is None:
             return hits
         return [replace(hit, probability=calibration.of_hit(hit.strength)) for hit in hits]

@@ -1,4 +1,4 @@
-"""The model of an index: by which name it is loaded again, and loading it when a pair has to be encoded."""
+"""The model of an index: the name to load it by, and loading it when a pair has to be encoded."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CHECKED_AT_A_TIME = 8192
 
 
 class IndexModel:
-    """The model whose vectors the index at `path` holds, loaded when it is needed for the first time.
+    """The model whose vectors the index at `path` contains, loaded on first use.
 
-    It is given, or its folder or hub id; if that is None, it is loaded from where it was when the index was made.
-    Raises `ValueError` if it is another one than `identity` says.
+    It is given as a model, a folder or a hub id. If it is None, it is loaded from where it was when the index was made.
+    Raises `ValueError` if it is not the model that `identity` describes.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class IndexModel:
         return self._loaded
 
     def encode(self, pairs: Sequence[Pair], batch_size: int = 64) -> NDArray[np.float32]:
-        """The vectors of pairs, `(n, d)`, of length 1. Raises `ValueError` for a pair without a usable vector."""
+        """Return the unit vectors of pairs, `(n, d)`. Raises `ValueError` for a pair without a usable vector."""
         return PairVectors.encode(self.loaded, pairs, batch_size).unit(pairs)
 
     def encode_rows(self, rows: Sequence[Row], batch_size: int = 64) -> NDArray[np.float32]:
-        """The vectors of rows, `(n, d)`, of length 1: those that the rows bring along, or else the model's.
+        """Return the unit vectors of rows, `(n, d)`: those that the rows include, or else the model's.
 
-        Raises `ValueError` if some rows bring a vector along and others do not; see also `encode`.
+        Raises `ValueError` if only some rows include a vector; see also `encode`.
         """
         pairs = [row.pair for row in rows]
         if any(row.vector is not None for row in rows):
@@ -74,9 +74,10 @@ class IndexModel:
         return self.encode(pairs, batch_size)
 
     def read_query(self, query: Any) -> tuple[list[Pair], NDArray[np.float32]]:
-        """The pairs of a query (see `RelationIndex.search`), and its vector `(d,)`.
+        """Return the pairs of a query (see `RelationIndex.search`) and its vector `(d,)`.
 
-        Raises `ValueError` if it holds no pair, something else than pairs, or numbers of another shape.
+        Raises `ValueError` if the query has no pairs, contains something other than pairs, or is an array of another
+        shape.
         """
         if isinstance(query, np.ndarray) and query.dtype.kind == "f":
             if query.shape != (self.identity.dimension,):
@@ -90,10 +91,10 @@ class IndexModel:
 
 
 def check_rows(rows: Iterable[Row], model: Callable[[], SentenceTransformer]) -> None:
-    """Refuse rows that do not fit into a prompt, rather than when their turn comes.
+    """Refuse rows that do not fit into a prompt before any row is encoded.
 
-    Rows that bring a vector along are not encoded, and not looked at; `model` is called where there is a row to encode.
-    Raises `ValueError` if a prompt is too long, or what gives the rows refuses one.
+    Rows that include a vector are not encoded and not checked; `model` is called only if there is a row to encode.
+    Raises `ValueError` if a prompt is too long, or if the source of the rows refuses one.
     """
     pairs = (row.pair for row in rows if row.vector is None)
     while some := list(islice(pairs, _CHECKED_AT_A_TIME)):
@@ -103,16 +104,16 @@ def check_rows(rows: Iterable[Row], model: Callable[[], SentenceTransformer]) ->
 
 
 def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] | None = None) -> ModelIdentity:
-    """Identify a model by the name that loads it again; without a name, and with a warning, if there is none.
+    """Identify a model by the name that loads it again. If there is none, warn and leave the name empty.
 
-    That is the folder or hub id `saved_as`, which is believed; or where the model was saved or loaded from last, if
-    that is how it is now.
+    The name is the folder or hub id `saved_as`, which is not checked; or where the model was last saved or loaded from,
+    if it has not changed since.
     """
     identity = ModelIdentity.of(model)
     if saved_as is not None:
         name = os.fspath(saved_as)
         return replace(identity, name=os.path.abspath(name) if os.path.isdir(name) else name)
-    # A model in memory may have been trained since it was loaded, and bears the name of its encoder still.
+    # A model in memory may have been trained since it was loaded and still have the name of its encoder.
     if identity.name and _is_saved_as(identity.name, identity):
         return identity
     _LOG.warning(

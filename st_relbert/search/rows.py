@@ -1,4 +1,4 @@
-"""Rows of an index: their columns and keys, and the filters that choose among them."""
+"""Rows of an index: columns, keys, and filters."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def as_sql(where: Where | None, columns: Sequence[str]) -> str | None:
     """Write a filter as SQL.
 
     Args:
-        where: A condition in SQL over the columns (`"relation = 'capital' AND year > 1990"`); or values by column,
-            which rows must have in all of them (`{"relation": "capital"}`): whatever quotes a value holds, it is only
-            compared. None: no filter.
+        where: A condition in SQL over the columns (`"relation = 'capital' AND year > 1990"`); or values by column, all
+            of which a row must have (`{"relation": "capital"}`). A value may contain any quotes: it is escaped.
+            None: no filter.
         columns: The index's columns.
 
     Raises:
-        ValueError: If a column is unknown, a value is of no type that a column can have, or the text is not one whole
+        ValueError: If a column is unknown, a value has a type that no column can have, or the text is not exactly one
             condition.
     """
     if where is None:
@@ -50,12 +50,12 @@ def as_sql(where: Where | None, columns: Sequence[str]) -> str | None:
     )
 
 
-# Strings and quoted names: what stands in them is not syntax.
+# Strings and quoted names: their content is not syntax.
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|`[^`]*`""")
 
 
 def _one_condition(where: str) -> str:
-    """A condition in parentheses: the parser stops where a condition ends, and would pass over all that follows."""
+    """Return a condition in parentheses, after checking that it is only one: the parser ignores what follows it."""
     if not where.strip():
         raise ValueError("The filter is empty, expected a condition such as \"relation = 'capital'\", or None.")
     depth = 0
@@ -73,15 +73,15 @@ def _one_condition(where: str) -> str:
 
 
 def literal(value: Any) -> str:
-    """Write a value as SQL: text, a number, a truth value, a date or a time, of Python or NumPy.
+    """Write a value as SQL: text, a number, a boolean, a date or a time, from Python or NumPy.
 
-    Raises `ValueError` for anything else, or a number that is not finite.
+    Raises `ValueError` for anything else, or if a number is not finite.
 
     >>> literal("O'Brien"), literal(3), literal(True), literal(np.float32(0.5))
     ("'O''Brien'", '3', 'true', '0.5')
     """
     if isinstance(value, np.datetime64):
-        value = value.astype("datetime64[us]")  # finer ones would become integers
+        value = value.astype("datetime64[us]")  # finer units would become integers
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool):
@@ -105,7 +105,7 @@ TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(
 
 
 class Row(NamedTuple):
-    """A pair to be added."""
+    """A pair to add to an index."""
 
     pair: Pair
     relation: str | None
@@ -114,21 +114,22 @@ class Row(NamedTuple):
 
     @property
     def key(self) -> str:
-        """A hash of the pair and its relation, so that adding them again does nothing."""
+        """A hash of the pair and its relation, so that adding them again has no effect."""
         content = json.dumps([*self.pair, self.relation], ensure_ascii=False)
         return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
-    """The columns of a table with vectors of this dimension.
+    """Return the schema of a table with vectors of this dimension.
 
-    Further columns are of `str`, `int`, `float`, `bool` or an Arrow type. Raises `ValueError` if a name is taken or no
-    plain one, or a type is unknown.
+    Further columns are `str`, `int`, `float`, `bool` or an Arrow type. Raises `ValueError` if a name is taken or is not
+    an identifier, or a type is unknown.
     """
     fields = [(name, pa.string()) for name in RESERVED[:4]]
     taken = set(RESERVED)
     for name, kind in columns.items():
-        # Names that begin with "_" are LanceDB's own (_distance, _rowid). Its filters do not tell "Year" from "year".
+        # LanceDB reserves names that begin with "_" (_distance, _rowid). Its filters do not distinguish "Year" from
+        # "year".
         if not isinstance(name, str) or name.casefold() in taken or name.startswith("_") or not name.isidentifier():
             raise ValueError(
                 f"The column {name!r} cannot be made, expected a name of letters, digits and '_' that does not begin "
@@ -144,10 +145,10 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
 
 
 def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
-    """Check rows one by one, as they are asked for.
+    """Check rows and yield them one by one.
 
-    They are pairs, or mappings with `head`, `tail` and optionally `relation`, `vector` and further columns. Raises
-    `ValueError` if one is not a pair, or has an unknown column.
+    Rows are pairs, or mappings with `head`, `tail` and optionally `relation`, `vector` and further columns. Raises
+    `ValueError` if one is not a pair or has an unknown column.
     """
     known = {"head", "tail", "relation", "vector", *columns}
     for number, value in enumerate(values):
@@ -168,14 +169,14 @@ def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
 
 
 class Chunk(NamedTuple):
-    """Some rows, each only once, and how many were read for them."""
+    """Some distinct rows, and the number of rows read for them."""
 
     rows: list[Row]
     read: int
 
 
 def chunks(rows: Iterable[Row], size: int) -> Iterator[Chunk]:
-    """Rows some thousand at a time; of equal ones within a chunk the first."""
+    """Yield rows in chunks, keeping only the first of equal rows within a chunk."""
     rest = iter(rows)
     while chunk := list(islice(rest, size)):
         unique: dict[str, Row] = {}
@@ -185,9 +186,9 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[Chunk]:
 
 
 def digest_of(rows: Iterable[Any], columns: Iterable[str]) -> str:
-    """Check rows, and tell by a digest whether they are the same another time; see `as_rows`.
+    """Check rows and return a digest that shows whether they are the same another time; see `as_rows`.
 
-    Vectors that rows bring along do not count.
+    Vectors that rows include do not count.
     """
     digest = hashlib.blake2b(digest_size=16)
     for row in as_rows(rows, columns):
@@ -196,9 +197,9 @@ def digest_of(rows: Iterable[Any], columns: Iterable[str]) -> str:
 
 
 def vectors_of(rows: Sequence[Row], dimension: int) -> PairVectors:
-    """The vectors that rows brought along.
+    """Return the vectors that rows include.
 
-    Raises `ValueError` if a row has no vector, or one of another length than `dimension`, or that is not finite.
+    Raises `ValueError` if a row has no vector, or one that is not finite or whose length is not `dimension`.
     """
     for row in rows:
         if row.vector is None or np.shape(row.vector) != (dimension,) or not np.isfinite(row.vector).all():
@@ -212,9 +213,9 @@ def vectors_of(rows: Sequence[Row], dimension: int) -> PairVectors:
 
 
 def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -> pa.Table:
-    """Rows and their vectors, `(rows, d)`, as an Arrow table; see `schema_of`.
+    """Return rows and their vectors, `(rows, d)`, as an Arrow table; see `schema_of`.
 
-    Raises `ValueError` if a value is of another type than its column.
+    Raises `ValueError` if a value has another type than its column.
     """
     data: dict[str, Any] = {
         "row_key": [row.key for row in rows],
