@@ -205,7 +205,7 @@ class RelationIndex(IndexContent):
 
         Args:
             rows: Pairs; or mappings with `head`, `tail` and optionally `relation` and further columns (a
-                `datasets.Dataset`). Each mapping may include a `vector` `(d,)` of the index's model.
+                `datasets.Dataset`). Either all or none include a `vector` `(d,)` of the model.
             batch_size: Pairs encoded at a time.
             chunk_size: Rows held in memory and written at a time.
             show_progress_bar: Show the number of rows done.
