@@ -13,7 +13,7 @@ from sentence_transformers.util.distributed import get_rank, get_world_size
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from st_relbert.losses.batch import ClassificationHead, RelationBatch, gather_rows, prompt_tokens
+from st_relbert.losses.batch import ClassificationHead, RelationBatch, embed_by_length, gather_rows, prompt_tokens
 from st_relbert.model_card import use_pair_card
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class RelationLoss(nn.Module):
         """
         features = one_column(sentence_features, labels)
         tokens = prompt_tokens(features)
-        embeddings = self.model(features)["sentence_embedding"]  # (B, d)
+        embeddings = embed_by_length(self.model, features)  # (B, d)
         return self.compute_loss_from_embeddings(*self.gathered(embeddings, labels, tokens))
 
     def gathered(self, embeddings: Tensor, labels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from st_relbert.losses.base import RelationLoss
-from st_relbert.losses.batch import gather_rows
+from st_relbert.losses.batch import embed_by_length, gather_rows
 
 _CITATION = """
 @inproceedings{passalis-tefas-2018-learning,
@@ -109,7 +109,7 @@ class SimilarityDistillationLoss(RelationLoss):
                 f"Got {len(columns)} input columns and {found}, expected one column of pairs, and the teacher's "
                 "vectors of them in 'label'. st_relbert.training.distillation_dataset makes such a dataset."
             )
-        embeddings = self.model(columns[0])["sentence_embedding"]
+        embeddings = embed_by_length(self.model, columns[0])
         if self.gather_across_devices and get_world_size() > 1:
             embeddings, labels = gather_rows(embeddings, with_grad=True), gather_rows(labels)
         return self.compute_loss_from_embeddings(embeddings, labels)

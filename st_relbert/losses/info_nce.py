@@ -14,7 +14,7 @@ from torch.nn import functional
 from typing_extensions import Unpack
 
 from st_relbert.losses.base import AnchorLoss, RelationLoss, SharedSettings, one_column
-from st_relbert.losses.batch import RelationBatch, prompt_tokens
+from st_relbert.losses.batch import RelationBatch, prompt_ends, prompt_tokens, take_rows
 
 # Added to the denominator by the relbert library.
 _LOG_EPSILON = math.log(1e-5)
@@ -181,7 +181,9 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor) -> Tensor:
         """Embed a batch and compute its loss; see `InfoNCELoss.forward`."""
         features = one_column(sentence_features, labels)
-        return self.forward_cached([features], torch.cat([labels[:, None], prompt_tokens(features)], dim=1))
+        order = prompt_ends(features).argsort(stable=True)  # prompts of a mini-batch are then of similar lengths
+        columns = [labels[:, None], order.argsort()[:, None], prompt_tokens(features)]
+        return self.forward_cached([take_rows(features, order)], torch.cat(columns, dim=1))
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
@@ -189,12 +191,12 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
         """Compute the loss from the embeddings of all mini-batches, a mini-batch of anchors at a time.
 
         `reps` has one list, for the one column, of the mini-batches' embeddings `(mini_batch_size, d)`. `labels` is
-        `(B, 1 + T)`: the label of each pair, and the tokens of its prompt. `with_backward` differentiates too, up to
-        the embeddings, and returns the value alone.
+        `(B, 2 + T)`: the label of each pair, the row of its embedding, and the tokens of its prompt. `with_backward`
+        differentiates too, up to the embeddings, and returns the value alone.
         """
         if labels is None:
             raise ValueError("The loss needs the label of each pair, got none.")
-        gathered, labels, pair_ids = self.gathered(torch.cat(reps[0]), labels[:, 0], labels[:, 1:])
+        gathered, labels, pair_ids = self.gathered(torch.cat(reps[0])[labels[:, 1]], labels[:, 0], labels[:, 2:])
         # The parts are differentiated one by one, but what lies below them only once.
         full = torch.promote_types(gathered.dtype, torch.float32)
         embeddings = gathered.detach().to(full).requires_grad_(with_backward)

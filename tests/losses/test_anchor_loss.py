@@ -73,9 +73,9 @@ def test_the_cached_loss_knows_the_hierarchy(embeddings):
     expected = InfoNCELoss(None, **settings).compute_loss_from_embeddings(embeddings, LABELS)
     expected.backward()
     cached = CachedInfoNCELoss(None, mini_batch_size=3, **settings)
-    tokens = torch.arange(1, len(LABELS) + 1)
+    rows = torch.arange(len(LABELS))
     reps = [part.requires_grad_() for part in embeddings.detach().split(3)]
-    actual = cached.calculate_loss([reps], torch.stack([LABELS, tokens], dim=1), with_backward=True)
+    actual = cached.calculate_loss([reps], torch.stack([LABELS, rows, rows + 1], dim=1), with_backward=True)
     torch.testing.assert_close(actual, expected.detach())
     torch.testing.assert_close(torch.cat([part.grad for part in reps]), embeddings.grad)
 
