@@ -85,7 +85,7 @@ class Calibration:
         """
         content = json.loads(text)
         if not isinstance(content, dict) or set(content) != {"hit", "pair", "rows"}:
-            raise ValueError(f"The calibration is {text[:60]!r}, expected hit, pair and rows.")
+            raise ValueError(f"The calibration is {text[:60]!r}, expected an object with hit, pair and rows.")
         return cls(tuple(content["hit"]), tuple(content["pair"]), int(content["rows"]))
 
 
@@ -132,7 +132,7 @@ def read_calibration(store: PairStore) -> Calibration | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        _LOG.warning("%s is damaged, so the index counts as not calibrated: %s", store.path / CALIBRATION, error)
+        _LOG.warning("%s is damaged, so the index is treated as not calibrated: %s", store.path / CALIBRATION, error)
         return None
     return found if found.fits(len(store)) else None
 
@@ -159,7 +159,7 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
             with atomic_output(store.path / CALIBRATION) as temporary:
                 temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
     except (ValueError, OSError) as error:  # another process is writing one, or the folder is read-only
-        _LOG.warning("The calibration of %s cannot be kept, so it will be made again: %s", store.path, error)
+        _LOG.warning("Cannot store the calibration of %s, so it will be computed again: %s", store.path, error)
     return made
 
 

@@ -82,7 +82,7 @@ class AnalogyCompleter:
         show_progress_bar: bool = False,
     ) -> None:
         if shortlist < 1:
-            raise ValueError(f"shortlist is {shortlist}, expected a number of words from 1 up.")
+            raise ValueError(f"shortlist is {shortlist}, expected a positive number of words.")
         identity = ModelIdentity.of(model) if index is None else index.identity
         vocabulary.require(identity)
         if scorer is not None:
@@ -125,7 +125,7 @@ class AnalogyCompleter:
             ValueError: If the stem is not a pair, the head is not a word or `k` is not positive.
         """
         if k < 1:
-            raise ValueError(f"k is {k}, expected a number of words from 1 up.")
+            raise ValueError(f"k is {k}, expected a positive number of words.")
         stem = as_pair(stem, "the stem")
         as_pair((head, _ANYTHING), "the pair to complete")
         given = {folded_word(word) for word in (*stem, head)}

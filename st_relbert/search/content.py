@@ -47,7 +47,7 @@ class IndexContent:
             like = [name for name in known if relation.casefold() in name.casefold()]
             like += get_close_matches(relation, known)
             named = list(dict.fromkeys([*like, *known]))
-            more = f" and {len(named) - 20:,} more, which st-relbert index relations lists" if len(named) > 20 else ""
+            more = f" and {len(named) - 20:,} more (st-relbert index relations lists all)" if len(named) > 20 else ""
             raise ValueError(
                 f"No row has the relation {relation!r}. The index has: {', '.join(named[:20]) or 'none'}{more}."
             )
@@ -85,7 +85,7 @@ class IndexContent:
         """Delete the rows that meet a condition (see `search`), and return their number."""
         condition = self._condition(where)
         if condition is None:
-            raise ValueError("No condition says what to delete. Give one, for instance {'relation': 'capital'}.")
+            raise ValueError("There is no condition for what to delete. Pass one, such as {'relation': 'capital'}.")
         return self._store.delete(condition)
 
     def optimize(self) -> None:

@@ -40,7 +40,7 @@ def key_pair(key: str) -> Pair:
     """
     head, separator, tail = key.partition(_SEPARATOR)
     if not (head and separator and tail) or _SEPARATOR in tail:
-        raise ValueError(f"{key!r} is no key of a pair, expected head__tail.")
+        raise ValueError(f"{key!r} is not the key of a pair, expected head__tail.")
     return unquote(head.replace("_", " ")), unquote(tail.replace("_", " "))
 
 

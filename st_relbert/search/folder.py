@@ -38,13 +38,14 @@ def check_place(path: Path, overwrite: bool) -> None:
     if names <= {_LOCK}:
         return
     if FOLDER not in names:
-        raise ValueError(f"{str(path)!r} exists and is no index, so it is not replaced. Choose another path.")
+        raise ValueError(f"{str(path)!r} exists and is not an index, so it is not replaced. Choose another path.")
     if others := names - {FOLDER, CALIBRATION, MEANS, WORDS, WORD_VECTORS, _LOCK}:
         raise ValueError(
-            f"{str(path)!r} holds {sorted(others)[0]!r} beside an index, so it is not replaced. Choose another path."
+            f"The index {str(path)!r} also contains the file {sorted(others)[0]!r}, so it is not replaced. Choose "
+            "another path."
         )
     if not overwrite and has_versions(path):
-        raise ValueError(f"{str(path)!r} is an index already. Choose another path, or overwrite it.")
+        raise ValueError(f"The index {str(path)!r} already exists. Choose another path, or overwrite it.")
 
 
 def has_versions(path: Path) -> bool:
@@ -65,13 +66,13 @@ def require_index(path: Path) -> None:
     if has_versions(_partial_of(path)):
         raise ValueError(
             f"The index {str(path)!r} is not finished: its build was interrupted. Run the same st-relbert index build "
-            "again, and it goes on."
+            "command again to resume it."
         )
     if (path / FOLDER).is_dir():
         raise ValueError(
-            f"The index {str(path)!r} is half-made, without a row. Make it again with st-relbert index build."
+            f"The index {str(path)!r} is incomplete and has no rows. Build it again with st-relbert index build."
         )
-    raise ValueError(f"{str(path)!r} is no index. Make one with RelationIndex.create or st-relbert index build.")
+    raise ValueError(f"{str(path)!r} is not an index. Make one with RelationIndex.create or st-relbert index build.")
 
 
 def _partial_of(path: Path) -> Path:
@@ -94,7 +95,9 @@ def workspace(path: Path, overwrite: bool) -> Iterator[tuple[Path, BaseFileLock]
     try:
         lock.acquire(timeout=0)
     except TimeoutError as error:
-        raise ValueError(f"Another process is building {str(path)!r}. Wait for it, or choose another path.") from error
+        raise ValueError(
+            f"Another process is building {str(path)!r}. Wait for it to finish, or choose another path."
+        ) from error
     try:
         check_place(path, overwrite)  # the other process may just have finished
         yield partial, lock
@@ -122,8 +125,8 @@ def held(lock: BaseFileLock, path: Path) -> Iterator[None]:
         lock.acquire(timeout=_PATIENCE)
     except TimeoutError as error:
         raise OSError(
-            f"Another process has been writing to {str(path)!r} for {_PATIENCE // 60} minutes. Wait for it or end it, "
-            "then do the same again: what was added before is kept."
+            f"Another process has been writing to {str(path)!r} for {_PATIENCE // 60} minutes. Wait for it to finish, "
+            "or stop it, then try again. The rows added before are kept."
         ) from error
     try:
         yield
@@ -153,14 +156,14 @@ def explained(path: Path) -> Iterator[None]:
         if _FULL.search(str(error)):
             free = shutil.disk_usage(path).free
             raise OSError(
-                f"There is no space left for {str(path)!r} ({free / 2**20:,.0f} MiB free). What was added before is "
-                "kept; make room and add again."
+                f"There is no space left for {str(path)!r} ({free / 2**20:,.0f} MiB free). Free some space and add the "
+                "rows again. Those added before are kept."
             ) from error
         if _OF_SYSTEM.search(str(error)):
             raise OSError(f"Cannot use the index {str(path)!r}: {reason_of(error)}.") from error
         raise ValueError(
             f"The index {str(path)!r} is damaged ({_damaged_file(path, error)}: {reason_of(error)}). Build it again "
-            "(st-relbert index build --overwrite), or restore it from a copy."
+            "(st-relbert index build --overwrite), or restore a backup."
         ) from error
 
 

@@ -93,9 +93,9 @@ class Exclusion:
 def check_wanted(k: Any, exclude: Any = "pair") -> None:
     """Raise `ValueError` if `k` is not a positive integer, or `exclude` is not an option of `Exclusion`."""
     if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"k is {k!r}, expected a number of rows from 1 up.")
+        raise ValueError(f"k is {k!r}, expected a positive number of rows.")
     if exclude not in get_args(Exclude):
-        raise ValueError(f"exclude is {exclude!r}, expected {', '.join(map(repr, get_args(Exclude)))}.")
+        raise ValueError(f"exclude is {exclude!r}, expected one of {', '.join(map(repr, get_args(Exclude)))}.")
 
 
 def nearest(
@@ -112,7 +112,7 @@ def nearest(
     compared even if there is an approximate index. Raises `ValueError` if the vector is zero or not finite.
     """
     if not np.isfinite(vector).all() or not vector.any():
-        raise ValueError("The query's vector is zero or not finite, so it has no cosine to any other.")
+        raise ValueError("The query's vector is zero or not finite, so it has no cosine to any other vector.")
     # Excluded rows are dropped afterwards: a condition on words would be checked for every row.
     wanted, rows = k, len(store)
     while True:
@@ -168,12 +168,12 @@ class RelationMeans:
             if content.get("version") == version:
                 return cls(json.loads(content["names"]), arrays["means"], version)
         except (ValueError, KeyError) as error:
-            _LOG.warning("The means of relations are made again: %s", error)
+            _LOG.warning("Cannot read the means of the relations, so they are computed again: %s", error)
         made = cls._compute(store, version)
         try:
             write_arrays(path, {"means": made.vectors}, {"names": json.dumps(made._names), "version": version})
         except (ValueError, OSError) as error:  # another process is writing them, or the folder is read-only
-            _LOG.warning("The means of relations cannot be kept, so they will be made again: %s", error)
+            _LOG.warning("Cannot store the means of the relations, so they will be computed again: %s", error)
         return made
 
     @classmethod

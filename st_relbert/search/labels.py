@@ -154,8 +154,8 @@ def search_phrase(
     best = int(scores.argmax())
     if not phrase.strip() or scores[best] < (_LEAST if encoder is None else _LEAST_COSINE):
         raise ValueError(
-            f"The phrase {phrase!r} is like no relation here. Name one in other words, such as 'is the capital of', or "
-            "see what there is: st-relbert index relations."
+            f"The phrase {phrase!r} does not match any relation. Rephrase it, as in 'is the capital of', or list the "
+            "relations with st-relbert index relations."
         )
     label, relation = known[best], shipped.get(known[best])
     query: Any = _prototype(index, label) if label in labels else list(relation.pairs if relation else ())

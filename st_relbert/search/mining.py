@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from st_relbert.files.outputs import atomic_output, table_output
 from st_relbert.identity import ModelIdentity
-from st_relbert.pairs import Pair, as_pairs, folded_word
+from st_relbert.pairs import Pair, as_pairs, counted, folded_word
 from st_relbert.search.decision import Decision
 from st_relbert.search.scorer import OffsetScorer, PairScorer
 from st_relbert.search.vocabulary import Vocabulary
@@ -113,11 +113,12 @@ def mine_pairs(
     miner = _Miner(scorer or OffsetScorer(), pairs, heads, tails, shortlist, tails_per_head)
     if k > miner.total:
         raise ValueError(
-            f"k is {k:,}, but {len(heads):,} heads and {len(tails):,} tails make {miner.total:,} pairs without the "
-            "examples and words paired with themselves. Ask for fewer pairs, or give more words."
+            f"k is {k:,}, but {counted(len(heads), 'head')} and {counted(len(tails), 'tail')} make only "
+            f"{counted(miner.total, 'pair')}, not counting the examples and words paired with themselves. Lower k, or "
+            "pass more words."
         )
     if k > shortlist:
-        raise ValueError(f"k is {k:,}, and the shortlist only {shortlist:,}. Raise the shortlist, or lower k.")
+        raise ValueError(f"k is {k:,}, but the shortlist is only {shortlist:,}. Raise the shortlist, or lower k.")
     made_from = miner.digest(identity)
     found = _load(state, made_from)
     miner.place((heads.look_up([head for head, _ in pairs], model), heads.look_up([tail for _, tail in pairs], model)))
@@ -263,10 +264,10 @@ def _check(
     numbers: dict[str, int],
 ) -> None:
     if not pairs:
-        raise ValueError("There is no example, expected at least one pair that stands in the relation.")
+        raise ValueError("There are no examples, expected at least one pair that has the relation.")
     for name, number in numbers.items():
         if number < 1:
-            raise ValueError(f"{name} is {number}, expected a number from 1 up.")
+            raise ValueError(f"{name} is {number}, expected a positive number.")
     if scorer is not None:
         scorer.require(identity)
     for vocabulary in (heads, tails):
@@ -290,6 +291,6 @@ def _load(path: str | os.PathLike[str] | None, made_from: str) -> _Shortlist:
             arrays = {name: saved.get_tensor(name) for name in ("rows", "estimates", "scores")}
             return _Shortlist(**arrays, heads_done=int(metadata["heads_done"]))
     raise ValueError(
-        f"{str(path)!r} was left by an interrupted call with other words, examples, settings or another model. Remove "
-        "it to begin anew, or repeat that call."
+        f"{str(path)!r} belongs to an interrupted call with other words, examples or settings, or another model. "
+        "Repeat that call, or remove the file to start again."
     )

@@ -51,8 +51,8 @@ class IndexModel:
         if self._loaded is None:
             if not self._name:
                 raise ValueError(
-                    f"The model of the index {str(self._path)!r} was not saved when the index was made. Open it with "
-                    "the model: RelationIndex.open(path, model), or --model FOLDER."
+                    f"The model of the index {str(self._path)!r} had not been saved when the index was made. Pass the "
+                    "model: RelationIndex.open(path, model), or --model FOLDER."
                 )
             model = _load(self._name, self.identity)
             self.identity.require_same(ModelIdentity.of(model))
@@ -81,11 +81,11 @@ class IndexModel:
         """
         if isinstance(query, np.ndarray) and query.dtype.kind == "f":
             if query.shape != (self.identity.dimension,):
-                raise ValueError(f"The query has the shape {query.shape}, expected ({self.identity.dimension},).")
+                raise ValueError(f"The query has shape {query.shape}, expected ({self.identity.dimension},).")
             return [], query.astype(np.float32)
         pairs = as_pairs([query] if is_flat_pair(query) else list(query), "query pair")
         if not pairs:
-            raise ValueError("The query holds no pair, expected at least one.")
+            raise ValueError("The query contains no pairs, expected at least one.")
         mean: NDArray[np.float32] = self.encode(pairs).mean(axis=0)
         return pairs, mean
 
@@ -117,9 +117,9 @@ def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] 
     if identity.name and _is_saved_as(identity.name, identity):
         return identity
     _LOG.warning(
-        "The model is not saved as it is now (%s), so the index can be opened with the model only. Save it first, or "
-        "name the folder it will be in: saved_as=...",
-        f"{identity.name!r} is of other weights" if identity.name else "it has no name",
+        "The model has not been saved as it is now (%s), so the index can only be opened by passing the model. Save "
+        "it first, or name the folder where it will be: saved_as=...",
+        f"{identity.name!r} has other weights" if identity.name else "it has no name",
     )
     return replace(identity, name="")
 

@@ -107,8 +107,8 @@ class PairScorer(OffsetScorer):
         """
         if identity.digest != self.digest:
             raise ValueError(
-                f"The scorer belongs to another model than {identity.name!r}: its weights are {self.digest[:12]}, "
-                f"those of this one {identity.digest[:12]}. Make one for this model with st-relbert distill."
+                f"The scorer belongs to another model, with the weights {self.digest[:12]}; {identity.name!r} has "
+                f"{identity.digest[:12]}. Make a scorer for this model with st-relbert distill."
             )
 
     def places(self, examples: tuple[Vectors, Vectors], heads: Vectors) -> Vectors:

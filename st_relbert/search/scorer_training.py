@@ -53,7 +53,7 @@ def train_scorer(
     """
     for name, number in (("hidden", hidden), ("steps", steps)):
         if number < 1:
-            raise ValueError(f"{name} is {number}, expected a number from 1 up.")
+            raise ValueError(f"{name} is {number}, expected a positive number.")
     batches = _Batches(vocabulary, relations, seed)
     vectors = torch.from_numpy(vocabulary.vectors)
     center = vectors[torch.from_numpy(batches.words)].mean(dim=0)
@@ -93,8 +93,8 @@ class _Batches:
         ]
         if not self._pairs:
             raise ValueError(
-                f"Of {counted(len(known), 'relation')}, none has two pairs, expected one at least that has: a scorer "
-                "learns to find the tail of one pair by another."
+                f"Of {counted(len(known), 'relation')}, none has two pairs, expected at least one that does: a scorer "
+                "learns to find the tail of one pair from another."
             )
         sizes = np.sqrt([len(pairs) for pairs in self._pairs])
         self._shares = sizes / sizes.sum()
@@ -173,5 +173,5 @@ def _both_directions(rows: Rows) -> tuple[Rows, Rows]:
 def _rows(vocabulary: Vocabulary, pairs: list[Pair]) -> Rows:
     missing = [word for pair in pairs for word in pair if word not in vocabulary]
     if missing:
-        raise ValueError(f"The relations have the word {missing[0]!r}, which the vocabulary lacks. Encode theirs too.")
+        raise ValueError(f"The word {missing[0]!r} of the relations is not in the vocabulary. Encode their words too.")
     return np.array([vocabulary.rows_of(pair) for pair in pairs], np.int64)

@@ -69,8 +69,8 @@ def as_pair_source(rows: Iterable[Any], columns: Mapping[str, Any] | None = None
         return replace(rows, columns=columns) if columns else rows
     if isinstance(rows, Iterator):
         raise ValueError(
-            f"The rows are a {type(rows).__name__}, which can be read once only, expected a list, a Dataset or "
-            "what open_pair_source gives: all rows are checked before the first is encoded."
+            f"The rows are a {type(rows).__name__}, which can only be read once, expected a list, a Dataset or the "
+            "result of open_pair_source: all rows are checked before the first is encoded."
         )
     return PairSource(lambda: iter(rows), columns or {}, len(rows) if isinstance(rows, Sized) else None)
 
@@ -99,7 +99,9 @@ def _from_tables(tables: Sequence[PairTable]) -> PairSource:
     further = {field.name: field.type for field in first.schema if field.name not in taken}
     identities = [_identity(table.schema, table.path) for table in tables]
     if any(identity != identities[0] for identity in identities):
-        raise ValueError(f"The files beside {first.path!r} hold vectors of several models. Add those of one model.")
+        raise ValueError(
+            f"{first.path!r} and the files next to it contain vectors of several models. Add the files of one model."
+        )
 
     def read() -> Iterator[Mapping[str, Any]]:
         return (row for table in tables for batch in table.batches() for row in _rows(batch, table))
@@ -132,8 +134,8 @@ def _identity(schema: Any, path: str) -> ModelIdentity | None:
     metadata = schema.metadata or {}
     if MODEL_METADATA not in metadata:
         raise ValueError(
-            f"{path!r} has a column 'vector', but does not name the model that made it, as st-relbert encode does. "
-            "Rename the column, and the pairs are encoded anew."
+            f"{path!r} has a column 'vector', but does not name the model that made it, as files of st-relbert encode "
+            "do. Rename the column to encode the pairs again."
         )
     return ModelIdentity.from_json(metadata[MODEL_METADATA])
 
@@ -172,8 +174,7 @@ def read_queries(name: str, expected: str, fits: Callable[[int], bool]) -> Itera
                 query = [word.strip() for word in line.split("\t")]
                 if not fits(len(query)) or not all(query):
                     raise ValueError(
-                        f"Line {number} of the queries is {line.strip()!r}, expected {expected}, with a tab "
-                        "between two words."
+                        f"Line {number} of the queries is {line.strip()!r}, expected {expected}, separated by tabs."
                     )
                 yield query
     except (OSError, UnicodeDecodeError) as error:

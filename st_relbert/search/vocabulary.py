@@ -80,7 +80,7 @@ class Vocabulary:
             check_words(model, new)
         digest = ModelIdentity.of(model).digest
         if known is not None and known.digest != digest:
-            raise ValueError("The words that are known were encoded by another model. Encode them with this one.")
+            raise ValueError("The known words were encoded by another model. Encode them with this one.")
         vectors = np.empty((len(distinct), encoder_dimension(model)), np.float32)
         rows = {word: row for row, word in enumerate(distinct)}
         if known is not None:
@@ -123,7 +123,7 @@ class Vocabulary:
         try:
             vocabulary.save(folder)
         except (ValueError, OSError) as error:  # another process keeps them just now, or it is read-only
-            _LOG.warning("The words' vectors cannot be kept in %s, so they will be made again: %s", folder, error)
+            _LOG.warning("Cannot store the words' vectors in %s, so they will be computed again: %s", folder, error)
         return vocabulary
 
     @classmethod
@@ -139,7 +139,7 @@ class Vocabulary:
                 vectors, digest_of_words = file.get_tensor("vectors"), (file.metadata() or {}).get("words")
             vocabulary = cls(saved["words"], vectors, saved["digest"])
             if digest_of_words != _digest(vocabulary.words) or len(vocabulary) != len(vectors):
-                raise ValueError(f"its {len(vocabulary):,} words are not those of its {len(vectors):,} vectors")
+                raise ValueError(f"its {len(vocabulary):,} words do not match its {len(vectors):,} vectors")
         except Exception as error:  # safetensors has errors of its own
             raise ValueError(
                 f"Cannot read the vocabulary in {str(path)!r}: {error}. Make it again with st-relbert distill."
@@ -186,8 +186,8 @@ class Vocabulary:
         """
         if identity.digest != self.digest:
             raise ValueError(
-                f"The vocabulary was encoded by another model than {identity.name!r}: its weights are "
-                f"{self.digest[:12]}, those of this one {identity.digest[:12]}. Encode its words with this model."
+                f"The vocabulary was encoded by another model, with the weights {self.digest[:12]}; {identity.name!r} "
+                f"has {identity.digest[:12]}. Encode its words with this model."
             )
 
     def __contains__(self, word: object) -> bool:
@@ -214,9 +214,9 @@ def read_words(path: str | os.PathLike[str]) -> list[str]:
         as_pair(("x", word), f"line {number} of the vocabulary {str(path)!r}")
     words = list(dict.fromkeys(word for _, word in numbered))
     if not words:
-        raise ValueError(f"The vocabulary {str(path)!r} holds no word, expected one a line.")
+        raise ValueError(f"The vocabulary {str(path)!r} contains no words, expected one per line.")
     if len(words) < len(numbered):
-        _LOG.warning("%d of %d lines of %s repeat a word; each counts once.", len(numbered) - len(words),
+        _LOG.warning("%d of %d lines of %s repeat a word. Each word counts once.", len(numbered) - len(words),
                      len(numbered), path)  # fmt: skip
     return words
 
@@ -228,7 +228,7 @@ def check_words(model: SentenceTransformer, words: Iterable[str]) -> list[str]:
     """
     distinct = list(dict.fromkeys(words))
     if not distinct:
-        raise ValueError("The vocabulary holds no word, expected at least one.")
+        raise ValueError("The vocabulary contains no words, expected at least one.")
     for number, word in enumerate(distinct):
         as_pair(("x", word), f"word {number} of the vocabulary")
     if isinstance(model[0], PromptTemplate):
@@ -243,7 +243,7 @@ def encoder_dimension(model: SentenceTransformer) -> int:
     if not isinstance(prompt, PromptTemplate):
         raise ValueError(
             f"The model begins with a {type(prompt).__name__}, expected the PromptTemplate of a RelBERT, whose encoder "
-            "reads single words too. Load it with st_relbert.RelBERT."
+            "also reads single words. Load the model with st_relbert.RelBERT."
         )
     return int(prompt.get_embedding_dimension())
 

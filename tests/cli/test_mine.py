@@ -97,7 +97,7 @@ def test_mining(scorer, saved, files, capsys):
     assert len(rows) == 4 and {row["head"] for row in rows} == {"Rome", "hand"}
     for arguments, message in [
         ([], "There are no words to look in"),
-        (["--scorer", scorer, "-k", 500], "k is 500, but 9 heads and 9 tails make 70 pairs"),
+        (["--scorer", scorer, "-k", 500], "k is 500, but 9 heads and 9 tails make only 70 pairs"),
         (["--vocabulary", files / "none.txt"], "Cannot read the vocabulary"),
     ]:
         assert message in run(capsys, *asked, *arguments, "--output", files / "x.csv", status=2)
@@ -119,7 +119,7 @@ def test_an_interrupt_loses_nothing(scorer, saved, files, capsys, monkeypatch):
     assert "The same command goes on from where it stopped." in said
     assert (files / "found.csv.partial").exists() and not (files / "found.csv").exists()
     other = [*asked, "--output", files / "found.csv"]
-    assert "was left by an interrupted call" in run(capsys, *other, "--shortlist", 7, status=2)
+    assert "belongs to an interrupted call" in run(capsys, *other, "--shortlist", 7, status=2)
     monkeypatch.setattr(mining.Decision, "__call__", plain)
     run(capsys, *asked, "--output", files / "found.csv")
     assert (files / "found.csv").read_text() == (files / "whole.csv").read_text()

@@ -73,7 +73,7 @@ def test_columns_that_cannot_be_made(model, tmp_path, columns, message):
 
 
 def test_deleting(index):
-    with pytest.raises(ValueError, match="No condition says what to delete"):
+    with pytest.raises(ValueError, match="There is no condition for what to delete"):
         index.delete(None)
     with pytest.raises(ValueError, match="The filter cannot be used"):
         index.delete("nonsense =")

@@ -110,7 +110,7 @@ def test_hits_the_other_way_round(model, tmp_path, monkeypatch):
     (best, _) = index.search(("Paris", "France"), exclude="nothing", both_directions=True)
     assert (best.pair, best.reversed, best.relation) == (("Paris", "France"), True, "capital")
     assert best.score == pytest.approx(1, abs=1e-5)
-    with pytest.raises(ValueError, match="holds no pair"):
+    with pytest.raises(ValueError, match="contains no pairs"):
         index.search(np.ones(16, dtype=np.float32), both_directions=True)
 
 

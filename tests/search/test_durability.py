@@ -51,7 +51,7 @@ def test_a_full_disk_is_named_and_the_index_stays_usable(empty, model):
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
-        with pytest.raises(OSError, match="no space left for .*What was added before is kept; make room"):
+        with pytest.raises(OSError, match="no space left for .*add the rows again. Those added before are kept"):
             empty.add(pairs(50, 5000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -123,13 +123,13 @@ def test_two_builds_of_one_index(model, tmp_path):
 
 
 def test_rows_that_can_be_read_once_only_cannot_be_built_from(model, tmp_path):
-    with pytest.raises(ValueError, match="The rows are a list_iterator, which can be read once only"):
+    with pytest.raises(ValueError, match="The rows are a list_iterator, which can only be read once"):
         RelationIndex.build(tmp_path / "idx", iter(PAIRS["part"]), model)
 
 
 def test_a_half_made_index_is_said_to_be_one_and_made_anew(model, tmp_path):
     (tmp_path / "idx" / "pairs.lance" / "_versions").mkdir(parents=True)
-    with pytest.raises(ValueError, match="is half-made, without a row. Make it again"):
+    with pytest.raises(ValueError, match="is incomplete and has no rows. Build it again"):
         RelationIndex.open(tmp_path / "idx")
     assert len(RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)) == 3
 
@@ -137,7 +137,7 @@ def test_a_half_made_index_is_said_to_be_one_and_made_anew(model, tmp_path):
 def test_files_beside_an_index_are_not_lost(good, model, tmp_path):
     shutil.copytree(good.path, tmp_path / "idx")
     (tmp_path / "idx" / "notes.txt").write_text("keep me")
-    with pytest.raises(ValueError, match="holds 'notes.txt' beside an index, so it is not replaced"):
+    with pytest.raises(ValueError, match="also contains the file 'notes.txt', so it is not replaced"):
         RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True)
     assert len(RelationIndex.open(tmp_path / "idx")) == 5
 
@@ -211,9 +211,9 @@ def test_an_index_of_a_model_in_memory(encoders, tmp_path, caplog):
         next(model.parameters()).add_(0.1)
     with caplog.at_level(logging.WARNING):
         index = RelationIndex.create(tmp_path / "unsaved", model)
-    assert "not saved as it is now" in caplog.text
+    assert "has not been saved as it is now" in caplog.text
     index.add(PAIRS["capital"])
-    with pytest.raises(ValueError, match="was not saved when the index was made. Open it with the model"):
+    with pytest.raises(ValueError, match="had not been saved when the index was made. Pass the model"):
         RelationIndex.open(tmp_path / "unsaved").search(("a", "b"))
     caplog.clear()
     model.save_pretrained(str(tmp_path / "saved"), create_model_card=False)

@@ -108,24 +108,24 @@ def test_the_state_of_another_call_is_refused(model, words, tmp_path):
     path = tmp_path / "state"
     for content in (b"", b"other"):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="was left by an interrupted call with other words"):
+        with pytest.raises(ValueError, match="belongs to an interrupted call with other words"):
             mine_pairs(model, EXAMPLES, words, k=1, state=path)
         assert path.read_bytes() == content
 
 
 def test_bad_input(model, words, encoders):
-    with pytest.raises(ValueError, match="There is no example"):
+    with pytest.raises(ValueError, match="There are no examples"):
         mine_pairs(model, [], words)
     with pytest.raises(ValueError, match="example 1 is"):
         mine_pairs(model, [("a", "b"), ("a",)], words)
     for bad in ({"k": 0}, {"shortlist": 0}, {"tails_per_head": -1}):
-        with pytest.raises(ValueError, match="expected a number from 1 up"):
+        with pytest.raises(ValueError, match="expected a positive number"):
             mine_pairs(model, EXAMPLES, words, **bad)
-    with pytest.raises(ValueError, match="k is 100, but 10 heads and 10 tails make 85 pairs"):
+    with pytest.raises(ValueError, match="k is 100, but 10 heads and 10 tails make only 85 pairs"):
         mine_pairs(model, EXAMPLES, words)
-    with pytest.raises(ValueError, match="k is 1, but 1 heads and 1 tails make 0 pairs"):
+    with pytest.raises(ValueError, match="k is 1, but 1 head and 1 tail make only 0 pairs"):
         mine_pairs(model, EXAMPLES, words.subset(["Rome"]), k=1)
-    with pytest.raises(ValueError, match="k is 9, and the shortlist only 8"):
+    with pytest.raises(ValueError, match="k is 9, but the shortlist is only 8"):
         mine_pairs(model, EXAMPLES, words, k=9, shortlist=8)
     with pytest.raises(ValueError, match="The vocabulary was encoded by another model"):
         mine_pairs(RelBERT(encoders["bytelevel"], template="short"), EXAMPLES, words, k=1)

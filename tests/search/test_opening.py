@@ -56,17 +56,17 @@ def test_a_model_that_has_changed_is_refused(tmp_path, encoders, model):
 
 
 def test_places_that_are_no_index(index, model, tmp_path):
-    with pytest.raises(ValueError, match="is no index. Make one"):
+    with pytest.raises(ValueError, match="is not an index. Make one"):
         RelationIndex.open(tmp_path / "none")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("keep me")
-    with pytest.raises(ValueError, match="is no index"):
+    with pytest.raises(ValueError, match="is not an index"):
         RelationIndex.open(tmp_path / "notes")
     for overwrite in (False, True):
-        with pytest.raises(ValueError, match="exists and is no index, so it is not replaced"):
+        with pytest.raises(ValueError, match="exists and is not an index, so it is not replaced"):
             RelationIndex.create(tmp_path / "notes", model, overwrite=overwrite)
     assert (tmp_path / "notes" / "a.txt").read_text() == "keep me"
-    with pytest.raises(ValueError, match="is an index already"):
+    with pytest.raises(ValueError, match="already exists. Choose another path, or overwrite it"):
         RelationIndex.create(index.path, model)
     assert len(RelationIndex.create(index.path, model, overwrite=True)) == 0
 

@@ -70,7 +70,7 @@ def test_the_names_most_like_a_mistyped_relation_come_first(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     names = [*(f"other {number:02}" for number in range(30)), "place/state_capital"]
     index.add([{"head": name, "tail": "x", "relation": name} for name in names])
-    listed = "The index has: place/state_capital, other 00, .* and 11 more, which st-relbert index relations lists."
+    listed = "The index has: place/state_capital, other 00, .* and 11 more .st-relbert index relations lists all."
     with pytest.raises(ValueError, match=f"No row has the relation 'Capital'. {listed}"):
         index.search_relation("Capital")
 
@@ -154,18 +154,18 @@ def test_an_empty_index(model, tmp_path):
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, True, None])
 def test_k_has_to_be_positive(index, k):
-    with pytest.raises(ValueError, match="expected a number of rows from 1 up"):
+    with pytest.raises(ValueError, match="expected a positive number of rows"):
         index.search(("a", "b"), k=k)
 
 
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ([], "The query holds no pair"),
+        ([], "The query contains no pairs"),
         ("Tokyo", "query pair 0"),
         (np.zeros(16, np.float32), "zero or not finite"),
         (np.full(16, np.nan, np.float32), "zero or not finite"),
-        (np.ones(3, np.float32), r"has the shape \(3,\), expected \(16,\)"),
+        (np.ones(3, np.float32), r"has shape \(3,\), expected \(16,\)"),
     ],
 )
 def test_malformed_queries_are_refused(index, query, message):
@@ -174,7 +174,7 @@ def test_malformed_queries_are_refused(index, query, message):
 
 
 def test_exclude_has_to_be_known(index):
-    with pytest.raises(ValueError, match="exclude is 'head', expected 'pair', 'words', 'nothing'"):
+    with pytest.raises(ValueError, match="exclude is 'head', expected one of 'pair', 'words', 'nothing'"):
         index.search(("a", "b"), exclude="head")
 
 

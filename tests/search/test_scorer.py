@@ -137,8 +137,8 @@ def test_training_on_what_teaches_nothing(relations):
     vocabulary, pairs = relations
     with pytest.raises(ValueError, match="Of 1 relation, none has two pairs"):
         train_scorer(vocabulary, RelationSet({"turned": [("thing1", "turned1")]}))
-    with pytest.raises(ValueError, match="have the word 'x', which the vocabulary lacks"):
+    with pytest.raises(ValueError, match="word 'x' of the relations is not in the vocabulary"):
         train_scorer(vocabulary, RelationSet({**pairs.positives, "more": [("x", "thing1"), ("x", "thing2")]}))
     for bad in ({"steps": 0}, {"hidden": 0}):
-        with pytest.raises(ValueError, match="is 0, expected a number from 1 up"):
+        with pytest.raises(ValueError, match="is 0, expected a positive number"):
             train_scorer(vocabulary, pairs, **bad)

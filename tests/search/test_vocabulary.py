@@ -72,7 +72,7 @@ def test_what_is_saved_is_loaded(words, tmp_path_factory):
 
 def test_what_cannot_be_encoded(model, encoders):
     for words, message in [
-        ([], "The vocabulary holds no word"),
+        ([], "The vocabulary contains no words"),
         (["a", " "], "the tail of word 1 of the vocabulary is ' '"),
         (["a", "b\ufdd0"], "contains the noncharacter"),
         (["a " * 4_000], "tokens, but max_seq_length is"),
@@ -81,7 +81,7 @@ def test_what_cannot_be_encoded(model, encoders):
             Vocabulary.encode(model, words)
     other = RelBERT(encoders["bytelevel"], template="short")
     known = Vocabulary.encode(other, ["a"])
-    with pytest.raises(ValueError, match="encoded by another model"):
+    with pytest.raises(ValueError, match="The known words were encoded by another model"):
         Vocabulary.encode(model, ["a"], known=known)
     with pytest.raises(ValueError, match="begins with a Transformer, expected the PromptTemplate of a RelBERT"):
         Vocabulary.encode(model.to_sentence_transformer(), ["a"])
@@ -98,7 +98,7 @@ def test_damaged_folders(model, tmp_path):
         with pytest.raises(ValueError, match="Cannot read the vocabulary in .* Make it again"):
             Vocabulary.load(tmp_path)
     path.write_text(json.dumps({"digest": vocabulary.digest, "words": WORDS[:2]}))
-    with pytest.raises(ValueError, match="its 2 words are not those of its 8 vectors"):
+    with pytest.raises(ValueError, match="its 2 words do not match its 8 vectors"):
         Vocabulary.load(tmp_path)
     (tmp_path / "vocabulary.safetensors").write_bytes(b"xx")
     with pytest.raises(ValueError, match="Cannot read the vocabulary"):
@@ -110,9 +110,9 @@ def test_files_of_words(tmp_path, caplog):
     path.write_text("\ufeffTokyo\r\n\n  New York \nTokyo\n", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
         assert read_words(path) == ["Tokyo", "New York"]
-    assert f"1 of 3 lines of {path} repeat a word; each counts once." in caplog.text
+    assert f"1 of 3 lines of {path} repeat a word. Each word counts once." in caplog.text
     for content, message in [
-        (" \n\n", "holds no word, expected one a line"),
+        (" \n\n", "contains no words, expected one per line"),
         ("a\n\u200b\n", "the tail of line 2 of the vocabulary"),
         (b"\xff\xfe\x00", "as UTF-8 text"),
     ]:
@@ -143,4 +143,4 @@ def test_a_folder_keeps_words_that_are_encoded_once(model, encoders, tmp_path, m
     other = RelBERT(encoders["bytelevel"], template="short")
     assert kept_in(other, WORDS[:2]).digest != expected.digest and encoded[3:] == [WORDS[:2]]
     monkeypatch.setattr(Vocabulary, "save", lambda *_: (_ for _ in ()).throw(PermissionError("read-only")))
-    assert len(kept_in(model, WORDS[:3])) == 3 and "cannot be kept" in caplog.text
+    assert len(kept_in(model, WORDS[:3])) == 3 and "Cannot store" in caplog.text
