@@ -193,11 +193,11 @@ def weigh_sets(sets: Mapping[str, RelationSet], weights: Mapping[str, float]) ->
         called = [name] if name in sets else [each for each in sets if _stem(each) == name]
         if len(called) != 1:
             raise ValueError(
-                f"{'Several sets are' if called else 'No set is'} called {name!r}, which was given the weight "
-                f"{weight}, expected one of {', '.join(called or sets)}."
+                f"{'Several sets are' if called else 'No set is'} called {name!r}, which has the weight {weight}, "
+                f"expected one of {', '.join(called or sets)}."
             )
         if called[0] in weighed:
-            raise ValueError(f"The set {called[0]!r} was given two weights, the second by the name {name!r}.")
+            raise ValueError(f"The set {called[0]!r} has two weights, the second under the name {name!r}. Remove one.")
         check_weight(weight, f"the set {name!r}")
         weighed[called[0]] = sets[called[0]].weighted(weight)
     return [weighed.get(name, relations) for name, relations in sets.items()]
@@ -211,17 +211,19 @@ def _stem(name: str) -> str:
 def check_limits(least: int, most: int | None) -> None:
     """Raise `ValueError` if `least` is below 1, or `most` is below `least`."""
     if least < 1:
-        raise ValueError(f"The least number of pairs is {least}, expected at least 1.")
+        raise ValueError(f"The minimum number of pairs per relation is {least}, expected at least 1.")
     if most is not None and most < least:
-        raise ValueError(f"The most pairs of a relation are {most}, expected at least {least}, the least number.")
+        raise ValueError(
+            f"The maximum number of pairs per relation is {most}, expected at least the minimum, which is {least}."
+        )
 
 
 def check_enough(kept: Collection[str], names: Collection[str], least: int) -> None:
     """Raise `ValueError` if fewer than two relations are left."""
     if len(kept) < 2:
         raise ValueError(
-            f"{len(kept)} of {len(names)} relations have {counted(least, 'pair')} or more that stand in no test set, "
-            "expected at least two. Exclude fewer test sets, or ask for fewer pairs."
+            f"{len(kept)} of {counted(len(names), 'relation')} have at least {counted(least, 'pair')} outside the test "
+            "sets, expected two or more. Exclude fewer test sets, or lower the minimum number of pairs."
         )
 
 

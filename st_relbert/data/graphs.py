@@ -91,7 +91,7 @@ def _files(paths: Iterable[str]) -> Iterator[str]:
         if Path(path).is_dir():
             names = sorted(str(each) for each in Path(path).iterdir() if suffix_of(each.name) in SUFFIXES)
             if not names:
-                raise ValueError(f"The folder {path!r} holds no file of triples ({', '.join(SUFFIXES)}).")
+                raise ValueError(f"The folder {path!r} contains no files of triples ({', '.join(SUFFIXES)}).")
             yield from names
         else:
             yield from expand(path)
@@ -120,8 +120,8 @@ def _read_table(path: str, options: TableOptions) -> Iterator[Triple]:
     table = read_table(path, options)
     if table.relation is None:
         raise ValueError(
-            f"{path!r} has the columns {', '.join(table.schema.names)}, but none that is called 'relation'. Name the "
-            "columns of heads, relations and tails with --columns HEAD RELATION TAIL."
+            f"{path!r} has the columns {', '.join(table.schema.names)}, but no column 'relation'. Name the columns of "
+            "heads, relations and tails with --columns HEAD RELATION TAIL."
         )
     for (head, tail), relation, place in table.records():
         if relation is None or not str(relation).strip():
@@ -141,8 +141,8 @@ def _read_conceptnet(path: str) -> Iterator[Triple]:
             relation, head, tail = cells[:3]
         else:
             raise ValueError(
-                f"line {number} has {counted(len(cells), 'cell')}, expected those of ConceptNet's dump, or relation, "
-                "head, tail."
+                f"line {number} has {counted(len(cells), 'cell')}, expected those of ConceptNet's dump, or a relation, "
+                "a head and a tail."
             )
         yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 
@@ -161,7 +161,7 @@ def _read_lre(path: str) -> Iterator[Triple]:
         relation = _object(row)
         name, samples = relation.get("name"), relation.get("samples")
         if not isinstance(name, str) or not isinstance(samples, list):
-            raise ValueError(f"{row.place} has no 'name' and 'samples', as a relation of LRE has.")
+            raise ValueError(f"{row.place} is not a relation of LRE, expected an object with 'name' and 'samples'.")
         properties = relation.get("properties")
         symmetric = isinstance(properties, dict) and properties.get("symmetric") is True
         for number, sample in enumerate(samples):
@@ -179,7 +179,8 @@ def _read_docred(path: str) -> Iterator[Triple]:
             facts = [(entities[label["h"]], str(label["r"]), entities[label["t"]]) for label in document["labels"]]
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{row.place} is no document of DocRED with 'vertexSet' and 'labels' ({type(error).__name__}: {error})."
+                f"{row.place} is not a document of DocRED, expected an object with 'vertexSet' and 'labels' "
+                f"({type(error).__name__}: {error})."
             ) from error
         for head, relation, tail in facts:
             yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
@@ -203,5 +204,6 @@ def _object(row: Row) -> dict[str, Any]:
 def _first(fact: dict[str, Any], names: Iterable[str], where: str) -> str:
     value = next((fact[name] for name in names if fact.get(name)), None)
     if not isinstance(value, str):
-        raise ValueError(f"{where} has no text as {' or '.join(map(repr, names))} (it has: {', '.join(sorted(fact))}).")
+        expected = " or ".join(map(repr, names))
+        raise ValueError(f"{where} has no text in {expected} (it has: {', '.join(sorted(fact))}).")
     return value

@@ -71,8 +71,8 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
         lists = [question.get("pairs") if isinstance(question, Mapping) else None for question in questions]
     else:
         raise ValueError(
-            f"{where} has the columns {', '.join(sorted(record)) or 'of nothing'}, expected those of a test set: stem "
-            "and choice, head and tail, source and target, positives, pairs, or questions."
+            f"{where} has the columns {', '.join(sorted(record)) or '(none)'}, expected those of a test set: stem and "
+            "choice, head and tail, source and target, positives, pairs, or questions."
         )
     return [pair for values in lists for pair in pairs_of_list(values, f"{where}, pair")]
 
@@ -81,8 +81,8 @@ def _files(folder: Path) -> dict[str, Path]:
     paths = sorted(path for path in folder.rglob("*.jsonl") if path.name != _TRAINING_SPLIT)
     if not paths:
         raise ValueError(
-            f"The folder {str(folder)!r} holds no JSON Lines file (.jsonl) other than {_TRAINING_SPLIT}, expected test "
-            "sets. Name their folder, or the files."
+            f"The folder {str(folder)!r} contains no JSON Lines files (.jsonl) other than {_TRAINING_SPLIT}, expected "
+            "test sets. Pass their folder, or the files."
         )
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
 
@@ -146,7 +146,7 @@ class LeakageReport:
             `without_overlap` (see `overlapping`) and for those `without_shared_analogies`.
         """
         if len(correct) != self.questions:
-            raise ValueError(f"There are {len(correct)} outcomes of {self.questions} questions, expected one for each.")
+            raise ValueError(f"There are {len(correct)} outcomes for {self.questions} questions, expected one each.")
         left_out = {
             "all": set[int](),
             "without_overlap": set(self.overlapping),

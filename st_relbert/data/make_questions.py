@@ -83,8 +83,8 @@ def make_questions(
             break
     if not records:
         raise ValueError(
-            f"No question of {choices} choices can be made of these {len(relations.names)} relations, expected one "
-            f"with two pairs of its own, and {choices - 1} pairs of relations that share none with it."
+            f"No question with {choices} choices can be made from these {len(relations.names)} relations, expected "
+            f"one with two pairs of its own, and {choices - 1} pairs of relations that share no pair with it."
         )
     return records
 
@@ -97,11 +97,10 @@ def check_wanted(choices: int, difficulty: str, with_model: bool, count: int) ->
         raise ValueError(f"The number of questions is {count}, expected 1 or more.")
     if difficulty not in get_args(Difficulty):
         raise ValueError(f"The difficulty is {difficulty!r}, expected {' or '.join(map(repr, get_args(Difficulty)))}.")
-    if (difficulty == "hard") != with_model:
-        raise ValueError(
-            f"The questions are to be {difficulty}, {'with' if with_model else 'without'} a model, expected one for "
-            "hard questions, whose wrong choices it finds, and none for easy ones."
-        )
+    if difficulty == "hard" and not with_model:
+        raise ValueError("Hard questions need a model to find their wrong choices. Pass one, or make easy questions.")
+    if difficulty == "easy" and with_model:
+        raise ValueError("Easy questions do not use a model. Leave it out, or make hard questions.")
 
 
 def _key(pair: Pair) -> Pair:

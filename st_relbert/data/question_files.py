@@ -71,9 +71,9 @@ def load_open_questions(path: str | os.PathLike[str]) -> list[OpenQuestion]:
         if kind in ("google", "msr"):
             return list(_quadruples(path, lines, kind))
     raise ValueError(
-        f"{str(path)!r} holds no open questions, expected Google's (sections ': name' and lines of four words), a "
-        "folder of BATS (files such as 'E01 [country - capital].txt'), or MSR's (lines such as 'good better rough "
-        "JJ_JJR rougher')."
+        f"{str(path)!r} contains no open questions, expected those of Google (sections ': name' and lines of four "
+        "words), BATS (a folder of files such as 'E01 [country - capital].txt') or MSR (lines such as 'good better "
+        "rough JJ_JJR rougher')."
     )
 
 
@@ -143,11 +143,11 @@ def _kind(lines: list[str]) -> str:
 def _with_answers(path: Path, lines: list[str]) -> list[str]:
     answers_path = path.with_suffix(".answers")
     if not answers_path.is_file():
-        raise ValueError(f"Beside {str(path)!r} there is no {answers_path.name!r}, which has the answers.")
+        raise ValueError(f"There is no file {str(answers_path)!r}, expected the answers to {path.name!r}.")
     answers = [line for line in _lines(answers_path) if line]
     questions = [line for line in lines if line]
     if len(answers) != len(questions):
-        raise ValueError(f"{str(answers_path)!r} has {len(answers)} answers to {len(questions)} questions.")
+        raise ValueError(f"{str(answers_path)!r} has {len(answers)} answers for {len(questions)} questions.")
     return [f"{question} {answer}" for question, answer in zip(questions, answers, strict=True)]
 
 
@@ -189,7 +189,7 @@ def _bats_pairs(path: Path) -> list[tuple[str, tuple[str, ...]]]:
         as_pair((cells[0], answers[0]), f"the pair of {path}, line {number}")
         pairs.append((cells[0].strip(), answers))
     if not pairs:
-        raise ValueError(f"{str(path)!r} holds no pairs.")
+        raise ValueError(f"{str(path)!r} contains no pairs.")
     return pairs
 
 
@@ -202,7 +202,10 @@ def _sat_questions(path: Path) -> Iterator[dict[str, Any]]:
             continue
         if re.fullmatch("[a-e]", line):
             if len(block) < 2 or ord(line) - ord("a") >= len(block) - 1:
-                raise ValueError(f"{path}, line {number} is the answer {line!r} to {max(len(block) - 1, 0)} choices.")
+                raise ValueError(
+                    f"{path}, line {number} has the answer {line!r} to a question with "
+                    f"{counted(max(len(block) - 1, 0), 'choice')}."
+                )
             stem, *choices = [as_pair(words[:2], f"{path}, line {at}") for at, words in block]
             yield {"stem": stem, "choice": choices, "answer": ord(line) - ord("a"), "prefix": source}
             block = []
@@ -213,7 +216,7 @@ def _sat_questions(path: Path) -> Iterator[dict[str, Any]]:
         else:
             source = line
     if block:
-        raise ValueError(f"{path} ends within a question, without the letter of its answer.")
+        raise ValueError(f"{path} ends in the middle of a question, without the letter of its answer.")
 
 
 def _with_wrong_choices(questions: list[OpenQuestion], rng: random.Random) -> list[dict[str, Any]]:

@@ -135,5 +135,5 @@ def _terms(values: Any, where: str) -> list[str]:
     terms = [head for head, _ in as_pairs(((value, value) for value in values), f"{where}, term")]
     term, count = Counter(terms).most_common(1)[0]
     if count > 1:
-        raise ValueError(f"{where} is {terms!r}, with {term!r} {count} times, expected each term once.")
+        raise ValueError(f"{where} is {terms!r}, which has {term!r} {count} times, expected each term once.")
     return terms

@@ -56,8 +56,8 @@ class RelationSet:
         for kind, of_relations in (("negatives", self.negatives), ("a weight", self.weights)):
             if unknown := [name for name in of_relations if name not in self.positives]:
                 raise ValueError(
-                    f"There {'are' if kind == 'negatives' else 'is'} {kind} of the relation {unknown[0]!r}, which has "
-                    f"no positives, expected one of the relations {', '.join(self.positives) or '(none)'}."
+                    f"The relation {unknown[0]!r} has {kind} but no positives, expected one of the relations "
+                    f"{', '.join(self.positives) or '(none)'}."
                 )
         weights = {name: check_weight(weight, f"the relation {name!r}") for name, weight in self.weights.items()}
         object.__setattr__(self, "negatives", {name: self.negatives.get(name, []) for name in self.positives})
@@ -104,7 +104,7 @@ class RelationSet:
         relations = cls.merge([cls(positives, negatives, weights)])
         copies = _count(positives) + _count(negatives) - _count(relations.positives) - _count(relations.negatives)
         if copies:
-            logger.info("%s: left out %s that a relation has already.", source, counted(copies, "pair"))
+            logger.info("%s: left out %s that a relation has twice.", source, counted(copies, "pair"))
         return relations
 
     @classmethod
@@ -210,7 +210,7 @@ class RelationSet:
         count = max(2, round(share * len(self.positives)))
         if len(self.positives) - count < 2:
             raise ValueError(
-                f"Cannot hold {count} of {len(self.positives)} relations out: both parts need at least two. "
+                f"Cannot hold out {count} of {len(self.positives)} relations: both parts need at least two. "
                 "Use a smaller share, or a larger relation set."
             )
         held_out = set(random.Random(seed).sample(self.names, count))
@@ -234,13 +234,13 @@ class RelationSet:
         numbers = ((len(self.names), "relation"), (pairs, "pair"), (negatives, "negative"))
         parts = ["{} with {} and {}".format(*(counted(*number) for number in numbers))]
         if single := sum(len(of_relation) == 1 for of_relation in self.positives.values()):
-            parts.append(f"{counted(single, 'relation')} of a single pair, which others are only told apart from")
+            parts.append(f"{counted(single, 'relation')} with a single pair, which can only be pushed away from others")
         if shared := self.known_false_negatives():
             shared_pairs = counted(shared, "pair")
-            parts.append(f"{shared_pairs} of several relations, or on both sides of one, not pushed away")
+            parts.append(f"{shared_pairs} in several relations, or on both sides of one, not pushed away")
         if weights := [weight for weight in self.weights.values() if weight != 1]:
             other = counted(len(weights), "relation")
-            parts.append(f"{other} of a weight other than 1, from {min(weights):g} to {max(weights):g}")
+            parts.append(f"{other} with a weight other than 1, from {min(weights):g} to {max(weights):g}")
         return "; ".join(parts)
 
     def subset(self, names: Iterable[str]) -> RelationSet:
@@ -303,7 +303,7 @@ def check_relation_name(name: Any, where: str) -> str:
         raise ValueError(f"{where}: the relation is {text!r}, expected a name with a visible character.")
     if unseen := next((char for char in text if unicodedata.category(char) in _NOT_IN_NAMES), None):
         raise ValueError(
-            f"{where}: the name of the relation {text!r} holds {_NOT_IN_NAMES[unicodedata.category(unseen)]}, "
+            f"{where}: the name of the relation {text!r} contains {_NOT_IN_NAMES[unicodedata.category(unseen)]}, "
             f"{unseen!r}, expected plain text. Rename the relation."
         )
     return text

@@ -126,13 +126,13 @@ def check_directions(relations: Iterable[ShippedRelation]) -> None:
             continue
         if other == direction or other not in directions:
             raise ValueError(
-                f"The direction of the relation {name!r} is {direction!r}, expected symmetric, or inverse of another "
-                "relation."
+                f"The direction of the relation {name!r} is {direction!r}, expected 'symmetric', or 'inverse of' "
+                "another relation."
             )
         if directions[other].startswith("inverse of "):
             raise ValueError(
-                f"The relation {name!r} is the inverse of {other!r}, which is the {directions[other]!r}, expected one "
-                "without a direction: leave the direction of one of the two out."
+                f"The relation {name!r} is the inverse of {other!r}, which is itself {directions[other]!r}. Remove the "
+                "direction of one of the two."
             )
 
 
@@ -171,15 +171,13 @@ def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:
     _, _, part = name.partition("/")
     if part:
         if part not in QUESTION_SETS:
-            raise ValueError(f"There are no shipped questions {name!r}, expected {SHIPPED}/ and {_one_of()}.")
+            raise ValueError(f"There are no shipped questions {name!r}, expected {_one_of()}.")
         return _questions(part)
     for split in splits:
         if split in ("train", "validation", "all"):
             kept = [(relation, _pairs_of(relation, split)) for relation in shipped_relations()]
             return [relation.record(pairs) for relation, pairs in kept if pairs]
-    raise ValueError(
-        f"{name!r} has the splits train, validation and all. Questions on it are {SHIPPED}/ and {_one_of()}."
-    )
+    raise ValueError(f"{name!r} has the splits train, validation and all. Questions are in {_one_of()}.")
 
 
 def _relation(record: Any, where: str) -> ShippedRelation:
@@ -231,7 +229,7 @@ def _sentences() -> dict[str, str]:
 
 
 def _one_of() -> str:
-    return " or ".join(QUESTION_SETS)
+    return " or ".join(f"{SHIPPED}/{name}" for name in QUESTION_SETS)
 
 
 @cache

@@ -71,7 +71,7 @@ def read_records(
         return [record for file in files for record in read_file(file, example)], name
     if os.path.isdir(name):
         found = ", ".join(sorted(os.listdir(name))) or "nothing"
-        raise ValueError(f"The folder {name!r} holds {found}, expected {' or '.join(f'{s}.jsonl' for s in splits)}.")
+        raise ValueError(f"The folder {name!r} contains {found}, expected {' or '.join(f'{s}.jsonl' for s in splits)}.")
     if name.lower().endswith(_FILE_SUFFIXES):
         raise ValueError(f"There is no file {name!r}.")
     if name.split("/")[0] == SHIPPED:
@@ -86,7 +86,7 @@ def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str,
         raise ValueError(f"There is no file {name!r}.")
     check_no_spreadsheet(name)
     if name.lower().endswith(".html"):
-        raise ValueError(f"{name!r} is a page for people. Of a quiz, evaluate reads quiz.jsonl and quiz.csv.")
+        raise ValueError(f"{name!r} is a page to print. Of a quiz, evaluate reads only quiz.jsonl and quiz.csv.")
     return _read_table(name) if is_table(name) and suffix_of(name) not in JSON else _read_json(name, example)
 
 
@@ -112,7 +112,7 @@ def _read_json(path: str, example: str) -> list[dict[str, Any]]:
             records.append(FileRecord(_with_usual_names(row.cells, row.place), row.place))
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(
-            f"Cannot read {path!r}: {str(error).rstrip('.')}; expected JSON Lines, one object a "
+            f"Cannot read {path!r}: {str(error).rstrip('.')}; expected JSON Lines, one object per "
             f"line{example and f', such as {example}'}."
         ) from error
     return records
@@ -155,7 +155,7 @@ def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], s
     reachable = hub_is_reachable()
     if not reachable and not _is_cached(owner_and_name):
         raise ValueError(
-            f"Cannot load {name!r}: it is no file or folder here, and the Hugging Face hub cannot be reached."
+            f"Cannot load {name!r}: there is no such file or folder, and the Hugging Face hub cannot be reached."
         )
     try:
         with nullcontext() if reachable else _cache_alone():
@@ -166,7 +166,8 @@ def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], s
             records = list(load_dataset(owner_and_name, config, split=split))
     except Exception as error:  # the hub's client raises errors of a dozen kinds
         raise ValueError(
-            f"Cannot load {name!r}: it is no file or folder here, and as a data set on the Hugging Face hub: {error}."
+            f"Cannot load {name!r}: there is no such file or folder, and for the data set on the Hugging Face hub: "
+            f"{error}."
         ) from error
     return records, f"{name} ({split})"
 

@@ -8,7 +8,7 @@ from typing import Any
 from sentence_transformers.base.data_collator import DEFAULT_LABEL_COLUMNS
 from torch import nn
 
-_OURS = "st_relbert.data.load_relations gives such a dataset."
+_OURS = "st_relbert.data.load_relations returns such a dataset."
 
 
 def check_training_columns(dataset: Any, loss: Any, kind: str = "train") -> None:
@@ -33,8 +33,8 @@ def check_training_columns(dataset: Any, loss: Any, kind: str = "train") -> None
     found = f"The {kind} dataset has the columns {', '.join(f'{name} ({_holds(features[name])})' for name in features)}"
     if {"head", "tail"} <= set(inputs):
         raise ValueError(
-            f"{found}; expected a pair in one column. Make a relation set of the file with st-relbert data triples, or "
-            'the column with dataset.map(lambda row: {"pair": [row["head"], row["tail"]]}, '
+            f"{found}; expected a pair in one column. Make a relation set from the file with st-relbert data triples, "
+            'or the column with dataset.map(lambda row: {"pair": [row["head"], row["tail"]]}, '
             'remove_columns=["head", "tail"]).'
         )
     others = [name for name in inputs if _holds(features[name]) != "pairs"]
@@ -46,8 +46,8 @@ def check_training_columns(dataset: Any, loss: Any, kind: str = "train") -> None
     if others:
         keep = [name for name in features if name not in others]
         raise ValueError(
-            f"{found}; expected pairs of words, and the relations' numbers in 'label'. Leave the other columns out, "
-            f"dataset.select_columns({keep}), or give the labels their name, rename_column. {_OURS}"
+            f"{found}; expected pairs of words, and the relations' numbers in 'label'. Remove the other columns with "
+            f"dataset.select_columns({keep}), or rename the column of labels with rename_column. {_OURS}"
         )
     _check_loss(found, inputs, label and _holds(features[label]), loss)
 
@@ -67,14 +67,14 @@ def _check_loss(found: str, inputs: Sequence[str], label: str | None, loss: Any)
     if getattr(loss, "reads_labelled_pairs", False):
         if len(inputs) != 1 or label != "whole numbers":
             raise ValueError(
-                f"{found}; {name} expects one column of pairs, and the relations' numbers in 'label'. Choose them with "
-                f"dataset.select_columns or rename_column. {_OURS}"
+                f"{found}; {name} expects one column of pairs, and the relations' numbers in 'label'. Select or rename "
+                f"columns with dataset.select_columns and rename_column. {_OURS}"
             )
         return
     if len(inputs) == 1 and label == "whole numbers" and _compares_two_inputs(loss):
         raise ValueError(
-            f"{found}, and the loss is sentence-transformers' {name}, which compares two columns of pairs (it takes "
-            "CoSENTLoss where loss= is left out). For labelled pairs pass "
+            f"{found}, and the loss is sentence-transformers' {name}, which compares two columns of pairs (CoSENTLoss "
+            "is its default if loss= is left out). For labelled pairs, pass "
             "loss=st_relbert.losses.InfoNCELoss(model) and batch_sampler=RelationBatchSampler."
         )
 

@@ -83,7 +83,7 @@ def relations_of_triples(
     """
     check_limits(least, most)
     if words is not None and words < 1:
-        raise ValueError(f"The most words are {words}, expected at least 1.")
+        raise ValueError(f"The maximum number of words is {words}, expected at least 1.")
     tests = tests or PairExclusion({})
     samples: dict[str, _PairSample] = {}
     excluded: set[tuple[str, Pair]] = set()
@@ -179,7 +179,7 @@ def _check_names(wanted: Iterable[str], names: Collection[str]) -> None:
     for name in wanted:
         if name not in names:
             shown = ", ".join(sorted(names)[:20]) + (", ..." if len(names) > 20 else "")
-            raise ValueError(f"No triple is of the relation {name!r}. There are {shown or 'no triples'}.")
+            raise ValueError(f"No triple has the relation {name!r}. The relations are: {shown or '(none)'}.")
 
 
 def _inverse_relations(positives: dict[str, list[Pair]], symmetric: Collection[str]) -> Iterator[Pair]:

@@ -109,10 +109,10 @@ class WordNet:
         except Exception as error:  # wn, its parser and the net raise errors of many kinds
             raise ValueError(
                 f"Cannot read the wordnet {os.fspath(name_or_path)!r} ({type(error).__name__}: {error}), expected a "
-                "file in the format WN-LMF, such as english-wordnet-2024.xml.gz of en-word.net, or an id for wn's "
-                "download, such as oewn:2024."
+                "file in the format WN-LMF, such as english-wordnet-2024.xml.gz from en-word.net, or an id that the "
+                "library wn can download, such as oewn:2024."
             ) from error
-        raise ValueError(f"{os.fspath(name_or_path)!r} holds no lexicon with words and synsets.")
+        raise ValueError(f"{os.fspath(name_or_path)!r} contains no lexicon with words and synsets.")
 
     def is_common(self, sense: Sense, min_count: int) -> bool:
         """Whether the word occurs in at least `min_count` definitions and examples of the wordnet."""

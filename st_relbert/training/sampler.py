@@ -293,6 +293,6 @@ def _columns(dataset: Dataset, label_columns: list[str]) -> tuple[str, str]:
         raise ValueError(
             f"The dataset has the columns {', '.join(names)}; expected one of pairs, of any name, and one of labels, "
             f"{' or '.join(map(repr, label_columns))}. Choose them with dataset.select_columns or rename_column; "
-            "st_relbert.data.load_relations gives such a dataset."
+            "st_relbert.data.load_relations returns such a dataset."
         )
     return others[0], label

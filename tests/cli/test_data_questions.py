@@ -49,11 +49,11 @@ def test_errors_are_one_line_and_exit_status_2(pairs, tmp_path, capsys):
     output = str(tmp_path / "quiz.html")
     for arguments, message in [
         ([str(single)], "one.csv has 1 relation (r), expected at least two"),
-        ([str(few)], "No question of 5 choices can be made of these 2 relations"),
+        ([str(few)], "No question with 5 choices can be made from these 2 relations"),
         ([pairs, "--choices", "1"], "The number of choices is 1, expected 2 to 26"),
         ([pairs, "--count", "0"], "The number of questions is 0"),
-        ([pairs, "--difficulty", "hard"], "hard, without a model"),
-        ([pairs, "--model", "no/such"], "easy, with a model"),
+        ([pairs, "--difficulty", "hard"], "Hard questions need a model"),
+        ([pairs, "--model", "no/such"], "Easy questions do not use a model"),
         ([str(tmp_path / "none.csv")], "There is no file"),
     ]:
         assert main(["data", "questions", *arguments, "--output", output]) == 2

@@ -40,16 +40,16 @@ def test_a_file_without_a_header_and_chosen_relations(places, capsys):
     assert len(RelationSet.load(places["out"]).positives["made_by"]) == 12
     arguments = ["{bare}", "--output", "{out}", "--no-header", "--no-exclude", "--overwrite"]
     assert triples(places, *arguments, "--columns", "3", "2", "1", "--without", "made_by", "lives in") == 2
-    assert "0 of 2 relations have 5 pairs or more" in capsys.readouterr().err
+    assert "0 of 2 relations have at least 5 pairs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["{graph}"], "subject, predicate, object"),
-        (["{graph}", *COLUMNS, "--relations", "likes"], "the relation 'likes'. There are lives in, made_by."),
-        (["{graph}", *COLUMNS, "--least", "13"], "0 of 2 relations have 13 pairs or more"),
-        (["{graph}", *COLUMNS, "--most", "3"], "most pairs of a relation are 3, expected at least 5"),
+        (["{graph}", *COLUMNS, "--relations", "likes"], "the relation 'likes'. The relations are: lives in, made_by."),
+        (["{graph}", *COLUMNS, "--least", "13"], "0 of 2 relations have at least 13 pairs"),
+        (["{graph}", *COLUMNS, "--most", "3"], "maximum number of pairs per relation is 3, expected at least"),
         (["no-such.csv"], "no-such.csv"),
         (["{graph}", "--format", "rdf"], "The format is 'rdf'"),
     ],

@@ -64,12 +64,12 @@ def test_progress_is_shown_unless_quiet(places, monkeypatch, quiet):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([*BASE, "--relations", "no such"], "No triple is of the relation 'no such'"),
+        ([*BASE, "--relations", "no such"], "No triple has the relation 'no such'"),
         (["--wordnet", "{empty}", "--output", "{output}"], "Cannot read the wordnet"),
-        ([*BASE, "--exclude", "{empty}"], "holds no JSON Lines file"),
+        ([*BASE, "--exclude", "{empty}"], "contains no JSON Lines file"),
         ([*BASE, "--exclude", "no/such"], "Cannot load 'no/such'"),
         ([*BASE, "--min-count", "-1"], "min_count is -1, expected at least 0"),
-        ([*BASE, "--least", "150"], "relations have 150 pairs or more"),
+        ([*BASE, "--least", "150"], "relations have at least 150 pairs"),
         ([*BASE[:2], "--output", "{output}.txt"], "expected a name that ends in .jsonl"),
         ([*BASE[:2], "--output", "{tests}/capitals.jsonl"], "exists already"),
     ],

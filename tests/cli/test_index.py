@@ -129,7 +129,7 @@ def test_adding_exporting_and_deleting(idx, capsys, tmp_path):
 
 def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, capsys, tmp_path):
     for arguments, message in [
-        (["index", "search", "no-such", "a", "b"], "'no-such' is no index"),
+        (["index", "search", "no-such", "a", "b"], "'no-such' is not an index"),
         (["index", "search", idx, "a"], "1 word was given, expected head and tail of each pair"),
         (["index", "search", idx], "0 words were given"),
         (["index", "search", idx, "a", "b", "--relation", "capital"], "2 words were given"),

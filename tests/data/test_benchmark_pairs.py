@@ -58,7 +58,7 @@ def test_shipped_sets_are_named():
 
 def test_an_empty_folder_is_an_error(tmp_path):
     (tmp_path / "train.jsonl").write_text("")
-    with pytest.raises(ValueError, match="holds no JSON Lines file"):
+    with pytest.raises(ValueError, match="contains no JSON Lines file"):
         benchmark_pairs([tmp_path])
 
 

@@ -78,15 +78,15 @@ def test_columns_without_a_header(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "format", "message"),
     [
-        ("x.csv", "head,tail\na,b\n", "auto", "none that is called 'relation'.*--columns HEAD RELATION TAIL"),
+        ("x.csv", "head,tail\na,b\n", "auto", "no column 'relation'. Name.*--columns HEAD RELATION TAIL"),
         ("x.csv", "head,tail,relation\na,b,\n", "auto", "no relation in line 2"),
         ("x.txt", "IsA\tdog\n", "conceptnet", "line 1 has 2 cells, expected those of ConceptNet's dump"),
-        ("x.jsonl", '{"sub_label": "a"}', "facts", "line 1 has no text as 'obj_label' or"),
-        ("x.json", {"name": "r"}, "lre", "element 1 has no 'name' and 'samples'"),
-        ("x.json", {"name": "r", "samples": [{"subject": 1, "object": "b"}]}, "auto", "sample 0 of 'r' has no text as 'sub"),
+        ("x.jsonl", '{"sub_label": "a"}', "facts", "line 1 has no text in 'obj_label' or"),
+        ("x.json", {"name": "r"}, "lre", "element 1 is not a relation of LRE"),
+        ("x.json", {"name": "r", "samples": [{"subject": 1, "object": "b"}]}, "auto", "sample 0 of 'r' has no text in 'sub"),
         ("x.json", {"name": "r", "samples": ["a"]}, "auto", "sample 0 of 'r' is a str"),
-        ("x.json", [{"vertexSet": [], "labels": [{"h": 0, "t": 1, "r": "P1"}]}], "auto", "is no document of DocRED"),
-        ("x.json", [{"vertexSet": 3, "labels": [{"h": 0, "t": 1, "r": "P1"}]}], "auto", "is no document of DocRED"),
+        ("x.json", [{"vertexSet": [], "labels": [{"h": 0, "t": 1, "r": "P1"}]}], "auto", "is not a document of DocRED"),
+        ("x.json", [{"vertexSet": 3, "labels": [{"h": 0, "t": 1, "r": "P1"}]}], "auto", "is not a document of DocRED"),
         ("x.json", "[" * 100_000, "auto", "no JSON|nested too deeply"),
         ("x.xml", "<a/>", "auto", "does not have the name of a table"),
         ("x.jsonl", "", "auto", "empty"),
@@ -101,7 +101,7 @@ def test_what_is_none_of_these_is_one_line(tmp_path, name, content, format, mess
 
 
 def test_a_folder_or_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="holds no file of triples"):
+    with pytest.raises(ValueError, match="contains no files of triples"):
         list(read_triples([str(tmp_path)]))
     with pytest.raises(ValueError, match="no-such"):
         list(read_triples([str(tmp_path / "no-such.tsv")]))

@@ -99,7 +99,7 @@ def test_scores_leave_the_leaked_questions_out():
         "without_overlap": (2, 0.5),
         "without_shared_analogies": (3, pytest.approx(1 / 3)),
     }
-    with pytest.raises(ValueError, match="3 outcomes of 4 questions"):
+    with pytest.raises(ValueError, match="3 outcomes for 4 questions"):
         report.scores([True, True, False])
 
 

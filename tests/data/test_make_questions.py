@@ -128,9 +128,9 @@ def test_pairs_of_several_relations_are_not_asked_about_nor_are_those_of_like_re
         ({"choices": 27}, "number of choices is 27, expected 2 to 26"),
         ({"count": 0}, "number of questions is 0"),
         ({"difficulty": "medium"}, "difficulty is 'medium', expected 'easy' or 'hard'"),
-        ({"difficulty": "hard"}, "hard, without a model, expected one for hard questions"),
-        ({"model": Places()}, "easy, with a model, expected .* none for easy ones"),
-        ({"choices": 26}, "No question of 26 choices can be made of these 5 relations"),
+        ({"difficulty": "hard"}, "Hard questions need a model"),
+        ({"model": Places()}, "Easy questions do not use a model"),
+        ({"choices": 26}, "No question with 26 choices can be made from these 5 relations"),
     ],
 )
 def test_what_makes_no_questions_is_one_line(settings, message):

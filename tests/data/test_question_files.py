@@ -115,7 +115,7 @@ def test_sat(tmp_path):
     assert first["stem"] == ("lull", "trust") and first["choice"][3] == ("hinder", "destination")
     assert (first["answer"], second["answer"], len(first["choice"])) == (3, 0, 5)
     assert second["prefix"] == "190 FROM REAL SATs" and ("primate", "monkey") in benchmark_pairs([path])[str(path)]
-    with pytest.raises(ValueError, match="holds no open questions"):
+    with pytest.raises(ValueError, match="contains no open questions"):
         load_open_questions(path)
 
 
@@ -124,13 +124,17 @@ def test_sat(tmp_path):
     [
         ("q.txt", ": a\nx y z\n", "line 2 has 3 words, expected four"),
         ("q.txt", f"{MSR}a b c\n", "line 3 has 3 words"),
-        ("q.txt", f"{SAT}\nlull trust v:n\n", "ends within a question"),
-        ("q.txt", f"{SAT}\nlull trust v:n\na\n", "the answer 'a' to 0 choices"),
-        ("q.txt", f"{SAT}\nlull trust v:n\nx y n:n\ne\n", "the answer 'e' to 1 choices"),
+        ("q.txt", f"{SAT}\nlull trust v:n\n", "ends in the middle of a question"),
+        ("q.txt", f"{SAT}\nlull trust v:n\na\n", "the answer 'a' to a question with 0 choices"),
+        ("q.txt", f"{SAT}\nlull trust v:n\nx y n:n\ne\n", "the answer 'e' to a question with 1 choice"),
         ("q.txt", f"{SAT}\nlull trust v:n\nwhat is this\n", "expected 'word word n:n' or"),
         ("E01 [x - y].txt", "athens greece italy\n", "line 1 is 'athens greece italy', expected a word, a tab"),
-        ("E01 [x - y].txt", "\n", "holds no pairs"),
-        ("a.questions", "good better rough JJ_JJR rougher\n", "there is no 'a.answers'"),
+        ("E01 [x - y].txt", "\n", "contains no pairs"),
+        (
+            "a.questions",
+            "good better rough JJ_JJR rougher\n",
+            "There is no file .*a.answers', expected the answers to 'a.questions'",
+        ),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path, name, text, message):

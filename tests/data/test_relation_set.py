@@ -39,7 +39,7 @@ def test_records_of_one_relation_are_put_together(tmp_path):
 def test_a_folder_holds_a_file_a_split(tmp_path):
     write(tmp_path / "train.jsonl", RECORDS)
     assert len(load_relations(tmp_path)) == 5
-    with pytest.raises(ValueError, match=r"holds train\.jsonl, expected validation\.jsonl"):
+    with pytest.raises(ValueError, match=r"contains train\.jsonl, expected validation\.jsonl"):
         load_relations(tmp_path, "validation")
 
 
@@ -90,7 +90,7 @@ def test_broken_lines_are_named(tmp_path):
 
 
 def test_a_set_that_cannot_be_found_is_an_error():
-    with pytest.raises(ValueError, match="Cannot load 'no/such-set': it is no file or folder here"):
+    with pytest.raises(ValueError, match="Cannot load 'no/such-set': there is no such file or folder"):
         load_relations("no/such-set")
 
 
@@ -137,7 +137,7 @@ def test_relations_are_held_out_whole():
 
 @pytest.mark.parametrize(
     ("share", "message"),
-    [(0, "is 0, expected a number between 0 and 1"), (1.5, "is 1.5"), (0.9, "Cannot hold 4 of 4 relations out")],
+    [(0, "is 0, expected a number between 0 and 1"), (1.5, "is 1.5"), (0.9, "Cannot hold out 4 of 4 relations")],
 )
 def test_shares_that_leave_too_little_are_refused(share, message):
     with pytest.raises(ValueError, match=message):
@@ -155,12 +155,12 @@ def test_known_false_negatives_and_copies_are_reported(caplog):
     ]
     with caplog.at_level("INFO", logger="st_relbert"):
         relations = RelationSet.from_records(records, "mine")
-    assert "mine: left out 1 pair that a relation has already" in caplog.text
+    assert "mine: left out 1 pair that a relation has twice" in caplog.text
     assert relations.known_false_negatives() == 2  # (a, b) in two relations; (c, d) on both sides of one
     assert str(relations) == (
         "2 relations with 3 pairs and 3 negatives; "
-        "1 relation of a single pair, which others are only told apart from; "
-        "2 pairs of several relations, or on both sides of one, not pushed away"
+        "1 relation with a single pair, which can only be pushed away from others; "
+        "2 pairs in several relations, or on both sides of one, not pushed away"
     )
 
 
@@ -176,7 +176,7 @@ def test_negatives_may_be_left_out():
     assert [record["negatives"] for record in relations.records()] == [[], [["e", "f"]]]
     assert relations.subset(["x"]).with_parents().negatives == {"x": [], "x/": []}
     assert relations.known_false_negatives() == 0 and "1 negative" in str(relations)
-    with pytest.raises(ValueError, match="negatives of the relation 'z', which has no positives"):
+    with pytest.raises(ValueError, match="The relation 'z' has negatives but no positives"):
         RelationSet({"x": [("a", "b")]}, {"z": []})
 
 
@@ -192,7 +192,7 @@ def test_weights_are_kept_and_written_if_they_are_not_1(tmp_path):
     assert relations.weights == {"capital": 2.0, "part": 0.25, "x": 1.0}
     assert [record.get("weight") for record in relations.records()] == [2.0, 0.25, None]
     assert RelationSet.from_records(relations.records()) == relations
-    assert str(relations).endswith("; 2 relations of a weight other than 1, from 0.25 to 2")
+    assert str(relations).endswith("; 2 relations with a weight other than 1, from 0.25 to 2")
     assert "weight" not in str(RelationSet.from_records(RECORDS)) and RelationSet.from_records(RECORDS) != relations
     assert relations.subset(["part"]).weights == {"part": 0.25}
     assert with_mismatches(relations).weights == relations.weights == combine_relations([relations]).relations.weights
@@ -228,7 +228,7 @@ def test_invalid_weights_are_refused(weight):
 
 
 def test_weights_are_of_relations_that_exist():
-    with pytest.raises(ValueError, match="There is a weight of the relation 'z', which has no positives"):
+    with pytest.raises(ValueError, match="The relation 'z' has a weight but no positives"):
         RelationSet({"x": [("a", "b")]}, weights={"z": 2})
     with pytest.raises(ValueError, match="The weight of the relation 'x' is 2000.0"):
         RelationSet({"x": [("a", "b")]}, weights={"x": 40}).weighted(50)
@@ -237,12 +237,12 @@ def test_weights_are_of_relations_that_exist():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a\ud800", "holds a lone surrogate, '.ud800'"),
-        ("\udc80", "holds a lone surrogate"),
-        ("a\nb", "holds a control character, '.n'"),
-        ("\x1b[31mred", "holds a control character"),
-        ("nul\0", "holds a control character"),
-        ("a\u2028b", "holds a line break"),
+        ("a\ud800", "contains a lone surrogate, '.ud800'"),
+        ("\udc80", "contains a lone surrogate"),
+        ("a\nb", "contains a control character, '.n'"),
+        ("\x1b[31mred", "contains a control character"),
+        ("nul\0", "contains a control character"),
+        ("a\u2028b", "contains a line break"),
         ("", "is '', expected a name with a visible character"),
         (" \u00a0", "expected a name with a visible character"),
         (True, "is True of type bool, expected a name"),

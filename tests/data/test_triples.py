@@ -66,18 +66,18 @@ def test_choosing_relations_and_words():
     build = relations_of_triples(triples, words=None, without=["t"])
     assert build.relations.names == ["r", "s"] and build.left_out == {"other relations": 5}
     assert relations_of_triples(triples, words=4, relations=["r", "t"]).relations.names == ["r", "t"]
-    with pytest.raises(ValueError, match="0 of 3 relations have 5 pairs or more"):
+    with pytest.raises(ValueError, match="0 of 3 relations have at least 5 pairs"):
         relations_of_triples(triples, words=3)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"least": 0}, "least number of pairs is 0"),
-        ({"most": 1}, "most pairs of a relation are 1, expected at least 5"),
-        ({"words": 0}, "most words are 0"),
-        ({"relations": ["x"]}, "No triple is of the relation 'x'. There are r, s."),
-        ({"without": ["x"]}, "No triple is of the relation 'x'"),
+        ({"least": 0}, "minimum number of pairs per relation is 0"),
+        ({"most": 1}, "maximum number of pairs per relation is 1, expected at least the minimum, which is 5"),
+        ({"words": 0}, "maximum number of words is 0"),
+        ({"relations": ["x"]}, "No triple has the relation 'x'. The relations are: r, s."),
+        ({"without": ["x"]}, "No triple has the relation 'x'"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

@@ -1,4 +1,4 @@
-"""An index that is replaced, half-made, damaged or not saved: one clear error, and nothing lost."""
+"""An index that is replaced, incomplete, damaged or not saved: one clear error, and nothing lost."""
 
 import logging
 import os
@@ -187,7 +187,7 @@ def test_damage_is_one_line(good, model, tmp_path, how):
             index.add([("c", "d")])
         except ValueError as error:
             said += 1
-            assert "damaged" in str(error) or "no index" in str(error) or "half-made" in str(error)
+            assert "damaged" in str(error) or "is not an index" in str(error) or "is incomplete" in str(error)
             assert "\n" not in str(error) and ".rs:" not in str(error) and "filter" not in str(error)
             if how == "deleted":
                 assert file.name in str(error)

@@ -142,8 +142,8 @@ def test_what_is_in_the_data_is_reported(run, tmp_path, caplog):
         run(max_steps=1, train_data=str(path)).train(show_progress_bar=False)
     assert (
         "Training on 3 relations with 5 pairs and 1 negative; "
-        "1 relation of a single pair, which others are only told apart from; "
-        "1 pair of several relations, or on both sides of one, not pushed away." in caplog.text
+        "1 relation with a single pair, which can only be pushed away from others; "
+        "1 pair in several relations, or on both sides of one, not pushed away." in caplog.text
     )
 
 

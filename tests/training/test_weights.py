@@ -75,7 +75,7 @@ def test_resuming_compares_weights(run, tmp_path, monkeypatch):
 def test_the_summary_speaks_of_weights(run, caplog):
     with caplog.at_level("INFO", logger="st_relbert"):
         run(max_steps=1).train(show_progress_bar=False)
-    assert "; 2 relations of a weight other than 1, from " in caplog.text
+    assert "; 2 relations with a weight other than 1, from " in caplog.text
 
 
 @pytest.mark.parametrize("command", ["map", "train"])
@@ -89,5 +89,5 @@ def test_a_name_that_cannot_be_shown_is_one_line(encoders, tmp_path, capsys, com
     )
     assert main([command, *where, "--template", "short", "--output", str(output), "--quiet"]) == 2
     (line,) = capsys.readouterr().err.strip().split("\n")
-    assert f"st-relbert {command}: {path}, line 2: the name of the relation {name!r} holds a " in line
+    assert f"st-relbert {command}: {path}, line 2: the name of the relation {name!r} contains a " in line
     assert not output.exists()
