@@ -27,9 +27,8 @@ from transformers import AutoTokenizer, BertConfig, BertModel
 
 from st_relbert import RelBERT
 from st_relbert.encoding import Workers, encode_files
-from st_relbert.encoding.encode_files import BLOCK_ROWS
 
-BLOCKS, ROUNDS = 4, 2
+BLOCKS, BLOCK_ROWS, ROUNDS = 4, 8192, 2
 PACKAGES = ("st-relbert", "ray", "sentence-transformers", "torch", "pyarrow")
 WAYS: dict[str, tuple[str, Workers]] = {
     "one process, 2 threads": ("one", Workers()),
@@ -48,7 +47,15 @@ def rates(model: RelBERT, source: Path, folder: Path) -> list[dict[str, Any]]:
         for number, (name, (engine, workers)) in enumerate(WAYS.items()):
             output = folder / f"out{turn}{number}"
             started = time.time()
-            encode_files(model, str(pairs), str(output), engine=engine, workers=workers, show_progress_bar=False)
+            encode_files(
+                model,
+                str(pairs),
+                str(output),
+                engine=engine,
+                workers=workers,
+                block_rows=BLOCK_ROWS,
+                show_progress_bar=False,
+            )
             # All engines write a file for each block, when it is done.
             done = sorted(file.stat().st_mtime for file in output.glob("0*.parquet"))
             at_once = 2 if name.startswith("Ray, 2") else 1

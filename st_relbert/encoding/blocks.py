@@ -19,8 +19,6 @@ from st_relbert.files.location import DONE, MADE_FROM, TEMPORARY, Location
 from st_relbert.files.outputs import check_output, output_lock
 from st_relbert.files.tables import PairTable
 
-BLOCK_ROWS = 8_192  # the most that an interruption costs each worker
-
 
 class Block(NamedTuple):
     """Rows of a table that follow each other; `number` and `table` count among all blocks and all tables."""
@@ -31,12 +29,12 @@ class Block(NamedTuple):
     rows: int
 
 
-def plan_blocks(tables: Sequence[PairTable]) -> list[Block]:
-    """Divide tables into blocks of `BLOCK_ROWS` rows; at least one block."""
+def plan_blocks(tables: Sequence[PairTable], block_rows: int) -> list[Block]:
+    """Divide tables into blocks of `block_rows` rows; at least one block."""
     places = [
-        (number, start, min(BLOCK_ROWS, table.rows - start))
+        (number, start, min(block_rows, table.rows - start))
         for number, table in enumerate(tables)
-        for start in range(0, table.rows, BLOCK_ROWS)
+        for start in range(0, table.rows, block_rows)
     ]
     return [Block(number, *place) for number, place in enumerate(places or [(0, 0, 0)])]
 

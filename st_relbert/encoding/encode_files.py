@@ -12,7 +12,7 @@ import pyarrow as pa
 from sentence_transformers import SentenceTransformer
 from tqdm.autonotebook import tqdm
 
-from st_relbert.encoding.blocks import BLOCK_ROWS, VectorBlocks, plan_blocks
+from st_relbert.encoding.blocks import VectorBlocks, plan_blocks
 from st_relbert.encoding.engines import BlockEncoder, Workers, in_processes, in_this_process, on_ray
 from st_relbert.files.location import Location
 from st_relbert.files.options import TableOptions
@@ -34,6 +34,7 @@ def encode_files(
     batch_size: int = 64,
     engine: Engine = "one",
     workers: Workers = Workers(),  # noqa: B008  # frozen
+    block_rows: int = 8192,
     overwrite: bool = False,
     show_progress_bar: bool = True,
 ) -> int:
@@ -56,6 +57,7 @@ def encode_files(
         engine: `"one"`: this process; `"processes"`: sentence-transformers' pool of processes; `"ray"`: a Ray
             cluster, whose machines all have to reach the files.
         workers: How many workers the engine has, and what each of them has.
+        block_rows: Rows of a block: the most that an interruption costs each worker.
         overwrite: Replace a file or a table at the output.
         show_progress_bar: Show the number of pairs done.
 
@@ -70,6 +72,8 @@ def encode_files(
     """
     if engine not in get_args(Engine):
         raise ValueError(f"The engine is {engine!r}, expected {', '.join(map(repr, get_args(Engine)))}.")
+    if block_rows < 1:
+        raise ValueError(f"block_rows is {block_rows}, expected a number of rows from 1 up.")
     blocks = VectorBlocks(output)
     with blocks.hold():
         blocks.check(overwrite)
@@ -82,8 +86,8 @@ def encode_files(
         identity = ModelIdentity.of(model)
         metadata = {**(tables[0].schema.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
         schema = tables[0].schema.append(vector).with_metadata(metadata)
-        planned = plan_blocks(tables)
-        left = blocks.begin(_made_from(model, identity, tables), planned)
+        planned = plan_blocks(tables, block_rows)
+        left = blocks.begin(_made_from(model, identity, tables, block_rows), planned)
         total, to_do = (sum(block.rows for block in some) for some in (planned, left))
         make = partial(BlockEncoder, tables=tables, output=blocks, schema=schema)
         with tqdm(
@@ -94,7 +98,9 @@ def encode_files(
         return blocks.finish(planned, schema)
 
 
-def _made_from(model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable]) -> dict[str, Any]:
+def _made_from(
+    model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable], block_rows: int
+) -> dict[str, Any]:
     """What the vectors depend on, and their division into blocks."""
     state = {name: value for name, value in asdict(identity).items() if name != "name"}
     # An index does not ask about these: it scales all vectors to length 1, and compares roughly.
@@ -104,6 +110,6 @@ def _made_from(model: SentenceTransformer, identity: ModelIdentity, tables: Sequ
         "files": [{"path": path, "bytes": info.size, "modified": info.mtime_ns} for path, info in infos],
         "options": asdict(tables[0].options),
         "model": state,
-        "block_rows": BLOCK_ROWS,
+        "block_rows": block_rows,
     }
     return dict(json.loads(json.dumps(made_from)))  # as it is read again

@@ -26,9 +26,11 @@ class TableOptions:
         encoding: The encoding of text; None: what a byte-order mark says, or else UTF-8.
         drop: Columns to leave out.
         types: `"int"`, `"float"` or `"bool"` by column, for separated values; all others are text.
+        chunk_rows: The number of rows that are held in memory at a time.
 
     Raises:
-        ValueError: If the separator is not one character, other than two columns are named, or a type is unknown.
+        ValueError: If the separator is not one character, other than two columns are named, a type is unknown, or
+            `chunk_rows` is not positive.
 
     Examples:
         >>> TableOptions(columns=("subject", "object"), separator=";").find_pair(["Object", "Subject", "year"])
@@ -42,6 +44,7 @@ class TableOptions:
     encoding: str | None = None
     drop: Sequence[str | int] = ()
     types: Mapping[str | int, str] = field(default_factory=dict)
+    chunk_rows: int = 8192
 
     def __post_init__(self) -> None:
         if isinstance(self.columns, str) or len(self.columns) != 2:
@@ -52,6 +55,8 @@ class TableOptions:
         for column, kind in self.types.items():
             if kind not in TYPES:
                 raise ValueError(f"The type of the column {column} is {kind!r}, expected {', '.join(TYPES)}.")
+        if self.chunk_rows < 1:
+            raise ValueError(f"chunk_rows is {self.chunk_rows}, expected a number of rows from 1 up.")
         object.__setattr__(self, "separator", separator)
 
     def likely_names(self) -> set[str]:

@@ -29,7 +29,6 @@ from st_relbert.files.text import (
 from st_relbert.pairs import Pair, as_pair, as_pairs, pairs_of_list
 
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
-CHUNK_ROWS = 8192  # held at a time
 CheckPairs = Callable[[list[Pair]], object]
 """Raises `ValueError` for pairs that their reader, for instance an encoder, cannot take."""
 
@@ -199,14 +198,14 @@ def _open(path: str, options: TableOptions) -> _Opened:
     if len(set(schema.names)) < len(schema.names):
         raise ValueError(f"it has two columns of one name: {', '.join(schema.names)}.")
     named = pa.schema([schema.field(name) for name in kept], schema.metadata)
-    return _Opened(options.by_name(schema.names), named, _parquet_chunks(file, kept))
+    return _Opened(options.by_name(schema.names), named, _parquet_chunks(file, kept, options.chunk_rows))
 
 
 def _open_text(names: list[str], rows: Iterator[Row], options: TableOptions) -> _Opened:
     if unknown := [column for column in options.types if find_column(column, names) is None]:
         raise ValueError(f"there is no column {unknown[0]!r} to give a type, only {', '.join(names)}.")
     schema = pa.schema([(name, _TYPES[options.type_of(name, names)]) for name in options.kept(names)])
-    return _Opened(options, schema, _text_chunks(rows, names, schema))
+    return _Opened(options, schema, _text_chunks(rows, names, schema, options.chunk_rows))
 
 
 def _open_json(rows: Iterator[Row], options: TableOptions) -> _Opened:
@@ -237,16 +236,16 @@ def rows_of_relation(row: Row) -> Iterator[Row]:
         yield Row(f"{place} {number}", {"head": head, "tail": tail, "relation": relation})
 
 
-def _parquet_chunks(file: Any, names: list[str]) -> Iterator[_Chunk]:
+def _parquet_chunks(file: Any, names: list[str], size: int) -> Iterator[_Chunk]:
     with file:
         first = 0
-        for batch in file.iter_batches(CHUNK_ROWS, columns=names):
+        for batch in file.iter_batches(size, columns=names):
             yield _Chunk([f"row {number}" for number in range(first, first + len(batch))], batch)
             first += len(batch)
 
 
-def _text_chunks(rows: Iterable[Row], names: list[str], schema: pa.Schema) -> Iterator[_Chunk]:
-    for some in _some(rows):
+def _text_chunks(rows: Iterable[Row], names: list[str], schema: pa.Schema, size: int) -> Iterator[_Chunk]:
+    for some in _some(rows, size):
         columns = dict(zip(names, zip(*(row.cells for row in some), strict=True), strict=True))
         places = [row.place for row in some]
         arrays = [text_column(columns[field.name], field, places) for field in schema]
@@ -255,7 +254,7 @@ def _text_chunks(rows: Iterable[Row], names: list[str], schema: pa.Schema) -> It
 
 def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]:
     seen: dict[str, None] = {}
-    for some in _some(rows):
+    for some in _some(rows, options.chunk_rows):
         places = [row.place for row in some]
         for row in some:
             if not isinstance(row.cells, dict):
@@ -268,10 +267,10 @@ def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]
     options.kept(list(seen))  # what is to be left out has to be somewhere
 
 
-def _some(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows some thousand at a time."""
+def _some(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Rows `size` at a time."""
     rest = iter(rows)
-    while some := list(islice(rest, CHUNK_ROWS)):
+    while some := list(islice(rest, size)):
         yield some
 
 

@@ -42,11 +42,11 @@ def test_one_json_line_may_end_or_not(model, tmp_path, end):
     assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
 
 
-def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 7)
+def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path):
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     output = str(tmp_path / "out.parquet")
-    encode_files(model, write(tmp_path, ".csv", pairs), output, show_progress_bar=False)
+    options = TableOptions(chunk_rows=7)
+    encode_files(model, write(tmp_path, ".csv", pairs), output, options=options, show_progress_bar=False)
     table = pa.parquet.read_table(output)
     assert table["head"].to_pylist() == [head for head, _ in pairs]
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(pairs), atol=1e-6)
@@ -63,11 +63,10 @@ def test_other_column_names_are_named(model, tmp_path):
 
 
 @pytest.mark.parametrize(("bad", "message"), [("", "visible character"), (" ", "visible character")])
-def test_a_bad_row_is_named_and_nothing_is_written(model, tmp_path, monkeypatch, bad, message):
-    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 2)
+def test_a_bad_row_is_named_and_nothing_is_written(model, tmp_path, bad, message):
     path = write(tmp_path, ".csv", [*PAIRS, ("good", bad)])
     with pytest.raises(ValueError, match=rf"pairs\.csv': the tail of line 8 .*{message}"):
-        encode_files(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
+        encode_files(model, path, str(tmp_path / "out.parquet"), options=TableOptions(chunk_rows=2))
     assert os.listdir(tmp_path) == ["pairs.csv"]
 
 

@@ -9,24 +9,22 @@ import pyarrow.parquet
 import pytest
 
 from st_relbert import RelBERT
-from st_relbert.encoding import blocks as block
 from st_relbert.encoding import encode_files
-from st_relbert.files import tables as pair_files
+from st_relbert.files.options import TableOptions
 from tests.encoding.writing import PAIRS, cut_short, write
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_an_interrupted_encoding_goes_on(model, tmp_path, monkeypatch, suffix):
-    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 7)
-    monkeypatch.setattr(block, "BLOCK_ROWS", 10)
+def test_an_interrupted_encoding_goes_on(model, tmp_path, suffix):
+    settings = {"options": TableOptions(chunk_rows=7), "block_rows": 10}
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     path, output = write(tmp_path, suffix, pairs), str(tmp_path / "out.parquet")
-    cut_short(model, path, output, after=3)
+    cut_short(model, path, output, after=3, **settings)
     assert not os.path.exists(output)
     encoded = []
     encode = model.encode
     model.encode = lambda pairs, **kwargs: encoded.extend(pairs) or encode(pairs, **kwargs)
-    assert encode_files(model, path, output, show_progress_bar=False) == 50
+    assert encode_files(model, path, output, show_progress_bar=False, **settings) == 50
     assert encoded == pairs[30:]
     table = pa.parquet.read_table(output)
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == pairs
@@ -34,32 +32,30 @@ def test_an_interrupted_encoding_goes_on(model, tmp_path, monkeypatch, suffix):
     assert sorted(os.listdir(tmp_path)) == ["out.parquet", os.path.basename(path)]
 
 
-def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 2)
-    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
+def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, tmp_path):
+    settings = {"options": TableOptions(chunk_rows=2), "block_rows": 2}
     path, output = write(tmp_path, ".csv"), str(tmp_path / "out.parquet")
-    cut_short(model, path, output, after=2)
+    cut_short(model, path, output, after=2, **settings)
     other = RelBERT(encoders["wordpiece"], template="a")
     with pytest.raises(ValueError, match=r"out.parquet.partial' holds a part .* made with other model .*delete"):
-        encode_files(other, path, output, show_progress_bar=False)
+        encode_files(other, path, output, show_progress_bar=False, **settings)
     for other in (
         RelBERT(encoders["wordpiece"], template="short", reduction="sum"),
         RelBERT(encoders["wordpiece"], template="short", fast=True),
     ):
         with pytest.raises(ValueError, match="made with other model"):
-            encode_files(other, path, output, show_progress_bar=False)
+            encode_files(other, path, output, show_progress_bar=False, **settings)
     with open(path, "a", encoding="utf-8") as file:
         file.write("finger,hand,6\n")
     with pytest.raises(ValueError, match="made with other files"):
-        encode_files(model, path, output, show_progress_bar=False)
+        encode_files(model, path, output, show_progress_bar=False, **settings)
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "fewer rows", "record gone", "record broken"])
 @pytest.mark.parametrize("output", ["out", "out.parquet"])
-def test_a_damaged_block_is_encoded_again(model, tmp_path, monkeypatch, damage, output):
-    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
+def test_a_damaged_block_is_encoded_again(model, tmp_path, damage, output):
     path, output = write(tmp_path, ".csv"), str(tmp_path / output)
-    cut_short(model, path, output, after=2)
+    cut_short(model, path, output, after=2, block_rows=2)
     folder = tmp_path / ("out" if output.endswith("out") else "out.parquet.partial")
     part, record = folder / "00000000.parquet", folder / "_00000000.json"
     content = bytearray(part.read_bytes())
@@ -76,15 +72,14 @@ def test_a_damaged_block_is_encoded_again(model, tmp_path, monkeypatch, damage, 
         record.unlink()
     else:
         record.write_text("[[")
-    assert encode_files(model, path, output, show_progress_bar=False) == len(PAIRS)
+    assert encode_files(model, path, output, block_rows=2, show_progress_bar=False) == len(PAIRS)
     table = pa.parquet.read_table(output)
     assert table["head"].to_pylist() == [head for head, _ in PAIRS]
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
 
 
 @pytest.mark.parametrize("output", ["out", "out.parquet"])
-def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_path, monkeypatch, output):
-    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
+def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_path, output):
     path, output = write(tmp_path, ".csv"), str(tmp_path / output)
     folder = tmp_path / ("out" if output.endswith("out") else "out.parquet.partial")
     encode = model.encode
@@ -96,10 +91,10 @@ def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_
 
     model.encode = damaging
     with pytest.raises(ValueError, match="00000001.parquet' is damaged.*Run the same command again"):
-        encode_files(model, path, output, show_progress_bar=False)
+        encode_files(model, path, output, block_rows=2, show_progress_bar=False)
     model.encode = encode
     assert not (tmp_path / "out" / "_SUCCESS").exists() and not (tmp_path / "out.parquet").exists()
-    assert encode_files(model, path, output, show_progress_bar=False) == len(PAIRS)
+    assert encode_files(model, path, output, block_rows=2, show_progress_bar=False) == len(PAIRS)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +110,9 @@ def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_
     ],
 )
 @pytest.mark.parametrize("output", ["out", "out.parquet"])
-def test_a_folder_that_is_not_as_it_was_left_is_refused(model, tmp_path, monkeypatch, output, change, message):
-    monkeypatch.setattr(block, "BLOCK_ROWS", 2)
+def test_a_folder_that_is_not_as_it_was_left_is_refused(model, tmp_path, output, change, message):
     path, output = write(tmp_path, ".csv"), str(tmp_path / output)
-    cut_short(model, path, output, after=2)
+    cut_short(model, path, output, after=2, block_rows=2)
     change(tmp_path / ("out" if output.endswith("out") else "out.parquet.partial"))
     with pytest.raises(ValueError, match=message):
-        encode_files(model, path, output, show_progress_bar=False)
+        encode_files(model, path, output, block_rows=2, show_progress_bar=False)

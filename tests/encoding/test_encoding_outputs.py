@@ -8,16 +8,14 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from st_relbert.encoding import blocks as block
 from st_relbert.encoding import encode_files
-from st_relbert.files import tables as pair_files
+from st_relbert.files.options import TableOptions
+from st_relbert.files.tables import read_table
 from tests.encoding.writing import PAIRS, cut_short, write
 
 
 def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
     """No block is kept: each table lives only while it is written."""
-    monkeypatch.setattr(pair_files, "CHUNK_ROWS", 5)
-    monkeypatch.setattr(block, "BLOCK_ROWS", 5)
     rows = []
     write_table = pa.parquet.write_table
     monkeypatch.setattr(
@@ -25,17 +23,17 @@ def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
     )
     pairs = [(f"word {index}", "x") for index in range(33)]
     output = str(tmp_path / "out.parquet")
-    encode_files(model, write(tmp_path, ".jsonl", pairs), output, show_progress_bar=False)
+    path, options = write(tmp_path, ".jsonl", pairs), TableOptions(chunk_rows=5)
+    encode_files(model, path, output, options=options, block_rows=5, show_progress_bar=False)
     assert sum(rows) == 33 and max(rows) <= 10
     assert pa.parquet.ParquetFile(output).num_row_groups == len(rows)
 
 
-def test_a_folder_of_parquet_files(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+def test_a_folder_of_parquet_files(model, tmp_path):
     path, output = write(tmp_path, ".csv"), tmp_path / "out"
-    cut_short(model, path, str(output), after=1)
+    cut_short(model, path, str(output), after=1, block_rows=4)
     assert sorted(os.listdir(output)) == ["00000000.parquet", "_00000000.json", "_made_from.json"]
-    encode_files(model, path, str(output), show_progress_bar=False)
+    encode_files(model, path, str(output), block_rows=4, show_progress_bar=False)
     assert sorted(os.listdir(output)) == ["00000000.parquet", "00000001.parquet", "_SUCCESS", "_made_from.json"]
     table = pa.parquet.read_table(output)  # files that begin with _ are passed over
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
@@ -47,11 +45,10 @@ def test_a_folder_of_parquet_files(model, tmp_path, monkeypatch):
         encode_files(model, path, str(tmp_path / "other"))
 
 
-def test_a_lance_table(model, tmp_path, monkeypatch):
+def test_a_lance_table(model, tmp_path):
     lancedb = pytest.importorskip("lancedb")
-    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
     path, output = write(tmp_path, ".csv"), str(tmp_path / "out.lance")
-    encode_files(model, path, output, show_progress_bar=False)
+    encode_files(model, path, output, block_rows=4, show_progress_bar=False)
     table = lancedb.connect(str(tmp_path)).open_table("out").to_arrow()
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
@@ -61,20 +58,18 @@ def test_a_lance_table(model, tmp_path, monkeypatch):
     assert encode_files(model, path, output, overwrite=True, show_progress_bar=False) == len(PAIRS)
 
 
-def test_an_array_of_vectors(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+def test_an_array_of_vectors(model, tmp_path):
     output = str(tmp_path / "out.npy")
-    encode_files(model, write(tmp_path, ".csv"), output, show_progress_bar=False)
+    encode_files(model, write(tmp_path, ".csv"), output, block_rows=4, show_progress_bar=False)
     vectors = np.load(output)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)
 
 
-def test_a_csv_file_of_vectors(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(block, "BLOCK_ROWS", 4)
+def test_a_csv_file_of_vectors(model, tmp_path):
     output = str(tmp_path / "out.csv")
-    encode_files(model, write(tmp_path, ".jsonl"), output, show_progress_bar=False)
-    rows = [row for batch in pair_files.read_table(output).batches() for row in batch.to_pylist()]
+    encode_files(model, write(tmp_path, ".jsonl"), output, block_rows=4, show_progress_bar=False)
+    rows = [row for batch in read_table(output).batches() for row in batch.to_pylist()]
     assert [(row["head"], row["tail"]) for row in rows] == PAIRS and [row["id"] for row in rows] == list("012345")
     vectors = [[float(row[f"vector_{number}"]) for number in range(1, 17)] for row in rows]
     np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)

@@ -12,15 +12,13 @@ import pyarrow.parquet
 import pytest
 
 from st_relbert.encoding import Workers, encode_files, engines
-from st_relbert.encoding import blocks as block
 from tests.encoding.writing import cut_short
 
 PAIRS = [(f"word {number}", "x" * (number % 5 + 1)) for number in range(60)]
 
 
 @pytest.fixture
-def pairs(tmp_path, monkeypatch):
-    monkeypatch.setattr(block, "BLOCK_ROWS", 7)
+def pairs(tmp_path):
     for name, rows in (("a", PAIRS[:20]), ("b", PAIRS[20:])):
         table = pa.table({"head": [head for head, _ in rows], "tail": [tail for _, tail in rows]})
         pa.parquet.write_table(table, tmp_path / f"{name}.parquet")
@@ -44,7 +42,8 @@ def ray():
 @pytest.mark.slow
 def test_a_pool_of_processes(model, pairs, tmp_path):
     output = str(tmp_path / "out")
-    assert encode_files(model, pairs, output, engine="processes", workers=Workers(2), show_progress_bar=False) == 60
+    settings = {"engine": "processes", "workers": Workers(2), "block_rows": 7}
+    assert encode_files(model, pairs, output, show_progress_bar=False, **settings) == 60
     assert_all_there(model, output)
 
 
@@ -62,7 +61,7 @@ def test_a_ray_cluster_goes_on_with_what_one_process_began_and_a_killed_worker_l
     model, pairs, tmp_path, monkeypatch
 ):
     path, output = pairs, tmp_path / "out"
-    cut_short(model, path, str(output), after=3)
+    cut_short(model, path, str(output), after=3, block_rows=7)
     assert len(os.listdir(output)) == 7  # three blocks with their records, and what they are made from
     before, killed = _times(output), []
     monkeypatch.setattr(engines, "partial", SlowEncode)
@@ -77,7 +76,8 @@ def test_a_ray_cluster_goes_on_with_what_one_process_began_and_a_killed_worker_l
 
     thread = threading.Thread(target=kill)
     thread.start()
-    assert encode_files(model, path, str(output), engine="ray", workers=Workers(2), show_progress_bar=False) == 60
+    settings = {"engine": "ray", "workers": Workers(2), "block_rows": 7}
+    assert encode_files(model, path, str(output), show_progress_bar=False, **settings) == 60
     thread.join()
     assert killed and killed[0] < 9  # while there was work left
     assert_all_there(model, str(output))

@@ -5,7 +5,6 @@ import pyarrow.parquet
 import pytest
 
 from st_relbert.encoding import Workers, encode_files
-from st_relbert.encoding import blocks as block
 from st_relbert.files.location import Location, expand
 from tests.encoding.writing import cut_short
 
@@ -48,17 +47,15 @@ def read(uri):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("output", "engine"), [("out.parquet", "one"), ("out", "one"), ("out", "ray")])
-def test_files_are_read_from_and_written_to_a_store(model, bucket, monkeypatch, output, engine):
+def test_files_are_read_from_and_written_to_a_store(model, bucket, output, engine):
     if engine == "ray":
         pytest.importorskip("ray")
-    monkeypatch.setattr(block, "BLOCK_ROWS", 6)
     for name, rows in (("in/a.csv", PAIRS[:9]), ("in/b.csv", PAIRS[9:])):
         Location.of(bucket(name)).write_text("head,tail\n" + "".join(f"{head},{tail}\n" for head, tail in rows))
     assert expand(bucket("in/*.csv")) == [bucket("in/a.csv"), bucket("in/b.csv")]
-    cut_short(model, bucket("in/*.csv"), bucket(output), after=2)
-    total = encode_files(
-        model, bucket("in/*.csv"), bucket(output), engine=engine, workers=Workers(2), show_progress_bar=False
-    )
+    cut_short(model, bucket("in/*.csv"), bucket(output), after=2, block_rows=6)
+    settings = {"engine": engine, "workers": Workers(2), "block_rows": 6}
+    total = encode_files(model, bucket("in/*.csv"), bucket(output), show_progress_bar=False, **settings)
     pairs, vectors = read(bucket(output))
     assert total == len(PAIRS) and pairs == PAIRS
     np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)

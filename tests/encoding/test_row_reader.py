@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,28 +19,29 @@ def tables(tmp_path_factory):
     return files_tables.read_tables(str(folder / "*.csv"))
 
 
+def in_chunks(tables, rows):
+    return [replace(table, options=replace(table.options, chunk_rows=rows)) for table in tables]
+
+
 blocks = st.lists(st.tuples(st.integers(0, 1), st.integers(0, ROWS), st.integers(0, ROWS)), max_size=8)
 
 
 @given(blocks=blocks, chunk=st.integers(1, 12))
 def test_blocks_in_any_order_are_the_rows_of_their_places(tables, blocks, chunk):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files_tables, "CHUNK_ROWS", chunk)
-        reader = RowReader(tables)
-        for table, start, rows in blocks:
-            rows = min(rows, ROWS - start)
-            read = reader.read(Block(0, table, start, rows))
-            assert read["head"].to_pylist() == [f"{'ab'[table]}{number}" for number in range(start, start + rows)]
+    reader = RowReader(in_chunks(tables, chunk))
+    for table, start, rows in blocks:
+        rows = min(rows, ROWS - start)
+        read = reader.read(Block(0, table, start, rows))
+        assert read["head"].to_pylist() == [f"{'ab'[table]}{number}" for number in range(start, start + rows)]
 
 
 def test_blocks_in_order_are_read_in_one_pass(tables, monkeypatch):
-    monkeypatch.setattr(files_tables, "CHUNK_ROWS", 4)
     opened = []
     read_separated = files_tables.read_separated
     monkeypatch.setattr(
         files_tables, "read_separated", lambda place, options: opened.append(place) or read_separated(place, options)
     )
-    reader = RowReader(tables)
+    reader = RowReader(in_chunks(tables, 4))
     for start in (0, 5, 15, 20):  # one is left out, as another worker has it
         assert len(reader.read(Block(0, 0, start, 5))) == 5
     assert len(opened) == 1

@@ -30,7 +30,7 @@ def write(folder, suffix, pairs=PAIRS, names=("head", "tail")):
     return str(path)
 
 
-def cut_short(model, path, output, after):
+def cut_short(model, path, output, after, **settings):
     """Encode until some calls of the model are done; then Ctrl-C."""
     encode, calls = model.encode, []
 
@@ -42,5 +42,5 @@ def cut_short(model, path, output, after):
 
     model.encode = encode_or_stop
     with pytest.raises(KeyboardInterrupt):
-        encode_files(model, path, output, show_progress_bar=False)
+        encode_files(model, path, output, show_progress_bar=False, **settings)
     del model.encode

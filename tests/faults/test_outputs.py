@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from st_relbert import RelBERT
-from st_relbert.encoding import blocks, encode_files
+from st_relbert.encoding import encode_files
 from st_relbert.files.outputs import atomic_output
 
 pytestmark = pytest.mark.faults
@@ -25,8 +25,7 @@ def model(encoders):
 
 
 @pytest.fixture
-def table(tmp_path, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 5)
+def table(tmp_path):
     (tmp_path / "pairs.csv").write_text("head,tail\n" + "".join(f"{head},{tail}\n" for head, tail in PAIRS))
     return str(tmp_path / "pairs.csv")
 
@@ -94,11 +93,11 @@ def test_a_folder_is_the_old_or_the_new_one_after_any_kill(tmp_path, sent, after
 def test_encoding_that_is_killed_at_every_move_ends_whole(model, table, tmp_path, sent, output):
     output = str(tmp_path / output)
     for number in range(1, 12):
-        if killed_at((sent, number % 2 == 0), number, lambda: encode_files(model, table, output)) == 0:
+        if killed_at((sent, number % 2 == 0), number, lambda: encode_files(model, table, output, block_rows=5)) == 0:
             break
         assert not os.path.isfile(output) or _rows(output) == len(PAIRS)
     if number == 1 or not (os.path.isfile(output) or os.path.exists(f"{output}/_SUCCESS")):
-        encode_files(model, table, output, show_progress_bar=False)
+        encode_files(model, table, output, block_rows=5, show_progress_bar=False)
     assert _rows(output) == len(PAIRS)
     names = set(os.listdir(tmp_path))
     assert not {name for name in names if name.startswith(".st-relbert-") and not name.endswith(".lock")}
@@ -120,7 +119,7 @@ def test_two_writers_of_one_output(model, table, tmp_path, output):
 
     def write():
         try:
-            encode_files(model, table, output, overwrite=output.endswith("t"), show_progress_bar=False)
+            encode_files(model, table, output, block_rows=5, overwrite=output.endswith("t"), show_progress_bar=False)
         except ValueError as error:
             os._exit(3 if "is being written by process" in str(error) or "already" in str(error) else 4)
 
@@ -149,6 +148,6 @@ def test_a_full_disk_leaves_nothing_half_done(model, table, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            encode_files(model, table, output, show_progress_bar=False)
+            encode_files(model, table, output, block_rows=5, show_progress_bar=False)
     assert not os.path.isfile(output) and not os.path.exists(f"{output}/_SUCCESS")
-    assert encode_files(model, table, output, show_progress_bar=False) == _rows(output) == len(PAIRS)
+    assert encode_files(model, table, output, block_rows=5, show_progress_bar=False) == _rows(output) == len(PAIRS)

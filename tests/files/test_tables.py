@@ -13,7 +13,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from st_relbert.files import tables
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import is_table, read_table, read_tables
 
@@ -65,9 +64,7 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path_factory, content):
 def test_every_value_of_json_lines_is_there(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("json") / "a.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records or [{"head": "a", "tail": "b"}]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "CHUNK_ROWS", 2)
-        read = rows(read_table(str(path)))
+    read = rows(read_table(str(path), TableOptions(chunk_rows=2)))
     for row, record in zip(read, records or read, strict=True):
         assert {name: value for name, value in row.items() if value is not None} == record
 
@@ -81,10 +78,9 @@ def test_every_value_of_json_lines_is_there(tmp_path_factory, records):
         ([[], [], [1]], pa.list_(pa.int64())),
     ],
 )
-def test_what_a_json_column_holds_is_known_at_the_end(written, monkeypatch, values, kind):
-    monkeypatch.setattr(tables, "CHUNK_ROWS", 2)
+def test_what_a_json_column_holds_is_known_at_the_end(written, values, kind):
     path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
-    table = read_table(path)
+    table = read_table(path, TableOptions(chunk_rows=2))
     assert table.schema.field("x").type == kind
     kept = [row["x"] for row in rows(table)]
     if isinstance(values[0], dict):
@@ -94,12 +90,11 @@ def test_what_a_json_column_holds_is_known_at_the_end(written, monkeypatch, valu
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 @pytest.mark.parametrize("values", [[1, 2, "x"], [True, 2, 3], [2**53 + 1, 3, 0.5], [1, 2**70, 3], [[1], 2, 3]])
-def test_values_that_do_not_go_together_are_refused_before_anything_else(written, monkeypatch, values, chunk):
-    monkeypatch.setattr(tables, "CHUNK_ROWS", chunk)
+def test_values_that_do_not_go_together_are_refused_before_anything_else(written, values, chunk):
     path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
     with pytest.raises(ValueError, match=r"Cannot read '.*a.jsonl'.*--drop"):
-        read_table(path)
-    assert len(rows(read_table(path, TableOptions(drop=["X"])))) == 3
+        read_table(path, TableOptions(chunk_rows=chunk))
+    assert len(rows(read_table(path, TableOptions(drop=["X"], chunk_rows=chunk)))) == 3
 
 
 @pytest.mark.parametrize(
