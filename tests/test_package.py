@@ -91,6 +91,20 @@ def test_import_is_light_and_silent_and_local_work_opens_no_connection(encoders,
     assert done.returncode == 0 and done.stderr.startswith("imported"), done.stderr
 
 
+def test_files_and_functions_are_short():
+    """A file has at most 350 lines, a function at most 60, its docstring not counted."""
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=PACKAGE.parent, capture_output=True, text=True)
+    names = tracked.stdout.split() if tracked.returncode == 0 else []
+    for path in map(PACKAGE.parent.joinpath, names) if names else PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 350, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                documented = node.body[0] if ast.get_docstring(node) is not None else None
+                of_docstring = documented.end_lineno - documented.lineno + 1 if documented else 0
+                assert node.end_lineno - node.lineno + 1 - of_docstring <= 60, f"{node.name} in {path}"
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no attribute 'RelBart'"):
         _ = st_relbert.RelBart

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import reproduce
-from harness import training_data
 from harness.choosing import mismatched_questions
 from harness.summary import as_markdown, read_published, summarise
 from harness.table import Row, read_table, table_names
@@ -291,14 +290,12 @@ def test_mismatched_questions_have_wrong_choices_of_the_right_words():
     assert len({question["answer"] for question in made}) == 4
 
 
-def test_wordnet_is_made_without_the_excluded_pairs(wordnet_file, semeval, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_data, "DEFAULT_WORDNET", wordnet_file)
-    monkeypatch.setattr(training_data, "LEAST", 1)
+def test_wordnet_is_made_without_the_excluded_pairs(wordnet_file, semeval, tmp_path):
     tests = tmp_path / "tests.jsonl"
     tests.write_text(
         '{"head": "animals", "tail": "x", "relation": "r"}\n{"head": "animal", "tail": "cat", "relation": "r"}\n'
     )
-    combination = TrainingData(("wordnet", SEMEVAL), (str(tests),)).combine()
+    combination = TrainingData(("wordnet", SEMEVAL), (str(tests),), wordnet=wordnet_file, least=1).combine()
     kinds = combination.relations.positives["hypernym/noun.animal"]
     assert ("dog", "animal") in kinds and ("cat", "animal") not in kinds
     assert combination.small_relations == []

@@ -22,8 +22,6 @@ WORDNET = "wordnet"
 HELD_OUT = ("1/a", "2/c", "2/h", "3/a", "3/c", "4/c", "5/d", "5/i", "7/a", "10/a")
 
 WORST_RATING = -30
-# Pairs of a relation of WordNet.
-LEAST, MOST = 5, 200
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,8 @@ class TrainingData:
         rated_above: Of SemEval-2012 take all pairs rated higher than this for positives, and those below
             ``WORST_RATING`` for negatives, rather than the 8 best and 8 worst; None: do not.
         hold_out: Leave the relations of :data:`HELD_OUT` out of SemEval-2012, to choose by.
+        wordnet: The WordNet that ``"wordnet"`` stands for.
+        least: The fewest pairs of a relation of WordNet.
     """
 
     sets: tuple[str, ...]
@@ -47,6 +47,8 @@ class TrainingData:
     reverses: bool = False
     rated_above: float | None = None
     hold_out: bool = False
+    wordnet: str = DEFAULT_WORDNET
+    least: int = 5
 
     def combine(self) -> RelationBuild:
         """Put the sets together.
@@ -59,7 +61,7 @@ class TrainingData:
 
     def _load(self, name: str) -> RelationSet:
         if name == WORDNET:
-            return _wordnet(self.exclude)
+            return _wordnet(self.wordnet, self.exclude, self.least)
         if name != SEMEVAL:
             return RelationSet.load(name, "train")
         relations = RelationSet.load(name, "train") if self.rated_above is None else _rated(self.rated_above)
@@ -95,6 +97,6 @@ def _tests(exclude: tuple[str, ...]) -> dict[str, set[Pair]]:
 
 
 @cache
-def _wordnet(exclude: tuple[str, ...]) -> RelationSet:
-    triples = wordnet_triples(WordNet.read(DEFAULT_WORDNET))
-    return relations_of_triples(triples, PairExclusion(_tests(exclude)), least=LEAST, most=MOST).relations
+def _wordnet(path: str, exclude: tuple[str, ...], least: int) -> RelationSet:
+    triples = wordnet_triples(WordNet.read(path))
+    return relations_of_triples(triples, PairExclusion(_tests(exclude)), least=least, most=200).relations

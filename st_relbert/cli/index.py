@@ -132,7 +132,7 @@ def search(
     quiet: options.Quiet = False,  # `main` sees to it
 ) -> None:
     """Find the pairs with the most similar relation to a given pair."""
-    from st_relbert.search import RelationIndex, read_queries, search_phrase
+    from st_relbert.search import RelationIndex, read_queries
 
     words = words or []
     if sum(given is not None and given != [] for given in (words, relation, phrase, queries)) != 1 or len(words) % 2:
@@ -152,13 +152,7 @@ def search(
         _show_hits(opened.search_relation(relation, k, where=where), as_json)
         return
     if phrase is not None:
-        from sentence_transformers import SentenceTransformer
-
-        encoder = SentenceTransformer(phrase_encoder) if phrase_encoder else None
-        answer = search_phrase(opened, phrase, k, where=where, encoder=encoder)
-        if not as_json:
-            say(f"Understood as: {answer.understood}")
-        _show_hits(answer.hits, as_json)
+        _search_phrase(opened, phrase, phrase_encoder, k, where, as_json)
         return
     exclude: Literal["words", "pair"] = "words" if exclude_words else "pair"
     asked = read_queries(queries, "head and tail of each pair", lambda count: count % 2 == 0) if queries else [words]
@@ -167,6 +161,20 @@ def search(
         hits = opened.search(pairs, k, where=where, exclude=exclude, exact=exact, both_directions=not one_way)
         related = opened.relatedness(pairs[0]) if len(pairs) == 1 else None
         _show_hits(hits, as_json, query if queries else None, related)
+
+
+def _search_phrase(
+    index: RelationIndex, phrase: str, encoder: str | None, k: int, where: str | None, as_json: bool
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    from st_relbert.search import search_phrase
+
+    loaded = SentenceTransformer(encoder) if encoder else None
+    answer = search_phrase(index, phrase, k, where=where, encoder=loaded)
+    if not as_json:
+        say(f"Understood as: {answer.understood}")
+    _show_hits(answer.hits, as_json)
 
 
 @app.command()

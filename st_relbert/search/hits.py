@@ -142,7 +142,6 @@ def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
 
 _LOG = logging.getLogger(__name__)
 
-_MOST = 20_000  # the most frequent relations; a graph may have a label per pair, whose means would add nothing
 # The best hits are chosen among this many nearest pairs: 99.9 % of them are those that all pairs would give.
 _MORE, _A_HIT = 100, 20
 
@@ -177,12 +176,13 @@ class RelationMeans:
         return made
 
     @classmethod
-    def _compute(cls, store: PairStore, version: str) -> RelationMeans:
+    def _compute(cls, store: PairStore, version: str, most: int = 20_000) -> RelationMeans:
+        # The most frequent relations: a graph may have a label per pair, whose means would add nothing.
         labelled = "relation IS NOT NULL"
         counts = Counter(
             name for batch in store.batches(["relation"], labelled) for name in batch["relation"].to_pylist()
         )
-        names = [name for name, count in counts.most_common(_MOST) if count > 1]
+        names = [name for name, count in counts.most_common(most) if count > 1]
         rows = {name: row for row, name in enumerate(names)}
         sums = np.zeros((len(names), store.identity.dimension))
         for batch in store.batches(["relation", "vector"], labelled) if names else ():

@@ -232,7 +232,7 @@ class RelationIndex(IndexContent):
                     added += self._store.insert(as_table(new, self._model.encode_rows(new, batch_size), schema))
                 progress.update(chunk.read)
         # Even without a new row: an interrupted call may have added the last one.
-        if self.state.wants_optimizing:
+        if self._store.wants_optimizing:
             self.optimize()
         return added
 

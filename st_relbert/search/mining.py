@@ -26,9 +26,7 @@ from st_relbert.search.decision import Decision
 from st_relbert.search.scorer import OffsetScorer, PairScorer
 from st_relbert.search.vocabulary import Vocabulary
 
-# Scores in memory at a time: 32 MB, plus some copies.
-_SCORES_AT_A_TIME = 8_000_000
-_DECIDED_AT_A_TIME = 1024
+_BATCHES = 16  # that the model decides on before they are saved
 # How much the similarity of the head to the examples' heads counts, and of the tail to their tails, relative to the
 # cosine of one direction. Without it, near synonyms come first, whatever the examples are. Chosen on held-out relations
 # of the shipped set.
@@ -69,6 +67,7 @@ def mine_pairs(
     tails_per_head: int = 10,
     state: str | os.PathLike[str] | None = None,
     batch_size: int = 64,
+    scores_at_once: int = 8_000_000,
     show_progress_bar: bool = False,
 ) -> list[FoundPair]:
     """Find the pairs of two vocabularies that have the same relation as a few examples.
@@ -90,6 +89,7 @@ def mine_pairs(
         state: A file that stores the progress, so that the same call continues after an interruption. It is removed at
             the end.
         batch_size: Pairs embedded at a time.
+        scores_at_once: Scores held in memory at a time: the default needs 32 MB, plus some copies.
         show_progress_bar: Show the progress.
 
     Returns:
@@ -109,8 +109,9 @@ def mine_pairs(
     pairs = as_pairs(examples, "example")
     tails = heads if tails is None else tails
     identity = ModelIdentity.of(model)
-    _check(identity, pairs, heads, tails, scorer, {"k": k, "shortlist": shortlist, "tails_per_head": tails_per_head})
-    miner = _Miner(scorer or OffsetScorer(), pairs, heads, tails, shortlist, tails_per_head)
+    numbers = {"k": k, "shortlist": shortlist, "tails_per_head": tails_per_head, "scores_at_once": scores_at_once}
+    _check(identity, pairs, heads, tails, scorer, numbers)
+    miner = _Miner(scorer or OffsetScorer(), pairs, heads, tails, shortlist, tails_per_head, scores_at_once)
     if k > miner.total:
         raise ValueError(
             f"k is {k:,}, but {counted(len(heads), 'head')} and {counted(len(tails), 'tail')} make only "
@@ -133,7 +134,7 @@ def mine_pairs(
     with tqdm(desc="Deciding", unit=" pairs", total=len(found.rows), initial=len(found.scores),
               disable=not show_progress_bar) as progress:  # fmt: skip
         while len(found.scores) < len(found.rows):
-            rows = found.rows[len(found.scores) :][:_DECIDED_AT_A_TIME]
+            rows = found.rows[len(found.scores) :][: _BATCHES * batch_size]
             found.scores = np.concatenate([found.scores, decide(miner.pairs(rows))])
             _save(state, made_from, found)
             progress.update(len(rows))
@@ -166,12 +167,13 @@ class _Miner:
         tails: Vocabulary,
         shortlist: int,
         tails_per_head: int,
+        scores_at_once: int,
     ) -> None:
         self._scorer = scorer
         self._examples = examples
         self._heads, self._tails = heads, tails
         self._shortlist, self._tails_per_head = shortlist, tails_per_head
-        self._block = max(1, _SCORES_AT_A_TIME // len(tails))
+        self._block = max(1, scores_at_once // len(tails))
         self._excluded = self._not_asked_for()
         self.total = len(heads) * len(tails) - len(self._excluded)
 

@@ -18,8 +18,6 @@ from st_relbert.search.vocabulary import Vocabulary
 
 _TEMPERATURE = 0.05
 _DROPOUT = 0.2
-_RATE = 1e-3
-_PAIRS, _WORDS = 512, 2048  # in a batch: pairs, and words that are wrong tails besides those of the pairs
 _MOST_EXAMPLES = 3
 _IMPOSSIBLE = -1e4
 
@@ -32,6 +30,9 @@ def train_scorer(
     *,
     hidden: int = 512,
     steps: int = 1000,
+    batch_size: int = 512,
+    wrong_tails: int = 2048,
+    learning_rate: float = 1e-3,
     seed: int = 0,
     show_progress_bar: bool = False,
 ) -> PairScorer:
@@ -44,6 +45,9 @@ def train_scorer(
         relations: The relations; those of one pair are left out.
         hidden: The size of the hidden layer.
         steps: The number of batches.
+        batch_size: The number of pairs of a batch.
+        wrong_tails: The number of words of a batch that are wrong tails, besides the tails of its other pairs.
+        learning_rate: The highest learning rate.
         seed: Decides the first weights and the batches.
         show_progress_bar: Show the number of steps done.
 
@@ -51,18 +55,19 @@ def train_scorer(
         ValueError: If no relation has two pairs or more, a word of theirs is not in the vocabulary, or a number is not
             positive.
     """
-    for name, number in (("hidden", hidden), ("steps", steps)):
+    sizes = {"hidden": hidden, "steps": steps, "batch_size": batch_size, "wrong_tails": wrong_tails}
+    for name, number in sizes.items():
         if number < 1:
             raise ValueError(f"{name} is {number}, expected a positive number.")
-    batches = _Batches(vocabulary, relations, seed)
+    batches = _Batches(vocabulary, relations, batch_size, wrong_tails, seed)
     vectors = torch.from_numpy(vocabulary.vectors)
     center = vectors[torch.from_numpy(batches.words)].mean(dim=0)
     unit = F.normalize(vectors - center, dim=1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _Network(vectors.shape[1], hidden)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps, pct_start=0.1)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
         for _ in tqdm(range(steps), desc="Training the scorer", disable=not show_progress_bar):
             loss = network.loss(unit, batches.draw())
             optimizer.zero_grad()
@@ -85,7 +90,10 @@ class _Batch(NamedTuple):
 class _Batches:
     """Draws pairs of some relations and their inverses, each relation as often as the root of its size."""
 
-    def __init__(self, vocabulary: Vocabulary, relations: RelationSet, seed: int) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, relations: RelationSet, batch_size: int, wrong_tails: int, seed: int
+    ) -> None:
+        self._batch_size, self._wrong_tails = batch_size, wrong_tails
         self._rng = np.random.default_rng(seed)
         known = [list(dict.fromkeys(pairs)) for pairs in relations.positives.values()]
         self._pairs = [
@@ -106,10 +114,10 @@ class _Batches:
 
     def draw(self) -> _Batch:
         """Draw the next batch."""
-        labels = self._rng.choice(len(self._pairs), _PAIRS, p=self._shares)
+        labels = self._rng.choice(len(self._pairs), self._batch_size, p=self._shares)
         drawn = np.stack([self._draw_pairs(self._pairs[label]) for label in labels])  # (n, 1 + examples, 2)
         heads, tails = drawn[:, 0].T
-        candidates = np.concatenate([tails, self._rng.choice(self.words, _WORDS)])
+        candidates = np.concatenate([tails, self._rng.choice(self.words, self._wrong_tails)])
         keys = self._keys(labels[:, None], heads[:, None], candidates)
         places = np.searchsorted(self._known, keys).clip(max=len(self._known) - 1)
         impossible = self._known[places] == keys

@@ -38,9 +38,6 @@ from st_relbert.search.rows import literal
 
 _LOG = logging.getLogger(__name__)
 
-# From this many rows on, comparing with all of them takes several times as long as an approximate index does
-# (benchmarks/search_growth.py).
-ANN_FROM = 20_000
 _PROBES = 40  # parts of the index that are searched, of some 8,000 rows each
 _REFINE = 4  # times as many candidates as wanted are compared by their whole vectors
 # Tells an index from the one that replaces it, though both be of one model.
@@ -65,11 +62,6 @@ class StoreState(NamedTuple):
     unindexed: int
     size: int
 
-    @property
-    def wants_optimizing(self) -> bool:
-        """Whether a search would gain much by `PairStore.optimize`."""
-        return self.rows >= ANN_FROM and (self.exact or self.unindexed > self.rows // 10)
-
 
 class PairStore:
     """A table of pairs. Changes are whole or not at all, and several processes may make them at once.
@@ -77,6 +69,11 @@ class PairStore:
     Another process may replace the folder of the LanceDB database by another index at any time, so each call makes sure
     of what is there. Raises `ValueError` if the table names no model.
     """
+
+    # From this many rows on, comparing with all of them takes several times as long as an approximate index does
+    # (benchmarks/search_growth.py).
+    ann_from = 20_000
+    ann_parts: int | None = None  # of the approximate index; None: as many as LanceDB chooses
 
     def __init__(self, path: Path, table: Any) -> None:
         self.path = path
@@ -247,10 +244,16 @@ class PairStore:
     def optimize(self) -> None:
         """Merge small files, remove old versions, and build or extend the approximate index of a large store."""
         with held(self._lock, self.path), self._current() as table:
-            if table.count_rows() >= ANN_FROM and not _indices(table, "vector"):
-                table.create_index("vector", config=_ann_config())
+            if table.count_rows() >= self.ann_from and not _indices(table, "vector"):
+                table.create_index("vector", config=_ann_config(self.ann_parts))
             # Other processes may still read a version of a minute ago.
             table.optimize(cleanup_older_than=timedelta(minutes=10))
+
+    @property
+    def wants_optimizing(self) -> bool:
+        """Whether a search would gain much by `optimize`."""
+        state = self.state()
+        return state.rows >= self.ann_from and (state.exact or state.unindexed > state.rows // 10)
 
     def state(self) -> StoreState:
         """Size, and how searches are done."""
@@ -311,6 +314,6 @@ def _indices(table: Any, column: str) -> list[str]:
     return [index.name for index in table.list_indices() if index.columns == [column]]
 
 
-def _ann_config() -> Any:
+def _ann_config(parts: int | None) -> Any:
     # Parts of vectors at 4 bits a dimension: built in seconds, and enough bits for vectors of few dimensions too.
-    return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine", num_bits=4)
+    return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine", num_bits=4, num_partitions=parts)

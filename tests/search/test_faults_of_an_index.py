@@ -143,8 +143,8 @@ def test_files_beside_an_index_are_not_lost(good, model, tmp_path):
 
 
 def test_the_approximate_index_that_a_killed_build_lacks_comes_with_the_next_add(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("st_relbert.search.store.ANN_FROM", 300)
     index = RelationIndex.create(tmp_path / "idx", model)
+    index._store.ann_from = 300
     rows = [(f"head{number}", f"tail{number}") for number in range(400)]
     with monkeypatch.context() as patch:
         patch.setattr(RelationIndex, "optimize", lambda self: 1 / 0)

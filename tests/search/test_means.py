@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from st_relbert.search import RelationIndex, SearchHit, relation_labels
-from st_relbert.search import hits as means_module
 from st_relbert.search.hits import RELATION_WEIGHS, TURNED_COSTS, RelationMeans
 
 D = 16
@@ -103,10 +102,9 @@ def test_the_means_are_kept_with_the_index(filled, model, monkeypatch, caplog):
     assert RelationIndex.open(index.path, model).search(queries(1)[0]) == hits and "is damaged" in caplog.text
 
 
-def test_only_the_largest_relations_have_means(filled, monkeypatch):
+def test_only_the_largest_relations_have_means(filled):
     index, _ = filled
-    monkeypatch.setattr(means_module, "_MOST", 3)
-    assert len(RelationMeans._compute(index._store, "1")) == 3
+    assert len(RelationMeans._compute(index._store, "1", most=3)) == 3
 
 
 def test_a_build_leaves_the_means_ready(model, tmp_path, monkeypatch):

@@ -66,9 +66,8 @@ def test_with_a_shortlist_of_everything_model_and_scorer_decide(model, words, de
 
 
 @pytest.mark.parametrize("block", [1, 7, 25, 10_000])
-def test_the_shortlist_is_that_of_all_scores_at_once(model, words, by_words, monkeypatch, block):
+def test_the_shortlist_is_that_of_all_scores_at_once(model, words, by_words, block):
     """Whatever the size of a block of scores."""
-    monkeypatch.setattr(module, "_SCORES_AT_A_TIME", block)
     tails = words.subset(WORDS[1:8])
     ranked = sorted(all_pairs(tails=tails.words), key=lambda pair: -sum(by_words(pair)))
     kept, of_head = [], dict.fromkeys(WORDS, 0)
@@ -76,16 +75,14 @@ def test_the_shortlist_is_that_of_all_scores_at_once(model, words, by_words, mon
         of_head[pair[0]] += 1
         if of_head[pair[0]] <= 2:
             kept.append(pair)
-    found = mine_pairs(model, EXAMPLES, words, tails, k=5, shortlist=5, tails_per_head=2)
+    found = mine_pairs(model, EXAMPLES, words, tails, k=5, shortlist=5, tails_per_head=2, scores_at_once=block)
     assert {(each.head, each.tail) for each in found} == set(kept[:5])
 
 
 @pytest.mark.parametrize("stop", [1, 4, 9, 11])
 def test_an_interrupted_call_goes_on(model, words, tmp_path, monkeypatch, stop):
     """Wherever it was interrupted: what is done is not done again, and the result is the same."""
-    monkeypatch.setattr(module, "_SCORES_AT_A_TIME", 10)
-    monkeypatch.setattr(module, "_DECIDED_AT_A_TIME", 7)
-    asked = {"k": 5, "shortlist": 20, "state": tmp_path / "state"}
+    asked = {"k": 5, "shortlist": 40, "state": tmp_path / "state", "scores_at_once": 10, "batch_size": 1}
     expected = mine_pairs(model, EXAMPLES, words, **asked)
     assert not (tmp_path / "state").exists()
     saves = []

@@ -178,11 +178,11 @@ def test_exclude_has_to_be_known(index):
         index.search(("a", "b"), exclude="head")
 
 
-def test_a_large_index_is_searched_approximately(encoders, tmp_path, monkeypatch):
+def test_a_large_index_is_searched_approximately(encoders, tmp_path):
     """Built by add, reported, and right: here against the exact search, new rows included."""
     model = RelBERT(encoders["bytelevel"], template="short")  # it knows all these words apart
-    monkeypatch.setattr("st_relbert.search.store.ANN_FROM", 2000)
     index = RelationIndex.create(tmp_path / "idx", model)
+    index._store.ann_from = 2000
     index.add([(f"head{i}", f"tail{i * 7 % 1000}") for i in range(1000)])
     assert index.state.exact
     index.add([(f"word{i}", f"other{i * 3 % 1000}") for i in range(1500)])
@@ -201,13 +201,10 @@ def test_a_large_index_is_searched_approximately(encoders, tmp_path, monkeypatch
     assert json.loads(RelationIndex.open(index.path).identity.as_json()) == before
 
 
-def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path, monkeypatch):
+def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path):
     """The few rows that it leaves may be in other parts of the index than those nearest to the query."""
-    lancedb_index = pytest.importorskip("lancedb.index")
-    monkeypatch.setattr("st_relbert.search.store.ANN_FROM", 1500)
-    many_parts = lancedb_index.IvfRq(distance_type="cosine", num_partitions=64)
-    monkeypatch.setattr("st_relbert.search.store._ann_config", lambda: many_parts)
     index = RelationIndex.create(tmp_path / "idx", model)
+    index._store.ann_from, index._store.ann_parts = 1500, 64
     rows = [{"head": f"head{i}", "tail": f"tail{i * 7 % 1000}", "relation": f"r{i % 300}"} for i in range(1500)]
     index.add(rows)
     assert not index.state.exact
