@@ -12,7 +12,8 @@ import copy
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,14 @@ def to_portable_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
         else:
             portable.append(module)
     return portable
+
+
+def numbered(
+    modules: Sequence[nn.Module], kwargs_of: Mapping[nn.Module, Any]
+) -> tuple[OrderedDict[str, nn.Module], OrderedDict[str, Any]]:
+    """Name the modules, and the arguments they take from `encode`, by their positions."""
+    named = OrderedDict((str(place), module) for place, module in enumerate(modules))
+    return named, OrderedDict((name, kwargs_of.get(module, [])) for name, module in named.items())
 
 
 def parse_chat_template(chat_template: str, mask: str | None) -> str | None:

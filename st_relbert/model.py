@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import nn
 
 from st_relbert.checkpoints import (
     RelBERTConfig,
+    numbered,
     read_pipeline_template,
     read_records,
     read_relbert_config,
@@ -128,6 +128,12 @@ class RelBERT(SentenceTransformer):
         return self._relation_pooling.reduction
 
     @property
+    def untrained(self) -> bool:
+        """Whether this is an encoder of texts, which was neither saved as a `RelBERT` nor trained as one since."""
+        trained = "generated_from_trainer" in self.model_card_data.tags
+        return self.source is not None and self._saved_template is None and not trained
+
+    @property
     def _prompt(self) -> PromptTemplate:
         prompt = self[0]
         if not isinstance(prompt, PromptTemplate):
@@ -216,7 +222,7 @@ class RelBERT(SentenceTransformer):
             truncate_dim=self.truncate_dim,
         )
         kwargs_of = {self.get_submodule(name): value for name, value in (self.module_kwargs or {}).items()}
-        plain.module_kwargs = _numbered(modules, kwargs_of)[1]
+        plain.module_kwargs = numbered(modules, kwargs_of)[1]
         return plain
 
     @classmethod
@@ -295,7 +301,7 @@ class RelBERT(SentenceTransformer):
         modules: dict[str, nn.Module] = dict(loaded)  # type: ignore[arg-type]  # never a list
         kwargs_of = {module: module_kwargs[name] for name, module in modules.items()}
         fast = to_fast_modules([*modules.values()])
-        return _numbered([self._as_requested(module) for module in fast], kwargs_of)
+        return numbered([self._as_requested(module) for module in fast], kwargs_of)
 
     def _load_module_class_from_ref(self, class_ref: str, *args: Any, **kwargs: Any) -> type:
         module_class = super()._load_module_class_from_ref(class_ref, *args, **kwargs)
@@ -324,6 +330,7 @@ class RelBERT(SentenceTransformer):
         if saved is None:
             saved = RelBERTConfig(DEFAULT_TEMPLATE, "average_no_mask", max_length=None)
         else:
+            self._saved_template = saved.template
             self._records = read_records(model_name_or_path, **hub_kwargs)
             if saved.data and isinstance(self.model_card_data, RelBERTModelCardData):
                 self.model_card_data.training_data = as_lines(sources_of(saved.data))
@@ -336,12 +343,4 @@ class RelBERT(SentenceTransformer):
         pooling = RelationPooling(prompt.get_embedding_dimension(), saved.pooling)
         if not kwargs["local_files_only"]:
             self.model_card_data.set_base_model(model_name_or_path, revision=kwargs["revision"])
-        return _numbered([prompt, self._as_requested(pooling)], {})
-
-
-def _numbered(
-    modules: Sequence[nn.Module], kwargs_of: Mapping[nn.Module, Any]
-) -> tuple[OrderedDict[str, nn.Module], OrderedDict[str, Any]]:
-    """Name the modules, and the arguments they take from `encode`, by their positions."""
-    named = OrderedDict((str(place), module) for place, module in enumerate(modules))
-    return named, OrderedDict((name, kwargs_of.get(module, [])) for name, module in named.items())
+        return numbered([prompt, self._as_requested(pooling)], {})

@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from typing_extensions import Self
 
 from st_relbert.data.shipped import shipped_relations
-from st_relbert.files.outputs import table_output
+from st_relbert.files.outputs import scores_column, table_output
 from st_relbert.files.tables import PairTable
 from st_relbert.model import RelBERT
 from st_relbert.pairs import Pair, as_pairs, folded
@@ -235,7 +235,7 @@ def write_predictions(classifier: RelationClassifier, table: PairTable, output: 
             columns = np.searchsorted(classifier.classes_, labels)
             likely = probabilities[np.arange(len(labels)), columns]
             counts.update(labels.tolist())
-            arrays = [*batch.columns, pa.array(labels.tolist()), pa.array(likely.astype(np.float64))]
+            arrays = [*batch.columns, pa.array(labels.tolist()), pa.array(scores_column(output, likely))]
             file.write_table(pa.Table.from_arrays(arrays, schema=schema))
     return Counter(dict(counts.most_common()))
 

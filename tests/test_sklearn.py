@@ -138,7 +138,10 @@ def test_the_command_writes_a_label_beside_each_pair(saved, files, capsys):
     classifier = RelationClassifier(saved).fit(PAIRS, LABELS)
     asked = [("Bern", "Switzerland"), ("zzz", "qqq")]
     assert [row["predicted"] for row in rows] == classifier.predict(asked).tolist()
-    assert all(0 <= float(row["probability"]) <= 1 for row in rows)
+    assert main([*command, str(files / "whole.parquet")]) == 0
+    whole = pyarrow.parquet.read_table(files / "whole.parquet")["probability"].to_pylist()
+    assert [float(row["probability"]) for row in rows] == [round(each, 4) for each in whole] != whole
+    assert all(0 <= each <= 1 for each in whole)
     assert main([*command, str(files / "out.parquet"), "--threshold", "1", "--none", "other"]) == 0
     assert set(pyarrow.parquet.read_table(files / "out.parquet")["predicted"].to_pylist()) == {"other"}
 

@@ -66,8 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    # Both are read when the libraries are imported, so that they are not calls of functions.
+    if given[:1] != ["train"]:  # whose trainer shows its progress in this way
+        os.environ.setdefault("TQDM_DISABLE", "1")  # hides the bars that no command asks for: "Loading weights"
     if "--quiet" in given:
-        # Read when transformers is imported, which is why it is not a call to its function for this.
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     try:
         # None unless typer ended the command itself, for --help, or after Ctrl-C.

@@ -65,10 +65,10 @@ def words_given(words: Sequence[str]) -> str:
 def percent(value: float) -> str:
     """Format a share as a percentage.
 
-    >>> percent(0.4235)
-    '42.4%'
+    >>> percent(0.4235), percent(0.0001)
+    ('42.4%', '<0.1%')
     """
-    return f"{value:.1%}"
+    return "<0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
 
 
 def _cell(value: Any) -> str:
@@ -78,4 +78,4 @@ def _cell(value: Any) -> str:
 
 
 def _is_figure(value: Any) -> bool:
-    return isinstance(value, str) and value.rstrip(" %")[-1:].isdigit() and value[:1] in "-0123456789"
+    return isinstance(value, str) and value.rstrip(" %")[-1:].isdigit() and value[:1] in "-<0123456789"

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -155,6 +156,12 @@ def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
     writer = _TABLE_WRITERS[check_suffix(path, TABLES)]
     with atomic_output(path) as temporary, writer(temporary, schema) as file:
         yield file
+
+
+def scores_column(path: _Name, scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return scores as `table_output` writes them to this file: with four decimals in CSV, which people read."""
+    values = scores.astype(np.float64)
+    return values.round(4) if Path(path).suffix.lower() == ".csv" else values
 
 
 def write_arrays(path: _Name, arrays: dict[str, NDArray[Any]], metadata: dict[str, str]) -> None:

@@ -124,13 +124,13 @@ def nearest(
         wanted *= 4
 
 
-def best_of(hits: Iterable[SearchHit], k: int) -> list[SearchHit]:
+def best_of(hits: Iterable[SearchHit], k: int, turned_costs: float = TURNED_COSTS) -> list[SearchHit]:
     """Return the best hits of both directions; reversed hits rank slightly below their strength.
 
     A pair found in both directions counts once per relation.
     """
     unique: dict[tuple[frozenset[str], str | None], SearchHit] = {}
-    for hit in sorted(hits, key=lambda hit: TURNED_COSTS * hit.reversed - hit.strength):
+    for hit in sorted(hits, key=lambda hit: turned_costs * hit.reversed - hit.strength):
         unique.setdefault((frozenset(hit.pair), hit.relation), hit)
     return list(unique.values())[:k]
 

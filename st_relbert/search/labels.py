@@ -79,6 +79,8 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
         example = next((hit for hit in voters if hit.reversed == turned), (own or voters)[0]).pair
         said = in_words(relation, pair[::-1] if turned else pair)
         share = sum(weight for _, weight in votes) / (sum(weights) or 1.0)
+        if not share and not own:  # the weakest voter has no weight
+            continue
         labels.append(RelationLabel(relation, share, len(votes), example, said, turned, bool(own)))
     return sorted(labels, key=lambda label: (not label.known, -label.score))
 

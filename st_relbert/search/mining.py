@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
-from st_relbert.files.outputs import atomic_output, table_output
+from st_relbert.files.outputs import atomic_output, scores_column, table_output
 from st_relbert.identity import ModelIdentity
 from st_relbert.pairs import Pair, as_pairs, counted, folded_word
 from st_relbert.search.decision import Decision
@@ -153,7 +153,8 @@ def write_pairs(pairs: Sequence[FoundPair], path: str | os.PathLike[str]) -> Non
     """
     schema = pa.schema({"head": pa.string(), "tail": pa.string(), "score": pa.float64()})
     with table_output(path, schema) as file:
-        file.write_table(pa.Table.from_pylist([pair._asdict() for pair in pairs], schema))
+        heads, tails, scores = ([pair[place] for pair in pairs] for place in range(3))
+        file.write_table(pa.table([heads, tails, scores_column(path, np.array(scores))], schema=schema))
 
 
 class _Miner:

@@ -56,6 +56,7 @@ class IndexModel:
                 )
             model = _load(self._name, self.identity)
             self.identity.require_same(ModelIdentity.of(model))
+            _warn_if_untrained(model)
             self._loaded = model
         return self._loaded
 
@@ -106,9 +107,12 @@ def check_rows(rows: Iterable[Row], model: Callable[[], SentenceTransformer]) ->
 def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] | None = None) -> ModelIdentity:
     """Identify a model by the name that loads it again. If there is none, warn and leave the name empty.
 
+    Another warning tells of an encoder that was never trained for relations.
+
     The name is the folder or hub id `saved_as`, which is not checked; or where the model was last saved or loaded from,
     if it has not changed since.
     """
+    _warn_if_untrained(model)
     identity = ModelIdentity.of(model)
     if saved_as is not None:
         name = os.fspath(saved_as)
@@ -122,6 +126,15 @@ def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] 
         f"{identity.name!r} has other weights" if identity.name else "it has no name",
     )
     return replace(identity, name="")
+
+
+def _warn_if_untrained(model: SentenceTransformer) -> None:
+    if isinstance(model, RelBERT) and model.untrained:
+        _LOG.warning(
+            "%s is an encoder of texts that was not trained for relations, so it finds few. Train it "
+            "(st-relbert train --base-model), or take a trained model.",
+            model.source,
+        )
 
 
 def _load(name: str, identity: ModelIdentity, **kwargs: Any) -> RelBERT:

@@ -41,7 +41,7 @@ def port():
 
 def test_the_page_is_served_until_ctrl_c(idx, tmp_path):
     """On this machine only, without a connection to any other, and without a file left behind."""
-    command = [sys.executable, "-c", WATCHED, "app", idx, "--port", "0", "--quiet"]
+    command = [sys.executable, "-c", WATCHED, "app", idx, "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes, cwd=tmp_path, env=environment) as process:
@@ -59,6 +59,7 @@ def test_the_page_is_served_until_ctrl_c(idx, tmp_path):
         finally:
             process.kill()
     assert (process.returncode, out) == (0, "") and "connected" not in err and "Traceback" not in err
+    assert "Loading weights" not in err  # a bar that nobody asked for
     assert not any(tmp_path.iterdir())
 
 

@@ -87,13 +87,16 @@ def test_labels_completion_and_info(idx, saved, capsys, tmp_path):
 
 
 def test_labels_of_shipped_relations_are_said_in_words(idx, capsys, tmp_path):
-    (tmp_path / "more.csv").write_text("head,tail,relation\ncow,moo,attribute/sound of an animal\n")
+    sound = "attribute/sound of an animal"
+    (tmp_path / "more.csv").write_text(
+        "head,tail,relation\n" + "".join(f"{pair},{sound}\n" for pair in ("cow,moo", "dog,woof"))
+    )
     run(capsys, "index", "add", idx, tmp_path / "more.csv", "--relation-column", "relation", "--quiet")
     asked = ["index", "label", idx, "horse", "neigh"]
     labels = [json.loads(line) for line in run(capsys, *asked, "--json").splitlines()]
     said = {label["relation"]: label["in_words"] for label in labels}
     sentence = "neigh is the sound that a horse makes"
-    assert said == {"attribute/sound of an animal": sentence, "capital": None, "part": None}
+    assert said.pop(sound) == sentence and said and set(said.values()) == {None}
     lines = run(capsys, *asked).splitlines()
     assert lines[0].endswith("in words") and [line.endswith(sentence) for line in lines[1:]].count(True) == 1
 
