@@ -73,7 +73,7 @@ def encode_files(
     if engine not in get_args(Engine):
         raise ValueError(f"The engine is {engine!r}, expected {', '.join(map(repr, get_args(Engine)))}.")
     if block_rows < 1:
-        raise ValueError(f"block_rows is {block_rows}, expected a number of rows from 1 up.")
+        raise ValueError(f"block_rows is {block_rows}, expected a positive number of rows.")
     blocks = VectorBlocks(output)
     with blocks.hold():
         blocks.check(overwrite)

@@ -56,7 +56,7 @@ class TableOptions:
             if kind not in TYPES:
                 raise ValueError(f"The type of the column {column} is {kind!r}, expected {', '.join(TYPES)}.")
         if self.chunk_rows < 1:
-            raise ValueError(f"chunk_rows is {self.chunk_rows}, expected a number of rows from 1 up.")
+            raise ValueError(f"chunk_rows is {self.chunk_rows}, expected a positive number of rows.")
         object.__setattr__(self, "separator", separator)
 
     def likely_names(self) -> set[str]:
