@@ -152,10 +152,10 @@ def test_errors_of_the_command_are_one_line(saved, files, capsys):
     train, pairs, out = str(files / "train.csv"), str(files / "pairs.csv"), str(files / "out.csv")
     for arguments, message in [
         ([train, pairs, "--output", "out.txt"], "expected a name that ends in .csv or .parquet"),
-        ([str(files / "bare.csv"), pairs, "--output", out], "has no relation. Add a column relation"),
+        ([str(files / "bare.csv"), pairs, "--output", out], "has no relation. Examples need the columns"),
         ([train, "none.csv", "--output", out], "'none.csv' does not exist"),
         ([train, str(files / "taken.csv"), "--output", out], "has the column 'predicted' already"),
-        ([train, pairs, "--output", train], "exists already"),
+        ([train, pairs, "--output", train], "already exists"),
     ]:
         assert main(["classify", *arguments, "--model", saved]) == 2
         assert message in capsys.readouterr().err

@@ -67,10 +67,10 @@ def complete(
     if index is None and not (model and (vocabulary or scorer)):
         raise ValueError(
             f"{words_given(asked)}, so there is no index, expected one before three words, such as idx Tokyo Japan "
-            "Paris; or --model and --vocabulary (or --scorer) instead."
+            "Paris. Or pass --model and --vocabulary (or --scorer) instead of an index."
         )
     if k < 1:
-        raise ValueError(f"-k is {k}, expected a number of words from 1 up.")
+        raise ValueError(f"-k is {k}, expected a positive number of words.")
     opened = RelationIndex.open(index, model) if index else None
     completer: AnalogyCompleter | None = None
     for query in read_queries(queries, "three words", lambda count: count == 3) if queries else [asked]:
@@ -97,8 +97,8 @@ def _index_and_question(words: Sequence[str], queries: bool) -> tuple[str | None
     index, asked = (words[0], words[1:]) if len(words) % 3 == 1 else (None, words)
     if bool(asked) == queries or len(asked) not in (0, 3):
         raise ValueError(
-            f"{words_given(words)}, expected an index and three words, such as idx Tokyo Japan Paris (or a file of "
-            "--queries); or, without an index, --model and the three words."
+            f"{words_given(words)}, expected an index and three words, such as idx Tokyo Japan Paris (or --queries "
+            "instead of the words). Without an index, pass --model and three words."
         )
     return index, asked
 
@@ -160,8 +160,8 @@ def classify(
     examples = [(row["head"], row["tail"], row.get("relation")) for row in open_pair_source(train)]
     if missing := next((example for example in examples if not example[2]), None):
         raise ValueError(
-            f"The example {missing[0]!r}, {missing[1]!r} of {train!r} has no relation. Add a column relation: head, "
-            "tail, relation."
+            f"The example {missing[0]!r}, {missing[1]!r} of {train!r} has no relation. Examples need the columns head, "
+            "tail and relation."
         )
     asked = read_table(pairs, table)
     from st_relbert.sklearn import RelationClassifier, write_predictions

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from st_relbert.data import RelationBuild
     from st_relbert.data.triples import Triple, TripleBuild
 
-app = typer.Typer(help="Make training relations, without the pairs of test sets, and questions.")
+app = typer.Typer(help="Make training relations without the pairs of test sets, and analogy questions.")
 
 
 Least = Annotated[int, typer.Option(help="leave out relations with fewer pairs")]
@@ -33,8 +33,8 @@ Tests = Annotated[
     typer.Option(
         "--exclude",
         metavar="SET...",
-        help="test sets whose pairs are left out, as combine takes them; by default the shipped questions and, if it "
-        "is set, $ST_RELBERT_DATA",
+        help="test sets whose pairs are left out, as for combine; default: the shipped questions and, if set, "
+        "$ST_RELBERT_DATA",
     ),
 ]
 NoExclude = Annotated[bool, typer.Option("--no-exclude", help="do not leave out any pairs")]
@@ -49,14 +49,14 @@ def combine(
         list[str],
         typer.Option(
             metavar="NAME=W...",
-            help="train W times as often on the relations of a set, called by its name or its file's stem: own=2",
+            help="train W times as often on the relations of a set, given by its name or its file's stem: own=2",
         ),
     ] = [],  # noqa: B006
     mismatches: Annotated[
         bool,
         typer.Option(
             "--mismatches",
-            help="add negatives of each relation's own words: two heads, two tails, a head and another's tail",
+            help="add negatives made from each relation's own words: two heads, two tails, a head with another's tail",
         ),
     ] = False,
     least: Least = 1,
@@ -67,8 +67,8 @@ def combine(
 ) -> None:
     """Combine several relation sets.
 
-    Relations of the same name become one, with the larger of their weights. Pairs that stand in test sets are left out,
-    in either direction and whatever case, underscores and accents.
+    Relations with the same name become one, with the largest of their weights. Pairs that occur in test sets are left
+    out, in either direction, ignoring case, underscores and how accents are encoded.
     """
     from st_relbert.data import PairExclusion, RelationSet, combine_relations
     from st_relbert.data.combine import weigh_sets
@@ -94,9 +94,9 @@ def _weights(given: list[str]) -> dict[str, float]:
         except ValueError:
             weight = float("nan")
         if not name or math.isnan(weight):
-            raise ValueError(f"The weight is given as {text!r}, expected NAME=W, such as own=2.")
+            raise ValueError(f"The weight is {text!r}, expected NAME=W, such as own=2.")
         if name in weights:
-            raise ValueError(f"The set {name!r} was given two weights, {weights[name]:g} and {number}.")
+            raise ValueError(f"The set {name!r} has two weights, {weights[name]:g} and {number}. Remove one.")
         weights[name] = weight
     return weights
 
@@ -125,7 +125,7 @@ def wordnet(
 
     Hypernymy, instances, holonymy, attributes, entailment, cause, synonyms, opposites, derivations by meaning,
     pertainyms, irregular inflection, and what definitions state ("a young ...", "lacking ...", "the study of ...").
-    Pairs that stand in test sets are left out. Needs pip install st-relbert\[wordnet].
+    Pairs that occur in test sets are left out. Needs pip install st-relbert\[wordnet].
     """
     from st_relbert.data.wordnet import WordNet, wordnet_triples
 
@@ -169,7 +169,7 @@ def triples(
 ) -> None:
     """Make a relation set from a knowledge graph, or from facts.
 
-    Files of heads, relations and tails of any size become a relation set. Pairs that stand in test sets are left out.
+    Files of heads, relations and tails of any size become a relation set. Pairs that occur in test sets are left out.
     Reversed pairs become negatives, except in symmetric relations.
     """
     from st_relbert.data.graphs import read_triples, sources_of_triples
@@ -195,24 +195,24 @@ def triples(
 def questions(
     pairs: Annotated[list[str], typer.Argument(metavar="SET...", help=options.SETS_HELP)],
     output: Annotated[
-        Path, typer.Option(metavar="FILE", help="quiz.jsonl or quiz.csv, which evaluate reads; or quiz.html, to print")
+        Path, typer.Option(metavar="FILE", help="quiz.jsonl or quiz.csv, for evaluate; or quiz.html, to print")
     ],
-    choices: Annotated[int, typer.Option(help="pairs to choose from in each question")] = 5,
+    choices: Annotated[int, typer.Option(help="number of choices per question")] = 5,
     difficulty: Annotated[
         Literal["easy", "hard"],
-        typer.Option(help="easy: wrong choices of unlike relations; hard: those that the model puts near the stem"),
+        typer.Option(help="easy: wrong choices from unrelated relations; hard: those the model finds like the stem"),
     ] = "easy",
     model: Annotated[str | None, typer.Option(help=f"for hard questions: {options.MODEL_HELP}")] = None,
-    count: Annotated[int, typer.Option(metavar="N", help="questions; fewer if the pairs do not suffice")] = 20,
-    seed: Annotated[int, typer.Option(help="decides which pairs are asked about, and the wrong choices")] = 0,
+    count: Annotated[int, typer.Option(metavar="N", help="number of questions; fewer if there are too few pairs")] = 20,
+    seed: Annotated[int, typer.Option(help="random seed of the questions and their wrong choices")] = 0,
     template: options.Template = None,
     pooling: options.Pooling = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Make analogy questions from pairs and their relations.
 
-    Stem and answer are pairs of one relation. Wrong choices are pairs of others, or reversed ones. No pair is
-    asked about twice. CSV and HTML hold an answer key.
+    Stem and answer are pairs of one relation. Wrong choices are pairs of other relations, or reversed pairs. No pair is
+    asked about twice. CSV and HTML include an answer key.
     """
     from st_relbert.data import RelationSet, make_questions
     from st_relbert.data.make_questions import check_wanted
@@ -230,7 +230,7 @@ def questions(
     made = make_questions(relations, choices=choices, difficulty=difficulty, model=loaded, count=count, seed=seed)
     write_questions(made, output)
     if len(made) < count:
-        say(f"The pairs suffice for {len(made):,} of {count:,} questions, as each is asked about once.")
+        say(f"There are enough pairs for {len(made):,} of {count:,} questions, because no pair is asked about twice.")
     of_relations = len({question["prefix"] for question in made})
     say(f"Saved {counted(len(made), 'question')} on {counted(of_relations, 'relation')} to {output}")
 

@@ -64,5 +64,5 @@ def run(
             show_progress_bar=not quiet,
         )
     except KeyboardInterrupt as interrupt:
-        raise Interrupted("Interrupted. The same command goes on from where it stopped.") from interrupt
+        raise Interrupted("Interrupted. Run the same command again to resume.") from interrupt
     say(f"Saved {counted(count, 'vector')} to {output}")

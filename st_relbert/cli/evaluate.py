@@ -67,10 +67,10 @@ def evaluate(
     relational similarity.
     """
     if bool(suite) == bool(analogies):
-        raise ValueError("Expected either --analogies SET... or --suite relbert.")
+        raise ValueError("Pass either --analogies SET... or --suite relbert.")
     if analogies and (write_card or tasks or classifier):
         raise ValueError(
-            "--write-card, --tasks and --classifier are the suite's. Add --suite relbert, in place of --analogies."
+            "--write-card, --tasks and --classifier are for the suite. Pass --suite relbert instead of --analogies."
         )
     from st_relbert import RelBERT
     from st_relbert.evaluation import check_model_folder, write_results
@@ -115,7 +115,7 @@ def _run_suite(model: Any, tasks: list[str] | None, settings: dict[str, Any]) ->
     if not report.results:
         name, reason = next(iter(report.skipped.items()))
         raise ValueError(
-            f"No set of the suite can be scored. Set ST_RELBERT_DATA to a folder with them. {name}: {reason}"
+            f"No set of the suite can be scored. Set ST_RELBERT_DATA to a folder that contains them. {name}: {reason}"
         )
     return report
 
@@ -141,7 +141,7 @@ def load_sets(names: list[str]) -> dict[str, Any]:
     for name in names:
         called = set_name(name) if short[set_name(name)] == 1 else name
         if called in sets:
-            raise ValueError(f"The question set {name!r} is named twice. Leave one out.")
+            raise ValueError(f"The question set {name!r} was given twice. Leave one out.")
         sets[called] = load_questions(name)
     return sets
 
@@ -212,12 +212,12 @@ def _compared(name: str, first: EvaluationResult, second: EvaluationResult) -> d
     from st_relbert.evaluation import mcnemar
 
     if first.digest != second.digest:
-        raise ValueError(f"The two files' questions of {name!r} differ. Evaluate both models on the same data.")
+        raise ValueError(f"The two files have different questions for {name!r}. Evaluate both models on the same data.")
     if first.method != second.method:
         methods = " and ".join(repr(each.method or "the papers'") for each in (first, second))
         raise ValueError(
-            f"The two files' answers to {name!r} were got by different methods, {methods}. Evaluate both models by "
-            "one, such as one --classifier."
+            f"The two files' answers to {name!r} come from different methods, {methods}. Evaluate both models with the "
+            "same method, such as the same --classifier."
         )
     answers = first.correct or [], second.correct or []
     result = mcnemar(*answers)

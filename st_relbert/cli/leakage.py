@@ -44,8 +44,8 @@ def run(
     """Find training pairs in analogy questions.
 
     Counts the questions whose stem, right answer or any choice is a training pair: as it is, with head and tail
-    swapped, and folded (one or the other, whatever case, underscores, white space and composed accents). In a shared
-    analogy stem and right answer are both positives of the same training relation.
+    swapped, and folded (either of these, ignoring case, underscores, white space and how accents are encoded). In a
+    shared analogy, stem and right answer are both positives of the same training relation.
     """
     from st_relbert.data import RelationSet
     from st_relbert.data.leakage import find_leakages
@@ -86,9 +86,11 @@ def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, l
     results = read_results(path)
     for name, questions in sets.items():
         if name not in results:
-            raise ValueError(f"{path!r} has no results of the set {name!r} (it has: {', '.join(results)}).")
+            raise ValueError(f"{path!r} has no results for the set {name!r} (it has: {', '.join(results)}).")
         if results[name].digest != digest(as_questions(questions)):
-            raise ValueError(f"The results of {name!r} in {path!r} are of other questions. Evaluate on the same data.")
+            raise ValueError(
+                f"The results for {name!r} in {path!r} are for other questions. Evaluate on the same data."
+            )
     return {name: results[name].correct or [] for name in sets}
 
 

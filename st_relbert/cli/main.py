@@ -53,7 +53,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _global_options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="print the full traceback of an error")] = False,
 ) -> None:
     """Relation embeddings of word pairs."""
@@ -75,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # None unless typer ended the command itself, for --help, or after Ctrl-C.
         status: int | None = app(repeat_options(given), prog_name="st-relbert", standalone_mode=False)
     except typer.TyperException as error:
-        return _fail(given, f"{error.format_message()} (--help says more)", 2)
+        return _fail(given, f"{error.format_message()} (see --help)", 2)
     except Interrupted as interrupt:
         return _fail(given, str(interrupt), INTERRUPTED)
     except (ValueError, OSError, MissingExtraError) as error:

@@ -119,7 +119,7 @@ def mine(
             show_progress_bar=not quiet,
         )
     except KeyboardInterrupt as interrupt:
-        raise Interrupted("Interrupted. The same command goes on from where it stopped.") from interrupt
+        raise Interrupted("Interrupted. Run the same command again to resume.") from interrupt
     write_pairs(found, output)
     say(f"Saved {counted(len(found), 'pair')} to {output}")
 
@@ -128,5 +128,5 @@ def _words(file: str | None, known: Vocabulary | None) -> list[str]:
     from st_relbert.search import read_words
 
     if file is None and known is None:
-        raise ValueError("There are no words to look in. Name a file of them: --vocabulary, or --heads and --tails.")
+        raise ValueError("There are no words to search. Pass a file of words: --vocabulary, or --heads and --tails.")
     return read_words(file) if file else known.words if known else []

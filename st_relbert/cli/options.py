@@ -116,5 +116,5 @@ def with_table_options(run: Callable[..., None]) -> Callable[..., None]:
 def _column_and_type(text: str) -> tuple[str, str]:
     column, equals, kind = text.rpartition("=")
     if not equals:
-        raise ValueError(f"The type is given as {text!r}, expected COLUMN=TYPE, such as year=int.")
+        raise ValueError(f"The type is {text!r}, expected COLUMN=TYPE, such as year=int.")
     return column, kind

@@ -44,7 +44,7 @@ def open_page(
     with listen(host, port) as listener:
         server = make_server(build_page(Explorer(opened, show_progress_bar=not quiet)), host)
         shown = f"[{host}]" if ":" in host else host
-        say(f"{opened.path} is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it)")
+        say(f"{opened.path} is at http://{shown}:{listener.getsockname()[1]} (Ctrl-C to stop)")
         # The server has closed its connections by the time that Ctrl-C gets here.
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])

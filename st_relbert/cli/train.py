@@ -38,7 +38,7 @@ def run(
     settings = read_preset(preset) if preset else {}
     settings |= {name: value for name, value in given.items() if value is not None} | {"output": output}
     if "base_model" not in settings:
-        raise ValueError("--base-model is needed: neither an option nor the preset gives it.")
+        raise ValueError("There is no base model. Pass --base-model, or a preset that has one.")
     if not quiet:
         logging.getLogger("st_relbert.training").setLevel(logging.INFO)
     try:

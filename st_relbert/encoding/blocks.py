@@ -109,7 +109,7 @@ class VectorBlocks:
         elif self.kind:
             whole = self.place / "_versions" if self.kind == ".lance" else self.place
             if whole.exists and not overwrite:
-                raise ValueError(f"{self.output!r} exists already. Choose another output, or replace it (--overwrite).")
+                raise ValueError(f"{self.output!r} already exists. Choose another output, or replace it (--overwrite).")
         elif self.place.info.is_file:
             raise ValueError(f"{self.output!r} is a file. Choose another output.")
         elif (self.place / DONE).exists:

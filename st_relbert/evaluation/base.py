@@ -64,7 +64,7 @@ def data_file(name: str) -> Path:
     """
     path = Path(os.environ.get(DATA_DIR_VARIABLE, "."), name)
     if not path.is_file():
-        raise ValueError(f"There is no file {str(path)!r}. Set {DATA_DIR_VARIABLE} to the folder that has it.")
+        raise ValueError(f"There is no file {str(path)!r}. Set {DATA_DIR_VARIABLE} to the folder that contains it.")
     return path
 
 

@@ -52,7 +52,7 @@ def best_mapping(scores: NDArray[np.floating[Any]], temperature: float = 0.0) ->
     Turney (2008).
     """
     if not 0 <= temperature < np.inf:
-        raise ValueError(f"The temperature is {temperature!r}, expected 0 or a finite number above.")
+        raise ValueError(f"The temperature is {temperature!r}, expected 0 or a positive finite number.")
     return list(MappingSearch(prepare(scores), temperature).best_order())
 
 
@@ -60,7 +60,7 @@ def prepare(scores: NDArray[np.floating[Any]]) -> Scores:
     """Check scores, convert them to whole units, and set impossible entries (i = j or a = b) to a very low score."""
     n = len(scores) if scores.ndim else 0
     if n < 2 or scores.shape != (n, n, n, n):
-        raise ValueError(f"The scores have the shape {scores.shape}, expected (n, n, n, n) with n of at least 2.")
+        raise ValueError(f"The scores have the shape {scores.shape}, expected (n, n, n, n) with n at least 2.")
     same = np.eye(n, dtype=bool)
     rounded = np.round(np.asarray(scores, dtype=np.float64) * UNITS)
     # Lower than any sum of n scores, so that a single one rules an order out.

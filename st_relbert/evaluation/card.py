@@ -96,7 +96,7 @@ def check_results(results: Sequence[EvaluationResult]) -> list[Row]:
                 f"results[{index}] has the task {result.task!r}, expected one of: {', '.join(EVALUATORS)}."
             )
         if (result.task, result.dataset) in [(earlier.task, earlier.dataset) for earlier in results[:index]]:
-            raise ValueError(f"results[{index}] is of {result.dataset!r} a second time, expected each set once.")
+            raise ValueError(f"results[{index}] is a second result for {result.dataset!r}, expected each set once.")
         for metric, value in result.metrics.items():
             if not math.isfinite(value):
                 raise ValueError(
@@ -218,7 +218,9 @@ def _load(path: Path) -> RepoCard:
         card: RepoCard = RepoCard.load(path)
     except Exception as error:  # includes YAML errors, which huggingface_hub does not catch
         reason = " ".join(str(error).split()).removesuffix(".")
-        raise ValueError(f"{str(path)!r} cannot be read: {reason}. Correct its head, or remove the file.") from error
+        raise ValueError(
+            f"{str(path)!r} cannot be read: {reason}. Correct its metadata, or remove the file."
+        ) from error
     if not len(card.data):
         card.data = _head()
     return card

@@ -102,7 +102,7 @@ def _label(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise ValueError(
             f"{where} has the relation {value!r} of type {type(value).__name__}, expected a string such as 'hyper'. "
-            "(A ClassLabel column holds numbers: turn them into names with its int2str.)"
+            "(A ClassLabel column contains numbers: convert them to names with its int2str.)"
         )
     if not value.strip() or value in _TAKEN:
         raise ValueError(f"{where} has the relation {value!r}, expected a name other than '', 'micro' and 'macro'.")
@@ -179,7 +179,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
     ) -> None:
         super().__init__(name, **options)
         if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
-            raise ValueError(f"n_jobs is {n_jobs!r}, expected a number of processes, or -1 for one a CPU core.")
+            raise ValueError(f"n_jobs is {n_jobs!r}, expected a number of processes, or -1 for one per CPU core.")
         is_known = isinstance(classifier, str) and classifier in CLASSIFIERS
         if not is_known and not all(hasattr(classifier, part) for part in ("fit", "predict", "get_params")):
             raise ValueError(
@@ -194,7 +194,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         self.validation = None if validation is None else LabelledPairs.from_records(validation, "validation")
         self.labels = sorted(set(self.train.labels))
         if len(self.labels) < 2:
-            raise ValueError(f"train has the one relation {self.labels[0]!r} only, expected at least two.")
+            raise ValueError(f"train has only the relation {self.labels[0]!r}, expected at least two.")
         for split in filter(None, (self.test, self.validation)):
             split.require_labels_of(self.train)
         self.chosen: Settings = {}

@@ -212,9 +212,9 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, EvaluationResult]:
         results = [EvaluationResult.from_record(record) for record in records]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(
-            f"{os.fspath(path)!r} holds no results ({type(error).__name__}: {error}), expected what "
-            "st-relbert evaluate --output writes. Run it again."
+            f"{os.fspath(path)!r} contains no results ({type(error).__name__}: {error}), expected the output of "
+            "st-relbert evaluate --output. Run it again."
         ) from error
     if not results:
-        raise ValueError(f"{os.fspath(path)!r} holds the results of no set. Evaluate on some, and pass --output.")
+        raise ValueError(f"{os.fspath(path)!r} has an empty list of results. Evaluate the model on at least one set.")
     return {result.dataset: result for result in results}

@@ -104,10 +104,10 @@ def as_similarity_relations(
     asked = _rows(maxdiff, "maxdiff", ["questions"], split)
     for relation, (_, where) in asked.items():
         if relation not in rated:
-            raise ValueError(f"{where} is of the relation {relation!r}, which has no ratings{_in(split)}.")
+            raise ValueError(f"{where} has the relation {relation!r}, which has no ratings{_in(split)}.")
     for relation, (_, where) in rated.items():
         if relation not in asked:
-            raise ValueError(f"{where} is of the relation {relation!r}, which has no questions{_in(split)}.")
+            raise ValueError(f"{where} has the relation {relation!r}, which has no questions{_in(split)}.")
     return [
         SimilarityRelation.from_records(record, asked[relation][0], where, asked[relation][1])
         for relation, (record, where) in rated.items()
@@ -126,7 +126,7 @@ def _rows(records: Iterable[Mapping[str, Any]], source: str, columns: list[str],
         if not isinstance(relation, str):
             raise ValueError(f"{where} has the relation_type {relation!r}, expected a string such as '1/a'.")
         if relation in wheres:
-            raise ValueError(f"{where} is of the relation {relation!r}, as is {wheres[relation]}, expected it once.")
+            raise ValueError(f"{where} has the relation {relation!r}, as does {wheres[relation]}, expected it once.")
         wheres[relation] = where
         splits.add(str(record["split"]))
         if split is None or record["split"] == split:
@@ -143,16 +143,16 @@ def _in(split: str | None) -> str:
 
 def _votes(values: Any, where: str) -> list[int]:
     if not isinstance(values, list | tuple | np.ndarray) or len(values) != CHOICES:
-        raise ValueError(f"{where} is {values!r}, expected a list of {CHOICES} numbers of votes, one for each pair.")
+        raise ValueError(f"{where} is {values!r}, expected a list of {CHOICES} vote counts, one for each pair.")
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-            raise ValueError(f"{where} holds {value!r}, expected numbers of votes: 0, 1, 2, ...")
+            raise ValueError(f"{where} contains {value!r}, expected vote counts: 0, 1, 2, ...")
     return [int(value) for value in values]
 
 
 def _items(values: Any, where: str, expected: str) -> list[Any]:
     if not isinstance(values, list | tuple | np.ndarray) or len(values) == 0:
-        raise ValueError(f"{where}: {values!r}, expected a list of at least one of {expected}.")
+        raise ValueError(f"{where}: {values!r}, expected a list of {expected}, with at least one.")
     return list(values)
 
 
@@ -166,12 +166,12 @@ def _ratings(values: list[Any], where: str) -> dict[Pair, float]:
         if isinstance(rating, bool) or not isinstance(rating, Real) or not math.isfinite(rating):
             raise ValueError(f"{here}, {pair!r}, has the rating {rating!r}, expected a finite number.")
         if pair in ratings:
-            raise ValueError(f"{here} is {pair!r}, which is rated before, expected each pair of a relation once.")
+            raise ValueError(f"{here} is {pair!r}, which already has a rating, expected each pair of a relation once.")
         ratings[pair] = float(rating)
     if len(set(ratings.values())) < 2:
         raise ValueError(
-            f"{where} rates {len(ratings)} pairs, all {next(iter(ratings.values()))}, expected at least two different "
-            "ratings: nothing correlates with equal ones."
+            f"{where} rates all {len(ratings)} pairs {next(iter(ratings.values()))}, expected at least two different "
+            "ratings: nothing correlates with equal ratings."
         )
     return ratings
 
@@ -225,7 +225,7 @@ def spearman(ratings: Numbers, numbers: Numbers) -> float:
     """
     gold, system = _values(list(ratings), ratings, "rating"), _values(list(ratings), numbers)
     if len(set(gold)) < 2:
-        raise ValueError(f"The {len(ratings)} ratings do not differ, expected at least two different ones.")
+        raise ValueError(f"The {len(ratings)} ratings are equal, expected at least two different ones.")
     return float(spearmanr(gold, system).statistic) if len(set(system)) > 1 else 0.0
 
 

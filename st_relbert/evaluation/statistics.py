@@ -107,7 +107,9 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarResult:
     """
     one, two = _outcomes(first, "first"), _outcomes(second, "second")
     if len(one) != len(two):
-        raise ValueError(f"There are {len(one)} outcomes of the first and {len(two)} of the second, expected as many.")
+        raise ValueError(
+            f"There are {len(one)} outcomes of the first model and {len(two)} of the second, expected the same number."
+        )
     both, first_only, second_only = (int(np.sum(cell)) for cell in (one & two, one & ~two, ~one & two))
     differing = first_only + second_only
     p_value = float(binomtest(first_only, differing, 0.5).pvalue) if differing else 1.0
@@ -120,5 +122,5 @@ def _outcomes(values: ArrayLike, which: str) -> NDArray[np.bool_]:
         raise ValueError(f"The {which} outcomes have the shape {outcomes.shape}, expected one row of at least one.")
     broken = np.flatnonzero(~np.isin(outcomes, [0, 1]))
     if len(broken):
-        raise ValueError(f"Outcome {broken[0]} of the {which} is {outcomes[broken[0]]!r}, expected 0 or 1.")
+        raise ValueError(f"Outcome {broken[0]} of the {which} model is {outcomes[broken[0]]!r}, expected 0 or 1.")
     return outcomes.astype(np.bool_)

@@ -27,7 +27,7 @@ def text_column(cells: Sequence[str], field: pa.Field, places: Sequence[str]) ->
             try:
                 pa.scalar(cell or None, pa.string()).cast(field.type)
             except pa.ArrowException as error:
-                raise ValueError(f"the column {field.name!r} holds {cell!r:.60} in {place}: {error}.") from error
+                raise ValueError(f"the column {field.name!r} has {cell!r:.60} in {place}: {error}.") from error
         raise
 
 
@@ -61,8 +61,8 @@ def column_vectors(column: pa.FixedSizeListArray) -> NDArray[np.float32]:
 
 def _unfit(name: str, kind: pa.DataType, place: str, value: Any) -> str:
     return (
-        f"the column {name!r} holds {value!r:.60} in {place}, which does not go with the values before it ({kind}). "
-        f"Make them alike, or leave the column out with --drop {name}."
+        f"the column {name!r} has {value!r:.60} in {place}, which does not fit the values before it ({kind}). Give all "
+        f"values the same type, or leave the column out with --drop {name}."
     )
 
 
@@ -77,8 +77,8 @@ def merged_schema(schema: pa.Schema, further: pa.Schema, place: str) -> pa.Schem
         merged = unified(schema, further)
     except pa.ArrowException as error:
         raise ValueError(
-            f"the rows from {place} on have values of another type than those before: {error}. "
-            "Make them alike, or leave the column out with --drop."
+            f"the rows from {place} on have values of a different type from those before: {error}. "
+            "Give all values the same type, or leave the column out with --drop."
         ) from error
     for field in merged:
         if _depth(field.type) > _DEEPEST:
@@ -116,7 +116,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
             arrays.append(column if column.type == field.type else pa.array(column.to_pylist(), field.type))
         except _UNFIT as error:
             raise ValueError(
-                f"the column {field.name!r} does not fit the type {field.type}: {error}. Make its values alike, or "
-                f"leave it out with --drop {field.name}."
+                f"the column {field.name!r} does not fit the type {field.type}: {error}. Give all its values the same "
+                f"type, or leave it out with --drop {field.name}."
             ) from error
     return pa.record_batch(arrays, schema)

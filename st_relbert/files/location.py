@@ -130,7 +130,7 @@ def expand(pattern: str) -> list[str]:
     place = Location.of(pattern)
     if place.info.type == pa.fs.FileType.Directory:
         if (place / MADE_FROM).exists and not (place / DONE).exists:
-            raise ValueError(f"{pattern!r} is not finished. Run the command that began it again.")
+            raise ValueError(f"{pattern!r} is not finished. Run the command that writes it again.")
         folder, last = bare.rstrip("/"), "[!._]*.parquet"
     else:
         folder, separator, last = bare.rpartition("/")

@@ -48,13 +48,13 @@ class TableOptions:
 
     def __post_init__(self) -> None:
         if isinstance(self.columns, str) or len(self.columns) != 2:
-            raise ValueError(f"The columns are {self.columns!r}, expected two: those of heads and tails.")
+            raise ValueError(f"The columns are {self.columns!r}, expected two, for heads and tails.")
         separator = {"\\t": "\t", "tab": "\t"}.get(self.separator or "", self.separator)
         if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
             raise ValueError(f"The separator is {self.separator!r}, expected one character such as ';', or 'tab'.")
         for column, kind in self.types.items():
             if kind not in TYPES:
-                raise ValueError(f"The type of the column {column} is {kind!r}, expected {', '.join(TYPES)}.")
+                raise ValueError(f"The type of the column {column} is {kind!r}, expected one of {', '.join(TYPES)}.")
         if self.chunk_rows < 1:
             raise ValueError(f"chunk_rows is {self.chunk_rows}, expected a positive number of rows.")
         object.__setattr__(self, "separator", separator)
@@ -76,7 +76,7 @@ class TableOptions:
         for role, column in roles.items():
             if not str(column).isdecimal() or not 1 <= int(column) <= count:
                 raise ValueError(
-                    f"there is no column {column!r}: without a header columns have numbers, here from 1 to {count}."
+                    f"there is no column {column!r}: without a header, columns are numbered, here from 1 to {count}."
                 )
             names[int(column) - 1] = role
         return names
@@ -107,9 +107,9 @@ class TableOptions:
             found = dict(zip(self.columns, (head, tail), strict=True))
             missing = " and no ".join(str(column) for column, name in found.items() if name is None)
             raise ValueError(
-                f"it has the columns {', '.join(names)}, but no {missing}. Call them so in its first line; or, where "
-                "the command has these options, name yours with --columns HEAD TAIL, or say --no-header if the first "
-                "line is a pair already."
+                f"it has the columns {', '.join(names)}, but no {missing}. Rename the columns in the first line. Or, "
+                "if the command has these options, name yours with --columns HEAD TAIL, or pass --no-header if the "
+                "first line is already a pair."
             )
         return head, tail
 
@@ -127,7 +127,7 @@ class TableOptions:
     def _dropped(self, names: Sequence[str]) -> tuple[str, ...]:
         found = {column: find_column(column, names) for column in self.drop}
         if missing := [column for column, name in found.items() if name is None]:
-            raise ValueError(f"there is no column {missing[0]!r} to leave out, only {', '.join(names)}.")
+            raise ValueError(f"there is no column {missing[0]!r} to leave out (the columns are {', '.join(names)}).")
         return tuple(name for name in found.values() if name is not None)
 
 

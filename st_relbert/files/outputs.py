@@ -47,7 +47,7 @@ def check_output(
     _digest(target)
     try:
         if target.exists() and not overwrite:
-            raise ValueError(f"{str(target)!r} exists already. Choose another output, or replace it with --overwrite.")
+            raise ValueError(f"{str(target)!r} already exists. Choose another output, or replace it with --overwrite.")
         if target.is_dir() and folder_of is None:
             raise ValueError(f"{str(target)!r} is a folder, so it is not replaced. Choose another output.")
         if target.is_dir() and any(target.iterdir()) and not (target / str(folder_of)).exists():
@@ -80,7 +80,8 @@ def output_lock(path: _Name) -> Iterator[None]:
         with suppress(OSError):
             holder = Path(lock.lock_file).read_text(encoding="utf-8")
         raise ValueError(
-            f"{str(path)!r} is being written by {holder or 'another process'}. Wait for it, or choose another output."
+            f"{str(path)!r} is being written by {holder or 'another process'}. Wait for it to finish, or choose "
+            "another output."
         ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
@@ -224,7 +225,7 @@ def _digest(target: Path) -> str:
     try:
         name = target.name.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"The name {target.name!r} is not UTF-8. Choose another output.") from error
+        raise ValueError(f"The name {target.name!r} is not valid UTF-8. Choose another output.") from error
     return hashlib.blake2b(name, digest_size=8).hexdigest()
 
 

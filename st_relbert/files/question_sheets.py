@@ -91,8 +91,8 @@ def _as_pair(cell: str, where: str) -> list[str]:
     # The lookahead also finds overlapping marks: in "a : : b", the second colon could belong to either word.
     if len(re.findall(f"(?={_IS_TO})", cell)) != 1:
         raise ValueError(
-            f"{where} is {cell!r:.60}, expected two words such as 'Tokyo : Japan'. Questions on words that hold "
-            f"{_IS_TO!r} are kept whole in JSON Lines."
+            f"{where} is {cell!r:.60}, expected two words such as 'Tokyo : Japan'. If a word contains {_IS_TO!r}, use "
+            "JSON Lines."
         )
     return cell.split(_IS_TO)
 

@@ -100,7 +100,7 @@ def read_tables(
     """
     names = [name for path in ([paths] if isinstance(paths, str) else paths) for name in expand(path)]
     if not names:
-        raise ValueError("No file is named, expected at least one table of pairs.")
+        raise ValueError("There are no files, expected at least one table of pairs.")
     tables = [read_table(name, options, vectors=vectors, check=check) for name in names]
     schema = tables[0].schema
     for table in tables:
@@ -135,8 +135,8 @@ def read_table(
     """
     if suffix_of(path) not in (*FORMATS, *SPREADSHEETS):
         raise ValueError(
-            f"{path!r} does not have the name of a table, expected one that ends in {', '.join(FORMATS)} "
-            f"(text also in {', '.join(COMPRESSED)})."
+            f"{path!r} does not have the name of a table, expected one that ends in {', '.join(FORMATS)} (compressed "
+            f"text in {', '.join(COMPRESSED)})."
         )
     if not Location.of(path).info.is_file:
         raise ValueError(f"{path!r} does not exist, expected a file of pairs.")
@@ -151,7 +151,7 @@ def read_table(
             _check_pairs(chunk, *named.find_pair(schema.names), check)
             rows += len(chunk.batch)
         if "vector" in schema.names and not vectors:
-            raise ValueError("it has a column 'vector' already. Rename it, or leave it out with --drop vector.")
+            raise ValueError("it already has a column 'vector'. Rename it, or leave it out with --drop vector.")
         head, tail = named.find_pair(schema.names)
         relation = named.find_relation(schema.names)
     table = PairTable(path, options, schema, rows, head, tail, relation)
@@ -186,7 +186,7 @@ def _open(path: str, options: TableOptions) -> _Opened:
     place = Location.of(path)
     suffix = suffix_of(place.path)
     if options.types and suffix not in SEPARATORS:
-        raise ValueError("its columns have types of their own; leave out --type, which is for separated values.")
+        raise ValueError("its columns already have types. Leave out --type, which is for CSV and TSV.")
     if suffix in JSON:
         return _open_json(read_json(place, options.encoding), options)
     if suffix in SEPARATORS:
@@ -196,14 +196,14 @@ def _open(path: str, options: TableOptions) -> _Opened:
     schema = file.schema_arrow
     kept = options.kept(schema.names)
     if len(set(schema.names)) < len(schema.names):
-        raise ValueError(f"it has two columns of one name: {', '.join(schema.names)}.")
+        raise ValueError(f"it has two columns with the same name: {', '.join(schema.names)}.")
     named = pa.schema([schema.field(name) for name in kept], schema.metadata)
     return _Opened(options.by_name(schema.names), named, _parquet_chunks(file, kept, options.chunk_rows))
 
 
 def _open_text(names: list[str], rows: Iterator[Row], options: TableOptions) -> _Opened:
     if unknown := [column for column in options.types if find_column(column, names) is None]:
-        raise ValueError(f"there is no column {unknown[0]!r} to give a type, only {', '.join(names)}.")
+        raise ValueError(f"there is no column {unknown[0]!r} for the type (the columns are {', '.join(names)}).")
     schema = pa.schema([(name, _TYPES[options.type_of(name, names)]) for name in options.kept(names)])
     return _Opened(options, schema, _text_chunks(rows, names, schema, options.chunk_rows))
 
@@ -258,7 +258,7 @@ def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]
         places = [row.place for row in some]
         for row in some:
             if not isinstance(row.cells, dict):
-                raise ValueError(f"{row.place} is a list, expected an object as before.")
+                raise ValueError(f"{row.place} is a list, expected an object as in the rows before.")
             seen.update(dict.fromkeys(row.cells))
         dropped = {find_column(column, list(seen)) for column in options.drop}
         names = [name for name in seen if name not in dropped]

@@ -57,7 +57,7 @@ def check_no_spreadsheet(path: str) -> None:
     """Raise `ValueError` for a spreadsheet, and say what to do with it."""
     if suffix_of(path) in SPREADSHEETS:
         raise ValueError(
-            f"{path!r} is a spreadsheet, expected a text file. Save its sheet as CSV (UTF-8), with the columns head, "
+            f"{path!r} is a spreadsheet, expected a text file. Save the sheet as CSV (UTF-8), with the columns head, "
             "tail and relation."
         )
 
@@ -85,7 +85,7 @@ def read_separated(place: Location, options: TableOptions) -> tuple[list[str], I
     names = [name or f"column_{number}" for number, name in enumerate(names, start=1)]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the column {twice!r} stands there twice. Rename one.")
+        raise ValueError(f"it has two columns {twice!r}. Rename one.")
     return names, of_width(rows, len(names))
 
 
@@ -122,11 +122,11 @@ def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
     """
     for place, cells in rows:
         if not isinstance(cells, list):
-            raise ValueError(f"{place} has names, expected a list as in the first row.")
+            raise ValueError(f"{place} is an object, expected a list as in the first row.")
         if len(cells) != width and (len(cells) < width or any(cells[width:])):
             raise ValueError(
-                f"{place} has {counted(len(cells), 'cell')}, expected {width} as in the first row. If the cells are "
-                "separated by something else, name it with --separator."
+                f"{place} has {counted(len(cells), 'cell')}, expected {width} as in the first row. If another "
+                "character separates the cells, name it with --separator."
             )
         yield Row(place, cells[:width])
 
@@ -137,12 +137,12 @@ def _lines(place: Location, encoding: str | None) -> Iterator[str]:
         content = io.BufferedReader(stream)
         start = content.peek(4)[:4]
         if start in _SPREADSHEET_MARKS:
-            raise ValueError("it is a spreadsheet, whatever its name says. Save its sheet as CSV (UTF-8).")
+            raise ValueError("it is a spreadsheet, despite its name. Save the sheet as CSV (UTF-8).")
         if encoding is None:
             encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark)), "utf-8")
         help_ = (
-            f"not in the encoding {encoding}. Save it as UTF-8, or name its encoding with --encoding where the command "
-            "has that: cp1252 (Windows, Excel), latin-1, utf-16"
+            f"not in the encoding {encoding}. Save the file as UTF-8, or name its encoding with --encoding, if the "
+            "command has this option: cp1252 (Windows, Excel), latin-1, utf-16"
         )
         try:
             lines = io.TextIOWrapper(content, encoding, errors="surrogateescape", newline="")
@@ -150,7 +150,7 @@ def _lines(place: Location, encoding: str | None) -> Iterator[str]:
                 if not line.isascii() and _UNDECODED.search(line):
                     raise ValueError(f"line {number} is {help_}.")
                 if "\0" in line:
-                    raise ValueError(f"line {number} holds a zero byte; it may be {help_}.")
+                    raise ValueError(f"line {number} contains a zero byte, so it is probably {help_}.")
                 yield line.removeprefix("\ufeff") if number == 1 else line
         except UnicodeError as error:
             raise ValueError(f"it is {help_} ({error}).") from error
@@ -193,7 +193,7 @@ def _quoted_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
     except csv.Error as error:
         raise ValueError(
             f"line {line} has a quote that cannot be read ({error}). Double the quotes inside quoted cells, or use "
-            "tabs and a name that ends in .tsv, where quotes mean nothing."
+            "tabs and a name that ends in .tsv: there, a quote is an ordinary character."
         ) from error
 
 
@@ -213,8 +213,8 @@ def parse_json(text: str, where: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        hint = " An array over several lines is read from a file that is named .json." if text[:1] == "[" else ""
-        raise ValueError(f"{where} is no JSON ({error.msg}, column {error.colno}).{hint}") from error
+        hint = " If it is an array over several lines, name the file .json." if text[:1] == "[" else ""
+        raise ValueError(f"{where} is not JSON ({error.msg}, column {error.colno}).{hint}") from error
     except RecursionError as error:
         raise ValueError(f"{where} is nested too deeply to be read.") from error
     except ValueError as error:  # a name twice, or a number of thousands of digits

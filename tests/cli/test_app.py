@@ -47,7 +47,7 @@ def test_the_page_is_served_until_ctrl_c(idx, tmp_path):
     with subprocess.Popen(command, **pipes, cwd=tmp_path, env=environment) as process:
         try:
             line = process.stdout.readline()
-            found = re.fullmatch(re.escape(idx) + r" is at http://127\.0\.0\.1:(\d+) \(Ctrl-C ends it\)\n", line)
+            found = re.fullmatch(re.escape(idx) + r" is at http://127\.0\.0\.1:(\d+) \(Ctrl-C to stop\)\n", line)
             assert found, (line, process.stderr.read())
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(f"http://127.0.0.1:{found[1]}", timeout=20) as response:

@@ -52,8 +52,8 @@ def test_what_evaluate_writes_can_be_compared(encoders, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ([result("u2", [True], digest="other")], "questions of 'u2' differ. Evaluate both models on the same data"),
-        ([result("u2", [True], method="linear")], "'u2' were got by different methods, \"the papers'\" and 'linear'."),
+        ([result("u2", [True], digest="other")], "different questions for 'u2'. Evaluate both models on the same data"),
+        ([result("u2", [True], method="linear")], "'u2' come from different methods, \"the papers'\" and 'linear'."),
         ([result("bats", [True])], "expected at least one in common"),
     ],
 )
@@ -62,4 +62,4 @@ def test_files_that_cannot_be_compared_are_refused(tmp_path, capsys, second, mes
     assert main(["compare", first, write(tmp_path / "2.json", *second)]) == 2
     assert message in capsys.readouterr().err
     assert main(["compare", first, str(tmp_path / "none.json")]) == 2
-    assert "holds no results" in capsys.readouterr().err
+    assert "contains no results" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_an_invalid_weight_is_one_line(places, capsys, weights):
         (["no/such", "--output", "{out}"], "Cannot load 'no/such'"),
         (["{mine}", "--output", "{out}", "--exclude", "no/such"], "Cannot load 'no/such'"),
         (["{mine}", "--output", "{out}.txt"], "expected a name that ends in .jsonl"),
-        (["{mine}", "--output", "{tests}"], "exists already"),
+        (["{mine}", "--output", "{tests}"], "already exists"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, message):

@@ -31,7 +31,7 @@ def test_a_quiz_in_every_form(pairs, encoders, tmp_path, capsys):
         command = ["data", "questions", pairs, "--output", str(tmp_path / name), *options]
         assert main(command) == 0, capsys.readouterr().err
         assert f"to {tmp_path / name}" in capsys.readouterr().out
-        assert main(command) == 2 and "exists already" in capsys.readouterr().err
+        assert main(command) == 2 and "already exists" in capsys.readouterr().err
     questions = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert len(questions) == 4 and all(len(question["choice"]) == 4 for question in questions)
     assert (tmp_path / "a.html").read_text().count("is to") == 2 * 6 + 2
@@ -39,7 +39,7 @@ def test_a_quiz_in_every_form(pairs, encoders, tmp_path, capsys):
 
 def test_fewer_than_wanted_is_said(pairs, tmp_path, capsys):
     assert main(["data", "questions", pairs, "--output", str(tmp_path / "a.csv")]) == 0
-    assert "The pairs suffice for 4 of 20 questions" in capsys.readouterr().out
+    assert "There are enough pairs for 4 of 20 questions" in capsys.readouterr().out
 
 
 def test_errors_are_one_line_and_exit_status_2(pairs, tmp_path, capsys):

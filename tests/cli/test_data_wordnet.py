@@ -71,7 +71,7 @@ def test_progress_is_shown_unless_quiet(places, monkeypatch, quiet):
         ([*BASE, "--min-count", "-1"], "min_count is -1, expected at least 0"),
         ([*BASE, "--least", "150"], "relations have at least 150 pairs"),
         ([*BASE[:2], "--output", "{output}.txt"], "expected a name that ends in .jsonl"),
-        ([*BASE[:2], "--output", "{tests}/capitals.jsonl"], "exists already"),
+        ([*BASE[:2], "--output", "{tests}/capitals.jsonl"], "already exists"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, message):

@@ -124,7 +124,7 @@ def test_adding_exporting_and_deleting(idx, capsys, tmp_path):
     )
     assert output.read_text().splitlines()[0] == "4 16"
     assert main(["index", "export", idx, "--output", str(output)]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert main(["index", "export", idx, "--output", str(tmp_path / "vectors.parquet")]) == 2
     assert "expected a name that ends in .txt or .vec" in capsys.readouterr().err
     assert run(capsys, "index", "delete", idx, "--where", "relation = 'capital'") == "Deleted 2 rows.\n"

@@ -90,7 +90,7 @@ def test_the_output_has_the_rows(places, capsys):
     assert short["kinds"]["positive_choice_reversed"]["rows"] == [0, 1]
 
     assert leakage(places, [*BASE, "--output", "{output}"]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert leakage(places, [*BASE, "--output", "{output}", "--overwrite"]) == 0
     assert len(read_output(places)["results"]) == 1
 
@@ -176,10 +176,10 @@ def test_training_on_semeval_shows_some_benchmark_questions(data, tmp_path):
         (["--train", "{train}", "--test", "no/such"], "Cannot load 'no/such'"),
         (["--train", "{test}", "--test", "{test}"], "line 1 has no 'relation_type' and no 'positives'"),
         (["--train", "{train}", "--test", "{train}"], "line 1 has no 'stem'"),
-        ([*BASE, "{test}"], "toy.jsonl' is named twice. Leave one out"),
-        ([*BASE, "--output", "{train}"], "exists already"),
-        ([*BASE, "--results", "no-such.json"], "'no-such.json' holds no results (FileNotFoundError"),
-        (["--train", "{train}", "--test", "{short}", "--results", "{results}"], "has no results of the set 'short'"),
+        ([*BASE, "{test}"], "toy.jsonl' was given twice. Leave one out"),
+        ([*BASE, "--output", "{train}"], "already exists"),
+        ([*BASE, "--results", "no-such.json"], "'no-such.json' contains no results (FileNotFoundError"),
+        (["--train", "{train}", "--test", "{short}", "--results", "{results}"], "has no results for the set 'short'"),
     ],
 )
 def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, message):
@@ -192,5 +192,5 @@ def test_results_on_other_questions_are_an_error(places, tmp_path, capsys):
     """Of the same name and number."""
     write_lines(tmp_path / "toy.jsonl", [*QUESTIONS[:3], {**QUESTIONS[3], "answer": 0}])
     assert leakage(places, [*BASE, "--results", "{results}", "--output", "{output}"]) == 2
-    assert "are of other questions" in capsys.readouterr().err
+    assert "are for other questions" in capsys.readouterr().err
     assert not (tmp_path / "leakage.json").exists()

@@ -124,23 +124,23 @@ QUESTIONS = "starter/held_out_pairs"
     [
         (["evaluate", "no/such/model", "--analogies", QUESTIONS], "Cannot load a model from"),
         ([*EVALUATE, "no/such/set"], "Cannot load 'no/such/set'"),
-        ([*EVALUATE, QUESTIONS, "--output", "{model}"], "exists already"),
+        ([*EVALUATE, QUESTIONS, "--output", "{model}"], "already exists"),
         (
             ["train", "--base-model", "{encoder}", "--train-data", "no/such", "--output", "{new}"],
             "Cannot load 'no/such'",
         ),
         (["train", "--base-model", "no/such/model", "--train-data", "starter", "--output", "{new}"], "Cannot load a"),
-        ([*TRAIN, "--output", "{model}"], "exists already"),
+        ([*TRAIN, "--output", "{model}"], "already exists"),
         ([*TRAIN, "--output", "{new}", "--template", "z"], "named ones: a, b, c"),
         ([*TRAIN, "--output", "{new}", "--pooling", "x"], "Unknown pooling 'x'"),
         ([*TRAIN, "--output", "{new}", "--resume"], "Nothing to resume"),
         ([*TRAIN, "--output", "/proc/x/y"], "Cannot write to"),
-        (["train", "--train-data", "starter", "--output", "{new}"], "--base-model is needed"),
+        (["train", "--train-data", "starter", "--output", "{new}"], "There is no base model"),
         ([*TRAIN, "--output", "{new}", "--preset", "slow"], "no preset 'slow'. Expected fast, minilm, "),
         ([*TRAIN, "--output", "{new}", "--loss", "mse"], "Unknown loss 'mse', expected one of 'info_nce'"),
         ([*TRAIN, "--output", "{new}", "--held-out-relations", "0.1"], "held_out_relations needs choose_by"),
-        ([*EVALUATE, QUESTIONS, "--write-card"], "Add --suite relbert"),
-        ([*EVALUATE, QUESTIONS, QUESTIONS], "The question set 'starter/held_out_pairs' is named twice"),
+        ([*EVALUATE, QUESTIONS, "--write-card"], "Pass --suite relbert"),
+        ([*EVALUATE, QUESTIONS, QUESTIONS], "The question set 'starter/held_out_pairs' was given twice"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/model.safetensors", "--output", "{new}.parquet"], "one that ends in .csv"),
         (["encode", "{model}", "pairs.csv", "--output", "{new}.npz"], "expected NAME.parquet, NAME.csv, NAME.npy"),
@@ -179,7 +179,7 @@ def test_an_interrupted_encode_says_how_to_go_on(model, tmp_path, capsys, monkey
     pairs.write_text("head,tail\nTokyo,Japan\n")
     output = str(tmp_path / "vectors.parquet")
     assert main(["encode", model, str(pairs), "--output", output, "--quiet"]) == 130
-    assert capsys.readouterr().err.endswith("Interrupted. The same command goes on from where it stopped.\n")
+    assert capsys.readouterr().err.endswith("Interrupted. Run the same command again to resume.\n")
     monkeypatch.undo()
     assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast"]) == 2
     assert "holds a part of the same output made with other model" in capsys.readouterr().err

@@ -26,7 +26,7 @@ def test_page_and_pictures_are_written(relations, encoders, tmp_path, capsys):
     assert out.startswith("21 pairs of 3 relations; ") and f"Saved {output}, " in out
     assert sorted(path.name for path in tmp_path.glob("map*")) == ["map.confusion.png", "map.html", "map.png"]
     assert main(command) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     first = output.read_text()
     assert main([*command, "--overwrite"]) == 0 and output.read_text() == first
 

@@ -96,14 +96,14 @@ def test_mining(scorer, saved, files, capsys):
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 and {row["head"] for row in rows} == {"Rome", "hand"}
     for arguments, message in [
-        ([], "There are no words to look in"),
+        ([], "There are no words to search"),
         (["--scorer", scorer, "-k", 500], "k is 500, but 9 heads and 9 tails make only 70 pairs"),
         (["--vocabulary", files / "none.txt"], "Cannot read the vocabulary"),
     ]:
         assert message in run(capsys, *asked, *arguments, "--output", files / "x.csv", status=2)
     unknown = run(capsys, *asked, "--scorer", scorer, "--output", files / "found.txt", status=2)
     assert "found.txt', expected a name that ends in .csv or .parquet." in unknown
-    assert "exists already" in run(capsys, *asked, "--scorer", scorer, "--output", output, status=2)
+    assert "already exists" in run(capsys, *asked, "--scorer", scorer, "--output", output, status=2)
 
 
 def test_an_interrupt_loses_nothing(scorer, saved, files, capsys, monkeypatch):
@@ -116,7 +116,7 @@ def test_an_interrupt_loses_nothing(scorer, saved, files, capsys, monkeypatch):
 
     monkeypatch.setattr(mining.Decision, "__call__", interrupt)
     said = run(capsys, *asked, "--output", files / "found.csv", status=130)
-    assert "The same command goes on from where it stopped." in said
+    assert "Run the same command again to resume." in said
     assert (files / "found.csv.partial").exists() and not (files / "found.csv").exists()
     other = [*asked, "--output", files / "found.csv"]
     assert "belongs to an interrupted call" in run(capsys, *other, "--shortlist", 7, status=2)

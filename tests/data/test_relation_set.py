@@ -82,7 +82,7 @@ def test_a_malformed_set_is_an_error_that_names_the_line(tmp_path, records, mess
 
 def test_broken_lines_are_named(tmp_path):
     (tmp_path / "relations.jsonl").write_text('{"relation_type": "x"\n')
-    with pytest.raises(ValueError, match="line 1 is no JSON"):
+    with pytest.raises(ValueError, match="line 1 is not JSON"):
         load_relations(tmp_path / "relations.jsonl")
     (tmp_path / "relations.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="not in the encoding utf-8|zero byte|UTF-16|utf-16"):

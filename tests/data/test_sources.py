@@ -75,7 +75,7 @@ def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(name, monkeypatch
 
 def test_a_spreadsheet_is_to_be_exported(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04")
-    with pytest.raises(ValueError, match="is a spreadsheet, .* Save its sheet as CSV"):
+    with pytest.raises(ValueError, match="is a spreadsheet, .* Save the sheet as CSV"):
         sources.read_records(tmp_path / "a.xlsx", ["train"])
 
 

@@ -53,7 +53,7 @@ def test_a_lance_table(model, tmp_path):
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
     assert sorted(os.listdir(tmp_path)) == ["out.lance", "pairs.csv"]
-    with pytest.raises(ValueError, match="exists already"):
+    with pytest.raises(ValueError, match="already exists"):
         encode_files(model, path, output)
     assert encode_files(model, path, output, overwrite=True, show_progress_bar=False) == len(PAIRS)
 

@@ -141,7 +141,7 @@ def test_the_scores_are_left_as_they_are():
 
 @pytest.mark.parametrize("shape", [(), (3, 3), (3, 3, 3, 4), (1, 1, 1, 1), (0, 0, 0, 0)])
 def test_another_shape_is_an_error(shape):
-    with pytest.raises(ValueError, match=r"expected \(n, n, n, n\) with n of at least 2"):
+    with pytest.raises(ValueError, match=r"expected \(n, n, n, n\) with n at least 2"):
         best_mapping(np.zeros(shape))
 
 
@@ -155,7 +155,7 @@ def test_scores_out_of_range_are_an_error(value):
 
 @pytest.mark.parametrize("temperature", [-0.1, math.nan, math.inf])
 def test_a_temperature_out_of_range_is_an_error(temperature):
-    with pytest.raises(ValueError, match=rf"temperature is {temperature}, expected 0 or a finite number above"):
+    with pytest.raises(ValueError, match=rf"temperature is {temperature}, expected 0 or a positive finite number"):
         best_mapping(np.zeros((3,) * 4), temperature)
 
 

@@ -100,7 +100,7 @@ def test_a_folder_without_a_model_is_named_with_the_fix(tmp_path):
         ([], "The results are empty"),
         ([result_of("analogies", "u2", 3, accuracy=0.5)], "task 'analogies', expected one of: analogy, classification"),
         ([result_of("analogy", "u2", 3, accuracy=math.nan)], r"\(u2\) has the accuracy nan"),
-        ([*RESULTS[:2], RESULTS[0]], r"results\[2\] is of 'relation_mapping' a second time"),
+        ([*RESULTS[:2], RESULTS[0]], r"results\[2\] is a second result for 'relation_mapping'"),
     ],
 )
 def test_results_that_cannot_be_shown_are_errors(folder, results, message):
@@ -113,6 +113,6 @@ def test_results_that_cannot_be_shown_are_errors(folder, results, message):
 @pytest.mark.parametrize("card", ["---\na: [\n---\n", "---\n- a\n---\n", "---\nmodel-index:\n- name: x\n---\n"])
 def test_an_unreadable_card_is_an_error_and_stays(folder, card):
     (folder / "README.md").write_text(card)
-    with pytest.raises(ValueError, match=r"README\.md' cannot be read: .* Correct its head"):
+    with pytest.raises(ValueError, match=r"README\.md' cannot be read: .* Correct its metadata"):
         write_results(folder, RESULTS)
     assert read(folder) == card

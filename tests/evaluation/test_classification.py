@@ -140,7 +140,7 @@ def changed(**values):
         ({"train": changed(relation=" ")}, "train, row 1 has the relation ' ', expected a name"),
         ({"train": changed(relation="micro")}, "train, row 1 has the relation 'micro', expected a name other than"),
         ({"train": "train.jsonl"}, "train, row 0 is 't', expected an object with the columns head, tail, relation"),
-        ({"train": TRAIN[::3]}, "train has the one relation 'coord' only, expected at least two"),
+        ({"train": TRAIN[::3]}, "train has only the relation 'coord', expected at least two"),
         ({"test": changed(relation="Hyper")}, "test, row 1 .* 'Hyper', which no row of train has, expected one of 'co"),
         ({"validation": changed(relation="mero")}, "validation, row 1 has the relation 'mero', which no row of train"),
         ({"classifier": "svm"}, "classifier is 'svm', expected 'mlp' or 'linear', or a scikit-learn classifier"),

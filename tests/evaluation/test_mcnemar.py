@@ -66,10 +66,10 @@ def test_many_questions_are_no_matter():
     [
         ([], [], r"first outcomes have the shape \(0,\), expected one row"),
         ([1], [[1]], r"second outcomes have the shape \(1, 1\)"),
-        ([1, 0], [1], "2 outcomes of the first and 1 of the second"),
-        ([1, 2], [1, 0], "Outcome 1 of the first is .*2.*, expected 0 or 1"),
-        ([1, 0], [float("nan"), 0], "Outcome 0 of the second is .*nan.*, expected 0 or 1"),
-        (["yes"], [1], "Outcome 0 of the first is .*yes.*, expected 0 or 1"),
+        ([1, 0], [1], "2 outcomes of the first model and 1 of the second"),
+        ([1, 2], [1, 0], "Outcome 1 of the first model is .*2.*, expected 0 or 1"),
+        ([1, 0], [float("nan"), 0], "Outcome 0 of the second model is .*nan.*, expected 0 or 1"),
+        (["yes"], [1], "Outcome 0 of the first model is .*yes.*, expected 0 or 1"),
     ],
 )
 def test_malformed_outcomes_are_named(first, second, message):

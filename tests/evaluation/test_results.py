@@ -74,19 +74,19 @@ def test_a_run_of_the_suite_has_the_same_result(encoders, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "holds no results (JSONDecodeError"),
-        ([], "holds the results of no set"),
-        ({}, "holds no results (KeyError: 'results')"),
+        ("", "contains no results (JSONDecodeError"),
+        ([], "has an empty list of results"),
+        ({}, "contains no results (KeyError: 'results')"),
         ({"results": {"u2": 1}}, "expected an object with the keys task, dataset"),
         ({"results": [record(digest=...)]}, "expected an object with the keys task, dataset"),
         ({"results": [record(correct=[1, 0])]}, "unexpected 'correct': [1, 0]"),
         ({"results": [record(correct=[], count=0)]}, "unexpected 'correct': []"),
         ({"results": [record(count=3)]}, "unexpected 'correct': [True, False]"),
         ({"results": [record(metrics={})]}, "unexpected 'metrics'"),
-        ({"results": [record(intervals={"accuracy": [1]})]}, "holds no results (ValueError"),
-        ({"results": []}, "holds the results of no set"),
-        ("[" * 100_000, "holds no results (RecursionError"),
-        ('{"results": [{"a": ' * 50_000, "holds no results ("),
+        ({"results": [record(intervals={"accuracy": [1]})]}, "contains no results (ValueError"),
+        ({"results": []}, "has an empty list of results"),
+        ("[" * 100_000, "contains no results (RecursionError"),
+        ('{"results": [{"a": ' * 50_000, "contains no results ("),
     ],
 )
 def test_other_files_are_refused_in_one_line(tmp_path, capsys, content, message):
@@ -97,7 +97,7 @@ def test_other_files_are_refused_in_one_line(tmp_path, capsys, content, message)
     for arguments in (["compare", path, path], ["leakage", "--train", "starter", "--test", "starter/held_out_pairs"]):
         assert main([*arguments, *(["--results", path] if arguments[0] == "leakage" else [])]) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert "holds" in line
+        assert " has an empty list of results" in line or " contains no results" in line
 
 
 VALUES = st.recursive(
@@ -114,12 +114,12 @@ def test_a_damaged_record_is_read_or_an_error(tmp_path_factory, key, value):
     try:
         (result,) = read_results(path).values()
     except ValueError as error:
-        assert "holds no results" in str(error)
+        assert "contains no results" in str(error)
     else:
         assert result.correct is None or len(result.correct) == result.count
 
 
 def test_a_file_or_folder_that_is_not_there_is_an_error(tmp_path):
     for path in (tmp_path / "none.json", tmp_path):
-        with pytest.raises(ValueError, match="holds no results"):
+        with pytest.raises(ValueError, match="contains no results"):
             read_results(path)

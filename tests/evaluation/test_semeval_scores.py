@@ -122,7 +122,7 @@ def test_a_number_that_is_missing_or_nan_is_an_error(bad):
 def test_nothing_to_score_is_an_error():
     with pytest.raises(ValueError, match="no questions"):
         maxdiff_accuracy([], {})
-    with pytest.raises(ValueError, match="4 ratings do not differ"):
+    with pytest.raises(ValueError, match="4 ratings are equal"):
         spearman(by_pair(1, 1, 1, 1), by_pair(1, 2, 3, 4))
 
 

@@ -137,7 +137,7 @@ def test_the_command_prints_a_table_and_writes_the_relbert_librarys_files(few, e
     assert "model-index" in (tmp_path / "model" / "README.md").read_text()
 
     assert main(arguments) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert main([*arguments, "--overwrite", "--tasks", "mapping"]) == 0
     assert not (output / "classification.json").exists()
 
@@ -280,7 +280,7 @@ def test_the_linear_probe_is_an_option_of_the_command(few, encoders, tmp_path, c
     assert main([*arguments, "--output", str(mlp)]) == 0
     assert read_results(mlp)["ROOT09"].details["classifier"] == "mlp"
     assert main(["compare", str(output), str(mlp)]) == 2
-    assert "'ROOT09' were got by different methods, 'linear' and" in capsys.readouterr().err
+    assert "'ROOT09' come from different methods, 'linear' and" in capsys.readouterr().err
     analogies = ["evaluate", encoders["wordpiece"], "--analogies", "starter/held_out_pairs"]
     assert main([*analogies, "--classifier", "linear"]) == 2
-    assert "Add --suite relbert" in capsys.readouterr().err
+    assert "Pass --suite relbert" in capsys.readouterr().err

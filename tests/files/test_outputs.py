@@ -55,7 +55,7 @@ def test_a_folder_is_kept_if_there_is_nothing_to_put_in_its_place(tmp_path):
 
 def test_what_exists_is_refused_without_overwrite(tmp_path):
     (tmp_path / "out").write_text("old")
-    with pytest.raises(ValueError, match="exists already.*--overwrite"):
+    with pytest.raises(ValueError, match="already exists.*--overwrite"):
         check_output(tmp_path / "out", overwrite=False)
     check_output(tmp_path / "out", overwrite=True)
 
@@ -90,7 +90,7 @@ def test_no_name_collides_with_those_of_the_work(tmp_path, name):
 
 
 def test_a_name_that_is_not_utf_8_is_refused_before_the_work(tmp_path):
-    with pytest.raises(ValueError, match="is not UTF-8"):
+    with pytest.raises(ValueError, match="is not valid UTF-8"):
         check_output(tmp_path / os.fsdecode(b"caf\xe9"), overwrite=False)
     with pytest.raises(ValueError, match="Cannot write to"):
         check_output(tmp_path / ("x" * 300) / "out", overwrite=False)

@@ -47,7 +47,7 @@ def test_a_file_is_a_preset_too(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "mine.json': it is no JSON"),
+        ("{", "mine.json': it is not JSON"),
         ("[" * 100_000, "mine.json': it is nested too deeply"),
         ('{"epochs": 1, "epochs": 2}', "mine.json': it cannot be read: an object has the name 'epochs' twice"),
         ('{"epochs": ' + "9" * 5000 + "}", "mine.json': it cannot be read: Exceeds the limit"),

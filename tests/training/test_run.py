@@ -168,7 +168,7 @@ def test_a_bounded_mini_batch_gives_nearly_the_same_model(run, tmp_path):
 def test_an_output_that_exists_is_not_touched_without_overwrite(run, tmp_path):
     run(max_steps=1).train(show_progress_bar=False)
     before = (tmp_path / "model" / "model.safetensors").read_bytes()
-    with pytest.raises(ValueError, match="exists already.*--overwrite"):
+    with pytest.raises(ValueError, match="already exists.*--overwrite"):
         run(max_steps=2).train(show_progress_bar=False)
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
     run(max_steps=2).train(overwrite=True, show_progress_bar=False)
@@ -307,6 +307,6 @@ def test_no_name_of_an_output_collides_with_one_of_ours(run, tmp_path, name):
 
 
 def test_a_name_that_is_not_utf8_is_refused_before_the_work(run, tmp_path):
-    with pytest.raises(ValueError, match="is not UTF-8"):
+    with pytest.raises(ValueError, match="is not valid UTF-8"):
         run(output=str(tmp_path / "\udcff")).train(show_progress_bar=False)
     assert os.listdir(tmp_path) == []
