@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.output import Interrupted, say
+from st_relbert.cli.output import resumable, say
 from st_relbert.pairs import counted
 
 _SCALE = "scale"
@@ -51,7 +51,7 @@ def run(
     from st_relbert.encoding import Workers, encode_files
 
     loaded = RelBERT(model, fast=fast)
-    try:
+    with resumable():
         count = encode_files(
             loaded,
             pairs,
@@ -63,6 +63,4 @@ def run(
             overwrite=overwrite,
             show_progress_bar=not quiet,
         )
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted("Interrupted. Run the same command again to resume.") from interrupt
     say(f"Saved {counted(count, 'vector')} to {output}")

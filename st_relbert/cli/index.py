@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.output import percent, say, show, words_given
+from st_relbert.cli.output import percent, resumable, say, show, words_given
 from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
@@ -65,15 +65,16 @@ def build(
     check_place(Path(output), overwrite)
     source.check()  # before the model is loaded
     loaded = RelBERT(model, template=template, pooling=pooling, fast=fast)  # type: ignore[arg-type]  # it checks them
-    index = RelationIndex.build(
-        output,
-        source,
-        loaded,
-        overwrite=overwrite,
-        saved_as=model,
-        batch_size=batch_size,
-        show_progress_bar=not quiet,
-    )
+    with resumable():
+        index = RelationIndex.build(
+            output,
+            source,
+            loaded,
+            overwrite=overwrite,
+            saved_as=model,
+            batch_size=batch_size,
+            show_progress_bar=not quiet,
+        )
     _say_state(index)
 
 
@@ -93,7 +94,8 @@ def add(
     source = open_pair_source(pairs, table)
     opened = RelationIndex.open(index, model)
     source.require_vectors_of(opened.identity)
-    added = opened.add(source, batch_size=batch_size, show_progress_bar=not quiet, total=source.total)
+    with resumable():
+        added = opened.add(source, batch_size=batch_size, show_progress_bar=not quiet, total=source.total)
     if opened.calibration is None:
         opened.calibrate()
     there = "" if source.total in (None, added) else f"; {source.total - added:,} were there already"

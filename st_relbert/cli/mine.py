@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from st_relbert.cli import options
-from st_relbert.cli.output import Interrupted, say
+from st_relbert.cli.output import resumable, say
 from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def mine(
     of_heads, of_tails = (_words(file or vocabulary, known) for file in (heads, tails))
     loaded = RelBERT(model, fast=fast)
     encoded = Vocabulary.encode(loaded, [*of_heads, *of_tails], known=known, show_progress_bar=not quiet)
-    try:
+    with resumable():
         found = mine_pairs(
             loaded,
             pairs,
@@ -118,8 +118,6 @@ def mine(
             batch_size=batch_size,
             show_progress_bar=not quiet,
         )
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted("Interrupted. Run the same command again to resume.") from interrupt
     write_pairs(found, output)
     say(f"Saved {counted(len(found), 'pair')} to {output}")
 

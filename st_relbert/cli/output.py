@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from st_relbert.pairs import counted
@@ -14,6 +15,15 @@ _WIDE = 10_000  # files and pipes have no width to wrap at
 
 class Interrupted(Exception):
     """Ctrl-C ended the command; the message says how to resume."""
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Say after Ctrl-C that the same command resumes the work."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted("Interrupted. Run the same command again to resume.") from interrupt
 
 
 def say(line: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import random
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit  # type: ignore[import-untyped]
 
 from st_relbert.files.outputs import atomic_output
 from st_relbert.pairs import Pair
@@ -59,7 +60,7 @@ class Calibration:
 
     def of_hit(self, strength: float) -> float:
         """Return the probability that a hit has the same relation as the query."""
-        return _logistic(self.hit[0] + self.hit[1] * strength)
+        return float(expit(self.hit[0] + self.hit[1] * strength))
 
     def of_pair(self, vector: Floats, cosines: Sequence[float]) -> float:
         """Return the probability that a pair has a relation.
@@ -70,7 +71,7 @@ class Calibration:
         """
         nearest = cosines[:NEIGHBOURS]
         evidence = [*vector, nearest[0], sum(nearest) / len(nearest)]
-        return _logistic(self.pair[0] + float(np.dot(self.pair[1:], evidence)))
+        return float(expit(self.pair[0] + np.dot(self.pair[1:], evidence)))
 
     def fits(self, rows: int) -> bool:
         """Return whether the calibration still holds for so many rows: the index changed by at most a fifth since."""
@@ -148,7 +149,8 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
         condition += f" AND row_key < '{int(SAMPLE / labelled * 16**8):08x}'"
     made = None
     if labelled >= _FEWEST:
-        found = sorted(store.read(["row_key", "head", "tail", "relation", "vector"], condition), key=_key)
+        columns = ["row_key", "head", "tail", "relation", "vector"]
+        found = sorted(store.read(columns, condition), key=itemgetter("row_key"))
         pairs = [(row["head"], row["tail"]) for row in found]
         vectors = np.asarray([row.pop("vector") for row in found], dtype=np.float32)
         made = calibrate(pairs, [row["relation"] for row in found], vectors, model.encode, rows)
@@ -161,10 +163,6 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
     except (ValueError, OSError) as error:  # another process is writing one, or the folder is read-only
         _LOG.warning("Cannot store the calibration of %s, so it will be computed again: %s", store.path, error)
     return made
-
-
-def _key(row: dict[str, Any]) -> str:
-    return str(row["row_key"])
 
 
 def _repaired(pairs: Sequence[Pair], relations: Sequence[str], known: set[Pair], rng: random.Random) -> list[Pair]:
@@ -244,7 +242,3 @@ def _fit(evidence: Floats, right: NDArray[np.bool_], weights: Floats) -> tuple[f
     curve = LogisticRegression(C=_PENALTY, max_iter=1_000).fit((evidence - mean) / spread, right, weights)
     slopes = curve.coef_[0] / spread
     return float(curve.intercept_[0] - slopes @ mean), *map(float, slopes)
-
-
-def _logistic(value: float) -> float:
-    return 1 / (1 + math.exp(-max(min(value, 500.0), -500.0)))

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from st_relbert.pairs import Pair
 from st_relbert.search.rows import Where, as_sql
 from st_relbert.search.store import PairStore, StoreState
 
@@ -53,6 +58,15 @@ class IndexContent:
             )
         columns = [*self.columns, "vector"] if vectors else self.columns
         return self._store.read(columns, f"{label} AND {condition}" if condition else label)
+
+    def prototype(self, relation: str) -> tuple[NDArray[np.float32], list[Pair]]:
+        """Return the mean vector `(d,)` of the first 1,000 pairs labelled with a relation, and these pairs.
+
+        Raises `ValueError` if there are none.
+        """
+        rows = list(islice(self.rows_of_relation(relation, vectors=True), 1000))
+        mean: NDArray[np.float32] = np.asarray([row["vector"] for row in rows], dtype=np.float32).mean(axis=0)
+        return mean, [(row["head"], row["tail"]) for row in rows]
 
     def relations(self) -> list[str]:
         """Return the labels, sorted."""

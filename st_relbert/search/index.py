@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -317,9 +316,7 @@ class RelationIndex(IndexContent):
         """
         check_wanted(k)
         condition = self._condition(where)
-        rows = list(islice(self.rows_of_relation(relation, vectors=True), 1000))
-        pairs = {(row["head"], row["tail"]) for row in rows}
-        prototype = np.asarray([row["vector"] for row in rows], dtype=np.float32).mean(axis=0)
+        prototype, pairs = self.prototype(relation)
         other = f"(relation IS NULL OR relation != {literal(relation)})"
         condition = f"{condition} AND {other}" if condition else other
         return self._judged(self._strongest(prototype, k, condition, Exclusion(pairs)))

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.data.shipped import ShippedRelation, in_words, shipped_relations
 from st_relbert.pairs import Pair
-from st_relbert.search.content import IndexContent
 from st_relbert.search.hits import TURNED_COSTS, SearchHit
 from st_relbert.search.index import RelationIndex
 from st_relbert.search.rows import Where
@@ -23,7 +21,6 @@ RELATED = 0.5
 # Chosen on evaluation/everyday_phrases.jsonl: phrases below these scores describe no relation.
 _LEAST = 0.32  # the cosine of their TF-IDF vectors
 _LEAST_COSINE = 0.35
-_PAIRS = 1_000  # of a relation, averaged for the query
 
 
 class RelationLabel(NamedTuple):
@@ -160,7 +157,7 @@ def search_phrase(
             "relations with st-relbert index relations."
         )
     label, relation = known[best], shipped.get(known[best])
-    query: Any = _prototype(index, label) if label in labels else list(relation.pairs if relation else ())
+    query: Any = index.prototype(label)[0] if label in labels else list(relation.pairs if relation else ())
     hits = index.search(query, k, where=where, exclude="nothing")
     return PhraseAnswer(label, relation.sentence if relation else None, float(scores[best]), hits)
 
@@ -182,11 +179,6 @@ def _text(label: str, relation: ShippedRelation | None) -> str:
     """Return the text that a phrase is compared with: the relation's name, and its sentence without the slots."""
     name = label.rpartition("/")[2].replace("_", " ")
     return f"{name}: {re.sub(r'{head}|{tail}', '', relation.sentence)}" if relation else name
-
-
-def _prototype(index: IndexContent, label: str) -> Any:
-    rows = index.rows_of_relation(label, vectors=True)
-    return np.mean([row["vector"] for row, _ in zip(rows, range(_PAIRS), strict=False)], axis=0, dtype=np.float32)
 
 
 @cache

@@ -14,12 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
-from st_relbert.files.outputs import atomic_output, scores_column, table_output
+from st_relbert.files.outputs import read_arrays, scores_column, table_output, write_arrays
 from st_relbert.identity import ModelIdentity
 from st_relbert.pairs import Pair, as_pairs, counted, folded_word
 from st_relbert.search.decision import Decision
@@ -278,20 +276,17 @@ def _check(
 
 
 def _save(path: str | os.PathLike[str] | None, made_from: str, found: _Shortlist) -> None:
-    if path is None:
-        return
-    arrays: dict[str, NDArray[Any]] = {"rows": found.rows, "estimates": found.estimates, "scores": found.scores}
-    with atomic_output(path) as temporary:
-        save_file(arrays, temporary, {"made_from": made_from, "heads_done": str(found.heads_done)})
+    if path is not None:
+        arrays: dict[str, NDArray[Any]] = {"rows": found.rows, "estimates": found.estimates, "scores": found.scores}
+        write_arrays(path, arrays, {"made_from": made_from, "heads_done": str(found.heads_done)})
 
 
 def _load(path: str | os.PathLike[str] | None, made_from: str) -> _Shortlist:
-    if path is None or not Path(path).exists():
-        return _Shortlist.empty()
-    with suppress(Exception), safe_open(path, "numpy") as saved:  # safetensors has errors of its own
-        metadata = saved.metadata() or {}
+    with suppress(ValueError):
+        if path is None or (saved := read_arrays(path)) is None:
+            return _Shortlist.empty()
+        arrays, metadata = saved
         if metadata.get("made_from") == made_from:
-            arrays = {name: saved.get_tensor(name) for name in ("rows", "estimates", "scores")}
             return _Shortlist(**arrays, heads_done=int(metadata["heads_done"]))
     raise ValueError(
         f"{str(path)!r} belongs to an interrupted call with other words, examples or settings, or another model. "

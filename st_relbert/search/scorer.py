@@ -7,13 +7,11 @@ import os
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from st_relbert.files.outputs import atomic_output
 from st_relbert.identity import ModelIdentity
-
-Vectors = NDArray[np.float32]
+from st_relbert.vectors import Vectors
 
 _CONFIG, _WEIGHTS = "scorer.json", "scorer.safetensors"
 _NAMES = ("center", "hidden", "hidden_bias", "out", "out_bias", "tail")

@@ -170,17 +170,20 @@ def test_sets_of_one_name_are_told_apart(model, capsys):
     assert [result["dataset"] for result in results] == [*sets, "held_out_relations"]
 
 
-def test_an_interrupted_encode_says_how_to_go_on(model, tmp_path, capsys, monkeypatch):
+def test_an_interrupted_encode_or_build_says_how_to_go_on(model, tmp_path, capsys, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(RelBERT, "encode", interrupted)
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("head,tail\nTokyo,Japan\n")
-    output = str(tmp_path / "vectors.parquet")
-    assert main(["encode", model, str(pairs), "--output", output, "--quiet"]) == 130
-    assert capsys.readouterr().err.endswith("Interrupted. Run the same command again to resume.\n")
+    output, idx = str(tmp_path / "vectors.parquet"), str(tmp_path / "idx")
+    building = ["index", "build", str(pairs), "--model", model, "--output", idx, "--quiet"]
+    for command in (["encode", model, str(pairs), "--output", output, "--quiet"], building):
+        assert main(command) == 130
+        assert capsys.readouterr().err.endswith("Interrupted. Run the same command again to resume.\n")
     monkeypatch.undo()
+    assert main(building) == 0
     assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast"]) == 2
     assert "holds a part of the same output made with other model" in capsys.readouterr().err
     assert main(["encode", model, str(pairs), "--output", output, "--quiet"]) == 0
