@@ -98,7 +98,7 @@ def add(
         added = opened.add(source, batch_size=batch_size, show_progress_bar=not quiet, total=source.total)
     if opened.calibration is None:
         opened.calibrate()
-    there = "" if source.total in (None, added) else f"; {source.total - added:,} were there already"
+    there = "" if source.total in (None, added) else f"; {source.total - added:,} were already there"
     say(f"Added {counted(added, 'row')}{there}.")
     _say_state(opened)
 
@@ -139,11 +139,11 @@ def search(
     words = words or []
     if sum(given is not None and given != [] for given in (words, relation, phrase, queries)) != 1 or len(words) % 2:
         raise ValueError(
-            f"{words_given(words)}, expected head and tail of each pair, such as Tokyo Japan (quotes hold a word with "
-            "blanks together: 'New York'); or one of --relation, --phrase and --queries."
+            f"{words_given(words)}, expected head and tail of each pair, such as Tokyo Japan (put a word with blanks "
+            "in quotes: 'New York'), or one of --relation, --phrase and --queries."
         )
     if k < 1:
-        raise ValueError(f"k is {k}, expected a number of rows from 1 up.")
+        raise ValueError(f"-k is {k}, expected a positive number of rows.")
     if own and not relation:
         raise ValueError("--own shows the pairs of a relation. Name it with --relation.")
     opened = RelationIndex.open(index, model)
@@ -210,8 +210,8 @@ def label(
     words = words or []
     if bool(words) == bool(queries) or len(words) not in (0, 2):
         raise ValueError(
-            f"{words_given(words)}, expected head and tail of a pair, such as Berlin Germany (quotes hold a word with "
-            "blanks together: 'New York'); or --queries."
+            f"{words_given(words)}, expected head and tail of a pair, such as Berlin Germany (put a word with blanks "
+            "in quotes: 'New York'), or --queries."
         )
     if not 0 <= threshold <= 1:
         raise ValueError(f"The threshold is {threshold}, expected a probability from 0 to 1.")
@@ -220,8 +220,8 @@ def label(
         labels = relation_labels(opened, (query[0], query[1]), neighbours)
         if not labels:
             raise ValueError(
-                f"No other pair in the index {index!r} has a relation, so none can vote. Build it from a relation set, "
-                "or from a file with a column relation."
+                f"No other pair in the index {index!r} has a relation, so none can vote. Build the index from a "
+                "relation set, or from a file with a column relation."
             )
         related = opened.relatedness((query[0], query[1]))
         none = related is not None and related < threshold and not labels[0].known
@@ -233,7 +233,7 @@ def label(
         if queries:
             say(" : ".join(query))
         if none:
-            say(f"none: not like anything here ({percent(related or 0)} sure that it is related)")
+            say(f"none: no similar pair in the index ({percent(related or 0)} sure that it is related)")
             continue
         _show_labels(labels)
 
@@ -328,7 +328,7 @@ def _show_hits(
     if query and not as_json:
         say(" : ".join(query))
     if related is not None and related < RELATED and not as_json:
-        say(f"Not like anything here ({percent(related)} sure that it is related). The nearest:")
+        say(f"No similar pair in the index ({percent(related)} sure that it is related). The nearest:")
     show(rows, as_json)
 
 

@@ -40,11 +40,11 @@ def as_sql(where: Where | None, columns: Sequence[str]) -> str | None:
     if isinstance(where, str):
         return _one_condition(where)
     if not isinstance(where, Mapping):
-        raise ValueError(f"The filter is {where!r}, expected a condition in SQL or a dict of values by column.")
+        raise ValueError(f"The filter is {where!r}, expected an SQL condition or a dict of values by column.")
     if unknown := [name for name in where if name not in columns]:
-        raise ValueError(f"The filter names the column {unknown[0]!r}, expected {', '.join(columns)}.")
+        raise ValueError(f"The filter names the column {unknown[0]!r}, expected one of {', '.join(columns)}.")
     if not where:
-        raise ValueError('The filter names no column, expected for instance {"relation": "capital"}, or None.')
+        raise ValueError('The filter is an empty dict, expected one such as {"relation": "capital"}, or None.')
     return " AND ".join(
         f"`{name}` IS NULL" if value is None else f"`{name}` = {literal(value)}" for name, value in where.items()
     )
@@ -66,8 +66,8 @@ def _one_condition(where: str) -> str:
             break
     if depth or ";" in syntax or "--" in syntax or "/*" in syntax:
         raise ValueError(
-            f"The filter {where!r} is not one whole condition, expected one such as \"relation = 'capital' AND "
-            "head != 'Paris'\": without ';' and comments, and with a ')' for each '('."
+            f"The filter {where!r} is not a single complete condition, expected one such as \"relation = 'capital' AND "
+            "head != 'Paris'\", without ';' or comments, and with a ')' for each '('."
         )
     return f"({where})"
 
@@ -95,7 +95,7 @@ def literal(value: Any) -> str:
     if isinstance(value, date):
         return f"date '{value.isoformat()}'"
     raise ValueError(
-        f"The filter compares with {value!r} of the type {type(value).__name__}, expected text, a finite number, True, "
+        f"The filter compares with {value!r} of type {type(value).__name__}, expected text, a finite number, True, "
         "False, a date, a datetime or None. Write other conditions in SQL."
     )
 
@@ -132,8 +132,9 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
         # "year".
         if not isinstance(name, str) or name.casefold() in taken or name.startswith("_") or not name.isidentifier():
             raise ValueError(
-                f"The column {name!r} cannot be made, expected a name of letters, digits and '_' that does not begin "
-                f"with '_' and is neither {', '.join(RESERVED)} nor another column's. Rename it or leave it out."
+                f"The column {name!r} cannot be created, expected a name of letters, digits and '_' that does not "
+                f"begin with '_' and is not that of another column or one of {', '.join(RESERVED)}. Rename the column "
+                "or leave it out."
             )
         taken.add(name.casefold())
         if kind not in TYPES and not isinstance(kind, pa.DataType):
@@ -158,8 +159,8 @@ def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
             continue
         if unknown := [name for name in value if name not in known]:
             raise ValueError(
-                f"{where} has the column {unknown[0]!r}, expected {', '.join(sorted(known))}. Name further columns "
-                "when the index is created."
+                f"{where} has the column {unknown[0]!r}, expected one of {', '.join(sorted(known))}. Declare further "
+                "columns when you create the index."
             )
         relation = value.get("relation")
         if relation is not None and not isinstance(relation, str):
@@ -203,10 +204,9 @@ def vectors_of(rows: Sequence[Row], dimension: int) -> PairVectors:
     """
     for row in rows:
         if row.vector is None or np.shape(row.vector) != (dimension,) or not np.isfinite(row.vector).all():
-            got = "none" if row.vector is None else f"one of the shape {np.shape(row.vector)}"
+            got = "no vector" if row.vector is None else f"a vector of shape {np.shape(row.vector)}"
             raise ValueError(
-                f"The row of {row.pair!r} has a vector that cannot be used ({got}), expected {dimension} finite "
-                "numbers, as the other rows have."
+                f"The row of {row.pair!r} has {got}, expected one of {dimension} finite numbers, as in the other rows."
             )
     places = {row.pair: place for place, row in enumerate(rows)}
     return PairVectors(places, np.asarray([row.vector for row in rows], dtype=np.float32))
@@ -229,5 +229,5 @@ def as_table(rows: list[Row], vectors: NDArray[np.float32], schema: pa.Schema) -
             if field.name not in RESERVED:
                 data[field.name] = pa.array([row.columns.get(field.name) for row in rows], field.type)
     except (pa.ArrowException, TypeError) as error:
-        raise ValueError(f"The column {field.name!r} is of the type {field.type}: {error}") from error
+        raise ValueError(f"The column {field.name!r} has the type {field.type}: {error}") from error
     return pa.table(data, schema=schema)

@@ -81,7 +81,7 @@ class PairStore:
         self._lock = lock_of(path)
         metadata = table.schema.metadata or {}
         if MODEL_METADATA not in metadata:
-            raise ValueError(f"{str(path)!r} is a LanceDB table that no RelationIndex made: it names no model.")
+            raise ValueError(f"{str(path)!r} is a LanceDB table that RelationIndex did not make: it names no model.")
         self.identity = ModelIdentity.from_json(metadata[MODEL_METADATA])
 
     @classmethod
@@ -136,7 +136,7 @@ class PairStore:
             self.identity.require_same(ModelIdentity.from_json(theirs))
         except ValueError as error:
             raise ValueError(
-                f"The index {str(self.path)!r} was replaced, since it was opened, by one of another model. Open it "
+                f"The index {str(self.path)!r} has been replaced by one of another model since it was opened. Open it "
                 "again."
             ) from error
         return schema
@@ -191,8 +191,8 @@ class PairStore:
         with held(self._lock, self.path):
             if self.schema.metadata != rows.schema.metadata:
                 raise ValueError(
-                    f"The index {str(self.path)!r} was replaced by another one while pairs were added, so the rest is "
-                    "not. Add them again to the new one."
+                    f"The index {str(self.path)!r} was replaced by another one while pairs were being added, so the "
+                    "rest was not added. Add the pairs to the new index."
                 )
             with self._current() as table:
                 result = table.merge_insert("row_key").when_not_matched_insert_all().execute(rows, timeout=_COMMIT)
@@ -275,7 +275,7 @@ class PairStore:
                 raise self._of_condition(error.__cause__ or error) from error
             if self.schema.metadata != before:
                 raise ValueError(
-                    f"The index {str(self.path)!r} was replaced by another one while it was read. Do the same again."
+                    f"The index {str(self.path)!r} was replaced by another one while it was being read. Try again."
                 ) from error
             raise
 
@@ -301,12 +301,12 @@ def _unfinished(path: Path, schema: pa.Schema) -> Any:
             found = table.schema
             table.count_rows()
     except ValueError as error:
-        _LOG.warning("What an interrupted build left cannot be used, so it begins anew: %s", error)
+        _LOG.warning("Cannot resume the interrupted build, so it starts again: %s", error)
         return None
     metadata = {name: value for name, value in (found.metadata or {}).items() if name != _INDEX_ID}
     if found.equals(schema, check_metadata=False) and metadata == schema.metadata:
         return table
-    _LOG.warning("%s was left by a build of other pairs or another model: it is replaced.", path)
+    _LOG.warning("%s belongs to a build of other pairs or another model, so it is replaced.", path)
     return None
 
 

@@ -274,7 +274,7 @@ def test_arguments_are_checked_before_the_model_is_loaded(idx, pairs, tmp_path, 
         (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary"),
         ([*build, idx, pairs], "already exists. Choose another path"),
         ([*build, str(tmp_path / "new"), str(tmp_path / "bad.csv")], "bad.csv"),
-        ([*build, str(tmp_path / "new"), str(tmp_path / "taken.csv")], "'_distance' cannot be made"),
+        ([*build, str(tmp_path / "new"), str(tmp_path / "taken.csv")], "'_distance' cannot be created"),
     ]:
         assert main(arguments) == 2
         assert message in capsys.readouterr().err

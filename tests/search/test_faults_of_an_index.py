@@ -41,7 +41,7 @@ def test_a_writer_does_not_add_to_an_index_that_took_the_place(model, other, tmp
         RelationIndex.build(tmp_path / "idx", [("new", "one")], other, overwrite=True)
         yield from PAIRS["part"]
 
-    with pytest.raises(ValueError, match="was replaced"):
+    with pytest.raises(ValueError, match="has been replaced"):
         index.add(rows(), chunk_size=3)
     assert pairs_in(RelationIndex.open(tmp_path / "idx", other)) == {("new", "one")}
 
@@ -54,7 +54,7 @@ def test_nor_to_one_of_the_same_model(model, tmp_path):
         RelationIndex.create(tmp_path / "idx", model, overwrite=True)
         yield from PAIRS["part"]
 
-    with pytest.raises(ValueError, match="was replaced by another one while pairs were added"):
+    with pytest.raises(ValueError, match="was replaced by another one while pairs were being added"):
         index.add(rows(), chunk_size=3)
     assert len(index) == 0
 
@@ -66,7 +66,7 @@ def test_a_reader_notices_that_another_model_s_index_took_the_place(model, other
     assert set(PAIRS["part"]) == pairs_in(index) and len(index.search(("a", "b"))) == 3  # the same model: go on
     RelationIndex.build(tmp_path / "idx", PAIRS["capital"], other, overwrite=True)
     for ask in (len, lambda i: i.search(("a", "b")), lambda i: list(i.rows()), lambda i: i.delete({"head": "Rome"})):
-        with pytest.raises(ValueError, match="was replaced, since it was opened, by one of another model"):
+        with pytest.raises(ValueError, match="has been replaced by one of another model since it was opened"):
             ask(index)
 
 
@@ -103,7 +103,7 @@ def test_a_build_that_was_interrupted_blocks_no_other_one(model, tmp_path, monke
     with pytest.raises(ValueError, match="is not finished: its build was interrupted. Run the same"):
         RelationIndex.open(tmp_path / "idx")
     assert pairs_in(RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)) == set(PAIRS["part"])
-    assert "left by a build of other pairs or another model" in caplog.text
+    assert "belongs to a build of other pairs or another model" in caplog.text
 
 
 def test_two_builds_of_one_index(model, tmp_path):

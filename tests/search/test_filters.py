@@ -97,7 +97,7 @@ def test_values_that_no_column_holds(typed, value):
 
 @pytest.mark.parametrize("where", [5, ["n = 5"], b"n = 5"])
 def test_filters_of_another_kind(typed, where):
-    with pytest.raises(ValueError, match="expected a condition in SQL or a dict"):
+    with pytest.raises(ValueError, match="expected an SQL condition or a dict"):
         typed.search(("x", "y"), where=where)
 
 
@@ -110,12 +110,12 @@ def test_a_filter_is_checked_before_the_model_is_loaded(typed):
 
 @pytest.mark.parametrize("name", ["_distance", "_rowid", "_anything", "row_key", "vector", "Vector", "HEAD", "a-b", 3])
 def test_names_of_columns_that_are_taken(model, tmp_path, name):
-    with pytest.raises(ValueError, match="cannot be made"):
+    with pytest.raises(ValueError, match="cannot be created"):
         RelationIndex.create(tmp_path / "idx", model, columns={name: str})
     assert not (tmp_path / "idx").exists()
 
 
 def test_columns_that_differ_by_case_only(model, tmp_path):
     """LanceDB's filters take the one for the other."""
-    with pytest.raises(ValueError, match="'year' cannot be made"):
+    with pytest.raises(ValueError, match="'year' cannot be created"):
         RelationIndex.create(tmp_path / "idx", model, columns={"Year": int, "year": int})

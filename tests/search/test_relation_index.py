@@ -120,8 +120,8 @@ def test_filters(index):
         ("colour = 'red'", "The filter cannot be used.*The columns are head, tail, relation"),
         ("relation = 'it's'", "The filter cannot be used"),
         (" ", "The filter is empty"),
-        ({}, "The filter names no column"),
-        ({"colour": "red"}, "names the column 'colour', expected head, tail, relation"),
+        ({}, "The filter is an empty dict"),
+        ({"colour": "red"}, "names the column 'colour', expected one of head, tail, relation"),
     ]:
         with pytest.raises(ValueError, match=message):
             index.search(("a", "b"), where=where)
