@@ -1,9 +1,8 @@
 """Models on disk: the portable layout (read and written) and published RelBERT checkpoints (read).
 
-The portable layout holds nothing but sentence-transformers' own modules, so that plain
-`SentenceTransformer(path)` loads it. Sentence-transformers hands a pair over as one message for each word, and a chat
-template writes the prompt of the two; a `MultiVectorMask` hides tokens from the pooling; a `Pooling` takes the mean.
-Other modules stay as they are.
+The portable layout contains only sentence-transformers' own modules, so plain `SentenceTransformer(path)` loads it.
+Sentence-transformers passes a pair on as one message per word, from which a chat template makes the prompt. A
+`MultiVectorMask` hides tokens from the pooling, and a `Pooling` takes the mean. Other modules stay as they are.
 """
 
 from __future__ import annotations
@@ -43,23 +42,23 @@ class RelBERTConfig:
     template: str
     pooling: PoolingMode
     max_length: int | None
-    """Where prompts are cut; None leaves it to the tokenizer's own setting."""
+    """Prompts are cut after this many tokens. None: the tokenizer's own setting."""
     data: str | None = None
     """The training data, if the checkpoint names it."""
 
 
 def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTConfig | None:
-    """Read how a checkpoint of the relbert library, or an encoder taken from one, reads pairs.
+    """Read the template and pooling of a checkpoint of the relbert library, or of an encoder taken from one.
 
     Args:
         model_name_or_path: A folder or a hub id.
         **hub_kwargs: `token`, `cache_folder`, `revision`, `local_files_only`.
 
     Returns:
-        The configuration, or None for an encoder that RelBERT has not trained.
+        The configuration, or None for any other encoder.
 
     Raises:
-        ValueError: If the checkpoint was written by an older version, without a key that is needed.
+        ValueError: If a required key is missing because an old version wrote the checkpoint.
     """
     relbert_config = _read_object(model_name_or_path, "config.json", hub_kwargs).get("relbert_config")
     if relbert_config is None:
@@ -70,18 +69,18 @@ def read_relbert_config(model_name_or_path: str, **hub_kwargs: Any) -> RelBERTCo
         if not relbert_config.get(key):
             raise ValueError(
                 f"The relbert_config of {model_name_or_path!r} has no {key!r} (it has: "
-                f"{', '.join(sorted(relbert_config)) or 'nothing'}), as written by old versions of relbert. "
+                f"{', '.join(sorted(relbert_config)) or 'nothing'}), so an old version of relbert wrote it. "
                 "Add the key to its config.json, or use a newer checkpoint."
             )
     max_length, data = None, None
-    if not saved_module_types(model_name_or_path, **hub_kwargs):  # sentence-transformers says so itself
+    if not saved_module_types(model_name_or_path, **hub_kwargs):  # a saved pipeline has its own settings
         finetuning = _read_object(model_name_or_path, "finetuning_config.json", hub_kwargs)
         max_length, data = finetuning.get("max_length", RELBERT_MAX_LENGTH), finetuning.get("data")
     return RelBERTConfig(relbert_config["template"], relbert_config["aggregation_mode"], max_length, data)
 
 
 def read_pipeline_template(model_name_or_path: str, **hub_kwargs: Any) -> str | None:
-    """Return the template of a saved pipeline that starts with a pair prompt, in either form, or else None."""
+    """Return the template of a saved pipeline (of our modules or portable) that takes pairs, or None for others."""
     types = saved_module_types(model_name_or_path, **hub_kwargs)
     if not types:
         return None
@@ -104,17 +103,14 @@ def saved_module_types(model_name_or_path: str, **hub_kwargs: Any) -> list[str]:
         return []
     if not isinstance(modules, list) or not modules or not all(_is_module(module) for module in modules):
         raise ValueError(
-            f"The modules.json of {model_name_or_path!r} holds {str(modules)[:60]}, expected a list of modules, each "
-            "with its name, path and type. The model is damaged: restore it."
+            f"The modules.json of {model_name_or_path!r} contains {str(modules)[:60]}, expected a list of modules with "
+            "name, path and type. The model is damaged. Restore it."
         )
     return [module["type"] for module in modules]
 
 
 def check_json_files(folder: str) -> None:
-    """Raise `ValueError` for a folder with a configuration that is no JSON object.
-
-    The libraries that read it would fail in the middle of it.
-    """
+    """Raise `ValueError` if a configuration in a folder is not a JSON object, where libraries fail less clearly."""
     for filename in ("config.json", "config_sentence_transformers.json", "sentence_bert_config.json"):
         _read_object(folder, filename, {})
 
@@ -128,26 +124,26 @@ def read_records(model_name_or_path: str, **hub_kwargs: Any) -> dict[str, str]:
 
 
 def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
-    """Replace sentence-transformers' mask and pooling by a `RelationPooling`; keep the other modules.
+    """Replace sentence-transformers' mask and pooling by a `RelationPooling`, and keep the other modules.
 
-    The first module is a `PromptTemplate`. Raises `ValueError` if there is no pooling, or one that is not RelBERT's.
+    Raises `ValueError` if the first module is not a `PromptTemplate`, or there is no pooling that RelBERT has.
     """
     place = next((at for at, module in enumerate(modules) if isinstance(module, Pooling | RelationPooling)), None)
     prompt = modules[0]
     if place is None or not isinstance(prompt, PromptTemplate):
         names = ", ".join(type(module).__name__ for module in modules)
-        raise ValueError(f"The pipeline is {names}, expected a Transformer that reads pairs and a pooling.")
+        raise ValueError(f"The pipeline is {names}, expected a Transformer that takes pairs, and a pooling.")
     pooling = modules[place]
     if isinstance(pooling, RelationPooling):
         return list(modules)
     start, mask = place, modules[place - 1]
-    kept: PoolingMode = "average" if MASK in prompt.template else "average_no_mask"  # without a mask, the same
+    kept: PoolingMode = "average" if MASK in prompt.template else "average_no_mask"  # the same without a mask
     if isinstance(mask, MultiVectorMask):
         start -= 1
         kept = "mask" if mask.keep_only_token_ids else "average_no_mask"
     if pooling.pooling_mode != "mean" or not _is_portable_mask(mask, prompt):
         raise ValueError(
-            f"The model pools by {pooling.pooling_mode!r} after {type(mask).__name__}, expected one of RelBERT's "
+            f"The model's pooling is {pooling.pooling_mode!r} after {type(mask).__name__}, expected one of RelBERT's "
             "poolings (average_no_mask, average, mask). Load it with SentenceTransformer instead."
         )
     dimension: Any = pooling.embedding_dimension
@@ -155,10 +151,10 @@ def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
 
 
 def to_portable_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:
-    """Write a pipeline in sentence-transformers' own modules, which give the same vectors; the weights are shared.
+    """Convert a pipeline to sentence-transformers' own modules, with the same vectors and shared weights.
 
     Raises `ValueError` if there is no such form: for the reduction `"sum"`, and for a tokenizer that splits the prompt
-    in another way when its special tokens are written out.
+    differently when its special tokens are written out.
     """
     portable: list[nn.Module] = []
     prompt = modules[0]
@@ -188,15 +184,15 @@ def parse_chat_template(chat_template: str, mask: str | None) -> str | None:
     if output is None:
         return None
     slots = {"head.content": SUBJECT, "tail.content": OBJECT, json.dumps(mask): MASK}
-    parts = re.findall(part, output[1])[1:-1]  # special tokens stand at both ends
+    parts = re.findall(part, output[1])[1:-1]  # without the special tokens at both ends
     text = "".join(slots.get(part) or json.loads(part) for part in parts)
     return text if {"head.content", "tail.content"} <= set(parts) else None
 
 
 def rename_tokenizer_class(folder: str) -> None:
-    """Give a saved generic tokenizer the class name that transformers 4 knows as well as 5.
+    """Give a saved generic tokenizer the class name that both transformers 4 and 5 know.
 
-    The relbert library, which needs transformers 4, then reads the folder too.
+    The relbert library needs transformers 4, and can then read the folder too.
     """
     path = Path(folder, "tokenizer_config.json")
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -208,8 +204,8 @@ def rename_tokenizer_class(folder: str) -> None:
 def _portable_pooling(pooling: RelationPooling, prompt: PromptTemplate) -> list[nn.Module]:
     if pooling.reduction != "mean":
         raise ValueError(
-            f"A model with reduction {pooling.reduction!r} has no portable form: sentence-transformers' pooling takes "
-            "means. Set reduction='mean' to save it (the cosines are the same)."
+            f"A model with the reduction {pooling.reduction!r} has no portable form, because sentence-transformers' "
+            "pooling takes means. Set reduction='mean' to save it (the cosines are the same)."
         )
     mean = Pooling(pooling.embedding_dimension, "mean")
     if pooling.pooling == "mask" and pooling.mask_token_id is not None:
@@ -220,7 +216,7 @@ def _portable_pooling(pooling: RelationPooling, prompt: PromptTemplate) -> list[
 
 
 def _is_portable_mask(mask: nn.Module, prompt: PromptTemplate) -> bool:
-    """Whether it is what `_portable_pooling` puts before the mean, or no mask at all."""
+    """Return whether the module is a mask that `_portable_pooling` makes, or not a mask at all."""
     if not isinstance(mask, MultiVectorMask):
         return True
     tokenizer = prompt.tokenizer
@@ -230,20 +226,20 @@ def _is_portable_mask(mask: nn.Module, prompt: PromptTemplate) -> bool:
 
 
 def _portable_transformer(prompt: PromptTemplate) -> Transformer:
-    """A plain Transformer on the same encoder, which writes the same prompts by a chat template."""
+    """Return a plain Transformer with the same encoder and a chat template that writes the same prompts."""
     for gap in ("", " "):
         transformer = _with_chat_template(prompt, gap)
         if _same_tokens(transformer, prompt):
             return transformer
     raise ValueError(
-        f"{type(prompt.tokenizer).__name__} splits the template {prompt.template!r} in another way when the special "
+        f"{type(prompt.tokenizer).__name__} splits the template {prompt.template!r} differently when the special "
         "tokens are written out, so the model has no portable form and cannot be saved. Use an encoder with another "
         "tokenizer."
     )
 
 
 def _with_chat_template(prompt: PromptTemplate, gap: str) -> Transformer:
-    # The parts of the prompt module without its preprocessing: nothing is loaded twice, the weights stay in common.
+    # It has the prompt module's parts without its preprocessing: nothing is loaded twice, and the weights are shared.
     transformer: Transformer = Transformer.__new__(Transformer)
     vars(transformer).update(vars(prompt))
     tokenizer: PreTrainedTokenizerBase = copy.deepcopy(prompt.tokenizer)
@@ -259,7 +255,7 @@ def _with_chat_template(prompt: PromptTemplate, gap: str) -> Transformer:
 
 
 def _chat_template(prompt: PromptTemplate, gap: str) -> str:
-    """The template in Jinja, special tokens written out, since chat templates add none."""
+    """Return the template in Jinja, with the special tokens written out because chat templates add none."""
     start, end = prompt.special_tokens
     slots = {SUBJECT: "head.content", OBJECT: "tail.content", MASK: json.dumps(prompt.tokenizer.mask_token)}
     parts = [slots.get(part, json.dumps(part, ensure_ascii=False)) for part in Template(prompt.template).parts]
@@ -276,7 +272,7 @@ def _chat_template(prompt: PromptTemplate, gap: str) -> str:
 
 
 def _same_tokens(transformer: Transformer, prompt: PromptTemplate) -> bool:
-    # Uncut: the probes are about where the tokenizer splits, however short the model's prompts have to be.
+    # Not cut: the probes show where the tokenizer splits, however short the model's prompts have to be.
     ours = prompt.preprocess(_PROBES, max_length=sys.maxsize)
     theirs = transformer.preprocess(_PROBES, processing_kwargs={"text": {"truncation": False, "verbose": False}})
     return torch.equal(ours["input_ids"], theirs["input_ids"])
@@ -300,7 +296,7 @@ def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any
         return None if text is None else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"The {filename} of {model_name_or_path!r} is not JSON ({error}). The model is damaged: restore it."
+            f"The {filename} of {model_name_or_path!r} is not JSON ({error}). The model is damaged. Restore it."
         ) from error
 
 
@@ -311,7 +307,7 @@ def _read_object(model_name_or_path: str, filename: str, hub_kwargs: dict[str, A
         return {}
     if not isinstance(content, dict):
         raise ValueError(
-            f"The {filename} of {model_name_or_path!r} holds {str(content)[:60]}, expected an object. The model is "
-            "damaged: restore it."
+            f"The {filename} of {model_name_or_path!r} contains {str(content)[:60]}, expected an object. The model is "
+            "damaged. Restore it."
         )
     return content

@@ -20,14 +20,14 @@ class MissingExtraError(ImportError):
 
 
 def import_extra(module: str, extra: str) -> Any:
-    """Import a package that comes with an extra. Raises `MissingExtraError`, which says how to install it."""
+    """Import a package that an extra installs. Raises `MissingExtraError`, which says how to install it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module.partition(".")[0]:
             raise
         raise MissingExtraError(
-            f"This needs the package {error.name!r}, which is not installed: pip install 'st-relbert[{extra}]' "
+            f"This needs the package {error.name!r}, which is not installed. Run: pip install 'st-relbert[{extra}]' "
             f"(in a clone: pip install '.[{extra}]')"
         ) from error
 
@@ -72,7 +72,7 @@ def hub_is_reachable() -> bool:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception as error:  # each version of the client has another library for this
         if _HUB.missed_at == -math.inf:
-            _LOG.warning("The Hugging Face hub cannot be reached (%s): only what its cache holds is used.", error)
+            _LOG.warning("The Hugging Face hub cannot be reached (%s). Only cached files are used.", error)
         _HUB.missed_at = time.monotonic()
         return False
     return True

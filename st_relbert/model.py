@@ -103,7 +103,7 @@ class RelBERT(SentenceTransformer):
         self.source = name
         """The folder that the model was last saved to, or the hub id or folder it came from; an index records it."""
         if name is None and any(self._requested.values()):
-            raise ValueError("template, pooling and reduction are for a model that is loaded, and none is named.")
+            raise ValueError("template, pooling and reduction have no effect without model_name_or_path. Omit them.")
         located = name
         if name is not None:
             located, kwargs = locate_model(name, **kwargs)
@@ -137,7 +137,7 @@ class RelBERT(SentenceTransformer):
     def _prompt(self) -> PromptTemplate:
         prompt = self[0]
         if not isinstance(prompt, PromptTemplate):
-            raise ValueError(f"The first module of a RelBERT is a PromptTemplate, got {type(prompt).__name__}.")
+            raise ValueError(f"The first module is a {type(prompt).__name__}, expected a PromptTemplate.")
         return prompt
 
     @property
@@ -145,7 +145,8 @@ class RelBERT(SentenceTransformer):
         for module in self:
             if isinstance(module, RelationPooling):
                 return module
-        raise ValueError(f"A RelBERT has a RelationPooling, got {', '.join(type(module).__name__ for module in self)}.")
+        modules = ", ".join(type(module).__name__ for module in self)
+        raise ValueError(f"The modules are {modules}, expected a RelationPooling among them.")
 
     def is_singular_input(self, inputs: Any) -> bool:  # type: ignore[override]  # the base class narrows the type to single texts
         """Return whether `inputs` is one pair; `("Tokyo", "Japan")` is a pair, not a batch of two strings."""
@@ -174,8 +175,8 @@ class RelBERT(SentenceTransformer):
         """
         if prompt or prompt_name not in (None, *self.prompts):
             raise ValueError(
-                f"Got the prompt {prompt or prompt_name!r}, but pairs are read through a template. Set `template` "
-                "instead, when the model is loaded."
+                f"Got the prompt {prompt or prompt_name!r}, but pairs are read through a template. Pass `template` "
+                "when you load the model instead."
             )
         args = (None, "", *args)
         # Checked here as well as in the first module, because only here can the error give the position in the input.
@@ -193,7 +194,7 @@ class RelBERT(SentenceTransformer):
         return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
 
     def _inference(self, inputs: list[Any], *, device: Any = None, **kwargs: Any) -> Any:
-        """Run on each device, also in worker processes; in bfloat16 if the model is fast and the device supports it."""
+        """Embed on a device, also in worker processes; in bfloat16 if the model is fast and the device supports it."""
         device = self._resolve_inference_device(device)
         # Otherwise use no autocast at all: a disabled one would end the caller's own. Half-precision weights are fast
         # already, and layer norm cannot mix them with bfloat16.

@@ -38,7 +38,7 @@ _NOT_SHOWN = {"restore_callback_states_from_checkpoint", "use_cpu", "dataloader_
 class RelBERTModelCardData(SentenceTransformerModelCardData):
     """Model card data with word pairs as examples and RelBERT among the citations.
 
-    Sentence-transformers encodes the examples at every save; its own are sentences, which a pair model cannot read.
+    Sentence-transformers encodes the examples whenever it saves. Its own are sentences, which a pair model cannot read.
     """
 
     task_name: str = "relational similarity, analogy questions, lexical relation classification and relation search"
@@ -78,17 +78,17 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         facts |= {name: getattr(model, name, None) for name in ("template", "pooling", "reduction")}
         facts |= {"sources": self.sources, "teacher": self.teacher}
         shown = {**self.non_default_hyperparameters, "learning_rate": self.all_hyperparameters.get("learning_rate")}
-        # Where there is a sampler of relations, it decides what a batch is, whatever the trainer's batch size says.
+        # A sampler of relations decides what a batch is, whatever the trainer's batch size.
         hidden = _NOT_SHOWN | ({"per_device_train_batch_size", "per_device_eval_batch_size"} if self.sampler else set())
         facts["hyperparameters"] = {
             name: value for name, value in shown.items() if value is not None and name not in hidden
         }
         return facts
 
-    def extract_dataset_metadata(  # type: ignore[override]  # handed on
+    def extract_dataset_metadata(  # type: ignore[override]  # passed on
         self, dataset: Any, dataset_metadata: Any, loss: Any, dataset_type: str, **kwargs: Any
     ) -> list[dict[str, Any]]:
-        """Check the columns, see `check_training_columns`: the trainer calls this before the first batch."""
+        """Check the columns (see `check_training_columns`), because the trainer calls this before the first batch."""
         check_training_columns(dataset, loss, dataset_type)
         return super().extract_dataset_metadata(dataset, dataset_metadata, loss, dataset_type, **kwargs)  # type: ignore[arg-type]
 
@@ -101,7 +101,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
     def name_teacher(self, name: str, card: SentenceTransformerModelCardData) -> None:
         """Name the model that this one learns from, with the licence and data from its own card.
 
-        The name is a hub id or a folder; of a folder, only the last part is shown.
+        The name is a hub id, or a folder, of which only the last part is shown.
         """
         called = _called(name)
         self.teacher = f"{called} (licence: {card.license or NOT_KNOWN})"
@@ -115,26 +115,26 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         self.add_tags("merge")
 
     def infer_datasets(self, dataset: Any, dataset_name: str | None = None) -> list[dict[str, Any]]:
-        """Describe the sets of a training, with their sources: `load_relations` leaves a line for each."""
+        """Describe the training sets, with their sources, of which `load_relations` stores one per line."""
         described: Any = super().infer_datasets(dataset, dataset_name)
-        if not isinstance(dataset, dict):  # of several, each is described by itself
+        if not isinstance(dataset, dict):  # for a dict, this is called for each set
             [facts] = described
-            # The name that a script gives a set is no source, even if it is that of one.
+            # The name that a script gives a set says nothing about its source, even if a source has that name.
             found = sources_of(facts["id"]) if "id" in facts else {facts["name"] or "a set without a name": NOT_KNOWN}
             facts["sources"] = (dataset.info.license or "").splitlines() or as_lines(found)
         return list(described)
 
     def to_yaml(self, *args: Any, **kwargs: Any) -> str:
-        """Return the card's metadata with the data sources, where a later training finds them."""
+        """Return the card's metadata, including the data sources, which later training reads."""
         sources = safe_dump({"training_data": self.sources}, allow_unicode=True) if self.sources else ""
         return f"{super().to_yaml(*args, **kwargs)}\n{sources}".strip()
 
     def set_widget_examples(self, dataset: Any) -> None:
-        """Keep the example pairs; sentence-transformers looks for texts in the training data, and fails on pairs."""
+        """Show no examples: sentence-transformers takes texts from the training data, and fails on pairs."""
         self.widget = []
 
     def take_over(self, card: str) -> None:
-        """Take licences, language and base model from the card of the model that was loaded, for when it is trained on.
+        """Copy licence, language, base model and data sources from the card of the loaded model, for further training.
 
         An unreadable card is ignored.
         """
@@ -148,12 +148,12 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
         self.training_data = [str(line) for line in earlier] if isinstance(earlier, list) else []
 
     def set_base_model(self, model_id: str, revision: str | None = None) -> bool:
-        """Look up the base model on the hub, but never send it the name of a local folder."""
+        """Look up the base model on the hub, unless it is a local folder, whose name must not be sent."""
         is_local = os.path.exists(model_id) or os.path.isabs(model_id)
         return False if is_local else super().set_base_model(model_id, revision)
 
     def try_to_set_base_model(self) -> None:
-        """Do not guess: sentence-transformers would ask the hub for parts of a folder's path."""
+        """Do nothing: sentence-transformers would guess, and ask the hub for parts of a folder's path."""
 
     def set_losses(self, losses: list[nn.Module]) -> None:
         """Cite the losses of a training run, and RelBERT."""
@@ -164,7 +164,7 @@ class RelBERTModelCardData(SentenceTransformerModelCardData):
 def _card_of(name: str) -> RelBERTModelCardData:
     """Return card data with the data sources from a saved model's card."""
     card = RelBERTModelCardData()
-    with suppress(OSError, ValueError):  # there is none, or the hub cannot be asked
+    with suppress(OSError, ValueError):  # no card, or the hub cannot be reached
         card.take_over(ModelCard.load(os.path.join(name, "README.md") if os.path.isdir(name) else name).content)
     if not card.training_data:
         card.training_data = as_lines({f"what {_called(name)} was trained on": NOT_KNOWN})
@@ -172,7 +172,7 @@ def _card_of(name: str) -> RelBERTModelCardData:
 
 
 def _called(name: str) -> str:
-    """A model's hub id, or the last part of its folder."""
+    """Return a model's hub id, or the last part of its folder."""
     return Path(name).name if os.path.exists(name) else name
 
 
@@ -180,7 +180,7 @@ def use_pair_card(model: SentenceTransformer) -> None:
     """Give a model that is trained on pairs a card with pairs as examples.
 
     A portable model in plain sentence-transformers has that library's card, which looks for sentences in the training
-    data and fails on pairs. A card of any other class is left alone.
+    data and fails on pairs. Cards of other classes are left alone.
     """
     plain = getattr(model, "model_card_data", None)
     if type(plain) is not SentenceTransformerModelCardData:

@@ -36,7 +36,7 @@ def is_flat_pair(value: Any) -> bool:
 
 
 def as_pair(value: Any, where: str) -> Pair:
-    """Check that `value` (a tuple, list, array or Series) is two words, and return them unchanged.
+    """Check that `value` (a tuple, list, array or Series) consists of two words, and return them unchanged.
 
     Raises `ValueError` if a word has no visible character or is too long. The error calls the pair `where` ("pair 3").
     """
@@ -77,7 +77,7 @@ def as_pairs(values: Any, where: str = "pair") -> list[Pair]:
 def pairs_of_list(values: Any, where: str) -> list[Pair]:
     """Check a list of pairs from a record; errors refer to a pair as `where` and its number."""
     if not isinstance(values, list | tuple):
-        raise ValueError(f"{where}s are {values!r:.60}, expected a list of [head, tail].")
+        raise ValueError(f"{where}s are {values!r:.60}, expected a list of [head, tail] pairs.")
     return as_pairs(values, where)
 
 
@@ -112,7 +112,7 @@ def _rows(frame: Any) -> Iterator[Any]:
     if len(names) != 2:
         raise ValueError(
             f"The DataFrame has the columns {_shorten(names)}, expected head and tail, or two columns. "
-            "Choose them: frame[[head_column, tail_column]]."
+            "Select them: frame[[head_column, tail_column]]."
         )
     return iter(frame.to_numpy())
 
@@ -129,12 +129,12 @@ def _check_word(word: Any, where: str) -> None:
         raise ValueError(f"{where} is {_shorten(word)} of type {type(word).__name__}, expected a string.")
     if len(word) > LONGEST_WORD:
         raise ValueError(
-            f"{where} is {word[:30]!r}... of {len(word):,} characters, expected a word: at most {LONGEST_WORD:,}."
+            f"{where} is {word[:30]!r}... ({len(word):,} characters), expected a word of at most {LONGEST_WORD:,}."
         )
     if any("\ud800" <= char <= "\udfff" for char in word):
         raise ValueError(
-            f"{where} is {_shorten(word)}, which holds a lone surrogate and is no valid Unicode text. "
-            "Decode the source with its right encoding, or with errors='replace'."
+            f"{where} is {_shorten(word)}, which contains a lone surrogate, so it is not valid Unicode. "
+            "Decode the source with the correct encoding, or with errors='replace'."
         )
     # Tokenizers drop control and format characters, so a word of only those would vanish from its prompt.
     if not any(char.isprintable() and not char.isspace() for char in word):

@@ -117,20 +117,20 @@ class TrainingSettings:
         loss_class(self.loss).check_settings(self)
         if (self.teacher is None) == (self.loss == "distillation"):
             raise ValueError(
-                f"The loss is {self.loss!r} and the teacher {self.teacher!r}: the loss distillation needs a teacher, a "
-                "trained model, and no other loss has one."
+                f"The loss is {self.loss!r} and the teacher is {self.teacher!r}. The loss 'distillation' needs a "
+                "teacher, which is a trained model. The other losses take none."
             )
         if self.relations_per_batch == 1 and self.parent_weight not in (0, 1):
             raise ValueError(
-                f"The parent_weight is {self.parent_weight}, expected 0 or 1 for steps of one relation, in which a "
-                "parent is one more relation."
+                f"parent_weight is {self.parent_weight}, expected 0 or 1 because relations_per_batch is 1. In steps of "
+                "one relation, a parent counts as one more relation."
             )
         if self.choose_by == "none":
             for name in ("validation_data", "held_out_relations", "patience"):
                 if getattr(self, name):
-                    raise ValueError(f"{name} needs choose_by, 'accuracy' or 'loss': it says what to validate by.")
+                    raise ValueError(f"{name} needs validation. Set choose_by to 'accuracy' or 'loss', or omit {name}.")
         if self.validation_data and self.held_out_relations:
-            raise ValueError("validation_data and held_out_relations exclude each other; leave one out.")
+            raise ValueError("validation_data and held_out_relations cannot be combined. Omit one of them.")
 
     def _check(self, name: str, hint: Any) -> None:
         """Raise ValueError if the field's type does not allow its value."""
@@ -141,7 +141,7 @@ class TrainingSettings:
         choices = [repr(choice) for kind in kinds if get_origin(kind) is Literal for choice in get_args(kind)]
         if choices:
             raise ValueError(f"Unknown {name} {value!r}, expected one of {', '.join(choices)}.")
-        expected = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
+        expected = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
         raise ValueError(f"The setting {name} is {value!r}, expected {expected}.")
 
 
@@ -181,7 +181,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
         path = _FOLDER / f"{name_or_path}.json"
     if name_or_path not in preset_names() and not Path(name_or_path).is_file():
         raise ValueError(
-            f"There is no preset {name_or_path!r}. Expected {', '.join(preset_names())}, or a JSON file of settings."
+            f"There is no preset {name_or_path!r}, expected {', '.join(preset_names())}, or a JSON file of settings."
         )
     from st_relbert.files.text import parse_json  # imported here, so that --help does not load Arrow
 
@@ -194,5 +194,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     settings.pop("description", None)
     known = [field.name for field in fields(TrainingSettings)]
     if unknown := [name for name in settings if name not in known]:
-        raise ValueError(f"The preset {str(path)!r} has the setting {unknown[0]!r}, expected {', '.join(known)}.")
+        raise ValueError(
+            f"The preset {str(path)!r} has the unknown setting {unknown[0]!r}, expected one of {', '.join(known)}."
+        )
     return settings

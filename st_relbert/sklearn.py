@@ -32,7 +32,7 @@ from st_relbert.vectors import PairVectors
 
 Model: TypeAlias = SentenceTransformer | str | os.PathLike[str]
 
-# Pairs of other relations and of no relation that a classifier learns "none" from, each.
+# A classifier learns "none" from this many pairs of other relations and as many unrelated pairs.
 _UNRELATED = 300
 
 
@@ -52,22 +52,22 @@ class _PairEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is no
         return tags
 
     def _features(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-        """The vector of each pair and of the pair reversed, side by side, `(n, 2 d)`."""
+        """Return the vectors of each pair and of the reversed pair, concatenated, `(n, 2 d)`."""
         model = self.model if isinstance(self.model, SentenceTransformer) else _load(os.fspath(self.model))
         both = [order for pair in pairs for order in (pair, pair[::-1])]
         return PairVectors.encode(model, both, self.batch_size).both_ways(pairs)
 
 
 class RelationEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _PairEstimator):  # type: ignore[misc]
-    """Turns word pairs into features: the vector of a pair and that of the pair reversed, side by side.
+    """Turns word pairs into features: the vectors of the pair and of the reversed pair, concatenated.
 
-    These are the features of lexical relation classification. Nothing is learnt from the pairs, so it can stand
-    before any classifier in a `Pipeline`, and in a `GridSearchCV`. There the encoder's `memory` saves encoding the same
+    These are the features of lexical relation classification. The encoder learns nothing from the pairs. In a
+    `Pipeline`, it goes before any classifier. In a `GridSearchCV`, the pipeline's `memory` saves encoding the same
     pairs again for each setting.
 
     Args:
-        model: A SentenceTransformer that takes pairs, or its folder or hub id, which is loaded once a process.
-        batch_size: Pairs encoded at a time.
+        model: A SentenceTransformer that takes pairs, or its folder or hub id, which is loaded once per process.
+        batch_size: The number of pairs to encode at a time.
 
     Examples:
         >>> RelationEncoder(model).fit_transform([("Tokyo", "Japan"), ("hot", "cold")]).shape
@@ -82,11 +82,11 @@ class RelationEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _PairEs
         """Check the pairs, and find the number of features.
 
         Args:
-            X: Pairs: a list of tuples, an array `(n, 2)`, a DataFrame with `head` and `tail`.
+            X: Pairs: a list of tuples, an array `(n, 2)`, or a DataFrame with `head` and `tail`.
             y: Not used.
 
         Raises:
-            ValueError: If there is no pair, or one is none.
+            ValueError: If there are no pairs, or an item is not a pair.
         """
         self._n_features_out = self._features(_pairs(X)[:1]).shape[1]
         return self
@@ -95,30 +95,30 @@ class RelationEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _PairEs
         return hasattr(self, "_n_features_out")
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """The features, `(n, 2 d)`, in float64.
+        """Return the features, `(n, 2 d)`, in float64.
 
         Raises:
-            ValueError: If there is no pair, or one is none.
+            ValueError: If there are no pairs, or an item is not a pair.
         """
         check_is_fitted(self)
         return self._features(_pairs(X))
 
 
 class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
-    """Tells which relation a pair stands in, from a few examples of each; or that it is none of them.
+    """Predicts which relation a pair has, or that it has none, from a few examples of each relation.
 
-    A logistic regression on the features of `RelationEncoder`. What "none" is it learns from pairs of 300 shipped
-    relations other than those of the examples, and from the examples' own words paired anew. With at least two
-    examples of each relation the probabilities are calibrated by cross-validation.
+    It is a logistic regression on the features of `RelationEncoder`. It learns "none" from pairs of 300 shipped
+    relations other than the examples' own, and from new combinations of the examples' words. If each relation has at
+    least two examples, the probabilities are calibrated by cross-validation.
 
     Args:
         model: See `RelationEncoder`.
-        none: The label of a pair that stands in none of the relations; examples may have it too. None: there is no such
-            label, and the likeliest relation is always given.
-        threshold: A pair is given the label `none` if the probability that it stands in any of the relations is lower.
-        C: The inverse strength of the penalty, see `LogisticRegression`.
-        batch_size: Pairs encoded at a time.
-        random_state: The seed of what "none" is learnt from.
+        none: The label of a pair that has none of the relations. Examples may have it too. None: there is no such
+            label, and the most probable relation is always predicted.
+        threshold: A pair gets the label `none` if the probability that it has any of the relations is lower.
+        C: The inverse strength of the penalty; see `LogisticRegression`.
+        batch_size: The number of pairs to encode at a time.
+        random_state: The seed for the pairs from which "none" is learned.
 
     Attributes:
         classes_: The labels, sorted.
@@ -157,8 +157,8 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
             y: The relation of each.
 
         Raises:
-            ValueError: If there is no pair, one is none, there are more or fewer labels, or there is nothing to tell
-                apart.
+            ValueError: If there are no pairs, an item is not a pair, the number of labels differs, or there are too few
+                relations.
         """
         pairs, labels = _pairs(X), [str(label) for label in y]
         if len(pairs) != len(labels):
@@ -168,12 +168,13 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         relations = Counter(label for label in labels if label != self.none)
         if len(relations) < (2 if self.none is None else 1):
             raise ValueError(
-                f"The labels are {', '.join(relations) or self.none}, expected two to tell apart, or none."
+                f"The only label is {next(iter(relations), self.none)!r}, expected "
+                f"{'two relations' if self.none is None else 'a relation besides it'}."
             )
         if self.none is not None:
             unrelated = _unrelated(pairs, labels, random.Random(self.random_state))
             pairs, labels = [*pairs, *unrelated], [*labels, *[self.none] * len(unrelated)]
-        # Half of the weight is on "none", however many pairs it has; relations weigh alike.
+        # Half of the weight is on "none", however many pairs it has; the relations share the rest equally.
         counts = Counter(labels)
         share = {label: len(relations) if label == self.none else 1 for label in counts}
         weights = [share[label] / counts[label] for label in labels]
@@ -184,21 +185,21 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """The probability of each of `classes_`, `(n, classes)`.
+        """Return the probability of each of `classes_`, `(n, classes)`.
 
         Raises:
-            ValueError: If there is no pair, or one is none.
+            ValueError: If there are no pairs, or an item is not a pair.
         """
         check_is_fitted(self)
         probabilities: NDArray[np.float64] = self._classifier.predict_proba(self._features(_pairs(X)))
         return probabilities
 
     def predict(self, X: Any) -> NDArray[np.str_]:
-        """The relation of each pair, or `none`; see `predict_proba`."""
+        """Return the relation of each pair, or `none`; see `predict_proba`."""
         return self.labels_of(self.predict_proba(X))
 
     def labels_of(self, probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
-        """The labels that `predict` gives for probabilities that `predict_proba` gave."""
+        """Return the labels that `predict` chooses by the probabilities of `predict_proba`."""
         if self.none is None:
             return np.asarray(self.classes_[probabilities.argmax(axis=1)])
         column = int(np.flatnonzero(self.classes_ == self.none)[0])
@@ -211,7 +212,7 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         folds = min(5, *Counter(labels).values())
         if folds < 2:
             return regression.fit(features, labels, logisticregression__sample_weight=weights)
-        # The scaler in each fold would be that of all features; it sees no labels.
+        # One scaler for all folds: it sees no labels.
         scaled = StandardScaler().fit(features)
         calibrated = CalibratedClassifierCV(regression[-1], method="sigmoid", cv=StratifiedKFold(folds), ensemble=False)
         calibrated.fit(scaled.transform(features), labels, sample_weight=weights)
@@ -219,10 +220,10 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
 
 
 def write_predictions(classifier: RelationClassifier, table: PairTable, output: str) -> Counter[str]:
-    """Tell the relation of each pair of a table, some thousand at a time, and write them beside its columns.
+    """Predict the relation of each pair of a table, a few thousand at a time, and write a copy of it with two columns.
 
-    The output, `.csv` or `.parquet`, gets the columns `predicted` and `probability`, that of the label. Returns how
-    many pairs have each label, the most frequent first. Raises `ValueError` if the table has one of these columns.
+    The output, `.csv` or `.parquet`, gets the columns `predicted` and `probability` (of that label). Returns how many
+    pairs have each label, the most frequent first. Raises `ValueError` if the table has one of these columns.
     """
     if taken := {"predicted", "probability"} & set(table.schema.names):
         raise ValueError(f"{table.path!r} has the column {min(taken)!r} already. Rename it.")
@@ -241,22 +242,20 @@ def write_predictions(classifier: RelationClassifier, table: PairTable, output: 
 
 
 def _unrelated(pairs: Sequence[Pair], labels: Sequence[str], rng: random.Random) -> list[Pair]:
-    """Pairs that most likely stand in none of the relations of the examples."""
+    """Return pairs that most likely have none of the relations of the examples."""
     seen = {folded(pair) for pair in pairs}
     others = [relation.pairs for relation in shipped_relations() if len(seen & set(map(folded, relation.pairs))) < 2]
     found = [rng.choice(of_relation) for of_relation in rng.sample(others, min(_UNRELATED, len(others)))]
     order = list(range(len(pairs))) * 5
     rng.shuffle(order)
-    anew = [(pairs[one][0], pairs[other][1]) for one, other in pairwise(order) if labels[one] != labels[other]][
-        :_UNRELATED
-    ]
-    return [pair for pair in dict.fromkeys([*found, *anew]) if folded(pair) not in seen]
+    mixed = [(pairs[one][0], pairs[other][1]) for one, other in pairwise(order) if labels[one] != labels[other]]
+    return [pair for pair in dict.fromkeys([*found, *mixed[:_UNRELATED]]) if folded(pair) not in seen]
 
 
 def _pairs(values: Any) -> list[Pair]:
     pairs = as_pairs(values)
     if not pairs:
-        raise ValueError("There is no pair, expected at least one.")
+        raise ValueError("There are no pairs, expected at least one.")
     return pairs
 
 

@@ -57,22 +57,22 @@ class Template:
     def __post_init__(self) -> None:
         if len(self.text) > _LONGEST:
             raise ValueError(
-                f"The template {self.text[:30]!r}... has {len(self.text):,} characters, expected a sentence of at most "
-                f"{_LONGEST:,}: encoders read a few hundred tokens."
+                f"The template {self.text[:30]!r}... has {len(self.text):,} characters, expected at most {_LONGEST:,}. "
+                "Encoders read only a few hundred tokens."
             )
         missing = [name for name in (SUBJECT, OBJECT) if name not in self.text]
         if missing:
             raise ValueError(
                 f"The template {self.text!r} has no {' and no '.join(missing)}. "
-                f"A template needs both {SUBJECT} (the head) and {OBJECT} (the tail), "
-                f"or be one of the named ones: {', '.join(sorted(NAMED_TEMPLATES))}."
+                f"It needs both {SUBJECT} (the head) and {OBJECT} (the tail), "
+                f"unless it is one of the named templates: {', '.join(sorted(NAMED_TEMPLATES))}."
             )
 
     @classmethod
     def named(cls, name_or_text: str) -> Template:
         """Return a named template, or validate a custom one.
 
-        Raises `ValueError` if it is not a known name and lacks a placeholder.
+        Raises `ValueError` for a text without a placeholder, such as an unknown name.
         """
         if not isinstance(name_or_text, str):
             raise ValueError(

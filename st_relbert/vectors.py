@@ -28,8 +28,8 @@ def check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
     if not finite.all():
         head, tail = pairs[int(finite.logical_not().nonzero()[0])]
         raise ValueError(
-            f"The model gives the pair ({head[:40]!r}, {tail[:40]!r}) a vector that is not finite. Its weights are "
-            "damaged, or its training diverged: restore or train it again."
+            f"The model's vector of the pair ({head[:40]!r}, {tail[:40]!r}) is not finite. Its weights are damaged, or "
+            "its training diverged. Restore the model or train it again."
         )
 
 
@@ -78,7 +78,7 @@ class PairVectors:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         zero = np.flatnonzero(lengths == 0)
         if len(zero):
-            raise ValueError(f"The model gives {pairs[zero[0]]!r} the vector zero, which has no cosine to any other.")
+            raise ValueError(f"The model's vector of {pairs[zero[0]]!r} is zero, so it has no cosine to any other.")
         unit: Vectors = vectors / lengths
         return unit
 

@@ -76,7 +76,7 @@ def test_unusable_folders_are_clear_errors(encoders, tmp_path):
 
 
 def test_unknown_settings_are_answered_with_the_known_ones(encoders):
-    with pytest.raises(ValueError, match="named ones: a, b, c, d, e, short"):
+    with pytest.raises(ValueError, match="named templates: a, b, c, d, e, short"):
         RelBERT(encoders["wordpiece"], template="f")
     with pytest.raises(ValueError, match="expected one of: average, average_no_mask, mask"):
         RelBERT(encoders["wordpiece"], pooling="cls")
@@ -168,5 +168,5 @@ def test_a_missing_backend_is_named(encoders):
 
 
 def test_settings_without_a_model_to_load_are_refused(encoders):
-    with pytest.raises(ValueError, match="template, pooling and reduction are for a model that is loaded"):
+    with pytest.raises(ValueError, match="template, pooling and reduction have no effect without model_name_or_path"):
         RelBERT(modules=list(RelBERT(encoders["wordpiece"])), template="c")

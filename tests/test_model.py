@@ -222,7 +222,7 @@ def test_vectors_that_are_not_finite_are_an_error_that_names_the_first_pair(mode
     with torch.no_grad():
         model[0].model.get_input_embeddings().weight[finger] = float("nan")
     pairs = [("Tokyo", "Japan"), ("a", "finger"), ("finger", "b")]
-    with pytest.raises(Exception, match=r"pair \('a', 'finger'\) a vector that is not finite"):
+    with pytest.raises(Exception, match=r"vector of the pair \('a', 'finger'\) is not finite"):
         model.encode(pairs, **kwargs)
 
 

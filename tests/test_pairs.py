@@ -32,7 +32,7 @@ from st_relbert.pairs import as_pair, as_pairs, folded, folded_word, is_flat_pai
         (np.array("a"), "expected two words"),
         (
             ("a", "b" * 10_001),
-            r"the tail of pair 3 is 'b{30}'\.\.\. of 10,001 characters, expected a word: at most 10,000",
+            r"the tail of pair 3 is 'b{30}'\.\.\. \(10,001 characters\), expected a word of at most 10,000",
         ),
     ],
 )

@@ -101,13 +101,13 @@ def test_what_none_is_learnt_from():
 @pytest.mark.parametrize(
     ("pairs", "labels", "settings", "message"),
     [
-        ([], [], {}, "There is no pair"),
+        ([], [], {}, "There are no pairs"),
         ([("a", "")], ["x"], {}, "visible character"),
         ([[1.0, 2.0]], ["x"], {}, "expected a string"),
         (PAIRS, LABELS[:3], {}, "8 pairs and 3 labels"),
         (PAIRS, LABELS, {"threshold": 2}, "expected a probability"),
-        (CAPITALS, LABELS[:4], {"none": None}, "expected two to tell apart"),
-        (CAPITALS, ["none"] * 4, {}, "expected two to tell apart"),
+        (CAPITALS, LABELS[:4], {"none": None}, "The only label is .capital., expected two relations"),
+        (CAPITALS, ["none"] * 4, {}, "The only label is .none., expected a relation besides it"),
     ],
 )
 def test_bad_input_is_one_error(model, pairs, labels, settings, message):

@@ -26,7 +26,7 @@ def test_named_templates_are_those_of_the_published_checkpoints(golden):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("z", "no <subj> and no <obj>.*named ones: a, b, c, d, e, short"),
+        ("z", "no <subj> and no <obj>.*named templates: a, b, c, d, e, short"),
         ("<subj> is a thing", "has no <obj>"),
         ("<obj> <mask>", "has no <subj>"),
         ("", "has no <subj>"),
@@ -61,5 +61,5 @@ def test_the_essential_part_ends_where_head_tail_and_mask_all_stood(head, tail):
 
 
 def test_a_text_that_is_not_a_sentence_is_refused():
-    with pytest.raises(ValueError, match="has 120,005 characters, expected a sentence of at most 2,000"):
+    with pytest.raises(ValueError, match="has 120,005 characters, expected at most 2,000"):
         Template("<subj>" * 20_000 + "<obj>")

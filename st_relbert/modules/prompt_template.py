@@ -1,4 +1,4 @@
-"""The input module: a pair of words in, the token vectors of its prompt out."""
+"""The input module: it turns pairs of words into the token vectors of their prompts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _CHECKED_AT_A_TIME = 10_000
 
 
 class PromptTemplate(Transformer):
-    """Reads word pairs through a prompt template: the first module of a pipeline, in the place of a `Transformer`.
+    """Reads word pairs through a prompt template: the first module of a pipeline, instead of a `Transformer`.
 
-    It is sentence-transformers' `Transformer` but for the preprocessing: a pair is written into the template and the
-    prompt is tokenised. Words are data: one that spells a special token (`[MASK]`, `</s>`) or a placeholder (`<obj>`)
-    is tokenised as text. A prompt longer than `max_seq_length` loses its end, as long as head, tail and mask each stand
-    whole in the rest; else it is an error. Prompts are always padded on the right, where padding changes no encoder's
-    positions. Tokens that are added to the tokenizer count from the next batch on.
+    It differs from sentence-transformers' `Transformer` in the preprocessing: it writes a pair into the template, and
+    tokenises the prompt. Words are data: a word that spells a special token (`[MASK]`, `</s>`) or a placeholder
+    (`<obj>`) is tokenised as text. A prompt longer than `max_seq_length` is cut at the end, if the rest still contains
+    head, tail and mask; otherwise it is an error. Prompts are always padded on the right, where padding changes no
+    encoder's positions. Tokens that you add to the tokenizer take effect with the next batch.
 
     Args:
         model_name_or_path: A Hugging Face encoder, hub id or folder.
@@ -74,10 +74,10 @@ class PromptTemplate(Transformer):
         if template.has_mask and not tokenizer.mask:
             raise ValueError(
                 f"The template {template.text!r} has a <mask>, but {type(self.tokenizer).__name__} has no mask token. "
-                "Use a template without <mask>, and the pooling 'average'."
+                "Use a template without <mask> and the pooling 'average'."
             )
         self._template, self._prompt_tokenizer = template, tokenizer
-        # A special token in the template's own text ("<subj> [SEP] <obj>") is meant as one.
+        # A special token in the template's own text ("<subj> [SEP] <obj>") is read as one.
         parts = (part if part in PLACEHOLDERS else tokenizer.mark(part) for part in template.parts)
         self._marked = Template("".join(parts))
         self._assembler = PromptAssembler.try_build(tokenizer, self._marked)
@@ -92,7 +92,7 @@ class PromptTemplate(Transformer):
 
     @property
     def special_tokens(self) -> tuple[str, str]:
-        """What the tokenizer puts before and after a text, for instance `("[CLS]", "[SEP]")`."""
+        """What the tokenizer puts before and after a text, for example `("[CLS]", "[SEP]")`."""
         encoding = self._prompt_tokenizer(["x"])[0]
         words = encoding.special_tokens_mask.index(0)
         start, end = encoding.ids[:words], encoding.ids[len(encoding.ids) - _count_at_end(encoding) :]
@@ -111,8 +111,8 @@ class PromptTemplate(Transformer):
             inputs: Pairs of words, each a tuple, list or array of two strings.
             prompt: Not supported; the template is the prompt.
             processing_kwargs: Not supported; there is nothing to set.
-            **kwargs: `max_length` stands in for `max_seq_length`, as the trainer's argument of this name
-                does. Others (`task`) are accepted for sentence-transformers' sake and change nothing.
+            **kwargs: `max_length` overrides `max_seq_length`, as the trainer's argument of this name does. Others
+                (`task`), which sentence-transformers passes, are ignored.
 
         Returns:
             `input_ids` and `attention_mask`, both int64 of shape `(pairs, tokens)`, and `modality`.
@@ -128,7 +128,7 @@ class PromptTemplate(Transformer):
             return {}
         pairs = as_pairs(inputs)
         if not self._prompt_tokenizer.is_of(self.tokenizer):
-            self.template = self.template  # tokens were added: from now on prompts are read with them
+            self.template = self.template  # tokens were added: read the template with them
         limit = kwargs.get("max_length") or self.max_seq_length
         token_ids = self._tokenize(pairs)
         if limit is not None:
@@ -138,10 +138,10 @@ class PromptTemplate(Transformer):
         return {**self._pad(token_ids), "modality": "text"}
 
     def check_prompts(self, pairs: Sequence[Pair]) -> None:
-        """Raise `ValueError` for pairs that `preprocess` would refuse, before long work.
+        """Raise `ValueError` for pairs that `preprocess` would refuse; call it before long work.
 
-        These are pairs of which `max_seq_length` cuts off a word or the mask, or with a word that cannot be read; only
-        those that may be are tokenised. The pairs are as `as_pairs` gives them.
+        `preprocess` refuses a pair if `max_seq_length` cuts off a word or the mask, or a word contains U+FDD0. Only
+        pairs that may be refused are tokenised here. The pairs must be the output of `as_pairs`.
         """
         limit = self.max_seq_length
         room = inf if limit is None else limit - self.prompt_length(("x", "x"))
@@ -155,25 +155,25 @@ class PromptTemplate(Transformer):
             self.preprocess(suspects[start : start + _CHECKED_AT_A_TIME])
 
     def prompt_length(self, pair: Pair) -> int:
-        """The length of a pair's prompt, to sort by: in tokens, or characters where only the whole can be tokenised."""
+        """Return the length of a pair's prompt, to sort by: in tokens, or in characters if there is no assembler."""
         return self._assembler.length(pair) if self._assembler else len(self._template.render([pair], MASK)[0])
 
     def _load_model(self, model_name_or_path: str, *args: Any, **model_kwargs: Any) -> PreTrainedModel:
-        """Load the encoder, but not without its weights: transformers would make missing ones up, with a warning."""
+        """Load the encoder, and refuse missing weights, for which transformers would use random ones with a warning."""
         if "torch" not in args:  # another backend
             return super()._load_model(model_name_or_path, *args, **model_kwargs)
-        if model_kwargs.get("local_files_only"):  # which transformers forgets when it looks for an adapter
+        if model_kwargs.get("local_files_only"):  # transformers ignores it when it looks for an adapter
             found = {name: model_kwargs[name] for name in ("local_files_only", "cache_dir") if name in model_kwargs}
             model_kwargs["adapter_kwargs"] = {**found, **model_kwargs.get("adapter_kwargs", {})}
         loaded: Any = super()._load_model(model_name_or_path, *args, output_loading_info=True, **model_kwargs)
         model: PreTrainedModel = loaded[0]
-        # Nothing reads an encoder's pooler here, and checkpoints of language models have none.
+        # The encoder's pooler is not used, and checkpoints of language models have none.
         missing = sorted(name for name in loaded[1]["missing_keys"] if "pooler" not in name.split("."))
         if missing:
             raise ValueError(
                 f"{model_name_or_path!r} lacks weights of its encoder ({type(model).__name__}): {missing[0]}"
                 f"{f' and {len(missing) - 1} more' if missing[1:] else ''}. The model is damaged, or its config.json "
-                "is that of another one: restore it."
+                "belongs to another model. Restore it."
             )
         return model
 
@@ -188,7 +188,7 @@ class PromptTemplate(Transformer):
         return self._prompt_tokenizer(self._marked.render(pairs, self._prompt_tokenizer.mask))
 
     def _cut(self, pair: Pair, limit: int) -> list[int]:
-        """The token ids of a prompt, cut at `limit` as the relbert library cuts, but never into what pooling needs."""
+        """Return a prompt's token ids, cut at `limit` as in the relbert library. Never cut what the pooling needs."""
         encoding = self._encode([pair])[0]
         ids: list[int] = encoding.ids
         end = _count_at_end(encoding)
@@ -198,8 +198,8 @@ class PromptTemplate(Transformer):
             head, tail = pair
             raise ValueError(
                 f"The prompt of the pair ({head[:40]!r}, {tail[:40]!r}) has {len(ids)} tokens, but max_seq_length is "
-                f"{limit}: cutting it would lose the head, the tail or the mask. Shorten the words (they have "
-                f"{len(head)} and {len(tail)} characters) or raise max_seq_length, where the encoder allows it."
+                f"{limit}. Cutting it would lose the head, the tail or the mask. Shorten the words (they have "
+                f"{len(head)} and {len(tail)} characters), or increase max_seq_length if the encoder allows it."
             )
         return ids[:kept] + ids[len(ids) - end :]
 
@@ -213,21 +213,21 @@ class PromptTemplate(Transformer):
 
 
 def _most_tokens(word: str) -> int:
-    """More tokens than any tokenizer makes of a word: one a byte once it is normalised, and one at each end."""
+    """Return an upper bound of a word's tokens: one per byte of the normalised word, and one at each end."""
     return 2 + len(word if word.isascii() else unicodedata.normalize("NFKD", word).encode())
 
 
 def _check_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise `ValueError` for a tokenizer that has tokens without a vector, on which the encoder would stop later."""
+    """Raise `ValueError` if the tokenizer has tokens for which the encoder has no vector, and would fail later."""
     vectors = getattr(model.get_input_embeddings(), "num_embeddings", None)
     token, last = max(tokenizer.get_vocab().items(), key=itemgetter(1))
     if vectors is not None and last >= vectors:
         raise ValueError(
-            f"The tokenizer's token {token!r} has the id {last}, but the encoder has {vectors} token vectors. Take the "
-            "tokenizer that belongs to the encoder."
+            f"The tokenizer's token {token!r} has the id {last}, but the encoder has only {vectors} token vectors. Use "
+            "the tokenizer that belongs to the encoder."
         )
 
 
 def _count_at_end(encoding: Encoding) -> int:
-    """The number of tokens that the tokenizer itself put after the text."""
+    """Return the number of tokens that the tokenizer itself added after the text."""
     return next(index for index, special in enumerate(reversed(encoding.special_tokens_mask)) if not special)

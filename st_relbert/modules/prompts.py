@@ -1,4 +1,4 @@
-"""Token ids of prompts, put together from those of the template and those of each word."""
+"""Token ids of prompts, assembled from those of the template and those of each word."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from transformers import PreTrainedTokenizerBase
 from st_relbert.pairs import Pair
 from st_relbert.templates import MASK, OBJECT, SUBJECT, Template
 
-_MOST_REMEMBERED = 2_000_000  # characters and tokens; some 30 MB for words of usual length
+_MOST_REMEMBERED = 2_000_000  # characters and tokens; about 30 MB for words of usual length
 
 
 class Surroundings(NamedTuple):
-    """What stands around a word, up to the nearest text on the other side of a blank."""
+    """The text around a word, up to the nearest text beyond a blank."""
 
-    left: str  # the text on the other side, "" at the start of the prompt
+    left: str  # the text beyond the blank; "" at the start of the prompt
     before: str  # the blanks, and what touches the word
     after: str
     right: str
 
 
 class WordTokens:
-    """Tokenises words that stand in the same surroundings, and remembers their tokens.
+    """Tokenises words in the same surroundings, and remembers their tokens.
 
-    It remembers at most `most` characters and tokens; a single batch of words may be more.
+    It remembers at most `most` characters and tokens, or a single batch of words if that has more.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, around: Surroundings, most: int = _MOST_REMEMBERED) -> None:
@@ -40,9 +40,9 @@ class WordTokens:
         self._size, self._most = 0, most
 
     def ids_of(self, words: Set[str]) -> dict[str, list[int]]:
-        """The token ids of these words, with those of what touches them, and possibly of other words too.
+        """Return the token ids of these words, including what touches them; the dict may contain other words too.
 
-        Raises `ValueError` if a word holds U+FDD0.
+        Raises `ValueError` if a word contains U+FDD0.
         """
         known = self._known
         missing = [word for word in words if word not in known]
@@ -50,7 +50,7 @@ class WordTokens:
             tokens = self._tokenize(missing)
             self._size += sum(map(len, missing)) + sum(map(len, tokens))
             if self._size > self._most:
-                # A new one: another thread may still read the old one.
+                # A new dict, because another thread may still read the old one.
                 known = {word: known[word] for word in words if word in known}
                 self._known = known
                 self._size = sum(map(len, missing)) + sum(map(len, tokens))
@@ -58,7 +58,7 @@ class WordTokens:
         return known
 
     def length_of(self, word: str) -> int:
-        """The number of tokens of a word, with those of what touches it."""
+        """Return the number of tokens of a word, including what touches it."""
         ids = self._known.get(word)
         return len(self.ids_of({word})[word] if ids is None else ids)
 
@@ -70,17 +70,17 @@ class WordTokens:
         return [ids[self._first : len(ids) - self._last] for ids in tokens]
 
 
-# A Unicode noncharacter: valid in a string, never part of text that is meant for interchange.
+# A Unicode noncharacter: valid in a string, but never part of text for interchange.
 GUARD = "\ufdd0"
 
 
 class PromptTokenizer:
     """Turns prompts into token ids, and never a word into a special token.
 
-    A plain tokenizer reads `("[MASK]", "token")` as a pair whose head *is* the mask token. Refusing to split special
-    tokens at all does not help: the template's own mask has to stay one, and a unigram vocabulary holds the special
-    tokens as ordinary pieces. So this is a private copy of the tokenizer, the same in every id and rule but for one:
-    its special tokens are renamed to strings that no word may contain.
+    A plain tokenizer reads `("[MASK]", "token")` as a pair whose head *is* the mask token. Splitting all special tokens
+    does not help: the template's own mask must stay one, and a unigram vocabulary contains the special tokens as
+    ordinary pieces. So this is a private copy of the tokenizer with the same ids and rules, but with its special tokens
+    renamed to strings that no word may contain.
 
     Raises `ValueError` if the tokenizer is not a fast one (backed by the `tokenizers` library).
     """
@@ -95,7 +95,7 @@ class PromptTokenizer:
         state = json.loads(backend.to_str())
         special = {token["content"] for token in state["added_tokens"] if token["special"]}
         special.update(tokenizer.all_special_tokens)
-        # Longest first, so that a token that contains another is not taken for it.
+        # Longest first, so that a token is not mistaken for another one that it contains.
         tokens = sorted(special, key=len, reverse=True)
         self._names = {token: f"{GUARD}{index}{GUARD}" for index, token in enumerate(tokens)}
         self.mask: str = self._names.get(tokenizer.mask_token, "")
@@ -106,30 +106,30 @@ class PromptTokenizer:
         self._backend.no_padding()
 
     def is_of(self, tokenizer: PreTrainedTokenizerBase) -> bool:
-        """Whether it is a copy of this tokenizer as it is now, with all tokens that were added to it since."""
+        """Return whether this is a copy of the tokenizer as it is now, including any tokens added since."""
         return self._source == (tokenizer.backend_tokenizer, *_tokens_of(tokenizer))
 
     def mark(self, text: str) -> str:
-        """Write a text so that the special tokens in it are read as such: for templates, never for words."""
+        """Return a text in which special tokens are read as such. Use it for templates, never for words."""
         for token, name in self._names.items():
             text = text.replace(token, name)
         return text
 
     def __call__(self, prompts: list[str]) -> list[Encoding]:
-        """Tokenise prompts, in which `mask` stands for the mask token, with the tokenizer's own start and end tokens.
+        """Tokenise prompts, with the tokenizer's own start and end tokens, and without cutting or padding.
 
-        The encodings are neither cut nor padded.
+        In the prompts, `mask` represents the mask token.
         """
         return self._backend.encode_batch(prompts)
 
     def pieces(self, texts: list[str]) -> list[list[int]]:
-        """The token ids of parts of prompts, without the tokenizer's own start and end tokens."""
+        """Return the token ids of parts of prompts, without the tokenizer's own start and end tokens."""
         return [encoding.ids for encoding in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
 
     @property
     def splits_at_blanks(self) -> bool:
-        """Whether no token can reach over a blank, whatever the vocabulary."""
-        # Added tokens are found before the text is split. Special ones cannot be in a word, and have no blank here.
+        """Whether no token can extend across a blank, whatever the vocabulary."""
+        # Added tokens are matched before the text is split. Special ones cannot be in a word, and have no blank here.
         if any(not token.special and _reaches_over_blanks(token) for token in self._added.values()):
             return False
         splitter = self._backend.pre_tokenizer
@@ -137,7 +137,7 @@ class PromptTokenizer:
 
     @staticmethod
     def check_word(word: str) -> None:
-        """Raise `ValueError` for a word with U+FDD0, the one character that the renamed special tokens are made of."""
+        """Raise `ValueError` for a word with U+FDD0, which marks the renamed special tokens."""
         if GUARD in word:
             raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
 
@@ -151,15 +151,15 @@ def _reaches_over_blanks(token: AddedToken) -> bool:
 
 
 def _rename(state: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Rename tokens wherever a serialised tokenizer looks one up by its text; ids and order stay."""
+    """Rename tokens wherever a serialised tokenizer looks one up by its text; ids and order stay the same."""
     for token in state["added_tokens"]:
         if token["content"] in names:
-            # Matched before normalisation, which could change the new name (special tokens are left alone by it too).
+            # Matched before normalisation, which could change the new name. (It does not change special tokens either.)
             token.update(content=names[token["content"]], normalized=False)
     model = state["model"]
     if isinstance(model["vocab"], dict):
         model["vocab"] = {names.get(token, token): index for token, index in model["vocab"].items()}
-    else:  # unigram: a list of [piece, score], the position being the id
+    else:  # unigram: a list of [piece, score], in which the position is the id
         model["vocab"] = [[names.get(token, token), score] for token, score in model["vocab"]]
     if model.get("unk_token") in names:
         model["unk_token"] = names[model["unk_token"]]
@@ -167,9 +167,9 @@ def _rename(state: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 
 _SLOT = re.compile(f"{SUBJECT}|{OBJECT}")
-# Stands for any word: tokens on either side of a blank do not depend on each other.
+# Any word would do: tokens on the two sides of a blank do not depend on each other.
 _FILLER = "x"
-# Words that cross their borders in one tokenizer or another: punctuation that merges with what follows,
+# Words that merge with their surroundings in some tokenizer: punctuation that merges with what follows,
 # blanks at an edge, marks that combine with what precedes, characters that a normaliser drops or turns into several.
 _PROBES = (
     *("Tokyo", "New York", "mother-in-law", "a", "1", "12", "a1", "1a", "_", "Ġ", "##a", "<mask>", "[MASK]", "</s>"),
@@ -180,25 +180,25 @@ _PROBES = (
 
 
 class PromptAssembler:
-    """Writes words into a template whose own tokens were found once.
+    """Assembles token ids of prompts from a template that is tokenised only once.
 
-    Most tokenizers cut text at blanks before they look anything up, so that the tokens of the text between two blanks
-    depend on that text alone. The template is therefore tokenised once, and a word once for all places with the same
-    surroundings, with the punctuation that touches it there. Whether that holds for a tokenizer and a template is
-    tested on words that would show if it did not; see `try_build`.
+    Most tokenizers split text at blanks first, so the tokens between two blanks depend only on the text between them.
+    The template is therefore tokenised once, and a word once for all places with the same surroundings, together with
+    the punctuation that touches it. `try_build` tests on difficult words whether this is valid for a tokenizer and a
+    template.
 
-    The template's text has its mask and other special tokens marked. A word that ends the prompt is tokenised with
-    `end`: `"x"`, as if text followed, or `""`.
+    In the template's text, the mask and other special tokens are marked. A word at the end of the prompt is tokenised
+    with `end`: `"x"`, as if text followed, or `""`.
     """
 
     def __init__(self, tokenizer: PromptTokenizer, text: str, end: str) -> None:
         whole = tokenizer([_fill(text)])[0]
         start = whole.special_tokens_mask.index(0)
         tokens: dict[Surroundings, WordTokens] = {}
-        # For each slot whether it is the head's (0) or the tail's (1), and the tokens of words that stand there.
+        # For each slot: whether it is the head's (0) or the tail's (1), and the tokens of words in it.
         self._slots: list[tuple[int, WordTokens]] = []
         self._constants: list[list[int]] = []
-        done = 0  # tokens up to the end of the slot before
+        done = 0  # tokens up to the end of the previous slot
         for chunk in re.finditer(r"\S+", text):
             slot = _SLOT.search(chunk[0])
             if slot is None:
@@ -214,16 +214,16 @@ class PromptAssembler:
 
     @classmethod
     def try_build(cls, tokenizer: PromptTokenizer, template: Template) -> PromptAssembler | None:
-        """An assembler whose token ids are those of whole prompts, or None where words and template mix.
+        """Return an assembler with the same token ids as whole prompts, or None if words and template merge.
 
-        The special tokens of the template are marked.
+        In the template, special tokens must be marked.
         """
         text = template.text.replace(MASK, tokenizer.mask)
         if not tokenizer.splits_at_blanks or any(len(_SLOT.findall(chunk)) > 1 for chunk in text.split()):
             return None
         pairs = [pair for shift in (0, 1, 7) for pair in zip(_PROBES, _PROBES[shift:] + _PROBES[:shift], strict=True)]
         whole = [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
-        # As if text followed first: then the last word stands as most others do, and is tokenised once for both.
+        # First as if text followed: the last word then has the surroundings of most others, and is tokenised only once.
         for end in (_FILLER, ""):
             assembler = cls(tokenizer, text, end)
             if assembler(pairs) == whole:
@@ -231,7 +231,7 @@ class PromptAssembler:
         return None
 
     def __call__(self, pairs: Sequence[Pair]) -> list[list[int]]:
-        """The token ids of the prompts, neither cut nor padded. Raises `ValueError` if a word holds U+FDD0."""
+        """Return the token ids of the prompts, neither cut nor padded. Raises `ValueError` for a word with U+FDD0."""
         words = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
         first, *rest = self._constants
         slots = [
@@ -247,12 +247,12 @@ class PromptAssembler:
         return prompts
 
     def length(self, pair: Pair) -> int:
-        """The number of tokens of a pair's prompt."""
+        """Return the number of tokens of a pair's prompt."""
         return self._length + sum(tokens.length_of(pair[side]) for side, tokens in self._slots)
 
 
 def _surroundings(text: str, start: int, stop: int, end: str) -> Surroundings:
-    """What stands around a slot."""
+    """Return the surroundings of a slot."""
     before, after = text[:start], text[stop:] or f" {end}".rstrip()
     touching_before, touching_after = re.split(r"\s", before)[-1], re.split(r"\s", after)[0]
     left, right = before[: len(before) - len(touching_before)], after[len(touching_after) :]
@@ -265,7 +265,7 @@ def _surroundings(text: str, start: int, stop: int, end: str) -> Surroundings:
 
 
 def _neighbour(chunk: str) -> str:
-    """What to tokenise a word beside: any text will do, but for a special token, which may eat the blanks."""
+    """Return the neighbour to tokenise a word with: any text will do, except for a special token that takes blanks."""
     is_special = GUARD in chunk and not _SLOT.search(chunk)
     return chunk if not chunk or is_special else _FILLER
 

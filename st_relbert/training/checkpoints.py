@@ -1,4 +1,4 @@
-"""The checkpoints of a run: used only if they are whole, and resumed only by the same run."""
+"""The checkpoints of a run: only the same run resumes from them, and only if they are undamaged."""
 
 from __future__ import annotations
 
@@ -12,62 +12,62 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-# What the folder holds beside the checkpoints: the trainer writes the first two, we write what the run is, and what the
-# teacher of a distillation says of its pairs.
+# What the folder contains besides checkpoints. The trainer writes the first two; we write a description of the run, and
+# the vectors of a distillation's teacher.
 _EVALUATION, _LOGS, _RUN, TEACHER = "eval", "runs", "run.json", "teacher.safetensors"
 _CHECKSUMS = "checksums.json"
 
 
 class CheckpointFolder:
-    """The folder `{output}-checkpoints` beside a trained model, from which an interrupted run is resumed."""
+    """The folder `{output}-checkpoints` next to a trained model, from which an interrupted run is resumed."""
 
     def __init__(self, output: str) -> None:
         target = Path(output)
         self.path = target.with_name(f"{target.name}-checkpoints")
 
     def complete(self) -> list[Path]:
-        """The checkpoints that were written to the end, oldest first."""
+        """Return the completely written checkpoints, oldest first."""
         folders = [path.parent for path in self.path.glob(f"checkpoint-*/{_CHECKSUMS}")]
         return sorted(folders, key=lambda folder: int(folder.name.split("-")[1]))
 
     def begin(self, run: Mapping[str, Any], overwrite: bool) -> None:
-        """Make room for a new run; `run` says what it is, as JSON holds it, and `resume` compares it.
+        """Make room for a new run. `run` describes it in JSON values, for `resume` to compare.
 
-        Raises `ValueError` if there are checkpoints of an earlier run and `overwrite` does not allow to remove them, or
-        if the folder holds something else, which is never removed.
+        Raises `ValueError` if there are checkpoints of an earlier run and `overwrite` is False, or if the folder
+        contains anything else, which is never removed.
         """
         if self.path.exists():
             if foreign := [path.name for path in self.path.iterdir() if not _is_ours(path)]:
                 raise ValueError(
-                    f"{str(self.path)!r}, where the checkpoints would go, holds {foreign[0]!r}, which is no "
+                    f"The folder for checkpoints, {str(self.path)!r}, contains {foreign[0]!r}, which is not a "
                     "checkpoint. Choose another output."
                 )
             if self.complete() and not overwrite:
                 raise ValueError(
-                    f"{str(self.path)!r} holds the checkpoints of an interrupted run. "
-                    "Go on with --resume, or begin anew with --overwrite."
+                    f"{str(self.path)!r} contains the checkpoints of an interrupted run. "
+                    "Continue with --resume, or start over with --overwrite."
                 )
             self.clear()
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / _RUN).write_text(json.dumps(run, indent=2), encoding="utf-8")
 
     def resume(self, run: Mapping[str, Any]) -> str:
-        """Find the newest checkpoint that is as it was written, of the run that `begin` was told of.
+        """Return the newest undamaged checkpoint of the run that `begin` was called for.
 
-        Raises `ValueError` if there is none, or it is of another run; the error says what differs.
+        Raises `ValueError` if there is none, or if they belong to another run; the error says what differs.
         """
         checkpoints = self.complete()
         if not checkpoints:
-            raise ValueError(f"Nothing to resume: {str(self.path)!r} has no checkpoint. Leave out --resume.")
+            raise ValueError(f"Nothing to resume: {str(self.path)!r} contains no checkpoint. Omit --resume.")
         self._compare(run)
         for checkpoint in reversed(checkpoints):
             damage = _damage(checkpoint)
             if damage is None:
                 return str(checkpoint)
-            logger.warning("%s is damaged, so it is not used: %s.", checkpoint, damage)
+            logger.warning("The checkpoint %s is damaged and is not used: %s.", checkpoint, damage)
         raise ValueError(
-            f"All checkpoints in {str(self.path)!r} are damaged; of the newest, {_damage(checkpoints[-1])}. "
-            "Begin anew with --overwrite."
+            f"All checkpoints in {str(self.path)!r} are damaged (in the newest, {_damage(checkpoints[-1])}). "
+            "Start over with --overwrite."
         )
 
     def _compare(self, run: Mapping[str, Any]) -> None:
@@ -75,24 +75,24 @@ class CheckpointFolder:
             before = dict(json.loads((self.path / _RUN).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"{str(self.path / _RUN)!r}, which says what run the checkpoints are of, cannot be read ({error}). "
-                "Begin anew with --overwrite."
+                f"Cannot read {str(self.path / _RUN)!r}, which describes the interrupted run ({error}). "
+                "Start over with --overwrite."
             ) from error
         now = json.loads(json.dumps(run))
         differences = [
-            f"other {name}" if name.endswith("_digest") else f"{name} {before.get(name)!r} (now {now.get(name)!r})"
+            f"other {name}" if name.endswith("_digest") else f"{name}={before.get(name)!r} (now {now.get(name)!r})"
             for name in sorted(before.keys() | now.keys())
             if before.get(name) != now.get(name)
         ]
         if differences:
             listed = ", ".join(differences).replace("_digest", "")
             raise ValueError(
-                f"The checkpoints in {str(self.path)!r} are of a run with {listed}. Resume with the settings and data "
-                "of that run, or begin anew with --overwrite."
+                f"The checkpoints in {str(self.path)!r} belong to a run with {listed}. Resume with the settings and "
+                "data of that run, or start over with --overwrite."
             )
 
     def clear(self) -> None:
-        """Remove the checkpoints; logs stay."""
+        """Remove the checkpoints, but keep the logs."""
         for path in [*self.path.glob("checkpoint-*"), self.path / _EVALUATION]:
             shutil.rmtree(path, ignore_errors=True)
         for name in (_RUN, TEACHER):
@@ -106,7 +106,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def write_checksums(checkpoint: Path) -> None:
-    """Mark a checkpoint as written to the end, with the checksums of its files."""
+    """Mark a checkpoint as completely written, with the checksums of its files."""
     (checkpoint / _CHECKSUMS).write_text(json.dumps(_checksums(checkpoint), indent=2), encoding="utf-8")
 
 
@@ -124,7 +124,7 @@ def _checksum(path: Path) -> int:
 
 
 def _damage(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint; None if nothing is."""
+    """Return what is wrong with a checkpoint, or None."""
     try:
         expected = dict(json.loads((checkpoint / _CHECKSUMS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -132,5 +132,5 @@ def _damage(checkpoint: Path) -> str | None:
     found = _checksums(checkpoint)
     for name, checksum in expected.items():
         if found.get(name) != checksum:
-            return f"{name} is missing" if name not in found else f"{name} is not as it was written"
+            return f"{name} is missing" if name not in found else f"{name} has changed since it was written"
     return None

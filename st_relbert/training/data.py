@@ -1,4 +1,4 @@
-"""The data of a training run: what is trained on and what is not, from files, from a teacher, or as a stream."""
+"""The data of a training run: relations for training and validation, a teacher's vectors, and streams."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOST_QUESTIONS = 500
 
 
 def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
-    """The relations to train on, and those to validate on if a checkpoint is to be chosen."""
+    """Return the relations to train on, and those to validate on (None if no checkpoint is to be chosen)."""
     relations, validation = _load_relations(settings)
     if settings.mismatches:
         held_out = validation or _validation_split(settings)
@@ -51,14 +51,14 @@ def _load_relations(settings: TrainingSettings) -> tuple[RelationSet, RelationSe
         return relations.hold_out(settings.held_out_relations, settings.seed)
     if settings.validation_data is None and os.path.isfile(settings.train_data):
         raise ValueError(
-            f"choose_by needs validation relations, and the file {settings.train_data!r} has no splits. Name them by "
-            "validation_data, or hold relations out by held_out_relations."
+            f"choose_by needs validation relations, but the file {settings.train_data!r} has no splits. Pass them as "
+            "validation_data, or hold out some with held_out_relations."
         )
     return relations, RelationSet.load(settings.validation_data or settings.train_data, "validation")
 
 
 def _validation_split(settings: TrainingSettings) -> RelationSet | None:
-    """The split `validation` of the training data; None if there is none."""
+    """Return the split `validation` of the training data, or None if there is none."""
     if os.path.isfile(settings.train_data):
         return None
     try:
@@ -68,16 +68,17 @@ def _validation_split(settings: TrainingSettings) -> RelationSet | None:
 
 
 def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int = 10) -> list[dict[str, Any]]:
-    """Make analogy questions of a relation set.
+    """Make analogy questions from a relation set.
 
-    There is one for each pair of a relation that has several: the pair is the stem, and the relation's next pair (after
-    the last, the first) the right choice. Up to half of the wrong choices are the relation's own negatives, the others
-    pairs of other relations, one of each, drawn at random. No pair of the stem's relation is a wrong choice.
+    There is one question for each pair of a relation with at least two pairs. The pair is the stem, and the relation's
+    next pair (for the last one, the first) is the right choice. Up to half of the wrong choices are the relation's own
+    negatives. The others are pairs of other relations, one of each, drawn at random. No wrong choice is a pair of the
+    stem's relation.
 
     Args:
-        relations: The relations, of a validation split.
-        seed: Decides the wrong choices and the order of all choices.
-        choices: How many choices a question has; fewer where there are too few relations.
+        relations: The relations, usually of a validation split.
+        seed: Determines the wrong choices and the order of all choices.
+        choices: The number of choices per question; fewer if there are too few relations.
 
     Returns:
         Records with `stem`, `choice`, `answer` and `prefix` (the relation).
@@ -101,7 +102,9 @@ def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int 
             question = {"stem": stem, "choice": options, "answer": options.index(answer), "prefix": name}
             questions.append(question)
     if not questions:
-        raise ValueError("No relation of the validation set has two pairs, so it makes no questions. Choose by 'loss'.")
+        raise ValueError(
+            "No relation of the validation set has two pairs, so no questions can be made. Set choose_by to 'loss'."
+        )
     return questions
 
 
@@ -120,16 +123,16 @@ def _wrong_choices(relations: RelationSet, name: str, count: int, rng: random.Ra
 
 
 def held_out_questions(settings: TrainingSettings, validation: RelationSet | None) -> AnalogyEvaluator | None:
-    """Questions about pairs that are not trained on, 500 at most, to report what training did; or None.
+    """Return up to 500 questions about pairs that are not trained on, to report what training did, or None.
 
-    They are those of the relations that the run chooses a checkpoint by, or else of the split `validation`.
+    They are about the relations by which the run chooses a checkpoint, or else about the split `validation`.
     """
     relations = validation or _validation_split(settings)
     if relations is None:
         return None
     try:
         questions = validation_questions(relations, seed=settings.seed)
-    except ValueError:  # too little for a question
+    except ValueError:  # too few pairs for a question
         return None
     sample = random.Random(settings.seed).sample(questions, min(len(questions), _MOST_QUESTIONS))
     return AnalogyEvaluator(sample)
@@ -146,11 +149,11 @@ def distillation_dataset(
     """Make the training data of `SimilarityDistillationLoss`.
 
     Args:
-        relations: Their positives and negatives are the pairs, each once; what their relations are does not matter.
+        relations: Their positives and negatives are the pairs, each used once; their relations do not matter.
         teacher: The model to learn from.
-        batch_size: Pairs that the teacher embeds at once.
-        show_progress_bar: Show how far the teacher is.
-        kept_in: A file that keeps the teacher's vectors of these pairs, for another time; None: they are not kept.
+        batch_size: The number of pairs that the teacher embeds at a time.
+        show_progress_bar: Show the teacher's progress.
+        kept_in: A file to store the teacher's vectors of these pairs for the next call. None: they are not stored.
 
     Returns:
         A dataset with the columns `pair`, a list of two words, and `label`, the teacher's vector.
@@ -177,11 +180,11 @@ def distillation_dataset(
 
 
 def _kept_vectors(path: Path | None, made_from: dict[str, str]) -> NDArray[np.float32] | None:
-    """The teacher's vectors that a file keeps; None: there are none, or they are of others or damaged."""
+    """Return the teacher's vectors from a file, or None if there are none, or they are damaged or of other pairs."""
     try:
         kept = None if path is None else read_arrays(path)
     except ValueError as error:
-        logger.warning("The teacher embeds the pairs again: %s", error)
+        logger.warning("The teacher's saved vectors cannot be used, so the pairs are embedded again: %s", error)
         return None
     return kept[0].get("vectors") if kept and kept[1] == made_from else None
 
@@ -193,19 +196,19 @@ def group_relations(
     buffer_size: int = 10_000,
     seed: int = 0,
 ) -> IterableDataset:
-    """Order a stream so that any run of rows holds several pairs of several relations.
+    """Order a stream so that successive rows contain several pairs of several relations.
 
-    Trainers take no batch sampler for a stream: a batch is the next `per_device_train_batch_size` rows. Those of a
-    file ordered by relation, or shuffled over thousands of relations, hold nothing to learn from. This function
-    shuffles a buffer at a time, in groups of pairs of the same relation.
+    Trainers use no batch sampler for a stream: a batch is the next `per_device_train_batch_size` rows. Nothing can be
+    learned from such batches if the stream is ordered by relation, or shuffled over thousands of relations. This
+    function shuffles one buffer at a time, in groups of pairs of the same relation.
 
     Args:
-        stream: Pairs and labels, as `RelationSet.dataset` has them.
-        pairs_per_relation: How many pairs of a relation stand together, at most. A divisor of the batch size keeps
-            them in one batch.
-        buffer_size: Rows that are read ahead. They have to hold several relations: shuffle a stream that is ordered by
-            relation beforehand, or take a larger buffer.
-        seed: Decides the order.
+        stream: Pairs and labels, as in `RelationSet.dataset`.
+        pairs_per_relation: The maximum number of pairs of a relation in a group. A divisor of the batch size keeps them
+            in one batch.
+        buffer_size: The number of rows to read ahead. They must contain several relations: if a stream is ordered by
+            relation, shuffle it first or use a larger buffer.
+        seed: Determines the order.
 
     Returns:
         The same rows in another order.
@@ -223,7 +226,7 @@ def group_relations(
 def _in_groups(rows: dict[str, list[Any]], size: int, seed: int) -> dict[str, list[Any]]:
     labels = np.array(rows["label"])
     random = np.random.default_rng([seed, len(labels)])
-    rounds: list[list[NDArray[np.int64]]] = []  # a group of each relation, then another of each that has one
+    rounds: list[list[NDArray[np.int64]]] = []  # a group of each relation, then another of each that has more
     for label in random.permutation(np.unique(labels[labels >= 0])):
         members = random.permutation(np.flatnonzero(labels == label))
         for number, group in enumerate(np.array_split(members, math.ceil(len(members) / size))):
@@ -231,7 +234,7 @@ def _in_groups(rows: dict[str, list[Any]], size: int, seed: int) -> dict[str, li
                 rounds.append([])
             rounds[number].append(group)
     groups = [group for groups in rounds for group in groups]
-    # Pairs that are only negatives are spread evenly between the groups.
+    # Pairs that are only negatives are spread evenly among the groups.
     negatives = np.array_split(random.permutation(np.flatnonzero(labels < 0)), max(len(groups), 1))
     order = [row for parts in itertools.zip_longest(groups, negatives, fillvalue=()) for part in parts for row in part]
     return {name: [values[row] for row in order] for name, values in rows.items()}

@@ -1,4 +1,4 @@
-"""What a training run leaves beside the model: its record, and in the card the evaluation of the chosen checkpoint."""
+"""The record of a training run, saved with the model, and the chosen checkpoint's evaluation for the model card."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FILE = "finetuning_config.json"
 def finetuning_config(
     settings: TrainingSettings, model: RelBERT, relations: RelationSet, state: TrainerState
 ) -> dict[str, Any]:
-    """Describe a training run that has ended in this state of the trainer.
+    """Describe a training run, given the trainer's final state.
 
     Returns the keys of the relbert library's `finetuning_config.json`, and under `st_relbert` all settings, the
-    version, what was in the data, the steps taken and the validation results.
+    version, a summary of the data, the number of steps and the validation results.
     """
     resolved = {name: value for name, value in asdict(settings).items() if name != "output"}
     validation = [
@@ -73,7 +73,7 @@ def _relbert_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
 
 
 class ChosenEvaluation(TrainerCallback):
-    """A trainer callback: the model card gives the evaluation of the checkpoint that was chosen, not the last one.
+    """A trainer callback that puts the evaluation of the chosen checkpoint into the model card.
 
     Sentence-transformers keeps the last evaluation, whichever checkpoint `load_best_model_at_end` loads.
     """
@@ -81,7 +81,7 @@ class ChosenEvaluation(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **kwargs: Any
     ) -> None:
-        """Put the figures of the chosen step in place of the last ones."""
+        """Replace the last figures by those of the chosen step."""
         if not args.load_best_model_at_end:
             return
         logged = {}

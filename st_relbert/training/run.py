@@ -1,4 +1,4 @@
-"""A whole training run: data and encoder in, saved model out."""
+"""A complete training run, from data and an encoder to a saved model."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ from st_relbert.training.trainer import (
 logger = logging.getLogger(__name__)
 
 _METRICS = {"accuracy": "eval_validation_accuracy", "loss": "eval_loss"}
-# What transformers calls it: the newer name first, which older releases of transformers 5 do not have.
+# The name in transformers; older releases of transformers 5 only have the second one.
 _CHECKPOINTING = next(
     name
     for name in ("activation_checkpointing", "gradient_checkpointing")
     if name in SentenceTransformerTrainingArguments.__dataclass_fields__
 )
-# What may differ when a run is resumed: where things are, and what does not change the result.
+# Settings that may differ when a run is resumed: locations, and what does not change the result.
 _FREE = (
     "output",
     "base_model",
@@ -59,7 +59,7 @@ _FREE = (
 
 
 def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> SentenceTransformerTrainingArguments:
-    """The trainer's arguments for a model on its device, with checkpoints in the folder."""
+    """Return the trainer's arguments for a model on its device, with checkpoints in the folder."""
     choose = settings.choose_by != "none"
     checkpointing: dict[str, Any] = {_CHECKPOINTING: settings.activation_checkpointing}
     return SentenceTransformerTrainingArguments(
@@ -75,12 +75,12 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         seed=settings.seed,
         bf16=settings.bf16,
         **checkpointing,
-        # The trainer takes bfloat16 for a GPU's unless it is told that there is none.
+        # Without this, the trainer requires a GPU for bfloat16.
         use_cpu=model.device.type == "cpu",
         dataloader_pin_memory=model.device.type == "cuda",
         eval_strategy="epoch" if choose else "no",
         save_strategy="epoch" if choose else "no",  # and every save_steps, by a callback
-        save_total_limit=2,  # the best and the last; the older one serves if the last is damaged
+        save_total_limit=2,  # the best and the last; the older one is used if the last is damaged
         load_best_model_at_end=choose,
         metric_for_best_model=_METRICS.get(settings.choose_by),
         greater_is_better=settings.choose_by == "accuracy" if choose else None,
@@ -106,7 +106,7 @@ def _batches(settings: TrainingSettings) -> dict[str, Any]:
 
 
 def build_validation(settings: TrainingSettings, validation: RelationSet | None) -> dict[str, Any]:
-    """The trainer's evaluator or evaluation data."""
+    """Return the trainer's argument for validation: an evaluator or evaluation data."""
     if validation is None:
         return {}
     if settings.choose_by == "loss":
@@ -116,7 +116,7 @@ def build_validation(settings: TrainingSettings, validation: RelationSet | None)
 
 
 class TrainingRun(TrainingSettings):
-    """Trains a model and saves it; its arguments are the settings, see `TrainingSettings`.
+    """Trains a model and saves it. Its arguments are the settings; see `TrainingSettings`.
 
     Examples:
         >>> run = TrainingRun(base_model="relbert-nce", train_data="starter", output="trained", max_steps=1)
@@ -127,25 +127,25 @@ class TrainingRun(TrainingSettings):
 
     @property
     def checkpoints(self) -> CheckpointFolder:
-        """The checkpoints, beside the output; they are removed when the run is done."""
+        """The checkpoints, next to the output. They are removed when the run is complete."""
         return CheckpointFolder(self.output)
 
     def train(self, *, resume: bool = False, overwrite: bool = False, show_progress_bar: bool = True) -> RelBERT:
-        """Train and save. In several processes (`torchrun`), call it in each.
+        """Train and save a model. With several processes (`torchrun`), call it in each.
 
         Args:
-            resume: Go on from the last checkpoint of an interrupted run of the same settings.
+            resume: Continue from the last checkpoint of an interrupted run with the same settings.
             overwrite: Replace a model at `output`, and the checkpoints of an earlier run.
-            show_progress_bar: Show progress and loss, and what training did to held-out pairs.
+            show_progress_bar: Show progress and loss, and the accuracy on held-out pairs before and after.
 
         Returns:
             The trained model.
 
         Raises:
-            ValueError: If the output cannot be written, or another process writes it; if a setting, the encoder or
-                the data are unusable; if the checkpoints are of another run, or none is whole.
-            TrainingDiverged: If the loss or the weights became infinite or not a number; a `ValueError`.
-            TrainingInterrupted: If Ctrl-C or SIGTERM stopped it; a checkpoint was saved.
+            ValueError: If the output cannot be written, or another process is writing it; if a setting, the encoder or
+                the data are invalid; if the checkpoints belong to another run, or all are damaged.
+            TrainingDiverged: If the loss or a weight is no longer finite; a subclass of `ValueError`.
+            TrainingInterrupted: If Ctrl-C or SIGTERM stopped the run after saving a checkpoint.
         """
         check_output(self.output, overwrite)
         relations, validation = load_data(self)
@@ -153,15 +153,15 @@ class TrainingRun(TrainingSettings):
         if teacher is None:
             logger.info("Training on %s.", relations)
         else:
-            logger.info("Learning from %s how similar pairs are; the pairs are those of %s.", self.teacher, relations)
+            logger.info("Distilling %s on the pairs of %s.", self.teacher, relations)
         model = self._model(teacher)
         _check_lengths(model, relations)
         arguments = build_arguments(self, model, str(self.checkpoints.path))
         if isinstance(model.model_card_data, RelBERTModelCardData):
             model.model_card_data.sampler = getattr(arguments.batch_sampler, "keywords", {})
-        # Of several processes, which are told apart from here on, the first writes.
+        # The arguments set up distributed processes, so ranks are known from here on. The first process writes.
         with output_lock(self.output) if get_rank() == 0 else nullcontext():
-            check_output(self.output, overwrite)  # another run may have come to its end meanwhile
+            check_output(self.output, overwrite)  # another run may have finished in the meantime
             run = _description(self, model, teacher, relations, validation)
             checkpoint = self._checkpoint(arguments, run, resume, overwrite)
             held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
@@ -170,14 +170,14 @@ class TrainingRun(TrainingSettings):
             self._run(trainer, checkpoint)
             trainer.check_weights()
             if get_rank() == 0:
-                with SignalsNoted() as finishing:  # which takes no longer than to leave things half done
+                with SignalsNoted() as finishing:  # finishing takes little time, and half a model is worth nothing
                     with atomic_output(self.output) as temporary:
                         model.save_pretrained(str(temporary))
                         write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
                     model.source = str(Path(self.output).absolute())
                     self.checkpoints.clear()
                 if show_progress_bar and not finishing.interrupted:
-                    with suppress(KeyboardInterrupt):  # the model is there, whatever becomes of the report
+                    with suppress(KeyboardInterrupt):  # the model is saved already; only the report stops
                         _report(model, held_out, before)
         return model
 
@@ -191,8 +191,8 @@ class TrainingRun(TrainingSettings):
         show_progress_bar: bool,
     ) -> RelationTrainer:
         parents_are_steps = self.relations_per_batch == 1 and self.parent_weight > 0 and relations.parents is not None
-        taught = relations.with_parents() if parents_are_steps else relations
-        data = taught.dataset()
+        trained = relations.with_parents() if parents_are_steps else relations
+        data = trained.dataset()
         if teacher is not None:
             kept = self.checkpoints.path / TEACHER
             data = distillation_dataset(relations, teacher, kept_in=kept, show_progress_bar=show_progress_bar)
@@ -206,8 +206,8 @@ class TrainingRun(TrainingSettings):
             args=arguments,
             train_dataset=data,
             loss=loss_class(self.loss).from_settings(model, self, relations.parents),
-            relation_names=taught.names,
-            relation_weights=list(taught.weights.values()),
+            relation_names=trained.names,
+            relation_weights=list(trained.weights.values()),
             callbacks=callbacks,
             **build_validation(self, validation),
         )
@@ -218,7 +218,7 @@ class TrainingRun(TrainingSettings):
     def _checkpoint(
         self, arguments: SentenceTransformerTrainingArguments, run: dict[str, Any], resume: bool, overwrite: bool
     ) -> str | None:
-        """The checkpoint to go on from; None for a new run."""
+        """Return the checkpoint to continue from, or None for a new run."""
         with arguments.main_process_first(local=False):
             if resume:
                 return self.checkpoints.resume(run)
@@ -233,7 +233,7 @@ class TrainingRun(TrainingSettings):
         if teacher is not None:
             card.name_teacher(str(self.teacher), teacher.model_card_data)
         model = RelBERT(self.base_model, template=self.template, pooling=self.pooling, model_card_data=card)
-        model.float()  # weights saved in half precision would lose small steps; bf16 is for what is computed of them
+        model.float()  # half-precision weights would lose small steps; bf16 applies to computations only
         if self.max_length is not None:
             model.max_seq_length = min(self.max_length, model.max_seq_length or self.max_length)
         return model
@@ -244,13 +244,13 @@ class TrainingRun(TrainingSettings):
             trainer.train(resume_from_checkpoint=checkpoint)
         if saving.interrupted:
             raise TrainingInterrupted(
-                f"Stopped after step {trainer.state.global_step}; the checkpoint is in {str(self.checkpoints.path)!r}. "
-                "Go on with --resume."
+                f"Stopped after step {trainer.state.global_step}. The checkpoint is in {str(self.checkpoints.path)!r}. "
+                "Continue with --resume."
             )
 
 
 def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
-    """Refuse pairs that do not fit into a prompt before training, not when their batch comes."""
+    """Refuse pairs that do not fit into a prompt before training, rather than in the middle of it."""
     prompt: Any = model[0]  # a PromptTemplate, as in every RelBERT
     for groups in (relations.positives, relations.negatives):
         for pairs in groups.values():
@@ -258,16 +258,15 @@ def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
 
 
 def _report(model: RelBERT, held_out: AnalogyEvaluator | None, before: float) -> None:
-    """Report what training did to held-out pairs."""
+    """Log the accuracy on held-out pairs before and after training, and the nearest pairs of a few."""
     if held_out is None:
         logger.info(
-            "No pairs were held out, so what was learned is not measured: give --choose-by accuracy and "
-            "--held-out-relations 0.1, or evaluate the model on questions of your own."
+            "No pairs were held out, so the result was not measured. Pass --choose-by accuracy and "
+            "--held-out-relations 0.1, or evaluate the model on your own questions."
         )
         return
     logger.info(
-        "Questions about pairs that were not trained on, answered right: %.1f %% before training, %.1f %% after (%d "
-        "questions).",
+        "Accuracy on questions about held-out pairs: %.1f %% before training, %.1f %% after (%d questions).",
         100 * before,
         100 * held_out.evaluate(model).metrics["accuracy"],
         len(held_out.questions),
@@ -286,7 +285,7 @@ def _description(
     relations: RelationSet,
     validation: RelationSet | None,
 ) -> dict[str, Any]:
-    """What identifies a run when it is resumed: its settings, and digests of its models and data."""
+    """Return what identifies a run when it is resumed: its settings, and digests of its models and data."""
     compared = {name: value for name, value in asdict(settings).items() if name not in _FREE}
     return {
         **compared,

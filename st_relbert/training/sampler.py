@@ -1,4 +1,4 @@
-"""Which pairs go into a training batch together."""
+"""The batch sampler: it decides which pairs go into a batch together."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ from st_relbert.pairs import as_pairs, negative_label
 Rows = NDArray[np.int64]
 
 _SEVERAL_SETS = (
-    "Several train sets are not trained on in several processes: each process would take the batch of another set. "
-    "Merge them (RelationSet.merge, st-relbert data combine), or train in one process."
+    "Several training sets cannot be used in several processes, because each process would get a batch of another set. "
+    "Merge the sets (RelationSet.merge, st-relbert data combine), or train in one process."
 )
 
 
 class RelationBatchSampler(DefaultBatchSampler):
-    """Batches of several relations with several pairs each, as the losses of this package need them.
+    """Makes batches of several relations with several pairs each, as the losses of this package need.
 
-    An epoch uses every positive pair: the pairs of each relation are shuffled and cut into even groups of at most
-    `pairs_per_relation`, and every batch takes groups from `relations_per_batch` different relations. Where the groups
-    do not come out even, pairs are drawn again. Every batch has two pairs of the same relation and a negative.
+    An epoch uses every positive pair: the pairs of each relation are shuffled and divided into even groups of at most
+    `pairs_per_relation`, and every batch takes groups from `relations_per_batch` different relations. If relations run
+    out of groups, pairs are drawn again. Every batch has at least two pairs of the same relation and a negative.
 
-    A relation of a thousand pairs then fills as many batches as a hundred relations of ten; a `size_exponent` below 1
-    gives small relations more weight, and an epoch no longer uses every pair. With batches of one relation, an epoch is
-    what it is in the relbert library: one step for each relation, with up to `pairs_per_relation` pairs drawn from it.
+    A relation of a thousand pairs thus fills as many batches as a hundred relations of ten. A `size_exponent` below 1
+    gives small relations more weight, and an epoch then does not use every pair. With batches of one relation, an epoch
+    is the same as in the relbert library: one step for each relation, with up to `pairs_per_relation` of its pairs.
 
-    Several processes share each batch: the settings are those of the whole batch, and training is the same whatever
-    their number (the losses of this package compare the pairs of all).
+    Several processes share each batch. The settings refer to the whole batch, and the number of processes does not
+    change the training, because the losses of this package compare the pairs of all processes.
 
     The step of the relbert library (one relation, up to 10 positives and 400 negatives) is `relations_per_batch=1,
     pairs_per_relation=10, negatives_per_relation=400, augment_negatives=True` with the loss's `anchors="first"`.
 
     Args:
-        dataset: A column of pairs, `[head, tail]`, and one of labels, as `st_relbert.data.load_relations` gives it. The
-            column of pairs may have any name.
-        batch_size: Ignored, though trainers pass it: the settings below say what is in a batch.
+        dataset: A column of pairs, `[head, tail]`, and one of labels, as returned by `st_relbert.data.load_relations`.
+            The column of pairs may have any name.
+        batch_size: Ignored, although trainers pass it: the settings below determine what is in a batch.
         drop_last: Ignored.
-        valid_label_columns: The first of these columns that the dataset has holds the labels; default `label`.
-        generator: Ignored: the batches depend on `seed` and the epoch alone.
-        seed: Decides the batches, together with the epoch, which the trainer sets.
-        relations_per_batch: How many relations anchor a batch (all, where there are fewer).
-        pairs_per_relation: How many positive pairs of each, at most (a small relation has fewer).
-        negatives_per_relation: How many of each relation's own negatives are added, at most.
-        augment_negatives: Draw negatives from the other relations' positives too, as the relbert library does.
-        size_exponent: An epoch uses g ** size_exponent of the g groups of a relation, rounded: all with 1; with 0 one
-            of each relation, a different one each epoch. Without effect on batches of one relation.
-        weights: By label, how many times as many groups of each relation an epoch uses (fewer below 1); see
-            `RelationSet.weights`. Of 1.5 groups it uses one or two, at random. Empty: all weigh 1. Without effect where
-            every batch holds all relations.
+        valid_label_columns: The labels are in the first of these columns that the dataset has; default `label`.
+        generator: Ignored: the batches depend only on `seed` and the epoch.
+        seed: Determines the batches, together with the epoch, which the trainer sets.
+        relations_per_batch: The number of relations that anchor a batch (all if there are fewer).
+        pairs_per_relation: The maximum number of positive pairs of each relation.
+        negatives_per_relation: The maximum number of each relation's own negatives to add.
+        augment_negatives: Draw negatives from the other relations' positives too, as in the relbert library.
+        size_exponent: An epoch uses g ** size_exponent of a relation's g groups, rounded. With 1, it uses all; with 0,
+            one of each relation, a different one each epoch. No effect on batches of one relation.
+        weights: By label, the factor by which an epoch uses more groups of each relation (fewer if below 1); see
+            `RelationSet.weights`. A result of 1.5 groups means one or two, at random. Empty: all weights are 1. No
+            effect if every batch contains all relations.
 
     Raises:
         ValueError: If a setting is out of range, the dataset has other columns, no relation has two positives, or a
-            batch would have no negative; or, in several processes, if the dataset is one of several.
+            batch would have no negative; with several processes, if the dataset is one of several.
 
     Examples:
         >>> from st_relbert.data import load_relations
@@ -111,12 +111,12 @@ class RelationBatchSampler(DefaultBatchSampler):
         self.augment_negatives = augment_negatives
         self.processes = get_world_size()
         if self.processes > 1:
-            # Sets with losses of their own are told apart by a name that the trainer adds to their rows.
+            # If sets have losses of their own, the trainer adds the set's name to its rows.
             if getattr(dataset.format["format_kwargs"].get("transform"), "keywords", {}).get("dataset_name"):
                 raise ValueError(_SEVERAL_SETS)
-            # No batch size: so a loader that deals batches out knows that their sizes differ.
+            # No batch size, so that a loader which distributes batches knows that their sizes differ.
             del self.batch_size
-        # Such a loader passes the epoch on to the sampler's own sampler alone.
+        # Such a loader passes the epoch only to the sampler's own sampler.
         self.sampler = self  # type: ignore[assignment]
         self._index(dataset, valid_label_columns or ["label"])
         self.relations_per_batch = min(relations_per_batch, len(self._positives))
@@ -124,16 +124,16 @@ class RelationBatchSampler(DefaultBatchSampler):
         self._check_negatives()
 
     def __getattr__(self, name: str) -> Any:
-        """Explain, to what combines several samplers by their batch sizes, why there is none; loaders do without."""
+        """Explain why there is no batch size to code that combines several samplers; loaders work without one."""
         raise AttributeError(_SEVERAL_SETS if name == "batch_size" else f"RelationBatchSampler has no {name!r}.")
 
     def _index(self, dataset: Dataset, label_columns: list[str]) -> None:
-        """Sort the rows by relation, and find the pairs that stand under several."""
+        """Group the rows by relation, and find the pairs that have several relations."""
         pair_column, label_column = _columns(dataset, label_columns)
         table = dataset.with_format("arrow")[:]
         self._labels: list[int] = table[label_column].to_pylist()
         if not all(isinstance(label, int) for label in self._labels):
-            raise ValueError(f"The column {label_column!r} holds {self._labels[0]!r}, expected the relations' numbers.")
+            raise ValueError(f"The column {label_column!r} contains {self._labels[0]!r}, expected integer labels.")
         number: dict[Any, int] = {}
         pairs = as_pairs(table[pair_column].to_pylist(), f"row of {pair_column!r}")
         # Equal pairs have equal numbers.
@@ -155,7 +155,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         self._distinct = every[np.sort(np.unique(self._pair_ids[every], return_index=True)[1])]
         self._usable = [label for label, rows in self._positives.items() if len(rows) >= 2]
         if not self._usable:
-            raise ValueError("No relation has two positive pairs, so there is nothing to pull together.")
+            raise ValueError("No relation has two positive pairs, so there is nothing to pull together. Add pairs.")
 
     def _check_negatives(self) -> None:
         if self.relations_per_batch > 1 or (self.augment_negatives and self.negatives_per_relation):
@@ -163,26 +163,26 @@ class RelationBatchSampler(DefaultBatchSampler):
         without = [label for label in self._positives if label not in self._negatives]
         if not self.negatives_per_relation or without:
             raise ValueError(
-                "With one relation a batch, every relation needs negatives: raise relations_per_batch, or set "
-                "negatives_per_relation above 0 and augment_negatives=True "
-                f"({len(without)} of {len(self._positives)} relations have no negatives of their own)."
+                f"With one relation per batch, every relation needs negatives ({len(without)} of "
+                f"{len(self._positives)} have none of their own). Increase relations_per_batch, or set "
+                "negatives_per_relation above 0 and augment_negatives=True."
             )
 
     def _weights_of(self, weights: Sequence[float]) -> NDArray[np.float64] | None:
-        """The weights in the order of the relations; None if all weigh the same."""
+        """Return the weights in the order of the relations, or None if all are 1."""
         for label, weight in enumerate(weights):
             check_weight(weight, f"the relation {label}")
         if len(weights) and max(self._positives) >= len(weights):
             raise ValueError(
-                f"There are {len(weights)} weights, and the dataset has the relation {max(self._positives)}, expected "
-                "one for each: list(relations.weights.values())."
+                f"There are {len(weights)} weights, but the dataset has the label {max(self._positives)}. Pass a "
+                "weight for each relation: list(relations.weights.values())."
             )
         if all(weight == 1 for weight in weights):
             return None
         return np.array([weights[label] for label in self._positives], dtype=np.float64)
 
     def __len__(self) -> int:
-        """The number of batches in an epoch, those of all processes; the same in every epoch."""
+        """Return the number of batches in an epoch, over all processes. It is the same in every epoch."""
         return self._steps() * self.processes
 
     def _steps(self) -> int:
@@ -190,7 +190,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         return math.ceil(max(float(groups.max()), float(groups.sum()) / self.relations_per_batch))
 
     def _groups_used(self) -> NDArray[np.float64]:
-        """How many groups of each relation an epoch uses on average."""
+        """Return how many groups of each relation an epoch uses on average."""
         sizes = np.array([len(rows) for rows in self._positives.values()])
         groups = np.ones(len(sizes))
         if self.relations_per_batch > 1:
@@ -198,7 +198,7 @@ class RelationBatchSampler(DefaultBatchSampler):
         return groups if self._weights is None else groups * self._weights
 
     def _draw_counts(self, random: np.random.Generator) -> list[int]:
-        """How many groups of each relation this epoch uses; fractions are rounded at random, and their sum stays."""
+        """Return how many groups of each relation this epoch uses: fractions rounded at random, with the same sum."""
         groups = self._groups_used()
         counts = np.floor(groups)
         if self._weights is not None:
@@ -208,9 +208,9 @@ class RelationBatchSampler(DefaultBatchSampler):
         return [int(count) for count in counts]
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the batches of the epoch, as lists of rows; with several processes, the share of each in turn.
+        """Yield the batches of the epoch as lists of rows; with several processes, each one's share in turn.
 
-        Raises `ValueError` if a batch holds fewer pairs than there are processes.
+        Raises `ValueError` if a batch contains fewer pairs than there are processes.
         """
         random = np.random.default_rng([self.seed, self.epoch])
         counts = self._draw_counts(random)
@@ -221,19 +221,21 @@ class RelationBatchSampler(DefaultBatchSampler):
         for _ in range(self._steps()):
             rows = self._batch(groups, random)
             if len(rows) < self.processes:
-                raise ValueError(f"A batch of {len(rows)} pairs cannot be dealt out among {self.processes} processes.")
+                raise ValueError(
+                    f"A batch of {len(rows)} pairs is too small for {self.processes} processes. Use larger batches."
+                )
             for share in np.array_split(rows, self.processes):
                 yield share.tolist()
 
     def _groups(self, rows: Rows, count: int, random: np.random.Generator) -> list[list[int]]:
-        """The first `count` groups of a relation; its rows are shuffled again where it has fewer."""
+        """Return `count` groups of a relation; if it has fewer, its rows are shuffled and grouped again."""
         groups = self._split(rows, random)
         while len(groups) < count:
             groups += self._split(rows, random)
         return groups[:count]
 
     def _split(self, rows: Rows, random: np.random.Generator) -> list[list[int]]:
-        """Cut a relation's shuffled rows into groups of about the same size; a group of one is topped up."""
+        """Shuffle a relation's rows and divide them into groups of about the same size, of at least two if possible."""
         shuffled = random.permutation(rows)
         if self.relations_per_batch == 1:
             return [shuffled[: self.pairs_per_relation].tolist()]
@@ -244,9 +246,9 @@ class RelationBatchSampler(DefaultBatchSampler):
 
     def _batch(self, groups: dict[int, list[list[int]]], random: np.random.Generator) -> list[int]:
         labels = list(groups)
-        # The relations with the most groups left go first, in random order among equals: all run out together.
+        # Relations with the most groups left go first, in random order among equals, so that all run out together.
         order = random.permutation(len(labels))
-        if self._weights is not None:  # those of more weight sooner: where all have run out, they are drawn again
+        if self._weights is not None:  # larger weights tend to go first, also when all have run out
             order = np.argsort(random.exponential(size=len(labels)) / self._weights)
         left = np.fromiter(map(len, groups.values()), np.int64)[order]
         chosen = [labels[index] for index in order[np.argsort(-left, kind="stable")[: self.relations_per_batch]]]
@@ -273,7 +275,7 @@ class RelationBatchSampler(DefaultBatchSampler):
     def _with_known_positives(self, rows: list[int]) -> list[int]:
         """Drop repeats, and add the other labels of pairs that are positives of several relations in the batch.
 
-        The loss masks a pair out as a negative of a relation it belongs to; it can only know from the batch.
+        The loss does not use a pair as a negative of its own relation, but knows its relations only from the batch.
         """
         distinct = dict.fromkeys(rows)
         labels = {self._labels[row] for row in distinct}
@@ -285,14 +287,14 @@ class RelationBatchSampler(DefaultBatchSampler):
 
 
 def _columns(dataset: Dataset, label_columns: list[str]) -> tuple[str, str]:
-    """The columns of pairs and of labels."""
+    """Return the names of the column of pairs and the column of labels."""
     names = dataset.column_names
     label = next((name for name in label_columns if name in names), None)
     others = [name for name in names if name != label]
     if label is None or len(others) != 1:
         raise ValueError(
-            f"The dataset has the columns {', '.join(names)}; expected one of pairs, of any name, and one of labels, "
-            f"{' or '.join(map(repr, label_columns))}. Choose them with dataset.select_columns or rename_column; "
-            "st_relbert.data.load_relations returns such a dataset."
+            f"The dataset has the columns {', '.join(names)}, expected one column of pairs, with any name, and one of "
+            f"labels, {' or '.join(map(repr, label_columns))}. Use dataset.select_columns or rename_column, or load "
+            "the dataset with st_relbert.data.load_relations."
         )
     return others[0], label

@@ -35,7 +35,7 @@ _SHOWN = {
 
 
 class ProgressBar(TrainerCallback):
-    """A trainer callback: one bar over all steps, with the latest loss and validation result."""
+    """A trainer callback that shows one progress bar over all steps, with the latest loss and validation result."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -49,7 +49,7 @@ class ProgressBar(TrainerCallback):
             self._bar = tqdm(total=state.max_steps, initial=state.global_step, desc="Training", dynamic_ncols=True)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Go a step forward."""
+        """Advance the bar."""
         if self._bar is not None:
             self._bar.update(state.global_step - self._bar.n)
 
@@ -61,7 +61,7 @@ class ProgressBar(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Show the figures."""
+        """Show the latest figures."""
         if self._bar is not None and logs:
             self._figures |= {_SHOWN[name]: f"{value:.4g}" for name, value in logs.items() if name in _SHOWN}
             self._bar.set_postfix(self._figures)
@@ -79,9 +79,9 @@ class TrainingInterrupted(Exception):
 
 
 class SignalsNoted:
-    """A context in which the first Ctrl-C or SIGTERM is only noted; a second one ends the process at once.
+    """A context manager that only records the first Ctrl-C or SIGTERM; a second one ends the process at once.
 
-    Outside the main thread, where Python allows no signal handlers, signals are left alone.
+    Outside the main thread, where Python allows no signal handlers, it does nothing.
     """
 
     notice = "Interrupted: the model is being saved. Press Ctrl-C again to stop at once."
@@ -91,14 +91,14 @@ class SignalsNoted:
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        """Take over Ctrl-C and SIGTERM, which clusters send before they take a machine away."""
+        """Handle Ctrl-C, and SIGTERM, which clusters send before they take a machine away."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give them back."""
+        """Restore the previous handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -110,9 +110,9 @@ class SignalsNoted:
 
 
 class CheckpointCallback(SignalsNoted, TrainerCallback):
-    """A trainer callback that saves every `save_steps`, and a context in which Ctrl-C and SIGTERM save and stop.
+    """A trainer callback that saves every `save_steps`, and a context manager: Ctrl-C and SIGTERM save and stop.
 
-    The trainer's own setting for the former excludes evaluating at the end of each epoch.
+    The trainer's own setting for saving excludes evaluation at the end of each epoch.
     """
 
     notice = "Interrupted: saving a checkpoint after this step. Press Ctrl-C again to stop at once."
@@ -126,7 +126,7 @@ class CheckpointCallback(SignalsNoted, TrainerCallback):
     ) -> TrainerControl:
         """Ask the trainer to save when it is time, to stop after a signal, and to log the loss of the last steps."""
         self.interrupted = _in_any_process(self.interrupted, args)
-        # A checkpoint from between the end of an epoch and its evaluation would be resumed without the latter.
+        # A run that resumes from a checkpoint between the end of an epoch and its evaluation would skip the evaluation.
         evaluation_follows = _ends_epoch(state) and args.eval_strategy == IntervalStrategy.EPOCH
         if (self.interrupted or state.global_step % self.save_steps == 0) and not evaluation_follows:
             control.should_save = True
@@ -139,7 +139,7 @@ class CheckpointCallback(SignalsNoted, TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
-        """Keep the trainer, which takes an interrupted epoch for one that is over, from evaluating it."""
+        """Keep the trainer from evaluating an interrupted epoch, which it treats as complete."""
         if self.interrupted and not _ends_epoch(state):
             control.should_evaluate = False
             control.should_save = False
@@ -151,7 +151,7 @@ def _ends_epoch(state: TrainerState) -> bool:
 
 
 def _in_any_process(flag: bool, args: TrainingArguments) -> bool:
-    """Whether the flag is set in any process: all have to save after the same step."""
+    """Return whether the flag is set in any process, because all have to save after the same step."""
     if args.world_size == 1:
         return flag
     number = torch.tensor(int(flag), device=args.device)
@@ -167,12 +167,12 @@ class TrainingDiverged(ValueError):
 
 
 class RelationTrainer(SentenceTransformerTrainer):
-    """Sentence-transformers' trainer, which stops when training diverges and resumes the classification head too.
+    """A `SentenceTransformerTrainer` that stops when training diverges, and also resumes the classification head.
 
     Args:
         loss: The loss.
-        relation_names: The relations by label, to name a batch in an error.
-        relation_weights: Their weights by label, which `RelationBatchSampler` is told; none: all weigh alike.
+        relation_names: The relations by label, to describe a batch in an error.
+        relation_weights: Their weights by label, for `RelationBatchSampler`. Empty: all weights are 1.
         **kwargs: See `SentenceTransformerTrainer`.
     """
 
@@ -190,18 +190,18 @@ class RelationTrainer(SentenceTransformerTrainer):
         self.relation_weights = relation_weights
 
     def get_batch_sampler(self, dataset: Dataset, *args: Any, **kwargs: Any) -> BatchSampler | None:
-        """The batches of a data set; the weights are those of the relations that are trained on, and of no others."""
+        """Return the batches of a dataset, with the weights only for the training set, whose relations have them."""
         if dataset is self.train_dataset and any(weight != 1 for weight in self.relation_weights):
             make: Callable[..., BatchSampler] = self.args.batch_sampler  # type: ignore[assignment]
             return make(dataset, *args, weights=self.relation_weights, **kwargs)
         return super().get_batch_sampler(dataset, *args, **kwargs)
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
-        """Take a step; before the optimizer changes the weights, raise `TrainingDiverged` if the loss is not finite."""
+        """Take a step. Raise `TrainingDiverged` if the loss is not finite, before the optimizer changes the weights."""
         features, labels = self.collect_features(inputs)
         loss: Tensor = super().training_step(model, inputs, *args, **kwargs)
         if labels is not None and not torch.isfinite(loss):
-            # Labels of one dimension are relations; a teacher's vectors have two.
+            # Labels with one dimension are relations; a teacher's vectors have two.
             known = labels.tolist() if labels.ndim == 1 else []
             names = list(dict.fromkeys(self.relation_names[label] for label in known if label >= 0))
             of_relations = (
@@ -210,12 +210,12 @@ class RelationTrainer(SentenceTransformerTrainer):
             prompt = self.model.tokenizer.decode(features[0]["input_ids"][0], skip_special_tokens=True)
             raise TrainingDiverged(
                 f"The loss became {loss.item()} at step {self.state.global_step + 1}, on a batch of {len(labels)} "
-                f"pairs{of_relations}, the first prompt being {prompt!r}. {self._way_out()}"
+                f"pairs{of_relations} (first prompt: {prompt!r}). {self._way_out()}"
             )
         return loss
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        # A step can leave weights that are not finite behind a loss that is; the next loss would tell, too late.
+        # A step with a finite loss can leave weights that are not; the next loss would show it, but too late.
         self.check_weights()
         super()._save_checkpoint(*args, **kwargs)
         self.accelerator.wait_for_everyone()  # each process writes its random state
@@ -223,7 +223,7 @@ class RelationTrainer(SentenceTransformerTrainer):
             write_checksums(Path(self._get_output_dir(trial=None), f"checkpoint-{self.state.global_step}"))
 
     def check_weights(self) -> None:
-        """Raise `TrainingDiverged` if some weight is not a finite number, so that it is not saved."""
+        """Raise `TrainingDiverged` if any weight is not finite, so that it is not saved."""
         for name, weight in self.relation_loss.named_parameters():
             if not torch.isfinite(weight).all():
                 raise TrainingDiverged(
@@ -232,14 +232,14 @@ class RelationTrainer(SentenceTransformerTrainer):
 
     def _way_out(self) -> str:
         if not list(Path(str(self.args.output_dir)).glob("checkpoint-*")):
-            return "Begin anew with a lower learning rate."
+            return "Start over with a lower learning rate."
         return (
-            f"The checkpoints in {str(self.args.output_dir)!r} are from before. Begin anew with a lower learning rate, "
-            "or go on from the last of them with --resume."
+            "Start over with a lower learning rate, or continue with --resume from the last checkpoint in "
+            f"{str(self.args.output_dir)!r}, which was saved before."
         )
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        # Called in every process; transformers' method asks this itself, the one of sentence-transformers does not.
+        # Called in every process. Transformers' method checks this, but sentence-transformers' does not.
         if not self.args.should_save:
             return
         super()._save(output_dir, state_dict)

@@ -155,5 +155,5 @@ def test_what_cannot_be_scored_is_refused(arguments, message):
 
 
 def test_vectors_that_are_not_finite_are_an_error():
-    with pytest.raises(ValueError, match="a vector that is not finite"):
+    with pytest.raises(ValueError, match="vector of the pair .* is not finite"):
         RelationClassificationEvaluator(TRAIN, TEST)(Noisy(np.nan))

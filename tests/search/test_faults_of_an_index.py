@@ -198,7 +198,7 @@ def test_damage_is_one_line(good, model, tmp_path, how):
 
 @pytest.mark.parametrize("metadata", ["[1]", "null", '{"name": "x"}', "{", '{"name": 1, "dimension": 2, "new": 3}'])
 def test_metadata_that_names_no_model(metadata):
-    with pytest.raises(ValueError, match="The vectors name their model as"):
+    with pytest.raises(ValueError, match="The file identifies the model of its vectors as"):
         ModelIdentity.from_json(metadata)
 
 

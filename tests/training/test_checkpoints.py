@@ -48,9 +48,9 @@ def flip(path):
 
 
 DAMAGES = {
-    "truncated": (truncate, "is not as it was written"),
-    "flipped": (flip, "is not as it was written"),
-    "empty": (lambda path: path.write_bytes(b""), "is not as it was written"),
+    "truncated": (truncate, "has changed since it was written"),
+    "flipped": (flip, "has changed since it was written"),
+    "empty": (lambda path: path.write_bytes(b""), "has changed since it was written"),
     "missing": (lambda path: path.unlink(), "is missing"),
 }
 FILES = ["model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json", "1_Pooling/config.json"]
@@ -62,9 +62,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(folder, caplog, name, dama
     change, message = DAMAGES[damage]
     change(folder.path / "checkpoint-10" / name)
     assert folder.resume(RUN) == str(folder.path / "checkpoint-2")
-    assert f"checkpoint-10 is damaged, so it is not used: {name} {message}" in caplog.text
+    assert f"checkpoint-10 is damaged and is not used: {name} {message}" in caplog.text
     change(folder.path / "checkpoint-2" / name)
-    with pytest.raises(ValueError, match=f"All checkpoints in .* are damaged; of the newest, {name} {message}"):
+    with pytest.raises(ValueError, match=f"All checkpoints in .* are damaged .in the newest, {name} {message}"):
         folder.resume(RUN)
 
 
@@ -78,10 +78,10 @@ def test_damaged_checksums_are_damage_too(folder, caplog, content):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"learning_rate": 0.5}, r"of a run with learning_rate 0.001 \(now 0.5\). Resume with the settings"),
+        ({"learning_rate": 0.5}, r"to a run with learning_rate=0.001 \(now 0.5\). Resume with the settings"),
         ({"loss": "triplet", "learning_rate": 1}, r"learning_rate 0.001 \(now 1\), loss 'info_nce' \(now 'triplet'\)"),
-        ({"train_data_digest": "2"}, "of a run with other train_data. Resume with"),
-        ({"seed": 1}, r"of a run with seed None \(now 1\)"),
+        ({"train_data_digest": "2"}, "to a run with other train_data. Resume with"),
+        ({"seed": 1}, r"to a run with seed=None \(now 1\)"),
     ],
 )
 def test_another_run_is_refused(folder, change, message):
@@ -95,12 +95,12 @@ def test_checkpoints_of_an_unknown_run_are_refused(folder, content):
     path.unlink()
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ValueError, match=r"run.json', which says what run .* cannot be read"):
+    with pytest.raises(ValueError, match=r"Cannot read .*run.json', which describes the interrupted run"):
         folder.resume(RUN)
 
 
 def test_checkpoints_are_removed_on_request_only(folder):
-    with pytest.raises(ValueError, match="Go on with --resume, or begin anew with --overwrite"):
+    with pytest.raises(ValueError, match="Continue with --resume, or start over with --overwrite"):
         folder.begin(RUN, overwrite=False)
     folder.begin({"loss": "triplet"}, overwrite=True)
     assert [path.name for path in folder.path.iterdir()] == ["run.json"]
@@ -119,6 +119,6 @@ def test_logs_stay(folder):
 
 def test_what_is_not_ours_is_never_removed(folder):
     (folder.path / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match=r"holds 'thesis.tex', which is no checkpoint"):
+    with pytest.raises(ValueError, match=r"contains 'thesis.tex', which is not a checkpoint"):
         folder.begin(RUN, overwrite=True)
     assert len(folder.complete()) == 2

@@ -117,7 +117,7 @@ def test_validation_data_of_its_own(run, tmp_path):
     path = tmp_path / "valid.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     assert load_data(run(choose_by="loss", validation_data=str(path)))[1].names == ["x", "y", "z"]
-    with pytest.raises(ValueError, match="has no splits. Name them by validation_data"):
+    with pytest.raises(ValueError, match="has no splits. Pass them as validation_data"):
         load_data(run(choose_by="loss", train_data=str(path)))
 
 

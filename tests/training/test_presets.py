@@ -52,7 +52,7 @@ def test_a_file_is_a_preset_too(tmp_path):
         ('{"epochs": 1, "epochs": 2}', "mine.json': it cannot be read: an object has the name 'epochs' twice"),
         ('{"epochs": ' + "9" * 5000 + "}", "mine.json': it cannot be read: Exceeds the limit"),
         ("[1]", "is a list, expected an object of settings"),
-        ('{"epoch": 3}', "has the setting 'epoch', expected base_model, train_data"),
+        ('{"epoch": 3}', "has the unknown setting 'epoch', expected one of base_model, train_data"),
     ],
 )
 def test_files_without_settings_are_refused(tmp_path, content, message):
@@ -64,5 +64,5 @@ def test_files_without_settings_are_refused(tmp_path, content, message):
 
 def test_unknown_names_are_answered_with_the_known_ones():
     known = "fast, minilm, minilm-distilled, minilm-fast, mpnet, relbert-bert"
-    with pytest.raises(ValueError, match=f"no preset 'slow'. Expected {known}"):
+    with pytest.raises(ValueError, match=f"no preset 'slow', expected {known}"):
         read_preset("slow")

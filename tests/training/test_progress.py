@@ -34,7 +34,7 @@ def test_one_bar_shows_steps_loss_and_validation(run):
 def test_it_can_be_silenced(run, caplog):
     with caplog.at_level("INFO", logger="st_relbert.training"):
         out, err = run(show_progress_bar=False)
-    assert out == "" and "Training:" not in err and "Questions about pairs" not in caplog.text
+    assert out == "" and "Training:" not in err and "Accuracy on questions" not in caplog.text
 
 
 def test_what_training_did_to_held_out_pairs_is_said(run, caplog):
@@ -43,7 +43,7 @@ def test_what_training_did_to_held_out_pairs_is_said(run, caplog):
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("st_relbert.training")]
     assert lines[0].startswith("Training on 61 relations with 854 pairs and ")
     found = re.search(
-        r"not trained on, answered right: (.*) % before training, (.*) % after \(478 questions\)", lines[-4]
+        r"questions about held-out pairs: (.*) % before training, (.*) % after \(478 questions\)", lines[-4]
     )
     assert all(0 < float(share) < 100 for share in found.groups())
     neighbours = [re.fullmatch(r"Nearest to (.+ - .+): (.+ - .+)\.", line) for line in lines[-3:]]

@@ -178,7 +178,7 @@ def test_an_output_that_exists_is_not_touched_without_overwrite(run, tmp_path):
 def test_a_folder_in_the_place_of_the_checkpoints_is_never_removed(run, tmp_path):
     (tmp_path / "model-checkpoints").mkdir()
     (tmp_path / "model-checkpoints" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match="holds 'thesis.tex', which is no checkpoint"):
+    with pytest.raises(ValueError, match="contains 'thesis.tex', which is not a checkpoint"):
         run().train(overwrite=True)
     assert (tmp_path / "model-checkpoints" / "thesis.tex").is_file()
 
@@ -214,7 +214,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp
     assert os.listdir(tmp_path) == ["model-checkpoints"]
 
     assert main(arguments) == 2
-    assert "Go on with --resume, or begin anew with --overwrite" in capsys.readouterr().err
+    assert "Continue with --resume, or start over with --overwrite" in capsys.readouterr().err
     assert main([*arguments, "--resume"]) == 0
     assert os.listdir(tmp_path) == ["model"]
     # As a run that nothing interrupted: the same batches, the same random numbers, the same weights.
@@ -266,12 +266,12 @@ def test_sigterm_leaves_a_checkpoint_to_resume(interrupted, tmp_path):
 
 def test_another_run_is_not_resumed(interrupted, encoders, easy_relations, tmp_path):
     changes = {
-        r"of a run with learning_rate 0.001 \(now 0.5\)": {"learning_rate": 0.5},
-        r"of a run with template 'I discovered.* \(now 'Today": {"template": "a"},
-        "of a run with loss 'info_nce'": {"loss": "triplet"},
-        "of a run with seed 0": {"seed": 9},
-        "of a run with other base_model. Resume with": {"base_model": encoders["bytelevel"]},
-        "of a run with other train_data. Resume with": {"train_data": easy_relations},
+        r"to a run with learning_rate=0.001 \(now 0.5\)": {"learning_rate": 0.5},
+        r"to a run with template='I discovered.* \(now 'Today": {"template": "a"},
+        "to a run with loss='info_nce'": {"loss": "triplet"},
+        "to a run with seed=0": {"seed": 9},
+        "to a run with other base_model. Resume with": {"base_model": encoders["bytelevel"]},
+        "to a run with other train_data. Resume with": {"train_data": easy_relations},
     }
     before = sorted(path.name for path in (tmp_path / "model-checkpoints").iterdir())
     for message, change in changes.items():

@@ -254,12 +254,16 @@ def test_the_starter_relations_make_batches():
         ([3, 3], {"negatives_per_relation": -1}, "negatives_per_relation is -1, expected at least 0"),
         ([3, 3], {"size_exponent": 1.5}, "size_exponent is 1.5, expected a number from 0 to 1"),
         ([3, 3], {"size_exponent": float("nan")}, "size_exponent is nan"),
-        ([3, 3], {"weights": [1]}, "There are 1 weights, and the dataset has the relation 1, expected one for each"),
+        (
+            [3, 3],
+            {"weights": [1]},
+            "There are 1 weights, but the dataset has the label 1. Pass a weight for each relation",
+        ),
         ([3, 3], {"weights": [1, 0]}, "weight of the relation 1 is 0, expected a number above 0 and at most 1,000"),
         ([3, 3], {"weights": [float("nan"), 1]}, "weight of the relation 0 is nan"),
         ([1, 1], {}, "No relation has two positive pairs"),
         ([3, 3], {"relations_per_batch": 1}, "every relation needs negatives"),
-        ([3, 3], {"relations_per_batch": 1, "negatives_per_relation": 4}, "2 of 2 relations have no negatives"),
+        ([3, 3], {"relations_per_batch": 1, "negatives_per_relation": 4}, "2 of 2 have none of their own"),
     ],
 )
 def test_settings_that_make_no_batches_are_refused(sizes, arguments, message):
@@ -280,10 +284,10 @@ def test_the_column_of_pairs_may_have_any_name(name):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"pair": [["a", "b"]] * 2}, "has the columns pair; expected one of pairs, .* and one of labels"),
+        ({"pair": [["a", "b"]] * 2}, "has the columns pair, expected one column of pairs, .* and one of labels"),
         ({"pair": [["a", "b"]] * 2, "label": [0, 0], "x": "ab"}, "columns pair, label, x; .*select_columns"),
-        ({"label": [0, 0]}, "has the columns label; expected"),
-        ({"pair": [["a", "b"]] * 2, "label": ["y", "y"]}, "'label' holds 'y', expected the relations' numbers"),
+        ({"label": [0, 0]}, "has the columns label, expected"),
+        ({"pair": [["a", "b"]] * 2, "label": ["y", "y"]}, "'label' contains 'y', expected integer labels"),
         ({"pair": ["ab", "cd"], "label": [0, 0]}, "row of 'pair' 0 is the string 'ab'"),
     ],
 )

@@ -20,7 +20,7 @@ def settings(**values):
         ({"choose_by": "f1"}, "Unknown choose_by 'f1', expected one of 'none', 'accuracy', 'loss'"),
         ({"pooling": "max"}, "Unknown pooling 'max'"),
         ({"reduction": "max"}, "Unknown reduction 'max'"),
-        ({"relations_per_batch": 1, "parent_weight": 0.5}, "parent_weight is 0.5, expected 0 or 1 for steps"),
+        ({"relations_per_batch": 1, "parent_weight": 0.5}, "parent_weight is 0.5, expected 0 or 1 because"),
         ({"loss": "relbert_triplet", "parent_weight": 2}, "expected 0 or 1 for relbert_triplet"),
         (
             {"loss": "triplet", "mini_batch_size": 8},
@@ -30,11 +30,11 @@ def settings(**values):
         ({"loss": ["triplet"]}, "setting loss is .'triplet'., expected str"),
         ({"epochs": True}, "setting epochs is True, expected float"),
         ({"seed": 1.5}, "setting seed is 1.5, expected int"),
-        ({"max_length": "long"}, "setting max_length is 'long', expected int or none"),
+        ({"max_length": "long"}, "setting max_length is 'long', expected int or None"),
         ({"bf16": None}, "setting bf16 is None, expected bool"),
-        ({"patience": 2}, "patience needs choose_by"),
-        ({"held_out_relations": 0.2}, "held_out_relations needs choose_by"),
-        ({"choose_by": "loss", "held_out_relations": 0.2, "validation_data": "v"}, "exclude each other"),
+        ({"patience": 2}, "patience needs validation. Set choose_by"),
+        ({"held_out_relations": 0.2}, "held_out_relations needs validation. Set choose_by"),
+        ({"choose_by": "loss", "held_out_relations": 0.2, "validation_data": "v"}, "cannot be combined"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(values, message):

@@ -66,7 +66,7 @@ def test_resuming_compares_weights(run, tmp_path, monkeypatch):
         run(max_steps=3).train(show_progress_bar=False)
     monkeypatch.undo()
     write(tmp_path / "weighted.jsonl", [3, 1])
-    with pytest.raises(ValueError, match="are of a run with other train_data"):
+    with pytest.raises(ValueError, match="belong to a run with other train_data"):
         run(max_steps=3).train(resume=True, show_progress_bar=False)
     write(tmp_path / "weighted.jsonl", [3.0, 1, 0.5, 1.0])
     run(max_steps=3).train(resume=True, show_progress_bar=False)
