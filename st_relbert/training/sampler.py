@@ -15,7 +15,7 @@ from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.util.distributed import get_world_size
 
 from st_relbert.data.relation_set import check_weight
-from st_relbert.pairs import as_pairs, negative_label
+from st_relbert.pairs import as_pairs, counted, negative_label
 
 Rows = NDArray[np.int64]
 
@@ -174,7 +174,7 @@ class RelationBatchSampler(DefaultBatchSampler):
             check_weight(weight, f"the relation {label}")
         if len(weights) and max(self._positives) >= len(weights):
             raise ValueError(
-                f"There are {len(weights)} weights, but the dataset has the label {max(self._positives)}. Pass a "
+                f"Got {counted(len(weights), 'weight')}, but the dataset has the label {max(self._positives)}. Pass a "
                 "weight for each relation: list(relations.weights.values())."
             )
         if all(weight == 1 for weight in weights):

@@ -136,7 +136,7 @@ QUESTIONS = "starter/held_out_pairs"
         ([*TRAIN, "--output", "{new}", "--resume"], "Nothing to resume"),
         ([*TRAIN, "--output", "/proc/x/y"], "Cannot write to"),
         (["train", "--train-data", "starter", "--output", "{new}"], "There is no base model"),
-        ([*TRAIN, "--output", "{new}", "--preset", "slow"], "no preset 'slow'. Expected fast, minilm, "),
+        ([*TRAIN, "--output", "{new}", "--preset", "slow"], "no preset 'slow', expected fast, minilm, "),
         ([*TRAIN, "--output", "{new}", "--loss", "mse"], "Unknown loss 'mse', expected one of 'info_nce'"),
         ([*TRAIN, "--output", "{new}", "--held-out-relations", "0.1"], "held_out_relations needs validation"),
         ([*EVALUATE, QUESTIONS, "--write-card"], "Pass --suite relbert"),

@@ -79,7 +79,7 @@ def test_damaged_checksums_are_damage_too(folder, caplog, content):
     ("change", "message"),
     [
         ({"learning_rate": 0.5}, r"to a run with learning_rate=0.001 \(now 0.5\). Resume with the settings"),
-        ({"loss": "triplet", "learning_rate": 1}, r"learning_rate 0.001 \(now 1\), loss 'info_nce' \(now 'triplet'\)"),
+        ({"loss": "triplet", "learning_rate": 1}, r"learning_rate=0.001 \(now 1\), loss='info_nce' \(now 'triplet'\)"),
         ({"train_data_digest": "2"}, "to a run with other train_data. Resume with"),
         ({"seed": 1}, r"to a run with seed=None \(now 1\)"),
     ],

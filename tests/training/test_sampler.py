@@ -257,7 +257,7 @@ def test_the_starter_relations_make_batches():
         (
             [3, 3],
             {"weights": [1]},
-            "There are 1 weights, but the dataset has the label 1. Pass a weight for each relation",
+            "Got 1 weight, but the dataset has the label 1. Pass a weight for each",
         ),
         ([3, 3], {"weights": [1, 0]}, "weight of the relation 1 is 0, expected a number above 0 and at most 1,000"),
         ([3, 3], {"weights": [float("nan"), 1]}, "weight of the relation 0 is nan"),
@@ -285,7 +285,7 @@ def test_the_column_of_pairs_may_have_any_name(name):
     ("columns", "message"),
     [
         ({"pair": [["a", "b"]] * 2}, "has the columns pair, expected one column of pairs, .* and one of labels"),
-        ({"pair": [["a", "b"]] * 2, "label": [0, 0], "x": "ab"}, "columns pair, label, x; .*select_columns"),
+        ({"pair": [["a", "b"]] * 2, "label": [0, 0], "x": "ab"}, "columns pair, label, x, expected .*select_columns"),
         ({"label": [0, 0]}, "has the columns label, expected"),
         ({"pair": [["a", "b"]] * 2, "label": ["y", "y"]}, "'label' contains 'y', expected integer labels"),
         ({"pair": ["ab", "cd"], "label": [0, 0]}, "row of 'pair' 0 is the string 'ab'"),
