@@ -1,4 +1,4 @@
-"""The blocks in which tables are embedded: rows in, a file of vectors out, whole or not there."""
+"""The blocks in which tables are embedded: each becomes a file of vectors, which is either complete or absent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from st_relbert.files.tables import PairTable
 
 
 class Block(NamedTuple):
-    """Rows of a table that follow each other; `number` and `table` count among all blocks and all tables."""
+    """Consecutive rows of a table. `number` is the block's index among all blocks, `table` that of its table."""
 
     number: int
     table: int
@@ -30,7 +30,7 @@ class Block(NamedTuple):
 
 
 def plan_blocks(tables: Sequence[PairTable], block_rows: int) -> list[Block]:
-    """Divide tables into blocks of `block_rows` rows; at least one block."""
+    """Divide tables into blocks of at most `block_rows` rows. There is always at least one block."""
     places = [
         (number, start, min(block_rows, table.rows - start))
         for number, table in enumerate(tables)
@@ -40,17 +40,17 @@ def plan_blocks(tables: Sequence[PairTable], block_rows: int) -> list[Block]:
 
 
 class RowReader:
-    """Reads blocks of rows, in one pass over each table if they come in their order."""
+    """Reads blocks of rows, in one pass over each table if the blocks are read in order."""
 
     def __init__(self, tables: Sequence[PairTable]) -> None:
         self._tables = tables
         self._open: int | None = None  # the table that is being read
         self._batches: Iterator[pa.RecordBatch] = iter(())
         self._rest: pa.RecordBatch | None = None  # of the batch that was read last
-        self._next = 0  # the first row of the table that was not given out yet
+        self._next = 0  # the first row of the table that was not returned yet
 
     def read(self, block: Block) -> pa.Table:
-        """The rows of a block. Raises `ValueError` if the table cannot be read, or has fewer rows."""
+        """Return the rows of a block. Raises `ValueError` if the table cannot be read, or has too few rows."""
         table = self._tables[block.table]
         if block.table != self._open or block.start < self._next:
             self._open, self._next, self._rest = block.table, 0, None
@@ -59,7 +59,10 @@ class RowReader:
         while (missing := block.start + block.rows - self._next) > 0:
             batch = next(self._batches, None) if self._rest is None else self._rest
             if batch is None:
-                raise ValueError(f"{table.path!r} has lost rows since it was checked: it ends at row {self._next}.")
+                raise ValueError(
+                    f"{table.path!r} has lost rows since it was checked: it ends at row {self._next}. Run the command "
+                    "again when the file is no longer being changed."
+                )
             skipped = max(0, block.start - self._next)
             parts.append(batch.slice(skipped, max(0, missing - skipped)))
             self._rest = batch.slice(missing) if missing < len(batch) else None
@@ -68,13 +71,13 @@ class RowReader:
 
 
 class VectorBlocks:
-    """The blocks of an output that are done: Parquet files, each whole or not there, each with a record beside it.
+    """The finished blocks of an output: Parquet files, each with a record of its number of rows and its checksum.
 
-    Blocks of an output that is a file or a Lance table are kept in `{output}.partial` until all are done. Beside
-    `00000000.parquet` stands `_00000000.json` with its rows and its checksum; a block without one is not done.
+    If the output is a file or a Lance table, the blocks are kept in `{output}.partial` until all are finished. The
+    record of `00000000.parquet` is `_00000000.json`; a block without one is not finished.
 
-    The output is a path or URI with a suffix of `FILES` or `.lance`, or with none: a folder of Parquet files. Raises
-    `ValueError` for another suffix, or a name that a Lance table cannot have.
+    The output is a path or URI whose suffix is in `FILES` or is `.lance`. Without a suffix, it is a folder of Parquet
+    files. Raises `ValueError` for another suffix, or an invalid name for a Lance table.
     """
 
     def __init__(self, output: str) -> None:
@@ -84,25 +87,25 @@ class VectorBlocks:
         """The suffix, empty for a folder."""
         if self.kind and self.kind not in (*FILES, ".lance"):
             raise ValueError(
-                f"The output is {output!r}, expected NAME.parquet, NAME.csv, NAME.npy, NAME.lance or a folder, which "
-                "has no suffix."
+                f"The output is {output!r}, expected NAME.parquet, NAME.csv, NAME.npy, NAME.lance, or a folder (a name "
+                "without a suffix)."
             )
         if self.kind == ".lance":
             import_extra("lancedb", "search")
             if not re.fullmatch(r"[\w.-]+", self.place.name, re.ASCII):
                 raise ValueError(
-                    f"The Lance table is called {self.place.name!r}, expected letters, digits, '_', '-' and '.' only."
+                    f"The Lance table is called {self.place.name!r}, expected only letters, digits, '_', '-' and '.'."
                 )
         self.folder = self.place.parent / f"{self.place.name}.partial" if self.kind else self.place
 
     def hold(self) -> AbstractContextManager[None]:
-        """Keep other processes of this machine from writing the output; object stores have no locks."""
+        """Keep other processes on this machine from writing the output. Object stores have no locks."""
         return output_lock(self.place.path) if self.place.local else nullcontext()
 
     def check(self, overwrite: bool) -> None:
-        """Raise `ValueError` for an output that is done, is a folder of something else, or cannot be written.
+        """Raise `ValueError` for an output that is complete, is a folder of other files, or cannot be written.
 
-        A file or a table that is there may be replaced with `overwrite`.
+        With `overwrite`, an existing file or table may be replaced.
         """
         if self.kind and self.place.local:
             check_output(self.place.path, overwrite, "_versions" if self.kind == ".lance" else None)
@@ -113,18 +116,18 @@ class VectorBlocks:
         elif self.place.info.is_file:
             raise ValueError(f"{self.output!r} is a file. Choose another output.")
         elif (self.place / DONE).exists:
-            raise ValueError(f"{self.output!r} is done already. Choose another output, or delete the folder.")
+            raise ValueError(f"{self.output!r} is complete already. Choose another output, or delete the folder.")
         elif not (self.place / MADE_FROM).exists and [each for each in self.place.names() if each[0] != "."]:
             raise ValueError(
-                f"{self.output!r} is a folder of other files: it has no {MADE_FROM}, which says what its blocks were "
-                "made from. Choose another output."
+                f"{self.output!r} is a folder of other files: it has no {MADE_FROM}, which every output has. Choose "
+                "another output."
             )
 
     def begin(self, made_from: Mapping[str, Any], planned: Sequence[Block]) -> list[Block]:
-        """Begin or go on. Returns the planned blocks that are left to do: those not there, or not as they were written.
+        """Start or continue the output. Returns the planned blocks that are missing or damaged.
 
-        `made_from` says, as JSON has it, what the vectors depend on. Raises `ValueError` if there are blocks that were
-        made from something else, or from what is unknown.
+        `made_from` describes in JSON values what the vectors depend on. Raises `ValueError` if there are blocks that
+        were made from something else, or from something unknown.
         """
         self.folder.filesystem.create_dir(self.folder.path, recursive=True)
         for name in self.folder.names():
@@ -135,15 +138,15 @@ class VectorBlocks:
         if not manifest.exists:
             if names:
                 raise ValueError(
-                    f"{self.folder.path!r} holds {names[0]!r}, but no {MADE_FROM} that says what it was made from. "
-                    "Delete the folder, or choose another output."
+                    f"{self.folder.path!r} contains {names[0]!r}, but no {MADE_FROM} that describes what it was made "
+                    "from. Delete the folder, or choose another output."
                 )
             manifest.write_text(json.dumps(made_from))
         self._compare(made_from, manifest)
         known = {name for block in planned for name in (_name(block.number), _record(block.number))}
         if strays := [name for name in names if name not in known and name[0] != "."]:
             raise ValueError(
-                f"{self.folder.path!r} holds {strays[0]!r}, which is no part of this output. Move it elsewhere, or "
+                f"{self.folder.path!r} contains {strays[0]!r}, which is not part of this output. Move it elsewhere, or "
                 "choose another output."
             )
         return [block for block in planned if self._content(block) is None]
@@ -154,18 +157,18 @@ class VectorBlocks:
             changed = [name for name, value in made_from.items() if then.get(name) != value]
         except (ValueError, AttributeError, RecursionError) as error:
             raise ValueError(
-                f"{manifest.path!r} is damaged: nobody knows what the blocks beside it were made from. Delete the "
+                f"{manifest.path!r} is damaged, so it is unknown what the blocks next to it were made from. Delete the "
                 "folder."
             ) from error
         if changed:
             name = changed[0]
             raise ValueError(
-                f"{self.folder.path!r} holds a part of the same output made with other {name} ({then.get(name)}, now "
-                f"{made_from[name]}). Go on with those, choose another output, or delete the folder."
+                f"{self.folder.path!r} contains part of this output, made with other {name} ({then.get(name)}, now "
+                f"{made_from[name]}). Continue with the former, choose another output, or delete the folder."
             )
 
     def has(self, number: int) -> bool:
-        """Whether a block is done."""
+        """Return whether a block is finished."""
         return (self.folder / _record(number)).exists
 
     def write(self, number: int, table: pa.Table) -> None:
@@ -177,14 +180,14 @@ class VectorBlocks:
         (self.folder / _record(number)).write_text(json.dumps({"rows": len(table), "sha256": _checksum(content)}))
 
     def finish(self, planned: Sequence[Block], schema: pa.Schema) -> int:
-        """Check all blocks, make the output of them, and return the number of its rows.
+        """Check all blocks, make the output from them, and return its number of rows.
 
-        Raises `ValueError` if a block is no longer as it was written.
+        Raises `ValueError` if a block has changed since it was written.
         """
         tables = (self._table(block) for block in planned)
         rows = sum(block.rows for block in planned)
         if not self.kind:
-            for _ in tables:  # each is looked at before the folder is called done
+            for _ in tables:  # check every block before the folder is marked as complete
                 pass
             (self.folder / DONE).write_text("")
             for block in planned:
@@ -202,13 +205,13 @@ class VectorBlocks:
         content = self._content(block)
         if content is None:
             raise ValueError(
-                f"{(self.folder / _name(block.number)).path!r} is damaged: it is not as it was written. Run the same "
-                "command again; it encodes this block again."
+                f"{(self.folder / _name(block.number)).path!r} is damaged: it has changed since it was written. Run "
+                "the same command again to encode this block again."
             )
         return pa.parquet.read_table(pa.BufferReader(content))
 
     def _content(self, block: Block) -> Any:
-        """The file of a block; None if there is none or it is damaged, and then there is no record either."""
+        """Return the content of a block's file, or None if it is missing or damaged, and then remove its record too."""
         record = self.folder / _record(block.number)
         try:
             expected = json.loads(record.read_text())

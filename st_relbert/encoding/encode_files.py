@@ -1,4 +1,4 @@
-"""Embedding the pairs of files, in bounded memory."""
+"""Embed the pairs of files in bounded memory."""
 
 from __future__ import annotations
 
@@ -38,40 +38,40 @@ def encode_files(
     overwrite: bool = False,
     show_progress_bar: bool = True,
 ) -> int:
-    """Embed the pairs of files, some thousand at a time.
+    """Embed the pairs of files, a few thousand at a time.
 
-    All rows are checked before the first is embedded. Blocks of rows that are done are kept until all are; after an
-    interruption the same call goes on from there, with any engine. Rows, their order and their vectors are the same
-    whichever the engine.
+    All rows are checked before the first is embedded. Finished blocks of rows are kept, and after an interruption the
+    same call continues from there, with any engine. The engine changes neither the rows, nor their order, nor their
+    vectors.
 
     Args:
         model: A SentenceTransformer that takes pairs.
-        paths: Tables of pairs with the same columns, see `read_tables`: paths or URIs, with `*` for several, or
+        paths: Tables of pairs with the same columns (see `read_tables`): paths or URIs, with `*` for several, or
             folders of Parquet files.
-        output: The columns of the input and `vector`, a list of `d` float32. `name.parquet`: one file;
-            `name.lance`: a Lance table; a name without a suffix: a folder of Parquet files, done when it holds
-            `_SUCCESS`. `name.csv` has the vectors in columns `vector_1` to `vector_d`; `name.npy` is an array
-            of the vectors alone, in the order of the rows.
-        options: How the tables are read: their columns, header, separator and encoding.
-        batch_size: Pairs embedded at a time.
+        output: It gets the columns of the input, and `vector`, a list of `d` float32. `name.parquet`: one file;
+            `name.lance`: a Lance table; a name without a suffix: a folder of Parquet files, which is complete when it
+            contains `_SUCCESS`. `name.csv` has the vectors in columns `vector_1` to `vector_d`. `name.npy` is an array
+            that contains only the vectors, in the order of the rows.
+        options: How to read the tables: their columns, header, separator and encoding.
+        batch_size: The number of pairs to embed at a time.
         engine: `"one"`: this process; `"processes"`: sentence-transformers' pool of processes; `"ray"`: a Ray
-            cluster, whose machines all have to reach the files.
-        workers: How many workers the engine has, and what each of them has.
-        block_rows: Rows of a block: the most that an interruption costs each worker.
+            cluster, whose machines all need access to the files.
+        workers: The number of workers, and the resources of each.
+        block_rows: The number of rows in a block, the most work that an interruption costs each worker.
         overwrite: Replace a file or a table at the output.
-        show_progress_bar: Show the number of pairs done.
+        show_progress_bar: Show how many pairs are done.
 
     Returns:
         The number of pairs.
 
     Raises:
-        ValueError: If the output is there already or another process is writing it, a file cannot be read or has a row
-            that is no pair or does not fit into a prompt (nothing is written then), or an interrupted output was made
+        ValueError: If the output exists already, or another process is writing it; if a file cannot be read, or a row
+            is not a pair or does not fit into a prompt (nothing is written then); if an interrupted output was made
             from other files or by another model.
         MissingExtraError: If the engine or the output needs a package that is not installed.
     """
     if engine not in get_args(Engine):
-        raise ValueError(f"The engine is {engine!r}, expected {', '.join(map(repr, get_args(Engine)))}.")
+        raise ValueError(f"The engine is {engine!r}, expected one of {', '.join(map(repr, get_args(Engine)))}.")
     if block_rows < 1:
         raise ValueError(f"block_rows is {block_rows}, expected a positive number of rows.")
     blocks = VectorBlocks(output)
@@ -80,9 +80,9 @@ def encode_files(
         prompt = model[0]
         tables = read_tables(paths, options, check=prompt.check_prompts if isinstance(prompt, PromptTemplate) else None)
         if any(Location.of(table.path) == blocks.place for table in tables):
-            raise ValueError(f"{output!r} is one of the tables that are to be read. Choose another output.")
+            raise ValueError(f"{output!r} is also one of the input tables. Choose another output.")
         vector = pa.field("vector", pa.list_(pa.float32(), model.get_embedding_dimension()))
-        # Says whose vectors these are, so that an index can take them as they are.
+        # Identifies the model, so that an index can take the vectors as they are.
         identity = ModelIdentity.of(model)
         metadata = {**(tables[0].schema.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
         schema = tables[0].schema.append(vector).with_metadata(metadata)
@@ -101,9 +101,9 @@ def encode_files(
 def _made_from(
     model: SentenceTransformer, identity: ModelIdentity, tables: Sequence[PairTable], block_rows: int
 ) -> dict[str, Any]:
-    """What the vectors depend on, and their division into blocks."""
+    """Describe what the vectors depend on, and their division into blocks."""
     state = {name: value for name, value in asdict(identity).items() if name != "name"}
-    # An index does not ask about these: it scales all vectors to length 1, and compares roughly.
+    # Not part of the identity: an index scales all vectors to length 1, and tolerates small differences.
     state |= {name: getattr(model, name, None) for name in ("reduction", "fast")}
     infos = [(table.path, Location.of(table.path).info) for table in tables]
     made_from = {
@@ -112,4 +112,4 @@ def _made_from(
         "model": state,
         "block_rows": block_rows,
     }
-    return dict(json.loads(json.dumps(made_from)))  # as it is read again
+    return dict(json.loads(json.dumps(made_from)))  # as it will be read

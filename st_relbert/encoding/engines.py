@@ -21,10 +21,10 @@ from st_relbert.files.tables import PairTable
 
 
 class BlockEncoder:
-    """Reads, embeds and writes blocks; each worker has one of these.
+    """Reads, embeds and writes blocks. Each worker has one of these.
 
-    `encode` gives the vectors `(pairs, d)` of pairs, float32; `schema` is that of the rows with their vectors, the last
-    column.
+    `encode` returns the float32 vectors `(pairs, d)` of pairs. `schema` describes the output's rows, with the vectors
+    as the last column.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class BlockEncoder:
         self._reader = RowReader(tables)
 
     def __call__(self, block: Block) -> int:
-        """Embed a block, unless it is there, and return the number of its rows.
+        """Embed a block, unless it is finished, and return its number of rows.
 
-        An engine may hand a block out again when a worker was lost.
+        An engine may assign a block again after a worker was lost.
         """
         if not self._output.has(block.number):
             rows = self._reader.read(block)
@@ -51,12 +51,12 @@ class BlockEncoder:
 
 @dataclass(frozen=True)
 class Workers:
-    """Says how many workers an engine has, and what each of them has.
+    """The number of workers of an engine, and the resources of each.
 
     Args:
-        count: How many; None: as many as there is room for.
-        cpus: CPUs of each worker, on Ray.
-        gpus: GPUs of each worker, on Ray; 0.5: two workers share one.
+        count: The number of workers. None: as many as there is room for.
+        cpus: The number of CPUs per worker, on Ray.
+        gpus: The number of GPUs per worker, on Ray. With 0.5, two workers share one.
 
     Raises:
         ValueError: If a number is out of range.
@@ -75,17 +75,17 @@ class Workers:
             raise ValueError(f"The number of workers is {self.count}, expected 1 or more.")
         if self.cpus <= 0 or self.gpus < 0:
             raise ValueError(
-                f"A worker has {self.cpus} CPUs and {self.gpus} GPUs, expected more than 0, and 0 or more."
+                f"A worker has {self.cpus} CPUs and {self.gpus} GPUs, expected more than 0 CPUs and at least 0 GPUs."
             )
 
     def on(self, resources: Mapping[str, float]) -> int:
-        """How many workers a cluster runs.
+        """Return how many workers a cluster runs.
 
         Args:
-            resources: What the cluster has, as Ray names it: `CPU` and `GPU`.
+            resources: The cluster's resources, with Ray's names: `CPU` and `GPU`.
 
         Raises:
-            ValueError: If there is no room for the workers that are asked for.
+            ValueError: If there is no room for the requested workers.
         """
         room = resources.get("CPU", 0) / self.cpus
         if self.gpus:
@@ -93,33 +93,33 @@ class Workers:
         if int(room) < (self.count or 1):
             raise ValueError(
                 f"The cluster has {resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs, expected "
-                f"{self.cpus:g} and {self.gpus:g} for each of {self.count or 1} workers. Ask for fewer workers, or for "
-                "less for each."
+                f"{self.cpus:g} and {self.gpus:g} for each of {self.count or 1} workers. Request fewer workers, or "
+                "fewer CPUs or GPUs for each."
             )
         return self.count or int(room)
 
 
 MakeEncoder = Callable[[Callable[[list[Any]], Any]], BlockEncoder]
-"""Makes a worker's encoder of blocks from the model's `encode`."""
+"""Makes a worker's `BlockEncoder` from the model's `encode`."""
 
 
 def in_this_process(
     model: SentenceTransformer, make: MakeEncoder, blocks: Sequence[Block], batch_size: int, workers: Workers
 ) -> Iterator[int]:
-    """Embed blocks one after the other; the number of rows of each, when it is done."""
+    """Embed blocks one after the other, and yield the number of rows of each finished one."""
     yield from map(make(_encode(model, batch_size)), blocks)
 
 
 def in_processes(
     model: SentenceTransformer, make: MakeEncoder, blocks: Sequence[Block], batch_size: int, workers: Workers
 ) -> Iterator[int]:
-    """Embed each block in sentence-transformers' pool of processes, one for each GPU, or several on the CPU.
+    """Embed each block in sentence-transformers' pool of processes: one per GPU, or several on the CPU.
 
     Raises `ValueError` if there are fewer GPUs than workers.
     """
     gpus = torch.cuda.device_count()
     if gpus and (workers.count or 1) > gpus:
-        raise ValueError(f"There are {gpus} GPUs, expected one for each of {workers.count} workers.")
+        raise ValueError(f"There are {workers.count} workers, expected at most one per GPU ({gpus}).")
     if gpus:
         devices = [f"cuda:{index}" for index in range(workers.count or gpus)]
     else:
@@ -134,13 +134,13 @@ def in_processes(
 def on_ray(
     model: SentenceTransformer, make: MakeEncoder, blocks: Sequence[Block], batch_size: int, workers: Workers
 ) -> Iterator[int]:
-    """Embed blocks on the workers of a Ray cluster; one that is lost is replaced, and its block done again."""
+    """Embed blocks on the workers of a Ray cluster. If a worker is lost, another one embeds its block."""
     ray = import_extra("ray", "scale")
     ray_data = import_extra("ray.data", "scale")
     with _cluster(ray), _silent(ray_data):
         rows = [block._asdict() for block in blocks]
         here = model.device
-        sent = ray.put(model.to("cpu"))  # workers may lack the device that it is on here
+        sent = ray.put(model.to("cpu"))  # workers may lack this machine's device
         model.to(here)
         arguments = (sent, "cuda" if workers.gpus else "cpu", batch_size, make)
         # One task for each block, so that a lost worker costs one block.
@@ -171,7 +171,7 @@ def _encode(model: SentenceTransformer, batch_size: int, **kwargs: Any) -> Calla
 
 @contextmanager
 def _cluster(ray: Any) -> Iterator[None]:
-    """The cluster that $RAY_ADDRESS names or that runs here, or else one on this machine for the time being."""
+    """Use the cluster at $RAY_ADDRESS or the one that runs here, or else start a temporary one on this machine."""
     if ray.is_initialized():
         yield
         return
@@ -184,7 +184,7 @@ def _cluster(ray: Any) -> Iterator[None]:
 
 @contextmanager
 def _silent(ray_data: Any) -> Iterator[None]:
-    """Without Ray's own progress bars and notes: there is a bar already."""
+    """Turn off Ray's own progress bars and notes, because there is a bar already."""
     context, logger = ray_data.DataContext.get_current(), logging.getLogger("ray.data")
     before = context.enable_progress_bars, logger.level
     context.enable_progress_bars = False

@@ -28,7 +28,7 @@ def write_parquet(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, ro
 
 
 def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> None:
-    """Write the vectors alone, `(rows, d)` float32, as `numpy.load` reads them; `rows` says how many there will be."""
+    """Write only the vectors, `(rows, d)` float32, in NumPy's format. `rows` is the total number of rows."""
     dimension = schema.field("vector").type.list_size
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
     np.lib.format.write_array_header_1_0(stream, header)
@@ -53,14 +53,14 @@ FILES: dict[str, Callable[[Iterable[pa.Table], pa.Schema, Any, int], None]] = {
     ".csv": write_csv,
     ".npy": write_npy,
 }
-"""What writes a file, by the suffix of its name."""
+"""The function that writes each kind of file, by suffix."""
 
 
 def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, uri: str) -> None:
-    """Write a Lance table, in place of the one that is there.
+    """Write a Lance table, and replace an existing one.
 
-    `uri` is the place, whose name ends in `.lance`, as the caller named it: the query of an object store's URI says how
-    to reach the store.
+    `uri` is the place as the caller gave it, with a name that ends in `.lance`. The query of an object store's URI says
+    how to reach the store.
     """
     lancedb = import_extra("lancedb", "search")
     batches = pa.RecordBatchReader.from_batches(schema, (batch for table in tables for batch in table.to_batches()))

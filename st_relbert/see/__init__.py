@@ -1,4 +1,4 @@
-"""What people look at: the relation space of a model in the plane, and a local web page over an index."""
+"""Things to look at: a map of a model's relation space, and a local web page to explore an index."""
 
 from st_relbert.see.html import render_html
 from st_relbert.see.layout import Cluster, Confusion, confusion, find_clusters, project

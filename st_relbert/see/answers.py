@@ -1,4 +1,4 @@
-"""Answers of the explorer as HTML, in which words are text, and as CSV."""
+"""Answers of the explorer as HTML, with words escaped, and as CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from st_relbert.see.query import ExplorerQuery
 from st_relbert.see.views import AnswerTable
 
-# Gradio prefixes each selector, and takes the commas of :is(a, b) for those between selectors.
+# Gradio prefixes each selector, and mistakes the commas in :is(a, b) for commas between selectors.
 CSS = """
 .explorer-answer h2 { font-size: 1.05rem; font-weight: 600; margin: 0; }
 .explorer-answer p { margin: 0.1rem 0 0.5rem; opacity: 0.75; overflow-wrap: anywhere; }
@@ -35,7 +35,7 @@ CSS = """
 
 
 def answer(title: str, view: AnswerTable) -> str:
-    """A view under its title as HTML; the first cell of a row that leads somewhere is a link."""
+    """Return a view as HTML, under its title. If a row has a link, its first cell is the link."""
     lines = [f'<section class="explorer-answer"><h2>{_text(title)}</h2>']
     lines += [f"<p>{_text(line)}</p>" for line in (view.caption, view.message) if line]
     if view.rows:
@@ -54,7 +54,7 @@ def answer(title: str, view: AnswerTable) -> str:
 
 
 def _cell(column: str, text: str) -> str:
-    """A cell; a figure stands beside a bar as long as it."""
+    """Return a cell as HTML. A number gets a bar of proportional length."""
     if column not in ("cosine", "score", "votes") or text == "known":
         return _text(text)
     value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
@@ -62,7 +62,7 @@ def _cell(column: str, text: str) -> str:
 
 
 def further(question: ExplorerQuery, view: AnswerTable) -> str:
-    """What can be done with an answer, as HTML: its address, and its pairs as a CSV file in a link."""
+    """Return links as HTML: one to the answer's address, and one to save its pairs as a CSV file."""
     parts = [f'<a href="{escape(question.link)}">link to this answer</a>']
     if view.rows:
         address = f"data:text/csv;charset=utf-8,{quote(as_csv(view))}"
@@ -71,7 +71,7 @@ def further(question: ExplorerQuery, view: AnswerTable) -> str:
 
 
 def as_csv(view: AnswerTable, separator: str = ",") -> str:
-    """The pairs of an answer, in full: head, tail, label and cosine, as an index or a training reads them."""
+    """Return an answer's pairs with full labels as CSV (head, tail, relation, cosine), for an index or for training."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(("head", "tail", "relation", "cosine")[: max(map(len, view.records))])
@@ -80,7 +80,7 @@ def as_csv(view: AnswerTable, separator: str = ",") -> str:
 
 
 def header(path: str, pairs: int, relations: int, words: int) -> str:
-    """The heading of the page: the index, and its numbers of pairs, labels and words."""
+    """Return the heading of the page: the index, and its numbers of pairs, words and relations."""
     counts = f"pairs: {pairs:,}, words: {words:,}, relations: {relations:,}"
     return (
         f'<section class="explorer-answer"><h1>Relation explorer</h1><p>{_text(path)} ({counts})</p>'
@@ -90,10 +90,10 @@ def header(path: str, pairs: int, relations: int, words: int) -> str:
 
 
 def word_list(words: Iterable[str]) -> str:
-    """Words that a browser may offer for what is being typed, as HTML that shows nothing."""
+    """Return words that a browser may suggest while somebody types, as HTML that shows nothing itself."""
     return f'<datalist id="explorer-words">{"".join(f"<option>{escape(word)}</option>" for word in words)}</datalist>'
 
 
 def _text(text: str) -> str:
-    # Names such as lexical/antonym_adjective may be broken after their signs, rather than anywhere.
+    # Names such as lexical/antonym_adjective may wrap after / and _, rather than anywhere.
     return escape(text).replace("/", "/<wbr>").replace("_", "_<wbr>")

@@ -1,4 +1,4 @@
-"""The explorer: a web page over an index, made with Gradio, and a server for it that keeps to this machine."""
+"""The explorer: a web page for an index, made with Gradio, and a server that only this machine reaches by default."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TITLES = ("Similar pairs", "Completion", "Relation guess")
 
 
 def build_page(explorer: Explorer) -> Any:
-    """The page, a `gr.Blocks`, with the first of the explorer's examples filled in and answered.
+    """Build the page, a `gr.Blocks`, with the first of the explorer's examples filled in and answered.
 
-    Nothing that is typed is kept or sent elsewhere: Gradio's analytics are off. Raises `MissingExtraError` if Gradio is
-    not installed.
+    What people type is neither stored nor sent elsewhere; Gradio's analytics are off. Raises `MissingExtraError` if
+    Gradio is not installed.
     """
     gr = import_extra("gradio", "app")
     first = explorer.examples[0] if explorer.examples else ExplorerQuery()
 
     def ask(*typed: Any) -> tuple[str, ...]:
-        # What stands in a part of the page that nobody has unfolded has no value yet.
+        # Inputs in a part of the page that nobody has opened have no value yet.
         given: list[Any] = [
             usual if value is None else value for value, usual in zip(typed, ExplorerQuery(), strict=True)
         ]
@@ -34,13 +34,13 @@ def build_page(explorer: Explorer) -> Any:
         return _answers(explorer, question._replace(number=as_number(question.number)))
 
     def opened(request: Any) -> tuple[Any, ...]:
-        """What the address asks, if it does; else the page stays: something may have been typed by now."""
+        """Answer the question in the address. Without one, keep the page: something may have been typed by now."""
         asked = ExplorerQuery.of(dict(request.query_params))
         if asked == ExplorerQuery():
             return (gr.skip(),) * (len(inputs) + len(outputs))
         return *asked, *_answers(explorer, asked)
 
-    opened.__annotations__["request"] = gr.Request  # by which Gradio knows it
+    opened.__annotations__["request"] = gr.Request  # Gradio looks for this annotation
     index = explorer.index
     with gr.Blocks(title="Relation explorer", analytics_enabled=False) as page:
         gr.HTML(header(str(index.path), len(index), len(explorer.relations), explorer.word_count))
@@ -89,15 +89,15 @@ def _answers(explorer: Explorer, question: ExplorerQuery) -> tuple[str, ...]:
 
 
 def _options(gr: Any, relations: list[str]) -> list[Any]:
-    """What is asked besides the three words, in the order of an `ExplorerQuery`."""
+    """Return the inputs other than the three words, in the order of an `ExplorerQuery`."""
     more = gr.Textbox(
-        label="Further pairs related like A and B, one a line", placeholder="Paris : France", lines=2, max_lines=8
+        label="Further pairs related like A and B, one per line", placeholder="Paris : France", lines=2, max_lines=8
     )
     with gr.Row():
         choices = [("any", ""), *((relation_title(name), name) for name in relations)]
-        label = "Relation (with A and B empty: all its pairs)"
+        label = "Relation (leave A and B empty to list all its pairs)"
         relation = gr.Dropdown(choices, value="", label=label, visible=bool(relations), min_width=240)
-        words = [("any", False), ("other than typed", True)]
+        words = [("any", False), ("not the typed ones", True)]
         other_words = gr.Radio(words, value=False, label="Words", min_width=200)
         number = gr.Slider(1, 100, value=NEIGHBOURS, step=1, label="Number", min_width=160)
         orders = [(label, name) for name, label in SORTS.items()]
@@ -105,8 +105,7 @@ def _options(gr: Any, relations: list[str]) -> list[Any]:
     return [more, relation, other_words, number, order]
 
 
-# Browsers complete what is typed from a list that the page holds. Gradio itself has menus only, which are slow with
-# many words.
+# Browsers suggest words from a list in the page. Gradio itself has only menus, which are slow with many words.
 _SUGGEST = """() => {
   for (const box of document.querySelectorAll(".explorer-word input")) {
     box.setAttribute("list", "explorer-words");
@@ -114,8 +113,8 @@ _SUGGEST = """() => {
   }
 }"""
 
-# Browsers load nothing from elsewhere, and show the page in no other page's frame. Gradio runs scripts that stand in
-# the page, and makes some at run time.
+# Browsers load nothing from elsewhere, and show the page in no other page's frame. Gradio needs scripts inside the
+# page, some of them made at run time.
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
@@ -128,10 +127,10 @@ _CLOSED = frozenset({"upload", "upload_progress", "openapi.json", "docs", "redoc
 
 
 class OwnPageOnly:
-    """Lets through what the page itself asks for, as ASGI middleware.
+    """ASGI middleware that only lets requests of the page itself through.
 
-    A page of another origin cannot read this one through a name of its own that leads here (DNS rebinding), nor send
-    requests to it. The server goes by the host names `names`, or by any if that is None.
+    A page of another origin can neither read this one through a host name of its own that resolves to this machine (DNS
+    rebinding), nor send requests to it. The server accepts the host names in `names`, or any if that is None.
     """
 
     def __init__(self, app: Any, names: frozenset[str] | None) -> None:
@@ -139,7 +138,7 @@ class OwnPageOnly:
         self.names = names
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Hand a request on, or refuse it."""
+        """Pass a request on, or refuse it."""
         from starlette.responses import PlainTextResponse
 
         if scope["type"] == "http":
@@ -151,7 +150,7 @@ class OwnPageOnly:
         await self.app(scope, receive, send)
 
     def _refusal(self, path: str, host: str, origin: str | None) -> int:
-        """The status of the refusal, or 0."""
+        """Return the status code of a refusal, or 0."""
         if not _CLOSED.isdisjoint(path.split("/")):
             return 404
         if self.names is not None and _host_name(f"//{host}") not in self.names:
@@ -162,7 +161,7 @@ class OwnPageOnly:
 def _host_name(url: str) -> str | None:
     try:
         return urlsplit(url).hostname
-    except ValueError:  # for instance a bracket that is not closed
+    except ValueError:  # for example, an unclosed bracket
         return None
 
 
@@ -174,9 +173,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port at an address or name of this machine; 127.0.0.1 is reached from this machine only.
+    """Listen on a port at an address or name of this machine. Only this machine can reach 127.0.0.1.
 
-    The port 0 is one that is free. Raises `ValueError` if the port is taken, or address and port cannot be used.
+    With port 0, any free port is used. Raises `ValueError` if the port is taken, or address and port cannot be used.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -184,20 +183,20 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise ValueError(
-                f"Port {port} of {host} is taken, expected a free one. Choose another, for instance --port {port + 1}."
+                f"Port {port} of {host} is already in use. Choose another, for example --port {port + 1}."
             ) from error
         raise ValueError(
-            f"Cannot listen at {host!r}, port {port} ({error}), expected an address of this machine such as 127.0.0.1, "
+            f"Cannot listen on {host!r}, port {port} ({error}), expected an address of this machine such as 127.0.0.1, "
             "and a port up to 65535 that you may use."
         ) from error
 
 
 def make_server(page: Any, host: str = "127.0.0.1") -> Any:
-    """A server for a page: a `uvicorn.Server`, of which `run(sockets=[listen(host, port)])` serves until Ctrl-C.
+    """Make a server for a page: a `uvicorn.Server`, whose `run(sockets=[listen(host, port)])` serves until Ctrl-C.
 
-    It makes no connections, takes no uploads, answers requests of its own page only, and tells browsers to load nothing
-    from other machines. At a loopback address it goes by the names of this machine only. Raises `MissingExtraError` if
-    Gradio is not installed.
+    It opens no connections, takes no uploads, only answers requests of its own page, and tells browsers to load nothing
+    from other machines. At a loopback address, it only accepts host names of this machine. Raises `MissingExtraError`
+    if Gradio is not installed.
     """
     gr, fastapi, uvicorn = (import_extra(name, "app") for name in ("gradio", "fastapi", "uvicorn"))
     app = gr.mount_gradio_app(
@@ -213,7 +212,7 @@ def make_server(page: Any, host: str = "127.0.0.1") -> Any:
         mcp_server=False,
         css=CSS,
     )
-    # Browsers keep a connection open, which is cut a second after Ctrl-C.
+    # Browsers keep a connection open, which is closed a second after Ctrl-C.
     settings = uvicorn.Config(
         OwnPageOnly(app, _LOOPBACK | {host} if _is_loopback(host) else None),
         log_config=None,

@@ -1,4 +1,4 @@
-"""The map as a page: one file that opens offline."""
+"""The map as a web page: a single file that works offline."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ASSETS = Path(__file__).parent / "assets"
 
 
 def render_html(relation_map: RelationMap) -> str:
-    """Write the page: the map, its legend, the confusion of relations, the clusters.
+    """Return the page: the map, its legend, the confusion of relations, and the clusters.
 
-    Everything is in the one file, and its policy forbids it to load anything. Words and names enter it as JSON only,
-    in which no tag can begin, and the page shows them as text.
+    The page is self-contained, and its policy forbids it to load anything. Words and names are only in JSON, in which
+    no tag can begin, and the page shows them as text.
     """
-    # Never replaced within what was put in before: a word may spell a placeholder.
+    # All placeholders are replaced in one pass, because a word may spell one.
     parts = {
         "TITLE": html.escape(relation_map.title),
         "STYLE": _asset("map.css"),
@@ -29,12 +29,12 @@ def render_html(relation_map: RelationMap) -> str:
         "SCRIPT": "\n".join(map(_asset, ("view.js", "map.js", "input.js", "tables.js"))),
     }
     pieces = _asset("map.html").split("%%")
-    # A placeholder stands between every two pieces of the template.
+    # Every second piece of the template is a placeholder.
     return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
 
 
 def page_data(relation_map: RelationMap) -> dict[str, Any]:
-    """What the page shows, as JSON can hold it; relations, groups and pairs by index."""
+    """Return what the page shows, in JSON values, with relations, groups and pairs by index."""
     relations = relation_map.confusion.names
     relation_index = {name: index for index, name in enumerate(relations)}
     groups = relation_map.group_sizes
@@ -72,7 +72,7 @@ def page_data(relation_map: RelationMap) -> dict[str, Any]:
 
 
 def _cells(relation_map: RelationMap) -> list[list[float]]:
-    """The shares that are not zero: row, column, share; rows without figures are left out."""
+    """Return the nonzero shares as row, column, share, without rows that have no figures."""
     shares = relation_map.confusion.shares
     cells = []
     for row, of_row in enumerate(shares.tolist()):
@@ -81,7 +81,7 @@ def _cells(relation_map: RelationMap) -> list[list[float]]:
 
 
 def _embed(data: Any) -> str:
-    """JSON that is safe within a script element: no `</script>` and no `<!--` can stand in it."""
+    """Return JSON that is safe inside a script element: it cannot contain `</script>` or `<!--`."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

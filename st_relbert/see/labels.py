@@ -1,4 +1,4 @@
-"""Where the names of clouds of pairs stand on a map: beside them, with a line to them, and over no point."""
+"""Labels of clouds of pairs on a map: what they say, and where they have room without covering points."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Box(NamedTuple):
     height: float
 
     def overlaps(self, other: Box) -> bool:
-        """Whether the two share more than an edge.
+        """Return whether the two share more than an edge.
 
         >>> Box(0, 0, 2, 2).overlaps(Box(1, 0, 2, 2)), Box(0, 0, 2, 2).overlaps(Box(2, 0, 2, 2))
         (True, False)
@@ -34,7 +34,7 @@ class Box(NamedTuple):
         )
 
     def within(self, other: Box) -> bool:
-        """Whether it lies in the other entirely."""
+        """Return whether this box is entirely inside the other."""
         return (
             abs(self.x - other.x) * 2 <= other.width - self.width
             and abs(self.y - other.y) * 2 <= other.height - self.height
@@ -42,10 +42,10 @@ class Box(NamedTuple):
 
 
 def densest_place(points: Points) -> tuple[float, float]:
-    """Where most points of a group lie close together: its mean may be among points of other groups.
+    """Return the densest place of a group's points `(n, 2)`, because their mean may be among points of other groups.
 
-    That is the mean of the ten points, or half of them if that is fewer, that are the closest neighbours of one of
-    them. There is at least one point, `(n, 2)`.
+    It is the mean of the tightest neighbourhood of ten points (or of half of the points, if that is fewer). There must
+    be at least one point.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -56,9 +56,10 @@ def densest_place(points: Points) -> tuple[float, float]:
 
 
 class Cloud(NamedTuple):
-    """Pairs that stand together, as they are named on the map.
+    """A cloud of pairs on the map, with a label.
 
-    `name` is their relation, or what they are coloured by, in short; `row` is the one in the middle, an example.
+    `name` is the short name of their relation, or of the group they are coloured by. `row` is the row of the pair in
+    the middle, which serves as an example.
     """
 
     name: str
@@ -67,9 +68,9 @@ class Cloud(NamedTuple):
 
 
 def find_clouds(relation_map: RelationMap) -> list[Cloud]:
-    """The clouds of a map: its clusters, and the groups of which no cluster is; the largest first.
+    """Return the clouds of a map, the largest first: its clusters, and the groups without a cluster.
 
-    A cluster of which less than half is of one relation has no name.
+    Clusters in which no relation has at least half of the pairs are left out.
     """
     names = short_names(list(dict.fromkeys([*relation_map.relations, *relation_map.groups])))
     named = [(cluster.rows, cluster.relation) for cluster in relation_map.clusters if cluster.purity >= 0.5]
@@ -89,10 +90,10 @@ def find_clouds(relation_map: RelationMap) -> list[Cloud]:
 def place_labels(
     anchors: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], bounds: Box, points: Points
 ) -> list[Box | None]:
-    """Find room for labels of these widths and heights, the first having the first choice.
+    """Find room for labels of these widths and heights; earlier labels choose first.
 
-    No label sticks out of the bounds, or covers one of the points `(n, 2)`. Returns the box of each label, at its
-    anchor or as near as there was room; None for one that found none near by. No two boxes overlap.
+    Labels stay within the bounds, and cover neither each other nor any of the points `(n, 2)`. Returns the box of each
+    label, as near to its anchor as there is room, or None if there is no room nearby.
     """
     placed: list[Box] = []
     boxes: list[Box | None] = []
@@ -117,7 +118,7 @@ def _covers(box: Box, points: Points) -> bool:
     return bool((np.abs(points - (box.x, box.y)) * 2 < (box.width, box.height)).all(axis=1).any())
 
 
-# Ways to move a label, in half its width and in its height, the least first.
+# Ways to move a label, in units of half its width and of its height, the smallest first.
 _SHIFTS = sorted(
     ((dx / 2, dy / 2) for dx in range(-4, 5) for dy in range(-8, 9)), key=lambda step: (math.hypot(*step), step)
 )

@@ -1,4 +1,4 @@
-"""Vectors of relations laid out: points in the plane, clusters, and the relations that are confused."""
+"""The layout of relation vectors: points in the plane, clusters, and which relations are confused."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Points = NDArray[np.float64]
 
 
 def check_unit(vectors: Vectors) -> None:
-    """Refuse vectors `(n, d)` whose products are not cosines.
+    """Raise `ValueError` for vectors `(n, d)` whose products are not cosines.
 
-    Raises `ValueError` if there are none, or one of them is not of length 1; a vector with NaN in it is not.
+    That is if there are none, or one does not have length 1 (or contains NaN).
     """
     if vectors.ndim != 2 or not vectors.size:
         raise ValueError(f"The vectors have the shape {vectors.shape}, expected (pairs, dimensions), both at least 1.")
@@ -26,9 +26,9 @@ def check_unit(vectors: Vectors) -> None:
     wrong = np.flatnonzero(~(np.abs(lengths - 1) < 1e-3))
     if len(wrong):
         raise ValueError(
-            f"The vector in row {wrong[0]} and {len(wrong) - 1} more of {len(vectors)} have not the length 1 (the "
-            f"first has {lengths[wrong[0]]:.3g}). Divide each by its length; nan comes from a model whose training "
-            "diverged."
+            f"{len(wrong)} of {len(vectors)} vectors do not have length 1. The first is in row {wrong[0]} and has "
+            f"length {lengths[wrong[0]]:.3g}. Divide each vector by its length. A length of nan comes from a model "
+            "whose training diverged."
         )
 
 
@@ -36,9 +36,9 @@ LONGEST = 28
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Leave out the parents of relations where the rest says which one it is, and the end of long names.
+    """Shorten relation names: drop the parent if the rest is unique, and cut long names.
 
-    The names are all different.
+    The names must all be different.
 
     >>> list(short_names(["spatial/river_country", "geographic/capital", "temporal/capital"]).values())
     ['river_country', 'geographic/capital', 'temporal/capital']
@@ -49,7 +49,7 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def short_word(name: str) -> str:
-    """A word or name without its end, if it is long."""
+    """Return a word or name, cut if it is long."""
     name = " ".join(name.split())
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
@@ -57,14 +57,11 @@ def short_word(name: str) -> str:
 METHODS = ("tsne", "umap")
 PERPLEXITY = 30.0
 NEIGHBOURS = 15
-_FEWEST = 4  # below, neighbours mean nothing: the principal components are drawn
+_FEWEST = 4  # with fewer pairs, neighbours mean nothing, so the principal components are drawn
 
 
 def check_method(method: str) -> None:
-    """Refuse a method that is unknown or not installed, before any work is done for it.
-
-    Raises `ValueError` if it is none of `METHODS`, or `"umap"` and the package is not installed.
-    """
+    """Raise `ValueError` for a method that is not in `METHODS` or not installed; call it before any work."""
     if method not in METHODS:
         raise ValueError(f"Unknown method {method!r}, expected one of {', '.join(METHODS)}.")
     if method == "umap":
@@ -72,21 +69,21 @@ def check_method(method: str) -> None:
 
 
 def project(unit: Vectors, method: str = "tsne", seed: int = 0) -> Points:
-    """Lay vectors out in the plane, so that neighbours by cosine are neighbours there.
+    """Project vectors into the plane, so that neighbours by cosine are neighbours there.
 
-    Distances between far groups, their sizes and the axes mean nothing in the result.
+    In the result, distances between far groups, their sizes, and the axes mean nothing.
 
     Args:
-        unit: `(n, d)`, of length 1. The squared Euclidean distance of such vectors is 2 - 2 cos.
+        unit: `(n, d)`, of length 1. The squared Euclidean distance between such vectors is 2 - 2 cos.
         method: `"tsne"`, or `"umap"` with the package `umap-learn`.
-        seed: Decides all that is random.
+        seed: The random seed.
 
     Returns:
         `(n, 2)`, centred. Both methods start from the principal components (Kobak & Linderman, 2021), which are also
         the result for fewer than four pairs.
 
     Raises:
-        ValueError: If a vector is not of length 1, or the method is unknown or not installed.
+        ValueError: If a vector does not have length 1, or the method is unknown or not installed.
 
     Source: van der Maaten & Hinton (2008), "Visualizing Data using t-SNE"; McInnes et al. (2018), "UMAP".
     """
@@ -102,7 +99,7 @@ def project(unit: Vectors, method: str = "tsne", seed: int = 0) -> Points:
 
 
 def perplexity(count: int) -> float:
-    """The perplexity for so many points: the usual 30, or less where there are fewer than three times as many others.
+    """Return the perplexity for a number of points: 30, or a third of the number of other points if that is less.
 
     >>> perplexity(1000), perplexity(10), perplexity(4)
     (30.0, 3.0, 1.0)
@@ -121,7 +118,7 @@ def _tsne(unit: Vectors, start: Points, seed: int) -> Any:
 def _run_umap(unit: Vectors, start: Points, seed: int) -> Any:
     neighbours = min(NEIGHBOURS, len(unit) - 1)
     initial = (_jittered(start, seed) * 10).astype(np.float32)
-    # One job: with a seed it can be no more, and it says so in a warning.
+    # With a seed, UMAP runs only one job, and warns if more are requested.
     model = _umap().UMAP(n_neighbors=neighbours, metric="cosine", init=initial, random_state=seed, n_jobs=1)
     return model.fit_transform(unit)
 
@@ -133,16 +130,17 @@ def _umap() -> Any:
         if error.name != "umap":
             raise
         raise ValueError(
-            "The method 'umap' needs a package that is not installed: pip install umap-learn. Or use the method 'tsne'."
+            "The method 'umap' needs a package that is not installed. Run: pip install umap-learn, or use the method "
+            "'tsne'."
         ) from error
     return umap
 
 
 def _principal_components(unit: Vectors) -> Points:
-    """The first two, `(n, 2)`; zero for what is missing."""
+    """Return the first two principal components, `(n, 2)`, with zeros for missing ones."""
     centred = unit.astype(np.float64) - unit.mean(axis=0, dtype=np.float64)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    # The sign of an axis is arbitrary: its largest entry is made positive, so that it does not depend on the machine.
+    # The sign of an axis is arbitrary. Making its largest entry positive gives the same result on every machine.
     axes = axes[:2] * np.sign(np.take_along_axis(axes[:2], np.abs(axes[:2]).argmax(axis=1)[:, None], axis=1))
     points: Points = np.zeros((len(unit), 2))
     points[:, : len(axes)] = centred @ axes.T
@@ -150,25 +148,25 @@ def _principal_components(unit: Vectors) -> Points:
 
 
 def _jittered(start: Points, seed: int) -> Points:
-    """Spread 1 along the first axis, and points that coincide a little apart: from one place they could not part."""
+    """Scale the first axis to a spread of 1, and move coinciding points slightly apart, as they could not part else."""
     spread = start[:, 0].std()
-    # Vectors that are equal have components that are rounding noise.
+    # The components of equal vectors are rounding noise.
     scaled = start / spread if spread > 1e-6 else np.zeros_like(start)
     jittered: Points = scaled + np.random.default_rng(seed).normal(0, 1e-2, start.shape)
     return jittered
 
 
 def find_neighbours(unit: Vectors, count: int = 3) -> list[list[int]]:
-    """The rows whose vectors `(n, d)`, of length 1, are nearest to each row's, nearest first.
+    """Return, for each of the vectors `(n, d)` of length 1, the rows of the `count` nearest others, nearest first.
 
-    There are `count` of them, or as many others as there are.
+    If there are fewer others, all of them are returned.
     """
     from sklearn.neighbors import NearestNeighbors
 
     count = min(count, len(unit) - 1)
     if not count:
         return [[] for _ in unit]
-    # Without a query the rows themselves do not count.
+    # Without a query, a row is not its own neighbour.
     nearest: list[list[int]] = NearestNeighbors(n_neighbors=count).fit(unit).kneighbors()[1].tolist()
     return nearest
 
@@ -180,12 +178,12 @@ _DIMENSIONS = 50
 
 @dataclass(frozen=True)
 class Cluster:
-    """Pairs that lie close together.
+    """Pairs whose vectors are close together.
 
     Args:
-        rows: Its members, nearest to the centre first.
-        relation: The relation of most of them; of equally frequent ones the one nearest to the centre.
-        purity: The share of members of that relation.
+        rows: The rows of its members, nearest to the centre first.
+        relation: The most frequent relation; among equally frequent ones, the one nearest to the centre.
+        purity: The share of members with that relation.
     """
 
     rows: list[int]
@@ -194,22 +192,22 @@ class Cluster:
 
 
 def find_clusters(unit: Vectors, relations: Sequence[str], seed: int = 0) -> list[Cluster]:
-    """Cluster vectors by density, in their own space and not in the plane.
+    """Cluster vectors by density, in their own space rather than in the plane.
 
-    Density means little in hundreds of dimensions: HDBSCAN runs on the first 50 principal components. It takes the
-    leaves of its tree, many small and dense clusters: of an encoder that is not trained for relations, the usual
-    "excess of mass" makes a single one of most pairs.
+    Density means little in hundreds of dimensions, so HDBSCAN runs on the first 50 principal components. It selects the
+    leaves of its tree, which are many small and dense clusters. The default selection, "excess of mass", would put most
+    pairs of an encoder without relation training into a single cluster.
 
     Args:
         unit: `(n, d)`, of length 1.
-        relations: The relation of each.
-        seed: Of the approximate principal components of large sets.
+        relations: The relation of each vector.
+        seed: The random seed for the approximate principal components of large sets.
 
     Returns:
-        The clusters of at least `SMALLEST` pairs, largest first. A pair may be in none.
+        The clusters of at least `SMALLEST` pairs, largest first. A pair may belong to no cluster.
 
     Raises:
-        ValueError: If a vector is not of length 1.
+        ValueError: If a vector does not have length 1.
 
     Source: Campello, Moulavi & Sander (2013), "Density-Based Clustering Based on Hierarchical Density Estimates".
     """
@@ -230,7 +228,7 @@ def find_clusters(unit: Vectors, relations: Sequence[str], seed: int = 0) -> lis
 
 def _cluster(members: Any, unit: Vectors, relations: Sequence[str]) -> Cluster:
     vectors = unit[members].astype(np.float64)
-    # By the cosine to the mean; the stable sort leaves copies in their order.
+    # By the cosine to the mean. The stable sort keeps equal vectors in their order.
     order = np.argsort(-(vectors @ vectors.mean(axis=0)).round(9), kind="stable")
     rows = [int(row) for row in members[order]]
     relation, count = Counter(relations[row] for row in rows).most_common(1)[0]
@@ -242,14 +240,14 @@ TIE = 1e-6
 
 @dataclass(frozen=True)
 class Confusion:
-    """How pairs of each relation share out among the nearest prototypes.
+    """To which prototypes the pairs of each relation are nearest.
 
     Args:
-        names: The relations, k of them.
-        shares: `(k, k)`: of the pairs of the relation in the row, the share nearest to the prototype of the one in
-            the column. A row sums to 1; it is NaN for a relation of a single pair, which nothing can be said of.
-        accuracy: The share of all pairs nearest to their own prototype, those of single-pair relations left out; NaN
-            if that leaves none.
+        names: The k relations.
+        shares: `(k, k)`: among the pairs of the row's relation, the share that is nearest to the prototype of the
+            column's relation. A row sums to 1, or is NaN for a relation of a single pair.
+        accuracy: The share of pairs that are nearest to the prototype of their own relation, without relations of a
+            single pair; NaN if there are no others.
     """
 
     names: list[str]
@@ -257,7 +255,7 @@ class Confusion:
     accuracy: float
 
     def most_confused(self, count: int) -> list[tuple[str, str, float]]:
-        """The largest shares off the diagonal: true relation, nearest prototype, share."""
+        """Return the largest shares off the diagonal, as true relation, nearest prototype and share."""
         off = np.nan_to_num(self.shares) * (1 - np.eye(len(self.names)))
         order = np.argsort(-off, axis=None, kind="stable")[:count]
         places = [divmod(int(place), len(self.names)) for place in order]
@@ -267,17 +265,17 @@ class Confusion:
 
 
 def confusion(unit: Vectors, relations: Sequence[str]) -> Confusion:
-    """Find the nearest prototype of each pair, its own relation's being computed without it.
+    """Find the nearest prototype of each pair, leaving the pair itself out of its own relation's prototype.
 
-    A prototype is the mean of the unit vectors of a relation's pairs; nearest is the highest cosine. Prototypes that
-    are equally near, to 1e-6, share a pair among them. A mean of zero points nowhere, and counts as a cosine of 0.
+    A prototype is the mean of the unit vectors of a relation's pairs; the nearest has the highest cosine. Prototypes
+    that are equally near (within 1e-6) share the pair. The cosine to a prototype that is zero counts as 0.
 
     Args:
         unit: `(n, d)`, of length 1.
-        relations: The relation of each.
+        relations: The relation of each vector.
 
     Raises:
-        ValueError: If a vector is not of length 1.
+        ValueError: If a vector does not have length 1.
     """
     check_unit(unit)
     names = list(dict.fromkeys(relations))
@@ -295,7 +293,7 @@ def confusion(unit: Vectors, relations: Sequence[str]) -> Confusion:
 
 
 def _cosines(unit: Points, labels: NDArray[np.intp], count: int) -> Points:
-    """Of each pair to each prototype, `(n, k)`."""
+    """Return the cosine of each pair to each prototype, `(n, k)`."""
     sums = np.zeros((count, unit.shape[1]))
     np.add.at(sums, labels, unit)
     cosines: Points = unit @ _directions(sums).T
@@ -311,7 +309,7 @@ def _directions(sums: Points) -> Points:
 
 
 def _nearest(cosines: Points) -> Points:
-    """1 for the nearest prototype of each pair, `(n, k)`, shared out among equals."""
+    """Return 1 for the nearest prototype of each pair and 0 for the others, `(n, k)`; ties share the 1."""
     nearest = cosines >= cosines.max(axis=1, keepdims=True) - TIE
     shares: Points = nearest / nearest.sum(axis=1, keepdims=True)
     return shares

@@ -1,4 +1,4 @@
-"""A map of the relation space of a model: all that is shown of it."""
+"""A map of a model's relation space: the data that the page and the pictures show."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from st_relbert.vectors import PairVectors
 
 
 def sample_pairs(pairs: Mapping[str, list[Pair]], count: int, seed: int = 0) -> dict[str, list[Pair]]:
-    """Draw pairs, as equally from each relation as their numbers allow.
+    """Draw a random sample of pairs, with numbers per relation as equal as possible.
 
     Args:
         pairs: The pairs of each relation.
-        count: How many to draw in all; if there are no more, all are kept.
-        seed: Decides which.
+        count: The total number of pairs to draw. If there are no more than that, all are kept.
+        seed: The random seed.
 
     Returns:
-        The drawn pairs of each relation, in their order. What small relations leave over goes to larger ones.
+        The drawn pairs of each relation, in their original order. Larger relations get what small ones cannot fill.
 
     Raises:
         ValueError: If `count` is less than the number of relations.
@@ -44,12 +44,12 @@ def sample_pairs(pairs: Mapping[str, list[Pair]], count: int, seed: int = 0) -> 
     """
     if count < len(pairs):
         raise ValueError(
-            f"The number of pairs is limited to {count}, but there are {len(pairs)} relations, expected at least a "
-            "pair of each. Set a higher limit, or give fewer relations."
+            f"The number of pairs is limited to {count}, but there are {len(pairs)} relations, expected at least one "
+            "pair of each. Set a higher limit, or use fewer relations."
         )
     rng = random.Random(seed)
     drawn: dict[str, list[Pair]] = {}
-    # The smallest first: what it leaves over is shared by those to come.
+    # The smallest first: the others share what it cannot fill.
     for place, name in enumerate(sorted(pairs, key=lambda name: len(pairs[name]))):
         left = count - sum(map(len, drawn.values()))
         quota = min(len(pairs[name]), left // (len(pairs) - place))
@@ -63,17 +63,17 @@ COLOURS_BY = ("relation", "parent")
 
 @dataclass(frozen=True)
 class RelationMap:
-    """Pairs in the plane, and what their vectors say of the relations.
+    """Pairs in the plane, and what their vectors say about the relations.
 
     Args:
-        pairs: The n pairs; a pair of several relations appears with each.
-        relations: The relation of each.
-        groups: What each is coloured by: its relation, or its relation's parent.
-        points: `(n, 2)`: where each stands.
-        clusters: Pairs whose vectors lie close together.
-        confusion: How far the relations can be told apart.
-        title: What the map is of.
-        neighbours: The rows whose vectors are nearest to each pair's, nearest first.
+        pairs: The n pairs. A pair with several relations appears with each.
+        relations: The relation of each pair.
+        groups: What determines each pair's colour: its relation, or its relation's parent.
+        points: `(n, 2)`: the position of each pair.
+        clusters: Pairs whose vectors are close together.
+        confusion: How well the relations can be distinguished.
+        title: The title of the map.
+        neighbours: The rows of each pair's nearest neighbours, nearest first.
     """
 
     pairs: list[Pair]
@@ -102,16 +102,16 @@ class RelationMap:
         Args:
             model: A SentenceTransformer that takes pairs.
             relations: The relation set; its negatives are not used.
-            colour: `"relation"` or `"parent"`; None: by parent if the set has a hierarchy.
+            colour: `"relation"` or `"parent"`. None: by parent if the set has a hierarchy, otherwise by relation.
             method: See `project`.
-            seed: Decides all that is random.
-            title: What the map is of.
-            batch_size: Pairs encoded at a time.
+            seed: The random seed.
+            title: The title of the map.
+            batch_size: The number of pairs to encode at a time.
             show_progress_bar: Show the progress of encoding.
 
         Raises:
-            ValueError: If there is no hierarchy to colour by, the method is unknown or not installed, or the model
-                gives a pair a vector that is zero or not finite.
+            ValueError: If there is no hierarchy to colour by, the method is unknown or not installed, or the vector of
+                a pair is zero or not finite.
         """
         check_method(method)
         group_of = group_names(relations, colour)
@@ -131,12 +131,12 @@ class RelationMap:
 
     @property
     def group_sizes(self) -> dict[str, int]:
-        """The number of pairs of each group, in order of appearance: its place is the index of its mark."""
+        """The number of pairs of each group, in order of appearance. A group's position is the index of its marker."""
         return dict(Counter(self.groups))
 
 
 def group_names(relations: RelationSet, colour: str | None) -> dict[str, str]:
-    """What the pairs of each relation are coloured by; see `RelationMap.build`.
+    """Return the group that determines the colour of each relation's pairs; see `RelationMap.build`.
 
     Raises `ValueError` if there is no hierarchy to colour by.
     """
@@ -144,8 +144,8 @@ def group_names(relations: RelationSet, colour: str | None) -> dict[str, str]:
         raise ValueError(f"Unknown colour {colour!r}, expected one of {', '.join(COLOURS_BY)}.")
     if colour == "parent" and relations.parents is None:
         raise ValueError(
-            "Cannot colour by parent: no relation is named parent/child, or all have the same parent (for instance "
-            f"{relations.names[0]!r}). Colour by relation."
+            "Cannot colour by parent: no relation is named parent/child, or all have the same parent (for example, "
+            f"{relations.names[0]!r}). Colour by relation instead."
         )
     by_parent = colour != "relation" and relations.parents is not None
     return dict(zip(relations.names, relations.parent_names if by_parent else relations.names, strict=True))

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 Polygon: TypeAlias = list[tuple[float, float]]
 
-# Okabe & Ito (2008), "Color Universal Design", without the yellow, which is hardly seen on white; the two lightest are
-# somewhat darker for the same reason.
+# Okabe & Ito (2008), "Color Universal Design", without the yellow, which is hardly visible on white. The two lightest
+# are somewhat darker for the same reason.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#D98E00", "#3FA0DB", "#000000")
 
 
 class Marker(NamedTuple):
-    """How the points of a group are drawn: in a colour `#rrggbb`, and the shape of this index into `SHAPES`."""
+    """How the points of a group are drawn: a colour `#rrggbb`, and an index into `SHAPES`."""
 
     colour: str
     shape: int
 
 
 def marker_of(group: int) -> Marker:
-    """The mark of the group of this index: both colour and shape differ from the next one's, and 63 are different.
+    """Return the marker of the group with this index. The first 63 differ, successive ones in both colour and shape.
 
     >>> marker_of(0), marker_of(7)
     (Marker(colour='#0072B2', shape=0), Marker(colour='#0072B2', shape=7))
@@ -42,7 +42,7 @@ def marker_of(group: int) -> Marker:
 
 
 def _regular(corners: int, turn: float = 0.0, radius: float = 1.0) -> Polygon:
-    """A regular polygon with the first corner at the top."""
+    """Return a regular polygon with the first corner at the top."""
     angles = [math.pi / 2 + turn + 2 * math.pi * corner / corners for corner in range(corners)]
     return [(round(radius * math.cos(angle), 3), round(radius * math.sin(angle), 3)) for angle in angles]
 
@@ -58,7 +58,7 @@ def _plus(turn: float) -> Polygon:
     return [(round(x * cos - y * sin, 3), round(x * sin + y * cos, 3)) for x, y in arm + [(-x, -y) for x, y in arm]]
 
 
-# Outlines around the origin with y upwards, of about the same area; the same in the page and in the picture.
+# Outlines around the origin with y upwards, of about the same area, for both the page and the picture.
 SHAPES: tuple[Polygon, ...] = (
     _regular(20, radius=0.85),
     _regular(4, math.pi / 4, 1.08),
@@ -76,22 +76,22 @@ INK = "#222222"
 _LEGEND_ROWS = 40
 _MOST_IN_LEGEND = 80
 _LABEL_PADDING = 4  # pixels around the text of a label: its frame and a gap
-_MOST_NAMED = 200  # rows of the heat map; of more, only some bear a name
+_MOST_NAMED = 200  # rows of the heat map; if there are more, only some are named
 
 
 def check_matplotlib() -> None:
-    """Raise `MissingExtraError`, which says how to install it, if matplotlib is missing, before any work is done."""
+    """Raise `MissingExtraError`, which says how to install it, if matplotlib is missing; call it before any work."""
     import_extra("matplotlib", "plot")
 
 
 def save_picture(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure to a PNG file."""
-    # The version of matplotlib is left out: the same map gives the same file.
+    # Without the version of matplotlib, the same map gives the same file.
     figure.savefig(path, format="png", metadata={"Software": None})
 
 
 def draw_map(relation_map: RelationMap) -> Figure:
-    """Draw the pairs as points, the names of clouds of them beside these, and a legend."""
+    """Draw the pairs as points, with labels next to their clouds, and a legend."""
     from matplotlib.figure import Figure
 
     groups = relation_map.group_sizes
@@ -139,7 +139,7 @@ def _scatter(axes: Axes, points: Any, index: int, label: str) -> None:
 
 
 def _label_clouds(figure: Figure, axes: Axes, relation_map: RelationMap) -> None:
-    """Write the names of the clouds beside them, with a line to each; leave out what has no room."""
+    """Write the names of the clouds next to them, each with a line to its cloud, as far as there is room."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer: Any = FigureCanvasAgg(figure).get_renderer()
@@ -153,7 +153,7 @@ def _label_clouds(figure: Figure, axes: Axes, relation_map: RelationMap) -> None
         lines = f"{cloud.name}\n{' : '.join(map(short_word, relation_map.pairs[cloud.row]))}"
         style: dict[str, Any] = {"color": INK, "fontsize": 7, "ha": "center", "va": "center", "linespacing": 1.1}
         texts.append(axes.text(*cloud.place, lines, parse_math=False, bbox=frame, zorder=4, **style))
-    # Of the text, with room for the frame: the frame itself has no size before it is drawn.
+    # The text's size, with room for the frame, because the frame has no size before it is drawn.
     extents = [text.get_window_extent(renderer).padded(_LABEL_PADDING) for text in texts]
     anchors = [tuple(axes.transData.transform(cloud.place)) for cloud in clouds]
     area = axes.get_window_extent(renderer)
@@ -172,7 +172,7 @@ def _label_clouds(figure: Figure, axes: Axes, relation_map: RelationMap) -> None
 
 
 def draw_confusion(relation_map: RelationMap) -> Figure:
-    """Draw the shares as a heat map, the true relation down the side; a row without figures stays grey."""
+    """Draw the shares as a heat map, with the true relations as rows. A row without figures is grey."""
     from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 
@@ -184,7 +184,7 @@ def draw_confusion(relation_map: RelationMap) -> Figure:
     width, height = margin + cells + 1.1, margin + cells + 0.7
     figure = Figure(figsize=(width, height), dpi=100, facecolor="white")
     axes = figure.add_axes((margin / width, margin / height, cells / width, cells / height), facecolor="#BBBBBB")
-    # The square root: most errors are small shares, which would all look white.
+    # By the square root, because most errors are small shares, which would all look white.
     image = axes.imshow(
         np.ma.masked_invalid(confusion.shares),
         cmap="Blues",

@@ -1,4 +1,4 @@
-"""What was typed in the explorer, and the same as the address of a page."""
+"""A question to the explorer, as typed words and as the address of the page."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _PARAMETERS = {"head": "a", "tail": "b", "word": "c", "more": "more", "relation"
 
 
 class ExplorerQuery(NamedTuple):
-    """What was typed; blanks around it do not count.
+    """A question to the explorer. Blanks around words do not matter.
 
     Args:
         head: The head of the pair.
-        tail: Its tail.
-        word: The word to complete, of which the pair shows how.
-        more: Further pairs related in the same way, one a line.
-        relation: Neighbours of this label only; empty: of any. Without a pair, the pairs with this label.
+        tail: The tail of the pair.
+        word: The word to complete in the way that the pair shows.
+        more: Further pairs with the same relation, one per line.
+        relation: Only neighbours with this label; empty: with any. Without a pair, all pairs with this label.
         other_words: Only neighbours that share no word with the pairs.
-        number: How many neighbours.
+        number: The number of neighbours.
         sort: Their order, one of `SORTS`.
     """
 
@@ -41,7 +41,7 @@ class ExplorerQuery(NamedTuple):
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> ExplorerQuery:
-        """The question of an address; what is missing or makes no sense is as it is at first.
+        """Return the question in an address, with defaults for missing and invalid values.
 
         >>> ExplorerQuery.of({"a": "Tokyo", "b": "Japan", "n": "many"})[:3]
         ('Tokyo', 'Japan', '')
@@ -55,7 +55,7 @@ class ExplorerQuery(NamedTuple):
 
     @property
     def link(self) -> str:
-        """The address that asks this question, as it follows that of the page."""
+        """The query string that asks this question, to append to the address of the page."""
         usual = ExplorerQuery()._asdict()
         asked = {
             _PARAMETERS[field]: "1" if value is True else value
@@ -66,17 +66,17 @@ class ExplorerQuery(NamedTuple):
 
     @property
     def trimmed(self) -> ExplorerQuery:
-        """The same without blanks around the words."""
+        """The same question without blanks around the words."""
         return self._replace(head=self.head.strip(), tail=self.tail.strip(), word=self.word.strip())
 
     @property
     def pairs(self) -> list[Pair]:
-        """The pair and the further ones. Raises `ValueError` if a line of these is no pair."""
+        """The pair and the further pairs. Raises `ValueError` if a line of the latter is not a pair."""
         return [(self.head, self.tail), *map(_pair, filter(str.strip, self.more.splitlines()))]
 
 
 def as_number(value: Any) -> int:
-    """A number of neighbours from 1 to 100; the usual one for what is no number.
+    """Return a number of neighbours from 1 to 100; the default for anything that is not a number.
 
     >>> as_number("7"), as_number(1000), as_number(None)
     (7, 100, 10)
@@ -88,9 +88,9 @@ def as_number(value: Any) -> int:
 
 
 def _pair(line: str) -> Pair:
-    # A colon, comma or semicolon, or a tab; the first that occurs, so that words may hold the others.
+    # The first separator that occurs, so that words may contain the others.
     for separator in ("\t", " : ", ":", ";", ","):
         head, found, tail = line.partition(separator)
         if found and head.strip() and tail.strip():
             return head.strip(), tail.strip()
-    raise ValueError(f"A further pair is {line.strip()!r:.80}, expected two words, as in Paris : France.")
+    raise ValueError(f"A further pair is {line.strip()!r:.80}, expected two words such as Paris : France.")

@@ -1,4 +1,4 @@
-"""What the explorer answers to typed words: tables of text, without anything of the page."""
+"""The explorer's answers to typed words: tables of text, independent of the page."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from st_relbert.see.query import ExplorerQuery
 COMPLETIONS, LABELS = 8, 5
 EXAMPLES = 4
 SUGGESTIONS = 50_000
-"""The most words of an index that go along with the page; more would make it slow to open."""
+"""The page contains the words of an index for suggestions, unless there are more than this: it would open slowly."""
 LONGEST = 80
-"""Characters of a word that are shown."""
+"""Longer words are cut after this many characters."""
 
-# Shown where the index completes them rightly: pair, word, what is expected.
+# Pair, word and expected answer. They are shown if the index completes them correctly.
 _KNOWN_EXAMPLES = (
     ("Tokyo", "Japan", "Paris", "France"),
     ("puppy", "dog", "kitten", "cat"),
@@ -41,15 +41,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """A table, or one line that says why there is none, or what to make of it.
+    """A table with a message, or only a message.
 
     Args:
         caption: What the rows answer.
         columns: The names of the columns, each a word.
         rows: The cells, all of them text.
-        message: The line.
-        links: What a click on each row asks; empty: there is nothing to click.
-        records: The rows as they are saved: head, tail, label and cosine in full, as far as there are such.
+        message: A line that explains the table, or why there is none.
+        links: The question that a click on each row asks; empty: rows cannot be clicked.
+        records: The rows to save: head, tail and, if there are any, label and cosine, with nothing cut.
     """
 
     caption: str = ""
@@ -61,12 +61,12 @@ class AnswerTable:
 
 
 class Explorer:
-    """Answers about an index.
+    """Answers questions about an index.
 
-    Labels, words and examples are those that the index has now; pairs that are added later are found as neighbours. The
-    words are encoded now, so that completing is fast, and kept with the index.
+    Labels, words and examples are read once, at the start. Pairs that are added later are still found as neighbours.
+    The words are encoded at the start and stored with the index, so that completion is fast.
 
-    Raises `ValueError` if the index has pairs, and the model that made it is no longer there or has changed.
+    Raises `ValueError` if the index contains pairs and the model that made it is missing or has changed.
     """
 
     def __init__(self, index: RelationIndex, show_progress_bar: bool = False) -> None:
@@ -75,7 +75,7 @@ class Explorer:
         words = index.words()
         self.word_count = len(words)
         self.suggestions = [word for word in words if len(word) <= LONGEST] if len(words) <= SUGGESTIONS else []
-        """Words that may be offered for what is being typed."""
+        """Words to suggest while somebody types."""
         self.examples = _examples(index, self.relations)
         """Questions that the index can answer."""
         self._completer: AnalogyCompleter | None = None
@@ -85,12 +85,12 @@ class Explorer:
             self.examples = list(dict.fromkeys([*(question for question, _ in working), *self.examples]))[:EXAMPLES]
 
     def _completes(self, example: tuple[ExplorerQuery, str]) -> bool:
-        """Whether the expected word is among the first three."""
+        """Return whether the expected word is among the first three."""
         question, expected = example
         return expected in [row[0] for row in self.completions(question).rows[:3]]
 
     def neighbours(self, question: ExplorerQuery) -> AnswerTable:
-        """The pairs whose relation is most like that of the typed pairs; or, without any, those of a relation."""
+        """Return the pairs most similar in relation to the typed pairs or, if none is typed, a relation's pairs."""
         if question.relation and not (question.head.strip() or question.tail.strip()):
             return self._view(question._replace(head="-", tail="-"), self._pairs_of_relation)
 
@@ -115,7 +115,7 @@ class Explorer:
         return AnswerTable(caption, ("pair",), rows, links=links, records=records)
 
     def completions(self, question: ExplorerQuery) -> AnswerTable:
-        """The words that stand to the third word as the tail does to the head."""
+        """Return words that are to the third word as the tail is to the head."""
 
         def answer(asked: ExplorerQuery) -> AnswerTable:
             if self._completer is None or not asked.word:
@@ -130,11 +130,11 @@ class Explorer:
         return self._view(question, answer)
 
     def labels(self, question: ExplorerQuery) -> AnswerTable:
-        """The relation of the typed pair, by the labels of its neighbours; in words, if any is a shipped relation."""
+        """Return the likely relations of the typed pair, by the labels of its neighbours; shipped ones in words."""
 
         def answer(asked: ExplorerQuery) -> AnswerTable:
             if not self.relations:
-                return AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
+                return AnswerTable(message="No pair in the index has a label, so there is no relation to guess.")
             labels = relation_labels(self.index, asked[:2])[:LABELS]
             caption = f"how {shown(asked.head)} is related to {shown(asked.tail)}"
             if self._is_unlike_any(asked):
@@ -153,7 +153,7 @@ class Explorer:
         return self._view(question, answer)
 
     def _is_unlike_any(self, asked: ExplorerQuery) -> bool:
-        """Whether the typed pair is not like anything in the index, and not a pair of it itself."""
+        """Return whether the typed pair is neither in the index nor similar to anything in it."""
         related = self.index.relatedness(asked[:2])
         if related is None or related >= RELATED:
             return False
@@ -161,12 +161,12 @@ class Explorer:
         return not (labels and labels[0].known)
 
     def _view(self, question: ExplorerQuery, answer: Callable[[ExplorerQuery], AnswerTable]) -> AnswerTable:
-        """An answer, or what is missing or wrong in one line."""
+        """Return an answer, or a line that says what is missing or wrong."""
         asked = question.trimmed
         if self._completer is None:
-            return AnswerTable(message="The index holds no pair. Add some with st-relbert index add, and start again.")
+            return AnswerTable(message="The index is empty. Add pairs with st-relbert index add, and start again.")
         if not asked.head or not asked.tail:
-            return AnswerTable(message="Type two words, for instance Tokyo and Japan.")
+            return AnswerTable(message="Type two words, for example Tokyo and Japan.")
         try:
             view = answer(asked)
         except ValueError as error:
@@ -178,13 +178,13 @@ class Explorer:
 
 
 def _examples(index: RelationIndex, relations: list[str]) -> list[ExplorerQuery]:
-    """Questions that the index can answer: a pair, and the head of another one with the same label."""
+    """Return questions that the index can answer: a pair, and the head of another pair with the same label."""
     found = [question for question, _ in _of_relations(index, relations, EXAMPLES)]
     return found or [ExplorerQuery(row["head"], row["tail"]) for row in islice(index.rows(), EXAMPLES)]
 
 
 def _of_relations(index: RelationIndex, relations: list[str], count: int) -> Iterator[tuple[ExplorerQuery, str]]:
-    """Two pairs of each of so many relations: the question that they make, and its answer; no answer of a lone pair."""
+    """Yield a question from two pairs (or the only pair) of each of `count` relations, with its answer."""
     for name in relations[:: max(len(relations) // count, 1)][:count]:
         row, *others = islice(index.rows({"relation": name}), 2)
         yield (
@@ -194,7 +194,7 @@ def _of_relations(index: RelationIndex, relations: list[str], count: int) -> Ite
 
 
 def _known_examples(words: set[str], index: RelationIndex, relations: list[str]) -> Iterator[tuple[ExplorerQuery, str]]:
-    """Questions with their answers that may be worth showing: what everybody knows first."""
+    """Yield questions that may be worth showing, with their answers; the best-known first."""
     for head, tail, word, expected in _KNOWN_EXAMPLES:
         if words.issuperset((head, tail, word, expected)):
             yield ExplorerQuery(head, tail, word), expected
@@ -207,12 +207,12 @@ def _line(error: Exception) -> str:
 
 
 def shown(text: str) -> str:
-    """A text as far as there is room for it."""
+    """Return a text, cut if it is too long to show."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def relation_title(relation: str) -> str:
-    """The name of a relation without its parent, as people write it; an arrow between what stands for head and tail.
+    """Return a readable name of a relation: without its parent, and with an arrow between head and tail.
 
     >>> relation_title("work/profession -> workplace"), relation_title("spatial/river_country")
     ('profession → workplace', 'river country')
@@ -226,7 +226,7 @@ def _is_to(pairs: Iterable[Pair]) -> str:
 
 
 def _pair_table(caption: str, rows: Iterable[Any], message: str) -> AnswerTable:
-    """Pairs with what their relation says of them, and how near they are."""
+    """Return a table of pairs, what their relation says about them, and their cosines."""
     cells, links, records = [], [], []
     for head, tail, relation, cosine in rows:
         said = (in_words(relation, (head, tail)) or relation_title(relation)) if relation else ""

@@ -185,7 +185,7 @@ def test_an_interrupted_encode_or_build_says_how_to_go_on(model, tmp_path, capsy
     monkeypatch.undo()
     assert main(building) == 0
     assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast"]) == 2
-    assert "holds a part of the same output made with other model" in capsys.readouterr().err
+    assert "contains part of this output, made with other model" in capsys.readouterr().err
     assert main(["encode", model, str(pairs), "--output", output, "--quiet"]) == 0
     assert main(["encode", model, str(pairs), "--output", output, "--quiet", "--fast", "--overwrite"]) == 0
 

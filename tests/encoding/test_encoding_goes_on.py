@@ -37,7 +37,7 @@ def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, t
     path, output = write(tmp_path, ".csv"), str(tmp_path / "out.parquet")
     cut_short(model, path, output, after=2, **settings)
     other = RelBERT(encoders["wordpiece"], template="a")
-    with pytest.raises(ValueError, match=r"out.parquet.partial' holds a part .* made with other model .*delete"):
+    with pytest.raises(ValueError, match=r"out.parquet.partial' contains part .* made with other model .*delete"):
         encode_files(other, path, output, show_progress_bar=False, **settings)
     for other in (
         RelBERT(encoders["wordpiece"], template="short", reduction="sum"),
@@ -100,8 +100,11 @@ def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda folder: (folder / "99999999.parquet").write_bytes(b""), "holds '99999999.parquet', which is no part"),
-        (lambda folder: (folder / "mine.txt").write_bytes(b""), "holds 'mine.txt', which is no part"),
+        (
+            lambda folder: (folder / "99999999.parquet").write_bytes(b""),
+            "contains '99999999.parquet', which is not part",
+        ),
+        (lambda folder: (folder / "mine.txt").write_bytes(b""), "contains 'mine.txt', which is not part"),
         (lambda folder: (folder / "_made_from.json").unlink(), "no _made_from.json"),
         (lambda folder: (folder / "_made_from.json").write_text("{"), "_made_from.json' is damaged"),
         (lambda folder: (folder / "_made_from.json").write_text("[1]"), "_made_from.json' is damaged"),

@@ -37,7 +37,7 @@ def test_a_folder_of_parquet_files(model, tmp_path):
     assert sorted(os.listdir(output)) == ["00000000.parquet", "00000001.parquet", "_SUCCESS", "_made_from.json"]
     table = pa.parquet.read_table(output)  # files that begin with _ are passed over
     assert list(zip(table["head"].to_pylist(), table["tail"].to_pylist(), strict=True)) == PAIRS
-    with pytest.raises(ValueError, match="is done already"):
+    with pytest.raises(ValueError, match="is complete already"):
         encode_files(model, path, str(output), overwrite=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("mine")
@@ -83,7 +83,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(model, tmp_path, na
     path = write(tmp_path, ".csv")
     (tmp_path / "folder.csv").mkdir()
     model.encode = None
-    with pytest.raises(ValueError, match="expected|is a folder|is one of the tables"):
+    with pytest.raises(ValueError, match="expected|is a folder|is also one of the input tables"):
         encode_files(model, path, str(tmp_path / name), overwrite=True)
     assert sorted(os.listdir(tmp_path)) == ["folder.csv", "pairs.csv"]
 

@@ -99,7 +99,7 @@ def _times(folder):
 
 def test_a_gpu_for_each_process(model, pairs, tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    with pytest.raises(ValueError, match="There are 2 GPUs, expected one for each of 3 workers"):
+    with pytest.raises(ValueError, match="There are 3 workers, expected at most one per GPU .2."):
         encode_files(model, pairs, str(tmp_path / "out"), engine="processes", workers=Workers(3))
     devices = []
     monkeypatch.setattr(model, "start_multi_process_pool", lambda names: devices.append(names) or {"processes": []})

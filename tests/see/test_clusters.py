@@ -40,5 +40,5 @@ def test_many_dimensions_are_reduced_first():
 
 
 def test_vectors_have_to_be_unit():
-    with pytest.raises(ValueError, match="have not the length 1"):
+    with pytest.raises(ValueError, match="do not have length 1"):
         find_clusters(np.full((9, 3), np.nan, np.float32), ["a"] * 9)

@@ -118,7 +118,7 @@ def test_the_boxes_offer_the_words_of_the_index(address):
 
 def test_what_is_missing_or_wrong_is_one_line(address):
     for answer in map(text, ask(address, "", "Japan", "", "", False)[:3]):
-        assert answer.endswith("Type two words, for instance Tokyo and Japan.")
+        assert answer.endswith("Type two words, for example Tokyo and Japan.")
     similar, completion, *_ = map(text, ask(address, "\u200b", "Japan", "", "", False))
     assert similar.endswith("expected a word with at least one visible character.")
     assert completion.endswith("Type a third word to see what completes it.")
@@ -128,7 +128,7 @@ def test_an_empty_index_is_a_page_too(encoders, tmp_path):
     with served(RelationIndex.create(tmp_path / "idx", RelBERT(encoders["wordpiece"], template="short"))) as address:
         assert "pairs: 0, words: 0, relations: 0" in get(address)[1]
         for answer in map(text, ask(address, "Tokyo", "Japan", "Paris", "", False)[:3]):
-            assert "The index holds no pair." in answer
+            assert "The index is empty." in answer
 
 
 def test_nothing_is_loaded_from_elsewhere_and_nothing_is_kept(address):
@@ -195,7 +195,7 @@ def test_a_port_that_cannot_be_had():
         with pytest.raises(ValueError, match=f"Port {port} of 127.0.0.1 is taken, .* --port {port + 1}"):
             listen("127.0.0.1", port)
     for host, port in [("127.0.0.1", 70000), ("192.0.2.1", 0), ("no such host", 0)]:
-        with pytest.raises(ValueError, match=f"Cannot listen at '{host}', port {port} .* such as 127.0.0.1"):
+        with pytest.raises(ValueError, match=f"Cannot listen on '{host}', port {port} .* such as 127.0.0.1"):
             listen(host, port)
 
 
@@ -244,7 +244,7 @@ def test_the_page_in_a_browser(address, browser, width, height):
     assert f"Berlin is to {'W' * 60} as {TEMPLATE} is to …" in page.locator("p").all_inner_texts()
     assert all(table.locator("tbody tr").count() for table in page.locator(".explorer-answer table").all())
     page.get_by_text("More: further pairs").click()
-    page.get_by_label("other than typed").wait_for()
+    page.get_by_label("not the typed ones").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     rights = "[...document.querySelectorAll('td, p, input')].map(each => each.getBoundingClientRect().right)"
     assert 0 < max(page.evaluate(rights)) <= width

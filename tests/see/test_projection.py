@@ -35,9 +35,9 @@ def test_few_points_and_equal_ones(count):
 @pytest.mark.parametrize(
     ("unit", "message"),
     [
-        (np.zeros((3, 4), np.float32), "row 0 and 2 more of 3 have not the length 1"),
-        (np.full((2, 4), np.nan, np.float32), "have not the length 1"),
-        (unit_rows(np.eye(3)) * 2, "the first has 2"),
+        (np.zeros((3, 4), np.float32), "3 of 3 vectors do not have length 1. The first is in row 0"),
+        (np.full((2, 4), np.nan, np.float32), "do not have length 1"),
+        (unit_rows(np.eye(3)) * 2, "row 0 and has length 2"),
         (np.ones((0, 4), np.float32), r"shape \(0, 4\)"),
     ],
 )

@@ -58,5 +58,5 @@ def test_equal_prototypes_share_a_pair():
 
 
 def test_vectors_have_to_be_unit():
-    with pytest.raises(ValueError, match="have not the length 1"):
+    with pytest.raises(ValueError, match="do not have length 1"):
         confusion(np.ones((2, 2), np.float32), ["a", "b"])

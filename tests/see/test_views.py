@@ -92,7 +92,7 @@ def test_examples_are_of_the_index(explorer):
 @pytest.mark.parametrize("question", [("", ""), ("Tokyo", " "), ("", "Japan", "Paris")])
 def test_a_pair_that_is_not_complete(explorer, question):
     views = answers(explorer, ExplorerQuery(*question))
-    assert views == [AnswerTable(message="Type two words, for instance Tokyo and Japan.")] * 3
+    assert views == [AnswerTable(message="Type two words, for example Tokyo and Japan.")] * 3
 
 
 def test_malformed_words_are_one_line(explorer):
@@ -118,7 +118,7 @@ def test_an_empty_index(model, tmp_path):
     explorer = Explorer(RelationIndex.open(tmp_path / "idx"))
     assert explorer.examples == [] and explorer.relations == []
     assert {view.message for view in answers(explorer, ExplorerQuery("Tokyo", "Japan", "Paris"))} == {
-        "The index holds no pair. Add some with st-relbert index add, and start again."
+        "The index is empty. Add pairs with st-relbert index add, and start again."
     }
 
 
@@ -160,7 +160,7 @@ def test_several_pairs_are_averaged(explorer, index):
     assert column(view, "pair") == [" : ".join(hit.pair) for hit in hits]
     assert view.caption == "related as Tokyo is to Japan, Paris is to France, Rome is to Italy"
     assert explorer.neighbours(question._replace(more="Paris")).message == (
-        "A further pair is 'Paris', expected two words, as in Paris : France."
+        "A further pair is 'Paris', expected two words such as Paris : France."
     )
 
 
