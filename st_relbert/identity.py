@@ -75,9 +75,9 @@ class ModelIdentity:
         for part in ("dimension", "digest", "template", "pooling"):
             mine, theirs = getattr(self, part), getattr(other, part)
             if mine is not None and theirs is not None and mine != theirs:
-                what = "weights" if part == "digest" else part
+                what = "different weights" if part == "digest" else f"a different {part}"
                 raise ValueError(
-                    f"The vectors were made by the model {self.name!r}, but this is {other.name!r} with a different "
+                    f"The vectors were made by the model {self.name!r}, but this is {other.name!r} with "
                     f"{what} ({_short(theirs)}, expected {_short(mine)}). The vectors of the two are not comparable. "
                     "Open the index with its own model, or build a new one."
                 )

@@ -66,7 +66,7 @@ def test_the_page_is_served_until_ctrl_c(idx, tmp_path):
 def test_errors_are_one_line_and_exit_status_2(idx, encoders, port, capsys):
     for arguments, message in [
         (["no-such"], "'no-such' is not an index"),
-        ([idx, "--model", encoders["bytelevel"]], "of other weights"),
+        ([idx, "--model", encoders["bytelevel"]], "with different weights"),
         ([idx, "--port", str(port)], f"Port {port} of 127.0.0.1 is already in use."),
         ([idx, "--port", "70000"], "Cannot listen on '127.0.0.1', port 70000"),
         ([idx, "--host", "192.0.2.1"], "Cannot listen on '192.0.2.1', port 7860"),

@@ -138,7 +138,7 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
         (["index", "search", idx, "a", "b", "--relation", "capital"], "2 words were given"),
         (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
         (["index", "search", idx, "a", "b", "--where", "colour = 1"], "The filter cannot be used"),
-        (["index", "search", idx, "a", "b", "--model", encoders["bytelevel"]], "of other weights"),
+        (["index", "search", idx, "a", "b", "--model", encoders["bytelevel"]], "with different weights"),
         (["index", "build", pairs, "--model", saved, "--output", idx, "--quiet"], "already exists. Choose another"),
         (["index", "build", "none.csv", "--model", saved, "--output", idx], "'none.csv' does not exist"),
         (["index", "build", pairs, "--model", str(tmp_path / "none"), "--output", idx + "2"], str(tmp_path / "none")),
@@ -178,9 +178,9 @@ def test_vectors_of_another_model_are_refused(saved, pairs, idx, encoders, tmp_p
     vectors = str(tmp_path / "vectors.parquet")
     assert main(["encode", str(tmp_path / "other"), pairs, "--output", vectors, "--quiet"]) == 0
     assert main(["index", "add", idx, vectors, "--quiet"]) == 2
-    assert "of other template" in capsys.readouterr().err
+    assert "with a different template" in capsys.readouterr().err
     assert main(["index", "build", vectors, "--model", saved, "--output", str(tmp_path / "x"), "--quiet"]) == 2
-    assert "of other template" in capsys.readouterr().err and not (tmp_path / "x").exists()
+    assert "with a different template" in capsys.readouterr().err and not (tmp_path / "x").exists()
 
 
 def test_vectors_that_name_no_model_are_refused(saved, tmp_path, capsys):
