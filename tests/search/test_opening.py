@@ -18,7 +18,7 @@ def test_an_index_is_opened_with_its_own_model(index, model, encoders):
         (RelBERT(encoders["wordpiece"], template="short", pooling="mask"), "pooling"),
         (RelBERT(encoders["bytelevel"], template="short"), "weights"),
     ]:
-        with pytest.raises(ValueError, match=f"of other {what}.*not comparable"):
+        with pytest.raises(ValueError, match=f"different {what}.*not comparable"):
             RelationIndex.open(index.path, other)
 
 
