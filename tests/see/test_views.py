@@ -109,7 +109,7 @@ def test_an_index_without_labels(model, tmp_path):
     assert explorer.examples[-2:] == [ExplorerQuery("Tokyo", "Japan"), ExplorerQuery("Paris", "France")]
     neighbours, completions, labels = answers(explorer, ExplorerQuery("Tokyo", "Japan", "Paris"))
     assert neighbours.rows[0][:2] == ("Paris : France", "") and completions.rows[0][0] == "France"
-    assert labels == AnswerTable(message="No pair of the index has a label, so there is no relation to guess.")
+    assert labels == AnswerTable(message="No pair in the index has a label, so there is no relation to guess.")
 
 
 def test_an_empty_index(model, tmp_path):
