@@ -15,9 +15,9 @@ import pyarrow.fs
 
 from st_relbert.files.outputs import atomic_output
 
-TEMPORARY = ".st-relbert-"  # begins the name of what is not in its place yet
-DONE = "_SUCCESS"  # marks a folder of Parquet files as whole, as Hadoop and Spark do
-MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers pass over names that begin with _
+TEMPORARY = ".st-relbert-"  # the names of temporary files begin with this
+DONE = "_SUCCESS"  # marks a folder of Parquet files as complete, as in Hadoop and Spark
+MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers skip names that begin with _
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Location:
 
     @classmethod
     def of(cls, name: str) -> Location:
-        """The location of a path, or of a URI such as `s3://bucket/pairs.parquet`; raises `ValueError` for other kinds.
+        """Return the location of a path, or of a URI such as `s3://bucket/pairs.parquet`.
 
-        Access to an object store is configured as Arrow does it, by environment variables or the URI's query
-        (`?region=eu-west-1`).
+        Access to an object store is configured as in Arrow, by environment variables or the URI's query
+        (`?region=eu-west-1`). Raises `ValueError` for a URI of an unknown kind.
         """
         if "://" not in name:
             return cls(pa.fs.LocalFileSystem(), os.path.abspath(name))
@@ -42,12 +42,12 @@ class Location:
             raise ValueError(f"Cannot use {name!r}: {error}. Expected a path, or a URI such as s3://...") from error
 
     def __truediv__(self, name: str) -> Location:
-        """A file in this folder."""
+        """The location of a file in this folder."""
         return Location(self.filesystem, f"{self.path}/{name}")
 
     @property
     def parent(self) -> Location:
-        """The folder that this is in."""
+        """The folder that contains this file or folder."""
         return Location(self.filesystem, self.path.rpartition("/")[0])
 
     @property
@@ -62,7 +62,7 @@ class Location:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a file or a folder."""
+        """Whether there is a file or a folder at the path."""
         return bool(self.info.type != pa.fs.FileType.NotFound)
 
     def names(self) -> list[str]:
@@ -73,12 +73,12 @@ class Location:
         return sorted(info.base_name for info in self.filesystem.get_file_info(selector))
 
     def read_text(self) -> str:
-        """The text of this file."""
+        """Return the text of this file."""
         return str(self.read().to_pybytes().decode())
 
     @property
     def local(self) -> bool:
-        """Whether it is on this machine's file system."""
+        """Whether the location is on this machine's file system."""
         return isinstance(self.filesystem, pa.fs.LocalFileSystem)
 
     @contextmanager
@@ -107,12 +107,12 @@ class Location:
         self.write(text.encode())
 
     def read(self) -> Any:
-        """The content of this file, as it is, as a buffer."""
+        """Return the content of this file as a buffer, without decompressing it."""
         with self.filesystem.open_input_file(self.path) as file:
             return file.read_buffer()
 
     def remove(self) -> None:
-        """Remove this file, or this folder with all that is in it, if it is there."""
+        """Remove this file, or this folder and its contents. It need not exist."""
         with suppress(FileNotFoundError):
             if self.info.type == pa.fs.FileType.Directory:
                 self.filesystem.delete_dir(self.path)
@@ -121,10 +121,10 @@ class Location:
 
 
 def expand(pattern: str) -> list[str]:
-    """The files that a pattern or a folder stands for, sorted; any other name stands for itself.
+    """Return the files that match a pattern, or the Parquet files in a folder, sorted. Any other name is returned.
 
-    A pattern is a path or URI with `*` in its last part only. A folder is one of Parquet files; names that begin with
-    `_` or `.` are not part of it. Raises `ValueError` if nothing matches, or a folder of vectors is not finished.
+    A pattern is a path or URI with `*` in its last part only. In a folder, names that begin with `_` or `.` are
+    skipped. Raises `ValueError` if nothing matches, or a folder of vectors is not finished.
     """
     bare, mark, query = pattern.partition("?") if "://" in pattern else (pattern, "", "")
     place = Location.of(pattern)

@@ -1,4 +1,4 @@
-"""How tables of pairs are read: which columns, with or without a header, in what encoding."""
+"""Options for reading tables of pairs: which columns, with or without a header, in which encoding."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _DEFAULT_COLUMNS = ("head", "tail")
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions:
-    """Says how tables of pairs are read; the defaults fit most files with a header.
+    """How to read tables of pairs. The defaults fit most files with a header.
 
-    Columns are named, or numbered from 1. Upper and lower case are the same, unless both exist.
+    Columns are given by name, or by number from 1. Case is ignored unless the file has both spellings.
 
     Args:
         columns: The columns of heads and tails. A column of pairs (lists of two words, or objects with `head` and
-            `tail`) is named twice. By default `head` and `tail`, or else `pair`; the first two columns of a
-            file without a header.
-        relation: The column of relations; None: the one that is called `relation`, if there is one.
-        header: Whether the first row of separated values holds the names of the columns.
-        separator: What separates the values of a row; None: what the file's first line suggests.
-        encoding: The encoding of text; None: what a byte-order mark says, or else UTF-8.
+            `tail`) is named twice. By default `head` and `tail`, or else `pair`; in a file without a header, the first
+            two columns.
+        relation: The column of relations. None: the column `relation`, if there is one.
+        header: Whether the first row of separated values contains the names of the columns.
+        separator: The character that separates the values of a row. None: detected from the file's first line.
+        encoding: The encoding of text. None: the one given by a byte-order mark, or else UTF-8.
         drop: Columns to leave out.
-        types: `"int"`, `"float"` or `"bool"` by column, for separated values; all others are text.
-        chunk_rows: The number of rows that are held in memory at a time.
+        types: `"int"`, `"float"` or `"bool"` by column, for separated values. All other columns are text.
+        chunk_rows: The number of rows in memory at a time.
 
     Raises:
-        ValueError: If the separator is not one character, other than two columns are named, a type is unknown, or
+        ValueError: If the separator is not one character, the number of columns is not two, a type is unknown, or
             `chunk_rows` is not positive.
 
     Examples:
@@ -60,13 +60,13 @@ class TableOptions:
         object.__setattr__(self, "separator", separator)
 
     def likely_names(self) -> set[str]:
-        """Names that a header should hold some of, in lower case."""
+        """Return names in lower case, some of which should be in a header."""
         return {str(name).casefold() for name in (*self.columns, "head", "tail", "pair", "relation")}
 
     def names_by_place(self, count: int) -> list[str]:
-        """Names for the columns of a file without a header: `head`, `tail`, `relation`, `column_4`.
+        """Return names for the columns of a file without a header: `head`, `tail`, `relation`, `column_4`.
 
-        Raises `ValueError` if an option gives a column a name, or a number that is not there.
+        Raises `ValueError` if an option refers to a column by name, or by a number that does not exist.
         """
         pair = [1, 2] if tuple(self.columns) == _DEFAULT_COLUMNS else list(dict.fromkeys(self.columns))
         roles = {"pair": pair[0]} if len(pair) == 1 else {"head": pair[0], "tail": pair[1]}
@@ -82,23 +82,23 @@ class TableOptions:
         return names
 
     def by_name(self, names: Sequence[str]) -> TableOptions:
-        """The same with names in place of numbers, for a file that has these columns."""
+        """Return the options with names instead of numbers, for a file that has these columns."""
         relation = None if self.relation is None else find_column(self.relation, names) or self.relation
         columns = tuple(find_column(column, names) or column for column in self.columns)
         return replace(self, columns=columns, relation=relation, drop=self._dropped(names))
 
     def by_role(self, names: Sequence[str]) -> TableOptions:
-        """The same with names in place of numbers, for a file without a header, see `names_by_place`."""
+        """Return the options with names instead of numbers, for a file without a header; see `names_by_place`."""
         relation = None if self.relation is None else "relation"
         return replace(self, columns=_DEFAULT_COLUMNS, relation=relation, drop=self._dropped(names))
 
     def kept(self, names: Sequence[str]) -> list[str]:
-        """The columns that are not left out. Raises `ValueError` if one to leave out is not there."""
+        """Return the columns that are not left out. Raises `ValueError` if a column to leave out does not exist."""
         dropped = set(self._dropped(names))
         return [name for name in names if name not in dropped]
 
     def find_pair(self, names: Sequence[str]) -> tuple[str, str]:
-        """The columns of heads and tails, the same one if pairs stand in one. Raises `ValueError` if there are none."""
+        """Return the columns of heads and tails, or the column of pairs twice. Raises `ValueError` if none is there."""
         head, tail = (find_column(column, names) for column in self.columns)
         pair = find_column("pair", names)
         if head is None and tail is None and pair is not None and tuple(self.columns) == _DEFAULT_COLUMNS:
@@ -114,14 +114,14 @@ class TableOptions:
         return head, tail
 
     def find_relation(self, names: Sequence[str]) -> str | None:
-        """The column of relations, if there is one. Raises `ValueError` if the one asked for is not there."""
+        """Return the column of relations, if there is one. Raises `ValueError` if it was named and does not exist."""
         found = find_column("relation" if self.relation is None else self.relation, names)
         if found is None and self.relation is not None:
             raise ValueError(f"it has the columns {', '.join(names)}, but no {self.relation}.")
         return found
 
     def type_of(self, name: str, names: Sequence[str]) -> str | None:
-        """The type that a column of a file with these columns was given, if it was."""
+        """Return the type given for a column, if any, in a file with these columns."""
         return next((kind for column, kind in self.types.items() if find_column(column, names) == name), None)
 
     def _dropped(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class TableOptions:
 
 
 def find_column(column: str | int, names: Sequence[str]) -> str | None:
-    """The name that a name or a number means.
+    """Return the name of the column that a name or number refers to, or None.
 
     >>> find_column("HEAD", ["Head", "tail"]), find_column(2, ["Head", "tail"]), find_column("x", ["Head", "tail"])
     ('Head', 'tail', None)

@@ -160,7 +160,7 @@ def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
 
 
 def scores_column(path: _Name, scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return scores as `table_output` writes them to this file: with four decimals in CSV, which people read."""
+    """Return scores for a file of `table_output`: rounded to four decimals in CSV, which people read."""
     values = scores.astype(np.float64)
     return values.round(4) if Path(path).suffix.lower() == ".csv" else values
 

@@ -1,4 +1,4 @@
-"""Tables of pairs: CSV, TSV, JSON, JSON Lines and Parquet, checked as a whole and read some thousand rows at a time."""
+"""Read tables of pairs from CSV, TSV, JSON, JSON Lines and Parquet: first check all rows, then read them in chunks."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from st_relbert.pairs import Pair, as_pair, as_pairs, pairs_of_list
 
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
 CheckPairs = Callable[[list[Pair]], object]
-"""Raises `ValueError` for pairs that their reader, for instance an encoder, cannot take."""
+"""Raises `ValueError` for pairs that whatever will use them, such as an encoder, cannot take."""
 
 _TYPES = {None: pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _DEFAULTS = TableOptions()
 
 
 class PairRow(NamedTuple):
-    """A row of a table: its pair, its relation if it has one, and where it stands, as in `line 7`."""
+    """A row of a table: its pair, its relation if it has one, and its place, such as `line 7`."""
 
     pair: Pair
     relation: Any
@@ -46,10 +46,10 @@ class PairRow(NamedTuple):
 
 @dataclass(frozen=True)
 class PairTable:
-    """A table of pairs that was read to its end and found whole; it can be sent to other processes.
+    """A table of pairs whose rows have all been checked. It can be sent to other processes.
 
-    Separated values are text in its schema, and those of JSON have JSON's types. `head` and `tail` are columns, the
-    same one if pairs stand in one column; `relation` is None if there is no such column.
+    In its schema, separated values are text, and JSON values have JSON's types. `head` and `tail` are names of columns,
+    the same one for a column of pairs. `relation` is None if there is no such column.
     """
 
     path: str
@@ -61,7 +61,10 @@ class PairTable:
     relation: str | None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in order, with the columns of the schema. Raises `ValueError` if the file can no longer be read."""
+        """Yield the rows in order, with the columns of the schema.
+
+        Raises `ValueError` if the file can no longer be read.
+        """
         for chunk in self._chunks():
             yield chunk.batch
 
@@ -71,18 +74,18 @@ class PairTable:
                 yield _Chunk(places, conform(batch, self.schema))
 
     def pairs(self, rows: pa.RecordBatch | pa.Table) -> list[Any]:
-        """The pairs of some rows."""
+        """Return the pairs of some rows."""
         return _pairs(rows, self.head, self.tail)
 
     def records(self) -> Iterator[PairRow]:
-        """The rows; the relation is None where there is none."""
+        """Yield the rows. The relation of a row without one is None."""
         for places, batch in self._chunks():
             relations = batch.column(self.relation).to_pylist() if self.relation else [None] * len(batch)
             yield from map(PairRow, self.pairs(batch), relations, places)
 
 
 def is_table(name: str) -> bool:
-    """Whether a path or URI is that of a table of pairs, by its suffix, or of a folder of Parquet files."""
+    """Return whether a path or URI has the suffix of a table, or is a folder of Parquet files."""
     return suffix_of(name) in FORMATS or any(each.endswith(".parquet") for each in Location.of(name).names())
 
 
@@ -93,10 +96,10 @@ def read_tables(
     vectors: bool = False,
     check: CheckPairs | None = None,
 ) -> list[PairTable]:
-    """Read tables of the same columns, at least one; see `read_table`.
+    """Read one or more tables with the same columns; see `read_table`.
 
-    The paths or URIs may have `*` in the last part for several files, or be folders of Parquet files. The tables get
-    one schema. Raises `ValueError` if one cannot be read, or has other columns than the first.
+    A path or URI may have `*` in its last part for several files, or be a folder of Parquet files. All tables get the
+    same schema. Raises `ValueError` if a table cannot be read or has other columns than the first.
     """
     names = [name for path in ([paths] if isinstance(paths, str) else paths) for name in expand(path)]
     if not names:
@@ -119,19 +122,20 @@ def read_tables(
 def read_table(
     path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = False, check: CheckPairs | None = None
 ) -> PairTable:
-    """Read a table of pairs from its first to its last row, and check all of it.
+    """Read a table of pairs from the first to the last row, and check all rows.
 
     Args:
-        path: A file, or its URI in an object store: CSV (`.csv`), TSV (`.tsv`, `.tab`; quotes mean nothing),
-            either (`.txt`), a JSON array (`.json`), JSON Lines (`.jsonl`, `.ndjson`), each also compressed
-            (`.gz`, `.bz2`, `.zst`), or Parquet. In a relation set in JSON, of objects with `relation_type` and
-            `positives`, each positive pair is a row.
-        options: How it is read.
-        vectors: Whether it may hold a column `vector`, as files do that `encode_files` wrote.
-        check: What pairs have to pass besides; it is given some thousand at a time.
+        path: A file, or its URI in an object store: CSV (`.csv`), TSV (`.tsv`, `.tab`; quotes are ordinary characters),
+            either (`.txt`), a JSON array (`.json`), JSON Lines (`.jsonl`, `.ndjson`), each also compressed (`.gz`,
+            `.bz2`, `.zst`), or Parquet. In a relation set in JSON, with objects of `relation_type` and `positives`,
+            each positive pair is a row.
+        options: How to read the file.
+        vectors: Whether the file may have a column `vector`, as files written by `encode_files` do.
+        check: A further check of the pairs. It is called with a few thousand pairs at a time.
 
     Raises:
-        ValueError: If it cannot be read, lacks a column, or a row is no pair; the message names the line.
+        ValueError: If the file cannot be read, lacks a column, or has a row that is not a pair; the message names the
+            line.
     """
     if suffix_of(path) not in (*FORMATS, *SPREADSHEETS):
         raise ValueError(
@@ -159,7 +163,7 @@ def read_table(
 
 
 class _Chunk(NamedTuple):
-    """Some rows that follow each other, and where each stands in the file."""
+    """Consecutive rows, and the place of each in the file."""
 
     places: Sequence[str]
     batch: pa.RecordBatch
@@ -167,7 +171,7 @@ class _Chunk(NamedTuple):
 
 @contextmanager
 def _reading(path: str) -> Iterator[None]:
-    """Give errors of reading the name of the file."""
+    """Add the name of the file to errors of reading."""
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, ValueError) as error:
@@ -175,7 +179,7 @@ def _reading(path: str) -> Iterator[None]:
 
 
 class _Opened(NamedTuple):
-    """A table before it is read: its options, with names for all columns; the columns known so far; the rows."""
+    """A table before it is read: its options, with names for all columns; the columns known so far; and the rows."""
 
     options: TableOptions
     schema: pa.Schema
@@ -221,9 +225,9 @@ def _open_json(rows: Iterator[Row], options: TableOptions) -> _Opened:
 
 
 def rows_of_relation(row: Row) -> Iterator[Row]:
-    """A row for each positive pair of a row of JSON that is a relation; any other row as it is.
+    """Yield a row for each positive pair of a row of JSON that is a relation. Any other row is yielded as it is.
 
-    Raises `ValueError` for a relation without a name, or a positive that is no pair.
+    Raises `ValueError` for a relation without a name, or a positive that is not a pair.
     """
     if not isinstance(row.cells, dict) or "positives" not in row.cells:
         yield row
@@ -264,18 +268,18 @@ def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]
         names = [name for name in seen if name not in dropped]
         arrays = [json_column([row.cells.get(name) for row in some], name, places) for name in names]
         yield _Chunk(places, pa.record_batch(arrays, names))
-    options.kept(list(seen))  # what is to be left out has to be somewhere
+    options.kept(list(seen))  # columns to leave out must exist in some row
 
 
 def _some(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """Rows `size` at a time."""
+    """Yield `size` rows at a time."""
     rest = iter(rows)
     while some := list(islice(rest, size)):
         yield some
 
 
 def _convertible(table: PairTable) -> PairTable:
-    """The table, if all its rows fit its schema: what later rows decide has to hold for earlier ones."""
+    """Return the table after checking that all rows fit its schema, because later rows may have changed a type."""
     for _ in table.batches():
         pass
     return table
@@ -288,7 +292,7 @@ def _check_pairs(chunk: _Chunk, head: str, tail: str, check: CheckPairs | None) 
         if check is not None:
             check(checked)
     except ValueError:
-        for place, pair in zip(chunk.places, pairs, strict=True):  # find the row
+        for place, pair in zip(chunk.places, pairs, strict=True):  # find the row, to name it
             words = as_pair(pair, place)
             try:
                 if check is not None:
@@ -305,7 +309,7 @@ def _pairs(rows: pa.RecordBatch | pa.Table, head: str, tail: str) -> list[Any]:
 
 
 def pair_of_cell(value: Any) -> Any:
-    """A pair that stands in one cell: a list, or an object with head and tail."""
+    """Return the pair in a cell: a list, or an object with head and tail. Any other value is returned as it is."""
     if isinstance(value, dict):
         names = {name.casefold(): word for name, word in value.items()}
         return (names["head"], names["tail"]) if names.keys() == {"head", "tail"} else value

@@ -1,6 +1,6 @@
-"""Rows of text files: separated values and JSON, plain or compressed, in any encoding.
+"""Read rows of text files: separated values and JSON, plain or compressed, in any encoding.
 
-Text stays text: nothing is guessed from what a cell looks like, and no cell is dropped.
+Text stays text: types are not guessed from how a cell looks, and no cell is dropped.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from st_relbert.files.location import Location
 from st_relbert.files.options import TableOptions
 from st_relbert.pairs import counted
 
-SEPARATORS = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}  # those that are tried, by suffix
+SEPARATORS = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}  # those to try, by suffix
 JSON = (".json", ".jsonl", ".ndjson")
 COMPRESSED = (".gz", ".bz2", ".zst")
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 
-_BYTE_ORDER_MARKS = {  # the longer ones first: one begins with a shorter one
+_BYTE_ORDER_MARKS = {  # longer ones first, because one of them begins with a shorter one
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SPREADSHEET_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # an archive, as .xlsx and .ods are; an old .xls
-_UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of bytes that are no text
+_SPREADSHEET_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # an archive, such as .xlsx and .ods; an old .xls
+_UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of bytes that are not text
 
 
 class Row(NamedTuple):
-    """A row of a text file: where it stands (`line 7`, `element 7`), and its cells, by place or by name."""
+    """A row of a text file: its place (`line 7`, `element 7`), and its cells as a list or by name."""
 
     place: str
     cells: Any
 
 
 def suffix_of(name: str) -> str:
-    """The suffix that says how a file is read, by its path or URI.
+    """Return the suffix of a path or URI that decides how the file is read.
 
     >>> suffix_of("pairs.CSV.gz"), suffix_of("s3://bucket/pairs.csv?region=eu-west-1")
     ('.csv', '.csv')
@@ -54,7 +54,7 @@ def suffix_of(name: str) -> str:
 
 
 def check_no_spreadsheet(path: str) -> None:
-    """Raise `ValueError` for a spreadsheet, and say what to do with it."""
+    """Raise `ValueError` for a spreadsheet; the message says what to do with it."""
     if suffix_of(path) in SPREADSHEETS:
         raise ValueError(
             f"{path!r} is a spreadsheet, expected a text file. Save the sheet as CSV (UTF-8), with the columns head, "
@@ -65,13 +65,13 @@ def check_no_spreadsheet(path: str) -> None:
 def read_separated(place: Location, options: TableOptions) -> tuple[list[str], Iterator[Row]]:
     """Read separated values from a file with one of the suffixes in `SEPARATORS`.
 
-    Returns the names of the columns, and rows whose cells are a list of strings, one for each column. Raises
-    `ValueError` if the file is empty or cannot be read, or a row has more or fewer cells than the first.
+    Returns the names of the columns, and rows whose cells are a list of strings, one per column. Raises `ValueError` if
+    the file is empty or cannot be read, or a row has more or fewer cells than the first.
     """
     suffix = suffix_of(place.path)
     lines = _lines(place, options.encoding)
     separator, lines = _find_separator(lines, options, SEPARATORS[suffix])
-    # In TSV a quote is a character like any other; the name .csv promises quoting, whatever separates the cells.
+    # In TSV, a quote is an ordinary character. Files named .csv use quoting, whatever separates the cells.
     rows = _quoted_rows(lines, separator) if suffix == ".csv" or separator != "\t" else _plain_rows(lines, separator)
     first = next(rows, None)
     if first is None:
@@ -90,10 +90,10 @@ def read_separated(place: Location, options: TableOptions) -> tuple[list[str], I
 
 
 def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
-    """Read JSON, one value a line or one array of them, from a file with one of the suffixes in `JSON`.
+    """Read JSON, one value per line or one array of values, from a file with one of the suffixes in `JSON`.
 
-    The cells of a row are a dict or a list. Without an encoding, the byte-order mark says which, or else it is UTF-8.
-    Raises `ValueError` for a line that is no JSON, is nested too deeply, or is neither an object nor a list.
+    The cells of a row are a dict or a list. If no encoding is given, the byte-order mark decides, or else it is UTF-8.
+    Raises `ValueError` for a line that is not JSON, is nested too deeply, or is neither an object nor a list.
     """
     lines = _lines(place, encoding)
     if suffix_of(place.path) == ".json":
@@ -103,7 +103,7 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
         except ValueError as error:
             if not isinstance(error.__cause__, json.JSONDecodeError):
                 raise
-            lines = io.StringIO(text)  # JSON Lines are often named .json
+            lines = io.StringIO(text)  # files of JSON Lines are often named .json
         else:
             values = values if isinstance(values, list) else [values]
             rows = (Row(f"element {number}", value) for number, value in enumerate(values, start=1))
@@ -116,7 +116,7 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
 
 
 def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
-    """Rows of this many cells; further ones may be empty, as some programs write them.
+    """Yield rows cut to `width` cells. Cells beyond that must be empty; some programs write such cells.
 
     Raises `ValueError` for any other row.
     """
@@ -132,7 +132,7 @@ def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
 
 
 def _lines(place: Location, encoding: str | None) -> Iterator[str]:
-    """The lines of a file, their ends kept; what is compressed is decompressed."""
+    """Yield the lines of a file with their line ends, decompressed if necessary."""
     with place.filesystem.open_input_stream(place.path) as stream:
         content = io.BufferedReader(stream)
         start = content.peek(4)[:4]
@@ -159,7 +159,7 @@ def _lines(place: Location, encoding: str | None) -> Iterator[str]:
 
 
 def _find_separator(lines: Iterator[str], options: TableOptions, candidates: str) -> tuple[str, Iterator[str]]:
-    """What separates the cells: the candidate that gives the most likely names, or else the first that occurs."""
+    """Return the separator, and all lines again: the candidate that gives the most likely names, or the first found."""
     first = next(lines, "")
     declared = re.fullmatch(r'"?sep=(.)"?\s*', first)  # a line that Excel reads and writes
     rest = chain(["\n" if declared else first], lines)
@@ -206,9 +206,10 @@ def _json_row(row: Row) -> Row:
 
 
 def parse_json(text: str, where: str) -> Any:
-    """Read JSON in which each object has a name only once; an error calls the text `where`.
+    """Parse JSON in which no object has the same name twice. Errors refer to the text as `where`.
 
-    Raises `ValueError` if it is no JSON, is nested too deeply, or has a name twice or a number of thousands of digits.
+    Raises `ValueError` if the text is not JSON, is nested too deeply, or has a name twice or a number with thousands of
+    digits.
     """
     try:
         return json.loads(text, object_pairs_hook=_object)
@@ -217,12 +218,12 @@ def parse_json(text: str, where: str) -> Any:
         raise ValueError(f"{where} is not JSON ({error.msg}, column {error.colno}).{hint}") from error
     except RecursionError as error:
         raise ValueError(f"{where} is nested too deeply to be read.") from error
-    except ValueError as error:  # a name twice, or a number of thousands of digits
+    except ValueError as error:  # a name twice, or a number with thousands of digits
         raise ValueError(f"{where} cannot be read: {str(error).partition(';')[0]}.") from error
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that occurs twice the first value would be lost."""
+    """Make an object. If a name occurred twice, its first value would be lost, so that is an error."""
     values = dict(members)
     if len(values) < len(members):
         names = [name for name, _ in members]

@@ -107,7 +107,7 @@ def check_rows(rows: Iterable[Row], model: Callable[[], SentenceTransformer]) ->
 def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] | None = None) -> ModelIdentity:
     """Identify a model by the name that loads it again. If there is none, warn and leave the name empty.
 
-    Another warning tells of an encoder that was never trained for relations.
+    Another warning is about an encoder that was never trained for relations.
 
     The name is the folder or hub id `saved_as`, which is not checked; or where the model was last saved or loaded from,
     if it has not changed since.
@@ -131,8 +131,8 @@ def saved_identity(model: SentenceTransformer, saved_as: str | os.PathLike[str] 
 def _warn_if_untrained(model: SentenceTransformer) -> None:
     if isinstance(model, RelBERT) and model.untrained:
         _LOG.warning(
-            "%s is an encoder of texts that was not trained for relations, so it finds few. Train it "
-            "(st-relbert train --base-model), or take a trained model.",
+            "%s is a text encoder that was not trained for relations, so it finds few. Train it (st-relbert train "
+            "--base-model), or use a trained model.",
             model.source,
         )
 

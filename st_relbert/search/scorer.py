@@ -1,4 +1,4 @@
-"""What proposes pairs: the place where a head's tail should be, from the vectors of single words."""
+"""Scorers, which propose pairs: they predict where a head's tail should be from the vectors of single words."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ _NAMES = ("center", "hidden", "hidden_bias", "out", "out_bias", "tail")
 
 
 class OffsetScorer:
-    """3CosAdd: the tail is where the head and the examples' mean offset lead, `h + (b - a)`. It needs no training.
+    """3CosAdd: the tail should be at the head plus the examples' mean offset, `h + (b - a)`. It needs no training.
 
-    A scorer says where a head's tail should be, and where each word is; the score of a pair is the cosine of the two
+    A scorer predicts where a head's tail should be, and places each word; the score of a pair is the cosine of the two
     places. So the scores of all pairs of two vocabularies are one matrix product, and no pair is embedded.
 
     Source: Mikolov et al. (2013), "Linguistic Regularities in Continuous Space Word Representations".
     """
 
     def places(self, examples: tuple[Vectors, Vectors], heads: Vectors) -> Vectors:
-        """Where the tails of heads should be.
+        """Predict where the tails of heads should be.
 
         Args:
-            examples: The vectors of the heads and of the tails of pairs that stand in the relation, each `(n, d)`.
-            heads: The heads, `(heads, d)`.
+            examples: The vectors of the heads and of the tails of pairs that have the relation, each `(n, d)`.
+            heads: The vectors of the heads, `(heads, d)`.
 
         Returns:
-            `(heads, d)`, at length 1.
+            Unit vectors, `(heads, d)`.
         """
         first, second = (self._center(words).mean(axis=0) for words in examples)
         return _unit(self._center(heads) + (second - first))
 
     def tails(self, words: Vectors) -> Vectors:
-        """Where words are, `(n, d)`, at length 1: the score of a head and a tail is the product of their places."""
+        """Return where words are, as unit vectors `(n, d)`. A pair's score is the dot product of the two places."""
         return self._center(words)
 
     def likeness(self, examples: Vectors, words: Vectors) -> Vectors:
-        """How much words are such words as the examples' heads are, or their tails: cosines to their mean, `(n,)`.
+        """Return how similar words are to the examples' heads, or to their tails: the cosines to their mean, `(n,)`.
 
         Args:
             examples: The vectors of the heads, or of the tails, of the examples, `(examples, d)`.
-            words: `(n, d)`.
+            words: The vectors of the words, `(n, d)`.
         """
         likeness: Vectors = self._center(words) @ _unit(self._center(examples).mean(axis=0))
         return likeness
@@ -58,15 +58,16 @@ class OffsetScorer:
 
 
 class PairScorer(OffsetScorer):
-    """A small model of where tails are: 3CosAdd, and what a network with one hidden layer adds to it.
+    """A small model of where tails are: 3CosAdd plus a correction from a network with one hidden layer.
 
-    With vectors at length 1 around their center, the place of a head's tail is `h + b - a + O relu(H [a; b; h])`, and
-    that of a word `t + T t`. `train_scorer` makes one; it begins as 3CosAdd, where O and T are zero.
+    For vectors that are centered and then scaled to length 1, the place of a head's tail is
+    `h + b - a + O relu(H [a; b; h])`, and the place of a word is `t + T t`. `train_scorer` makes a scorer. It starts as
+    3CosAdd, with O and T zero.
 
     Args:
         weights: `center` `(d,)`; `hidden` `(3 d, n)` and `hidden_bias` for H; `out` `(n, d)` and `out_bias` for O;
             `tail` `(d, d)` for T.
-        digest: Of the weights of the model whose word vectors these are for; see `ModelIdentity`.
+        digest: The digest of the weights of the model that the scorer belongs to; see `ModelIdentity`.
     """
 
     def __init__(self, weights: dict[str, Vectors], digest: str) -> None:
@@ -75,10 +76,10 @@ class PairScorer(OffsetScorer):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PairScorer:
-        """Load what `save` wrote.
+        """Load a scorer that `save` wrote.
 
         Raises:
-            ValueError: If there is none, or it is damaged.
+            ValueError: If there is no scorer, or it is damaged.
         """
         try:
             digest = json.loads(Path(path, _CONFIG).read_text(encoding="utf-8"))["digest"]
@@ -90,7 +91,7 @@ class PairScorer(OffsetScorer):
             ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it into a folder, as JSON and safetensors."""
+        """Write the scorer into a folder, as JSON and safetensors."""
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_output(folder / _CONFIG) as config, atomic_output(folder / _WEIGHTS) as weights:
@@ -98,10 +99,10 @@ class PairScorer(OffsetScorer):
             save_file(self.weights, weights)
 
     def require(self, identity: ModelIdentity) -> None:
-        """Refuse a model that it does not belong to.
+        """Refuse a model that the scorer does not belong to.
 
         Raises:
-            ValueError: If the model has other weights than the one whose word vectors the scorer is for.
+            ValueError: If the model has other weights than the one that the scorer belongs to.
         """
         if identity.digest != self.digest:
             raise ValueError(
@@ -110,7 +111,7 @@ class PairScorer(OffsetScorer):
             )
 
     def places(self, examples: tuple[Vectors, Vectors], heads: Vectors) -> Vectors:
-        """Where the tails of heads should be; see `OffsetScorer.places`."""
+        """Predict where the tails of heads should be; see `OffsetScorer.places`."""
         first, second = (self._center(words).mean(axis=0) for words in examples)
         centered = self._center(heads)
         width = centered.shape[1]
@@ -121,7 +122,7 @@ class PairScorer(OffsetScorer):
         return _unit(centered + (second - first) + hidden @ self.weights["out"] + self.weights["out_bias"])
 
     def tails(self, words: Vectors) -> Vectors:
-        """Where words are; see `OffsetScorer.tails`."""
+        """Return where words are; see `OffsetScorer.tails`."""
         centered = self._center(words)
         return _unit(centered + centered @ self.weights["tail"])
 

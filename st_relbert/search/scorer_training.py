@@ -1,4 +1,4 @@
-"""Training a `PairScorer` on relation sets: minutes on one CPU core, as no word is encoded again."""
+"""Train a `PairScorer` on relation sets. This takes minutes on one CPU core, because no word is encoded again."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ def train_scorer(
     seed: int = 0,
     show_progress_bar: bool = False,
 ) -> PairScorer:
-    """Train a scorer by InfoNCE: by one to three examples, the place of a head's tail is nearer to it than to others.
+    """Train a scorer with InfoNCE: from one to three examples, it predicts the place of a head's tail.
 
-    Each relation is trained in both directions.
+    The predicted place should be nearer to the tail than to other words. Each relation is trained in both directions.
 
     Args:
-        vocabulary: The words of the relations, and their vectors, by the model that the scorer is for.
-        relations: The relations; those of one pair are left out.
+        vocabulary: The words of the relations and their vectors by the model that the scorer will belong to.
+        relations: The relations. Those with only one pair are left out.
         hidden: The size of the hidden layer.
         steps: The number of batches.
-        batch_size: The number of pairs of a batch.
-        wrong_tails: The number of words of a batch that are wrong tails, besides the tails of its other pairs.
+        batch_size: The number of pairs in a batch.
+        wrong_tails: The number of wrong tails in a batch, besides the tails of its other pairs.
         learning_rate: The highest learning rate.
-        seed: Decides the first weights and the batches.
+        seed: Random seed of the initial weights and the batches.
         show_progress_bar: Show the number of steps done.
 
     Raises:
-        ValueError: If no relation has two pairs or more, a word of theirs is not in the vocabulary, or a number is not
-            positive.
+        ValueError: If no relation has two or more pairs, one of their words is not in the vocabulary, or a number is
+            not positive.
     """
     sizes = {"hidden": hidden, "steps": steps, "batch_size": batch_size, "wrong_tails": wrong_tails}
     for name, number in sizes.items():
@@ -78,7 +78,7 @@ def train_scorer(
 
 
 class _Batch(NamedTuple):
-    """Rows of words: `n` pairs, each with examples of its relation, and the words that may be a tail."""
+    """Rows of words: `n` pairs, each with examples of its relation, and the candidate tails."""
 
     heads: Rows  # (n,)
     example_heads: Rows  # (n, _MOST_EXAMPLES)
@@ -88,7 +88,7 @@ class _Batch(NamedTuple):
 
 
 class _Batches:
-    """Draws pairs of some relations and their inverses, each relation as often as the root of its size."""
+    """Draws pairs of relations and of their inverses. A relation's share grows with the square root of its size."""
 
     def __init__(
         self, vocabulary: Vocabulary, relations: RelationSet, batch_size: int, wrong_tails: int, seed: int
@@ -109,7 +109,7 @@ class _Batches:
         self._size = len(vocabulary)
         labels = np.repeat(np.arange(len(self._pairs)), [len(pairs) for pairs in self._pairs])
         heads, tails = np.concatenate(self._pairs).T
-        self.words = np.unique(heads)  # of both directions, so of tails too
+        self.words = np.unique(heads)  # including the tails, because each relation is there in both directions
         self._known = np.sort(self._keys(labels, heads, tails))
 
     def draw(self) -> _Batch:
@@ -128,7 +128,7 @@ class _Batches:
         return _Batch(heads, drawn[:, 1:, 0], drawn[:, 1:, 1], candidates, impossible)
 
     def _draw_pairs(self, pairs: Rows) -> Rows:
-        """A pair, and some others, of which the last is repeated where there are to be fewer."""
+        """Draw a pair and its examples. If there are fewer examples than columns, the last one is repeated."""
         wanted = 1 + min(int(self._rng.integers(1, _MOST_EXAMPLES + 1)), len(pairs) - 1)
         drawn = self._rng.choice(len(pairs), wanted, replace=False)
         return pairs[np.pad(drawn, (0, 1 + _MOST_EXAMPLES - wanted), mode="edge")]
@@ -138,11 +138,11 @@ class _Batches:
 
 
 class _Network(nn.Module):
-    """The weights of a `PairScorer`, and the loss."""
+    """The weights of a `PairScorer` during training, and the loss."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.scale = width**0.5  # so that the layers take and give numbers of their usual size
+        self.scale = width**0.5  # so that the layers' inputs and outputs have the usual size
         self.hidden = nn.Linear(3 * width, hidden)
         self.out = nn.Linear(hidden, width)
         self.tail = nn.Linear(width, width, bias=False)
@@ -150,7 +150,7 @@ class _Network(nn.Module):
             nn.init.zeros_(zero)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """The weights by the names that `PairScorer` has for them, for vectors of length 1."""
+        """Return the weights by the names that `PairScorer` uses, for vectors of length 1."""
         weights = {
             "hidden": self.hidden.weight.T * self.scale,
             "hidden_bias": self.hidden.bias,
@@ -161,7 +161,7 @@ class _Network(nn.Module):
         return {name: weight.detach().contiguous().numpy() for name, weight in weights.items()}
 
     def loss(self, words: Tensor, batch: _Batch) -> Tensor:
-        """The mean over the pairs of a batch; `words` has the words' vectors, `(words, d)`."""
+        """Return the mean loss over the pairs of a batch. `words` contains the vectors of all words, `(words, d)`."""
         first, second = (
             words[torch.from_numpy(rows)].mean(dim=1) for rows in (batch.example_heads, batch.example_tails)
         )

@@ -1,4 +1,4 @@
-"""Where rows and queries come from: files of pairs, relation sets, lines of words."""
+"""Read rows and queries from files of pairs, relation sets and lines of words."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _RELATION_SET = ("relation_type", "positives")
 
 @dataclass(frozen=True)
 class PairSource:
-    """Rows for an index, such as a file of pairs or a relation set, read again each time it is iterated over.
+    """Rows for an index, such as a file of pairs or a relation set. Each iteration reads them again.
 
     Args:
-        read: Begins to read the rows.
+        read: A function that starts to read the rows.
         columns: The Arrow types of the columns besides head, tail and relation.
-        total: The number of rows; None: unknown.
-        identity: The model whose vectors the rows have already, if they have.
+        total: The number of rows. None: it is unknown.
+        identity: The model that made the rows' vectors. None: the rows have no vectors.
     """
 
     read: Callable[[], Iterator[Any]]
@@ -38,18 +38,18 @@ class PairSource:
     identity: ModelIdentity | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        """The rows, read as they are asked for."""
+        """Read the rows one by one."""
         return self.read()
 
     def require_vectors_of(self, model: ModelIdentity) -> None:
-        """Raise `ValueError` if the rows bring vectors of another model along."""
+        """Raise `ValueError` if the rows have vectors of another model."""
         if self.identity is not None:
             self.identity.require_same(model)
 
     def check(self) -> str:
-        """Read and check all rows, once, and tell by a digest whether they are the same another time.
+        """Read and check all rows once, and return a digest that shows whether they are the same another time.
 
-        Raises `ValueError` if a column cannot be made, or a row is no pair.
+        Raises `ValueError` if a column cannot be created or a row is not a pair.
         """
         return self._digest
 
@@ -60,10 +60,10 @@ class PairSource:
 
 
 def as_pair_source(rows: Iterable[Any], columns: Mapping[str, Any] | None = None) -> PairSource:
-    """Rows in memory, as `RelationIndex.add` takes them, as a source; or a source that is one already.
+    """Make a source from rows in memory, as `RelationIndex.add` takes them. A source is returned as it is.
 
-    The types of further columns are given, or else those of the source. Raises `ValueError` if the rows can be read
-    only once.
+    `columns` are the types of further columns; if there are none, a source keeps its own. Raises `ValueError` if the
+    rows can only be read once.
     """
     if isinstance(rows, PairSource):
         return replace(rows, columns=columns) if columns else rows
@@ -79,14 +79,14 @@ def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) 
     """Open a file of pairs or a relation set.
 
     Args:
-        name_or_path: A table of pairs, optionally with `relation` and further columns (see `read_table`). Or what
-            `st-relbert encode` wrote, a Parquet file or a folder of them: its vectors are taken as they are. Or a
+        name_or_path: A table of pairs, optionally with `relation` and further columns (see `read_table`). Or the output
+            of `st-relbert encode`, a Parquet file or a folder of them, whose vectors are used as they are. Or a
             relation set, whose positive pairs are labelled with their relations: a JSON Lines file with
             `relation_type` and `positives`, a folder with `train.jsonl`, a data set on the hub, or `"starter"`.
-        options: How a table is read.
+        options: How to read a table.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If there is nothing of this kind, or it is malformed.
     """
     if not is_table(name_or_path):
         return _relation_set(name_or_path)
@@ -116,7 +116,7 @@ def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
         {"head": head, "tail": tail, **values} for (head, tail), values in zip(table.pairs(batch), further, strict=True)
     )
     if table.relation:
-        relations = batch.column(table.relation).to_pylist()  # a cell that is left blank is no relation
+        relations = batch.column(table.relation).to_pylist()  # a blank cell means no relation
         rows = (
             {**row, "relation": relation if str(relation).strip() else None}
             for row, relation in zip(rows, relations, strict=True)
@@ -128,7 +128,7 @@ def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
 
 
 def _identity(schema: Any, path: str) -> ModelIdentity | None:
-    """Whose the vectors are, if there are any."""
+    """Return the model that made the vectors of a table. None: it has no vectors."""
     if "vector" not in schema.names:
         return None
     metadata = schema.metadata or {}
@@ -141,7 +141,7 @@ def _identity(schema: Any, path: str) -> ModelIdentity | None:
 
 
 def _relation_set(name_or_path: str) -> PairSource:
-    # Who asks an index wants all that is known, and not only what a model may be trained on.
+    # Users who search an index want all that is known, not only what a model may be trained on.
     records, source = read_records(name_or_path, ["all" if name_or_path == SHIPPED else "train"])
     rows = []
     for number, record in enumerate(records):
@@ -152,16 +152,16 @@ def _relation_set(name_or_path: str) -> PairSource:
 
 
 def read_queries(name: str, expected: str, fits: Callable[[int], bool]) -> Iterator[list[str]]:
-    """Queries, one after the other, each read when it is asked for.
+    """Yield queries, reading each only when it is needed.
 
     Args:
-        name: A text file with a query a line, its words separated by tabs; `-`: the standard input; or a file of pairs
-            (CSV, TSV, JSON Lines, Parquet), each of which is a query.
-        expected: What a query has to be, for errors.
-        fits: Whether a query may have this many words.
+        name: A text file with one query per line, its words separated by tabs; `-` for the standard input; or a file of
+            pairs (CSV, TSV, JSON Lines, Parquet), each of which is a query.
+        expected: What a query consists of, for error messages.
+        fits: Returns whether a query may have this many words.
 
     Raises:
-        ValueError: If the file cannot be read, or a line holds something else.
+        ValueError: If the file cannot be read, or a line is not a query.
     """
     if fits(2) and is_table(name) and not name.endswith(".txt"):
         yield from ([row["head"], row["tail"]] for row in open_pair_source(name))

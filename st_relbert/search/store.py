@@ -1,4 +1,4 @@
-"""Rows with vectors on disk: a LanceDB table of one model's vectors, behind the few calls that an index needs."""
+"""Store rows with the vectors of one model in a LanceDB table, and search them."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from st_relbert.search.rows import literal
 
 _LOG = logging.getLogger(__name__)
 
-_PROBES = 40  # parts of the index that are searched, of some 8,000 rows each
-_REFINE = 4  # times as many candidates as wanted are compared by their whole vectors
-# Tells an index from the one that replaces it, though both be of one model.
+_PROBES = 40  # parts of the approximate index that are searched, of some 8,000 rows each
+_REFINE = 4  # so many times as many candidates as wanted are compared by their full vectors
+# Distinguishes an index from the one that replaces it, even if both belong to the same model.
 _INDEX_ID = b"st_relbert.index"
 _COMMIT = timedelta(minutes=10)
-# Errors that the values of rows give under a condition, and no damage.
+# Errors that come from values of rows in a condition, not from damage.
 _OF_VALUES = re.compile(r"applying filter expression|Cast error|Divide by zero")
 
 
 class StoreState(NamedTuple):
-    """What a store holds.
+    """The state of a store.
 
     Args:
         rows: The number of rows.
         exact: Whether a search compares with all rows.
-        unindexed: Rows that an approximate index does not know yet; they are compared one by one.
-        size: Bytes on disk, with versions that `PairStore.optimize` would remove.
+        unindexed: The number of rows that are not in the approximate index yet; they are compared one by one.
+        size: Bytes on disk, including versions that `PairStore.optimize` would remove.
     """
 
     rows: int
@@ -64,10 +64,10 @@ class StoreState(NamedTuple):
 
 
 class PairStore:
-    """A table of pairs. Changes are whole or not at all, and several processes may make them at once.
+    """A table of pairs. Each change is atomic, and several processes may make changes at once.
 
-    Another process may replace the folder of the LanceDB database by another index at any time, so each call makes sure
-    of what is there. Raises `ValueError` if the table names no model.
+    Another process may replace the folder of the LanceDB database with another index at any time, so each call checks
+    what is there. Raises `ValueError` if the table names no model.
     """
 
     # From this many rows on, comparing with all of them takes several times as long as an approximate index does
@@ -86,11 +86,10 @@ class PairStore:
 
     @classmethod
     def create(cls, path: Path, schema: pa.Schema, overwrite: bool) -> PairStore:
-        """Make an empty store in a folder, which is made.
+        """Make an empty store in a new folder.
 
-        The schema's columns have `row_key` and `vector` among them, and its metadata names the model. Raises
-        `ValueError` if there is something at the path that `overwrite` does not allow to replace, and
-        `MissingExtraError` if LanceDB is not installed.
+        The schema includes the columns `row_key` and `vector`, and its metadata names the model. Raises `ValueError` if
+        `overwrite` does not allow replacing what is at the path, and `MissingExtraError` if LanceDB is not installed.
         """
         check_place(path, overwrite)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,14 +101,14 @@ class PairStore:
     @classmethod
     @contextmanager
     def building(cls, path: Path, schema: pa.Schema, overwrite: bool) -> Iterator[PairStore]:
-        """A store that takes its place when all has gone well, and stands beside it until then; see `create`.
+        """Yield a store that is built next to its place and moved there on success; see `create`.
 
-        After an interruption the rows so far are kept in `{path}.partial`, and given again to the next call with the
-        same schema and metadata. Raises `ValueError` as `create` does, or if another process builds it.
+        After an interruption, the rows so far are kept in `{path}.partial`, and the next call with the same schema and
+        metadata continues with them. Raises `ValueError` as `create` does, or if another process is building the store.
         """
         with workspace(path, overwrite) as (partial, lock):
             store = cls(partial, _unfinished(partial, schema) or _new(partial, schema))
-            store._lock = lock  # held already, by this very process
+            store._lock = lock  # this process already holds it
             yield store
             move_into_place(partial, path, overwrite)
 
@@ -117,7 +116,7 @@ class PairStore:
     def open(cls, path: Path) -> PairStore:
         """Open a store.
 
-        Raises `ValueError` if there is none, or it is damaged, and `MissingExtraError` if LanceDB is not installed.
+        Raises `ValueError` if there is no store or it is damaged, and `MissingExtraError` if LanceDB is not installed.
         """
         require_index(path)
         with explained(path):
@@ -143,12 +142,12 @@ class PairStore:
 
     @property
     def columns(self) -> list[str]:
-        """The columns, but for the row's key and vector."""
+        """The columns, without the row's key and vector."""
         return [name for name in self.schema.names if name not in ("row_key", "vector")]
 
     @property
     def version(self) -> str:
-        """Tells the rows as they are now from those before any change, and from those of another index."""
+        """A text that is different after each change, and for each index."""
         with self._current() as table:
             return f"{(self.schema.metadata or {}).get(_INDEX_ID, b'').decode()}-{table.version}"
 
@@ -157,15 +156,15 @@ class PairStore:
         return self.count(None)
 
     def count(self, condition: str | None) -> int:
-        """The number of rows that meet a condition in SQL."""
+        """Return the number of rows that meet an SQL condition."""
         with self._current(condition) as table:
             count: int = table.count_rows(condition)
         return count
 
     def check(self, condition: str) -> None:
-        """Refuse a condition that cannot be used, without looking at a row.
+        """Refuse a condition that cannot be used, without reading any row.
 
-        Raises `ValueError` if it is no SQL, or names a column that is not there.
+        Raises `ValueError` if it is not SQL or names an unknown column.
         """
         empty = import_extra("lancedb", "search").connect("memory://").create_table(TABLE, schema=self.schema)
         try:
@@ -174,7 +173,7 @@ class PairStore:
             raise self._of_condition(error) from error
 
     def present(self, keys: Sequence[str]) -> set[str]:
-        """Those keys that the store has a row of."""
+        """Return the keys that are already in the store."""
         if not keys:
             return set()
         condition = f"row_key IN ({', '.join(map(literal, keys))})"
@@ -183,10 +182,11 @@ class PairStore:
         return set(found["row_key"].to_pylist())
 
     def insert(self, rows: pa.Table) -> int:
-        """Add the rows whose keys are new, and return how many those were.
+        """Add the rows whose keys are new, and return their number.
 
-        The rows have the schema that the store had when its caller began, metadata included. Raises `ValueError` if the
-        store has been replaced since, and `OSError` if the disk is full, or another process does not stop writing.
+        The rows have the schema that the store had when the caller started, including its metadata. Raises `ValueError`
+        if the store has been replaced since, and `OSError` if the disk is full or another process does not stop
+        writing.
         """
         with held(self._lock, self.path):
             if self.schema.metadata != rows.schema.metadata:
@@ -200,7 +200,7 @@ class PairStore:
         return inserted
 
     def delete(self, condition: str) -> int:
-        """Delete the rows that meet a condition in SQL; how many those were."""
+        """Delete the rows that meet an SQL condition, and return their number."""
         self.check(condition)
         with held(self._lock, self.path), self._current(condition) as table:
             before = table.count_rows()
@@ -211,24 +211,24 @@ class PairStore:
     def search(
         self, vector: NDArray[np.float32], k: int, condition: str | None, exact: bool
     ) -> tuple[list[dict[str, Any]], NDArray[np.float32]]:
-        """The rows nearest to a vector by cosine, best first: their columns but for the vector, and the cosines."""
+        """Return the rows nearest to a vector by cosine, best first, without their vectors, and the cosines."""
         columns = [name for name in self.schema.names if name != "vector"]
         with self._current(condition) as table:
             query = table.search(vector).distance_type("cosine").limit(k).select([*columns, "_distance"])
             query = query.bypass_vector_index() if exact else query.nprobes(_PROBES).refine_factor(_REFINE)
             if condition is not None:
-                # In all parts, if need be: it may leave too few rows in the nearest.
+                # Search all parts if necessary: the nearest parts may have too few rows that meet the condition.
                 query = query.where(condition, prefilter=True).maximum_nprobes(0)
             found = query.to_arrow()
         return found.select(columns).to_pylist(), 1 - found["_distance"].to_numpy()
 
     def read(self, columns: Sequence[str], condition: str | None) -> Iterator[dict[str, Any]]:
-        """Rows, some thousand at a time in memory, in the order of the table."""
+        """Yield rows in the order of the table, with a few thousand in memory at a time."""
         for batch in self.batches(columns, condition):
             yield from batch.to_pylist()
 
     def batches(self, columns: Sequence[str], condition: str | None) -> Iterator[pa.RecordBatch]:
-        """The same as Arrow has them."""
+        """Yield the same rows as Arrow record batches."""
         with self._current(condition) as table:
             query = table.search().select(list(columns)).limit(None)
             if condition is not None:
@@ -246,17 +246,17 @@ class PairStore:
         with held(self._lock, self.path), self._current() as table:
             if table.count_rows() >= self.ann_from and not _indices(table, "vector"):
                 table.create_index("vector", config=_ann_config(self.ann_parts))
-            # Other processes may still read a version of a minute ago.
+            # Other processes may still be reading a version that is a minute old.
             table.optimize(cleanup_older_than=timedelta(minutes=10))
 
     @property
     def wants_optimizing(self) -> bool:
-        """Whether a search would gain much by `optimize`."""
+        """Whether `optimize` would make searches much faster."""
         state = self.state()
         return state.rows >= self.ann_from and (state.exact or state.unindexed > state.rows // 10)
 
     def state(self) -> StoreState:
-        """Size, and how searches are done."""
+        """Return the size, and whether searches are exact."""
         with self._current() as table:
             rows, names = table.count_rows(), _indices(table, "vector")
             unindexed = table.index_stats(names[0]).num_unindexed_rows if names else 0
@@ -265,7 +265,7 @@ class PairStore:
 
     @contextmanager
     def _current(self, condition: str | None = None) -> Iterator[Any]:
-        """The table as it is now, of the same model; what LanceDB's errors mean."""
+        """Yield the current table, after checking that it belongs to the same model, and explain LanceDB's errors."""
         before = self.schema.metadata
         try:
             with explained(self.path):
@@ -284,7 +284,7 @@ class PairStore:
 
 
 def _new(path: Path, schema: pa.Schema) -> Any:
-    """An empty table, in the place of what is there."""
+    """Make an empty table, replacing any that is there."""
     shutil.rmtree(path / FOLDER, ignore_errors=True)
     named = schema.with_metadata({**(schema.metadata or {}), _INDEX_ID: uuid.uuid4().hex.encode()})
     with explained(path):
@@ -292,7 +292,7 @@ def _new(path: Path, schema: pa.Schema) -> Any:
 
 
 def _unfinished(path: Path, schema: pa.Schema) -> Any:
-    """The table that an interrupted build left, if it was the same build."""
+    """Return the table that an interrupted build left, if it was the same build."""
     if not has_versions(path):
         return None
     try:
@@ -315,5 +315,5 @@ def _indices(table: Any, column: str) -> list[str]:
 
 
 def _ann_config(parts: int | None) -> Any:
-    # Parts of vectors at 4 bits a dimension: built in seconds, and enough bits for vectors of few dimensions too.
+    # 4 bits per dimension: such an index is built in seconds, and is exact enough even for vectors of few dimensions.
     return import_extra("lancedb.index", "search").IvfRq(distance_type="cosine", num_bits=4, num_partitions=parts)

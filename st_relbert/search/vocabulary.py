@@ -1,4 +1,4 @@
-"""The words that pairs are looked for in, and the vector of each word by itself."""
+"""Vocabularies: words, each with the vector that a RelBERT's encoder gives it by itself."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class Vocabulary:
-    """Words, each with the vector that a RelBERT's encoder gives the word by itself: the mean of its token vectors.
+    """Words, each with the vector that a RelBERT's encoder gives it by itself: the mean of its token vectors.
 
-    A word is encoded once, whatever pairs it is in later.
+    Each word is encoded only once, however many pairs it is in later.
 
     Args:
-        words: The words, all different.
-        vectors: `(words, d)`.
-        digest: Of the weights of the model; see `ModelIdentity`.
+        words: The words, without duplicates.
+        vectors: Their vectors, `(words, d)`.
+        digest: The digest of the model's weights; see `ModelIdentity`.
 
     Examples:
         >>> vocabulary = Vocabulary.encode(model, ["Tokyo", "Japan", "Tokyo"])
@@ -65,14 +65,14 @@ class Vocabulary:
 
         Args:
             model: A `RelBERT`.
-            words: The words; repeated ones count once.
-            known: Words of the same model that need neither be checked nor encoded again.
+            words: The words. Repeated words count once.
+            known: Words that the same model has already checked and encoded.
             batch_size: Words encoded at a time.
             show_progress_bar: Show the progress.
 
         Raises:
-            ValueError: If there is no word; if one is no word, is too long for the model's prompts or holds what its
-                tokenizer cannot read; if `known` is of another model, or the model is no RelBERT.
+            ValueError: If there are no words; one is blank, is too long for the model's prompts or contains what its
+                tokenizer cannot read; `known` belongs to another model; or the model is not a RelBERT.
         """
         distinct = list(dict.fromkeys(words))
         new = distinct if known is None else [word for word in distinct if word not in known]
@@ -100,13 +100,13 @@ class Vocabulary:
         *,
         show_progress_bar: bool = False,
     ) -> Vocabulary:
-        """Encode words, but for those whose vectors a folder keeps, and keep these there too.
+        """Encode words and store their vectors in a folder. Vectors that are already there are not computed again.
 
         Args:
-            folder: Where; what it keeps that is damaged or of another model is made anew.
+            folder: The folder. Vectors there that are damaged or belong to another model are computed again.
             model: A `RelBERT`.
-            identity: The model's, so that its weights need not be looked at again.
-            words: The words, all that are kept from now on.
+            identity: The model's identity, so that its weights need not be read again.
+            words: The words. Only these are in the folder from now on.
             show_progress_bar: Show the progress.
 
         Raises:
@@ -122,16 +122,16 @@ class Vocabulary:
         vocabulary = cls.encode(model, distinct, known=kept, show_progress_bar=show_progress_bar)
         try:
             vocabulary.save(folder)
-        except (ValueError, OSError) as error:  # another process keeps them just now, or it is read-only
+        except (ValueError, OSError) as error:  # another process is writing them, or the folder is read-only
             _LOG.warning("Cannot store the words' vectors in %s, so they will be computed again: %s", folder, error)
         return vocabulary
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Vocabulary:
-        """Load what `save` wrote.
+        """Load a vocabulary that `save` wrote.
 
         Raises:
-            ValueError: If there is none, or it is damaged.
+            ValueError: If there is no vocabulary, or it is damaged.
         """
         try:
             saved = json.loads(Path(path, WORDS).read_text(encoding="utf-8"))
@@ -140,7 +140,7 @@ class Vocabulary:
             vocabulary = cls(saved["words"], vectors, saved["digest"])
             if digest_of_words != _digest(vocabulary.words) or len(vocabulary) != len(vectors):
                 raise ValueError(f"its {len(vocabulary):,} words do not match its {len(vectors):,} vectors")
-        except Exception as error:  # safetensors has errors of its own
+        except Exception as error:  # safetensors has its own exceptions
             raise ValueError(
                 f"Cannot read the vocabulary in {str(path)!r}: {error}. Make it again with st-relbert distill."
             ) from error
@@ -149,7 +149,7 @@ class Vocabulary:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the words and their vectors into a folder, as JSON and safetensors.
 
-        With the vectors stands a digest of the words, so `load` need not check each word again.
+        A digest of the words is stored with the vectors, so that `load` need not check each word again.
         """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
@@ -158,19 +158,19 @@ class Vocabulary:
             save_file({"vectors": self.vectors}, vectors, {"words": _digest(self.words)})
 
     def subset(self, words: Sequence[str]) -> Vocabulary:
-        """Some of the words, with their vectors."""
+        """Return a vocabulary of some of the words."""
         return Vocabulary(list(words), self.vectors_of(words), self.digest)
 
     def vectors_of(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """The vectors of some of the words, `(n, d)`."""
+        """Return the vectors of some of the words, `(n, d)`."""
         return self.vectors[self.rows_of(words)]
 
     def rows_of(self, words: Sequence[str]) -> list[int]:
-        """The rows of some of the words in `words` and `vectors`."""
+        """Return the indices of some of the words in `words` and `vectors`."""
         return [self._rows[word] for word in words]
 
     def look_up(self, words: Sequence[str], model: SentenceTransformer) -> NDArray[np.float32]:
-        """The vectors of words, `(n, d)`; those that are not here are encoded by the model, the one of all others."""
+        """Return the vectors of any words, `(n, d)`. The model, which must be the same, encodes unknown words."""
         new = [word for word in dict.fromkeys(words) if word not in self]
         if not new:
             return self.vectors_of(words)
@@ -191,7 +191,7 @@ class Vocabulary:
             )
 
     def __contains__(self, word: object) -> bool:
-        """Whether it is one of the words."""
+        """Whether the word is in the vocabulary."""
         return word in self._rows
 
     def __len__(self) -> int:
@@ -200,10 +200,10 @@ class Vocabulary:
 
 
 def read_words(path: str | os.PathLike[str]) -> list[str]:
-    """Read a file with a word a line; blank lines do not count, and a warning says how many words stand there twice.
+    """Read a file with one word per line, skipping blank lines. A warning says how many lines repeat a word.
 
     Raises:
-        ValueError: If it cannot be read, holds no word, or a line is no word.
+        ValueError: If the file cannot be read, has no words, or has a line that cannot be a word.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
@@ -222,9 +222,9 @@ def read_words(path: str | os.PathLike[str]) -> list[str]:
 
 
 def check_words(model: SentenceTransformer, words: Iterable[str]) -> list[str]:
-    """Check that words can stand in the model's prompts, as head and as tail; each of them once.
+    """Check that words fit into the model's prompts as head and as tail, and return the distinct words.
 
-    Raises `ValueError`; see `Vocabulary.encode`.
+    Raises `ValueError` if not; see `Vocabulary.encode`.
     """
     distinct = list(dict.fromkeys(words))
     if not distinct:
@@ -232,13 +232,13 @@ def check_words(model: SentenceTransformer, words: Iterable[str]) -> list[str]:
     for number, word in enumerate(distinct):
         as_pair(("x", word), f"word {number} of the vocabulary")
     if isinstance(model[0], PromptTemplate):
-        # No pair of them has a longer prompt than the longest word with itself.
+        # No pair of these words has a longer prompt than the longest word paired with itself.
         model[0].check_prompts([(word, word) for word in distinct])
     return distinct
 
 
 def encoder_dimension(model: SentenceTransformer) -> int:
-    """The length of a word's vector. Raises `ValueError` if the model has no encoder that reads words."""
+    """Return the dimension of word vectors. Raises `ValueError` if the model has no encoder that reads words."""
     prompt = model[0]
     if not isinstance(prompt, PromptTemplate):
         raise ValueError(
@@ -253,7 +253,7 @@ def _digest(words: Sequence[str]) -> str:
 
 
 class _WordInput(PromptTemplate):
-    """Reads words rather than pairs, by the encoder and the tokenizer of a prompt template."""
+    """Reads words instead of pairs, with the encoder and the tokenizer of a prompt template."""
 
     @classmethod
     def of(cls, prompt: PromptTemplate) -> _WordInput:
