@@ -1,4 +1,4 @@
-"""Losses that train relation embeddings; `LOSSES` has the names that `st-relbert train` knows them by."""
+"""Losses for relation embeddings. `LOSSES` contains their names in `st-relbert train`."""
 
 from st_relbert.losses.base import AnchorLoss, RelationLoss
 from st_relbert.losses.batch import ClassificationHead

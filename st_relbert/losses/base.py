@@ -1,4 +1,4 @@
-"""The base classes of the losses: each embeds a batch of labelled pairs, and most are a sum over its anchors."""
+"""The base classes of the losses. Each embeds a batch of labelled pairs, and most are a sum over its anchors."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _CITATION = """
 
 
 class RelationLoss(nn.Module):
-    """A loss over batches of labelled pairs: the base class of all losses here.
+    """The base class of all losses in this package: a loss over batches of labelled pairs.
 
-    It embeds a batch, and gathers those of several processes. A subclass gives the formula, in `parts`; if it stands
-    in `st_relbert.losses.LOSSES`, `st-relbert train` knows it by name.
+    It embeds a batch, and gathers the batches of several processes. A subclass defines the formula, in `parts`. To use
+    it by name in `st-relbert train`, add it to `st_relbert.losses.LOSSES`.
 
     Args:
         model: The model to train.
         parents: The parent of each relation, by index (`RelationSet.parents`). Parents then count as further relations:
             the pairs of a parent's relations are pulled together, and pushed away from those of other parents. No pair
-            is embedded twice for it.
-        classification_head: A head that is trained with the model; its loss is added.
-        gather_across_devices: With several processes, compare the pairs of all. The default differs from that of
-            sentence-transformers' losses because `RelationBatchSampler` deals one batch out among the processes. Every
+            is embedded twice for this.
+        classification_head: A head to train with the model; its loss is added.
+        gather_across_devices: With several processes, compare the pairs of all. The default differs from
+            sentence-transformers' losses because `RelationBatchSampler` divides each batch among the processes. Every
             process then computes the whole loss.
     """
 
     reads_labelled_pairs = True
-    """By which the check of a training set knows the losses for them, wherever they are defined."""
+    """Whether the loss needs labelled pairs; the check of a training set looks at this."""
     citation = _CITATION
-    """The paper that the loss is from, for the model card."""
+    """The paper with the loss, for the model card."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class RelationLoss(nn.Module):
             settings: The run's `TrainingSettings`.
             parents: The parent of each relation of the training data, by index; None without a hierarchy.
         """
-        # In steps of one relation the parents are relations of the data.
+        # In steps of one relation, the parents are relations of the dataset.
         hierarchy = settings.relations_per_batch > 1 and (settings.parent_weight or not settings.siblings_as_negatives)
         head = None
         if settings.classification_head:
-            # Its first weights are part of what the seed decides, and the same in every process.
+            # The seed determines its initial weights, which are the same in every process.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(settings.seed)
                 head = ClassificationHead(model.get_embedding_dimension() or 0)
@@ -91,7 +91,7 @@ class RelationLoss(nn.Module):
 
     @classmethod
     def arguments(cls, settings: Any) -> dict[str, Any]:
-        """The arguments of the class, other than those of `RelationLoss`, that a training run's settings give."""
+        """Return the arguments of the class, except those of `RelationLoss`, from the settings of a training run."""
         return {}
 
     @classmethod
@@ -99,30 +99,30 @@ class RelationLoss(nn.Module):
         """Raise `ValueError` for settings of a training run that the loss does not support."""
         if settings.mini_batch_size is not None:
             raise ValueError(
-                f"mini_batch_size is {settings.mini_batch_size}, and the loss {settings.loss} embeds a batch at once. "
-                "Leave it out, or take the loss info_nce or info_loob."
+                f"mini_batch_size is {settings.mini_batch_size}, but the loss {settings.loss!r} embeds a whole batch "
+                "at once. Omit mini_batch_size, or use the loss 'info_nce' or 'info_loob'."
             )
 
     @classmethod
     def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """What a `finetuning_config.json` of the relbert library says of the loss: its name there and its settings."""
+        """Return the entries about the loss in the relbert library's `finetuning_config.json`: name and settings."""
         return {"loss_function": settings.loss, "loss_function_config": {}}
 
     @abstractmethod
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
-        """Compute the loss in parts of at most `anchors_at_a_time` anchors: scalars, whose sum is the loss.
+        """Compute the loss in parts of at most `anchors_at_a_time` anchors: scalars whose sum is the loss.
 
-        A subclass calls `warn_of_no_terms` for a batch from which nothing can be learned.
+        A subclass must call `warn_of_no_terms` for a batch from which nothing can be learned.
         """
 
     def warn_of_no_terms(self, batch_size: int) -> None:
-        """Warn once about a batch of this many pairs from which nothing can be learned, and say what to do."""
+        """Warn once about a batch from which nothing can be learned, and say what to do."""
         if not self._warned and get_rank() == 0:
             self._warned = True
             logger.warning(
-                "Nothing can be learned from a batch of %d pairs: it holds no two pairs of a relation with a negative "
-                "beside them. Pass batch_sampler=RelationBatchSampler in the training arguments; order the rows of a "
-                "stream by st_relbert.training.group_relations.",
+                "Nothing can be learned from a batch of %d pairs: it does not contain two pairs of a relation and a "
+                "negative. Pass batch_sampler=RelationBatchSampler in the training arguments. Order the rows of a "
+                "stream with st_relbert.training.group_relations.",
                 batch_size,
             )
 
@@ -142,11 +142,11 @@ class RelationLoss(nn.Module):
         return self.compute_loss_from_embeddings(*self.gathered(embeddings, labels, tokens))
 
     def gathered(self, embeddings: Tensor, labels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The embeddings, labels and pair ids of all processes, or of this one."""
+        """Return the embeddings, labels and pair ids of all processes, or only of this one."""
         if self.gather_across_devices and get_world_size() > 1:
             embeddings = gather_rows(embeddings, with_grad=True)
             labels, tokens = gather_rows(labels), gather_rows(tokens)
-        # Prompts of the same tokens are the same pair.
+        # Prompts with the same tokens are the same pair.
         return embeddings, labels, torch.unique(tokens, dim=0, return_inverse=True)[1]
 
     def compute_loss_from_embeddings(
@@ -156,8 +156,8 @@ class RelationLoss(nn.Module):
 
         Args:
             embeddings: `(B, d)`.
-            labels: `(B,)` integers: the relation of each pair; below 0 for a pair that is only a negative (-1 - r for a
-                negative of the relation r).
+            labels: `(B,)` integers: the relation of each pair. Below 0 for a pair that is only a negative (-1 - r for a
+                negative of relation r).
             pair_ids: `(B,)` integers from 0, equal for equal pairs. None: all pairs are different.
 
         Returns:
@@ -169,29 +169,29 @@ class RelationLoss(nn.Module):
         return sum(self.parts(embeddings, labels, pair_ids, len(labels)), embeddings.sum() * 0.0)
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, for the model card."""
+        """Return the settings, for the model card."""
         return {"hierarchy": self.parents is not None, "classification_head": self.classification_head is not None}
 
 
 def one_column(sentence_features: Iterable[dict[str, Any]], labels: Tensor | None) -> dict[str, Any]:
-    """The features of the only input column. Raises `ValueError` if there are more, or no labels."""
+    """Return the features of the only input column. Raises `ValueError` if there are several, or no labels."""
     columns = list(sentence_features)
     if len(columns) != 1:
         raise ValueError(
-            f"Got {len(columns)} input columns, expected one column of pairs beside the label. Choose it with "
-            "dataset.select_columns."
+            f"Got {len(columns)} input columns, expected one column of pairs in addition to the label. Use "
+            "dataset.select_columns to choose them."
         )
     if labels is None or labels.is_floating_point():
-        found = "none" if labels is None else f"numbers such as {labels[0].item()}"
+        found = "no labels" if labels is None else f"labels such as {labels[0].item()}"
         raise ValueError(
-            f"The loss needs the relation of each pair, as a whole number, got {found}. Give the dataset an integer "
-            "column 'label', as st_relbert.data.load_relations does."
+            f"Got {found}, but the loss needs the relation of each pair as an integer. Add an integer column 'label' "
+            "to the dataset; st_relbert.data.load_relations does this."
         )
     return columns[0]
 
 
 class RelationSettings(TypedDict, total=False):
-    """The arguments that subclasses of `RelationLoss` hand on to it."""
+    """The arguments that subclasses pass on to `RelationLoss`."""
 
     parents: Sequence[int] | None
     classification_head: ClassificationHead | None
@@ -199,7 +199,7 @@ class RelationSettings(TypedDict, total=False):
 
 
 class SharedSettings(RelationSettings, total=False):
-    """The arguments that subclasses of `AnchorLoss` hand on to it."""
+    """The arguments that subclasses pass on to `AnchorLoss`."""
 
     reduction: Literal["mean", "sum"]
     anchors: Literal["all", "first"]
@@ -208,20 +208,20 @@ class SharedSettings(RelationSettings, total=False):
 
 
 class AnchorLoss(RelationLoss):
-    """A loss that is a sum over anchors, such as `InfoNCELoss` and `RelationTripletLoss`.
+    """The base class of losses that are a sum over anchors, such as `InfoNCELoss` and `RelationTripletLoss`.
 
-    A subclass gives the terms of an anchor, in `sum_of_terms`, and their number, in `number_of_terms`.
+    A subclass defines the sum of the terms of some anchors, in `sum_of_terms`, and their number, in `number_of_terms`.
 
     Args:
         model: The model to train.
-        reduction: `"mean"` over the terms, so that the right learning rate does not depend on what is in a batch, or
-            `"sum"`, as in the relbert library.
+        reduction: `"mean"` over the terms, so that the best learning rate does not depend on the contents of a batch,
+            or `"sum"`, as in the relbert library.
         anchors: `"all"`, or `"first"`: only the relation of the batch's first pair is pulled together, and all other
-            pairs are negatives. This is the step of the relbert library.
+            pairs are negatives. This is a step of the relbert library.
         parent_weight: The weight of the parents' terms.
         siblings_as_negatives: Whether pairs of relations with the same parent push each other away.
-        **shared: `parents`, `classification_head`, `gather_across_devices`; see `RelationLoss`. The loss of the head
-            is, for each anchor, the mean binary cross-entropy over its positives and negatives.
+        **shared: `parents`, `classification_head`, `gather_across_devices`; see `RelationLoss`. For each anchor, the
+            loss of the head is the mean binary cross-entropy over its positives and negatives.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -243,9 +243,9 @@ class AnchorLoss(RelationLoss):
         if anchors not in ("all", "first"):
             raise ValueError(f"Unknown anchors {anchors!r}, expected 'all' or 'first'.")
         if not parent_weight >= 0:
-            raise ValueError(f"The parent_weight is {parent_weight!r}, expected a number from 0 up.")
+            raise ValueError(f"The parent_weight is {parent_weight!r}, expected at least 0.")
         if self.parents is None and not siblings_as_negatives:
-            raise ValueError("siblings_as_negatives=False needs the parents of the relations, got none.")
+            raise ValueError("siblings_as_negatives=False needs the parents of the relations. Pass `parents`.")
         self.reduction = reduction
         self.anchors = anchors
         self.parent_weight = parent_weight
@@ -253,7 +253,7 @@ class AnchorLoss(RelationLoss):
 
     @classmethod
     def arguments(cls, settings: Any) -> dict[str, Any]:
-        """The arguments that come from the settings of a training run."""
+        """Return the arguments that come from the settings of a training run."""
         return {
             "reduction": settings.reduction,
             "anchors": "first" if settings.relations_per_batch == 1 else "all",
@@ -263,11 +263,11 @@ class AnchorLoss(RelationLoss):
 
     @abstractmethod
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Sum the terms of some anchors: rows `(A,)`, their positives and negatives `(A, B)`; a scalar."""
+        """Return the sum of some anchors' terms, a scalar: rows `(A,)`, their positives and negatives `(A, B)`."""
 
     @abstractmethod
     def number_of_terms(self, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Count these terms; a scalar."""
+        """Return the number of these terms, a scalar."""
 
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
         """Compute the loss in parts; see `RelationLoss.parts`."""
@@ -275,12 +275,12 @@ class AnchorLoss(RelationLoss):
             rows = batch.anchors(first_only=self.anchors == "first")
             negatives = batch.negatives(rows)
             number = self.number_of_terms(batch.positives(rows), negatives)
-            # Without negatives InfoNCE has terms, but next to no gradient.
+            # Without negatives, InfoNCE has terms but hardly any gradient.
             if level == 0 and (number == 0 or not negatives.any()):
                 self.warn_of_no_terms(len(labels))
             terms: Tensor | int = number.clamp(min=1) if self.reduction == "mean" else 1
             anchors = len(rows) if self.reduction == "mean" else 1
-            # An empty tensor would be split into one part, which is empty.
+            # Splitting an empty tensor would give one empty part.
             for some in rows.split(anchors_at_a_time) if len(rows) else ():
                 positives, negatives = batch.positives(some), batch.negatives(some)
                 loss = self.sum_of_terms(batch, some, positives, negatives) / terms
@@ -290,7 +290,7 @@ class AnchorLoss(RelationLoss):
                 yield weight * loss
 
     def _levels(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor) -> Iterator[tuple[RelationBatch, float]]:
-        """The batch under its relations, and under their parents; each with its weight."""
+        """Yield the batch labelled with relations, and the same labelled with parents, each with its weight."""
         if self.parents is None:
             yield RelationBatch(embeddings, labels, pair_ids, families=labels), 1.0
             return
@@ -302,7 +302,7 @@ class AnchorLoss(RelationLoss):
             yield batch.of_parents(parents), self.parent_weight
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, for the model card."""
+        """Return the settings, for the model card."""
         config = {"reduction": self.reduction, "anchors": self.anchors, **super().get_config_dict()}
         if self.parents is not None:
             config |= {"parent_weight": self.parent_weight, "siblings_as_negatives": self.siblings_as_negatives}

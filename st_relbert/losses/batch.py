@@ -1,4 +1,4 @@
-"""A batch of pairs: embedded, gathered from all processes, with its positives and negatives, and a head over them."""
+"""Batches of pairs: embedding and gathering them, their positives and negatives, and a classification head."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch.nn import functional
 
 
 def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
-    """Concatenate the rows of all processes, `(B, n)` or `(B,)`: the same in every process.
+    """Concatenate the rows of all processes, `(B, n)` or `(B,)`; every process gets the same result.
 
-    The `(b, n)` or `(b,)` of each may differ; missing columns are filled with zeros. With `with_grad`, gradients flow
-    back to the processes that the rows come from.
+    The processes may have different shapes `(b, n)` or `(b,)`; missing columns are filled with zeros. With `with_grad`,
+    gradients flow back to the processes that the rows come from.
     """
     columns = tensor if tensor.ndim == 2 else tensor[:, None]
     shapes = all_gather(torch.tensor([columns.shape], device=tensor.device))  # (processes, 2)
@@ -28,15 +28,15 @@ def gather_rows(tensor: Tensor, with_grad: bool = False) -> Tensor:
     return gathered if tensor.ndim == 2 else gathered[:, 0]
 
 
-# Pairs that a CPU embeds at a time: enough to keep its cores busy, few enough to have prompts of similar lengths.
+# The number of pairs that a CPU embeds at a time: enough to keep its cores busy, and few enough for similar lengths.
 _GROUP = 96
 
 
 def embed_by_length(model: SentenceTransformer, features: dict[str, Any]) -> Tensor:
     """Embed a preprocessed batch, `(B, d)`.
 
-    A CPU embeds short and long prompts separately. In one tensor, two fifths of the tokens of a training batch are
-    padding. A GPU embeds the batch at once: it is faster at padding than at starting several passes.
+    A CPU embeds short and long prompts separately, because in a single tensor two fifths of a training batch's tokens
+    are padding. A GPU embeds the batch at once, because padding costs it less than several passes.
     """
     ends = prompt_ends(features)
     if ends.device.type != "cpu" or len(ends) <= _GROUP:
@@ -48,13 +48,13 @@ def embed_by_length(model: SentenceTransformer, features: dict[str, Any]) -> Ten
 
 
 def prompt_ends(features: dict[str, Any]) -> Tensor:
-    """The width, `(B,)`, that each prompt of a batch needs: its length, and padding on its left."""
+    """Return the width, `(B,)`, that each prompt of a batch needs: its length, and any padding on its left."""
     mask: Tensor = features["attention_mask"]
     return (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).max(dim=1).values
 
 
 def take_rows(features: dict[str, Any], rows: Tensor, width: int | None = None) -> dict[str, Any]:
-    """Some rows of a batch's tensors, `(B, T)`, up to a width."""
+    """Return some rows of a batch's tensors, `(B, T)`, up to a width."""
     return {name: value[rows, :width] if isinstance(value, Tensor) else value for name, value in features.items()}
 
 
@@ -62,9 +62,9 @@ def take_rows(features: dict[str, Any], rows: Tensor, width: int | None = None) 
 class RelationBatch:
     """The embedded pairs of a batch, `(B, d)`.
 
-    The labels, `(B,)` integers, are the relation of each pair; below 0 for a pair that is only a negative. The
+    The labels, `(B,)` integers, are the relation of each pair, or below 0 for a pair that is only a negative. The
     `pair_ids`, `(B,)` integers from 0, are equal for equal pairs. Pairs of the same family, `(B,)` integers, are never
-    negatives of one another: usually these are the labels, but the parents where siblings are to be left alone.
+    negatives of each other. Families are usually the labels, or the parents if siblings are not negatives.
     """
 
     embeddings: Tensor
@@ -73,9 +73,9 @@ class RelationBatch:
     families: Tensor
 
     def anchors(self, first_only: bool = False) -> Tensor:
-        """The rows `(A,)` of the anchors: the pairs of relations with two pairs or more, or of the only relation.
+        """Return the rows `(A,)` of the anchors: pairs of relations with at least two pairs, or of the only relation.
 
-        With `first_only`, these are the pairs of the first pair's relation.
+        With `first_only`, only the pairs of the first pair's relation are anchors.
         """
         related = self.labels >= 0
         if first_only:
@@ -86,13 +86,13 @@ class RelationBatch:
         return related.nonzero().squeeze(1)
 
     def positives(self, rows: Tensor) -> Tensor:
-        """Which pairs `(B,)` stand in the relation of each anchor `(A,)`, itself included: `(A, B)` booleans."""
+        """Return which pairs `(B,)` have the relation of each anchor `(A,)`, including itself: `(A, B)` booleans."""
         return self.labels[rows][:, None] == self.labels[None, :]
 
     def negatives(self, rows: Tensor) -> Tensor:
-        """Which pairs `(B,)` are pushed away from each anchor `(A,)`: `(A, B)` booleans.
+        """Return which pairs `(B,)` are pushed away from each anchor `(A,)`: `(A, B)` booleans.
 
-        A pair that any row of the batch has in the anchor's family is not one of them.
+        A pair is not pushed away if any row of the batch has it in the anchor's family.
         """
         families, index = self.families.unique(return_inverse=True)
         holds = torch.zeros(len(families), int(self.pair_ids.max()) + 1, dtype=torch.bool, device=self.labels.device)
@@ -100,22 +100,22 @@ class RelationBatch:
         return ~holds[index[rows]][:, self.pair_ids]
 
     def of_parents(self, parents: Tensor) -> RelationBatch:
-        """The same pairs under their relations' parents, `(R,)`, without the pairs that are only negatives."""
+        """Return the pairs labelled with their relations' parents, `(R,)`, without those that are only negatives."""
         related = self.labels >= 0
         labels = parents[self.labels[related]]
         return RelationBatch(self.embeddings[related], labels, self.pair_ids[related], families=labels)
 
 
 def prompt_tokens(features: dict[str, Any]) -> Tensor:
-    """The token ids of each prompt plus 1, `(B, T)`, and 0 for padding: prompts of all widths can be compared."""
+    """Return each prompt's token ids plus 1, and 0 for padding, `(B, T)`, to compare prompts of different widths."""
     tokens: Tensor = (features["input_ids"] + 1) * features["attention_mask"]
     return tokens
 
 
 class ClassificationHead(nn.Module):
-    """Tells pairs of the same relation from others, by `linear([a; b; |a - b|])`.
+    """Classifies whether two pairs have the same relation, by `linear([a; b; |a - b|])`.
 
-    Its weights are trained along with the model and thrown away afterwards.
+    Its weights are trained with the model and discarded afterwards.
 
     Args:
         dimension: d, the size of the embeddings.
@@ -136,7 +136,7 @@ class ClassificationHead(nn.Module):
         nn.init.normal_(self.linear.weight, std=0.02)
 
     def forward(self, anchors: Tensor, others: Tensor) -> Tensor:
-        """Score how likely pairs stand in the same relation.
+        """Score how likely pairs are to have the same relation.
 
         Args:
             anchors: `(..., d)`, to be broadcast against the others.
@@ -151,13 +151,13 @@ class ClassificationHead(nn.Module):
         return logits
 
     def loss(self, embeddings: Tensor, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Compute how badly the pairs of a batch are told apart.
+        """Compute the loss of the head over a batch.
 
         Args:
             embeddings: `(B, d)`.
             rows: `(A,)`, the anchors.
-            positives: `(A, B)` booleans: which pairs are in the relation of each anchor.
-            negatives: `(A, B)` booleans: which are not.
+            positives: `(A, B)` booleans: which pairs have the relation of each anchor.
+            negatives: `(A, B)` booleans: which do not.
 
         Returns:
             The sum over the anchors of the mean binary cross-entropy over their positives and negatives, a scalar.

@@ -1,4 +1,4 @@
-"""Distillation: a small model learns from a large one how similar pairs are."""
+"""Distillation: a small model learns the similarities of pairs from a large one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from st_relbert.losses.base import RelationLoss
 from st_relbert.losses.batch import embed_by_length, gather_rows
+from st_relbert.pairs import counted
 
 _CITATION = """
 @inproceedings{passalis-tefas-2018-learning,
@@ -26,19 +27,18 @@ _CITATION = """
 
 
 class SimilarityDistillationLoss(RelationLoss):
-    """Makes a model see pairs as similar as its teacher does; it needs pairs, but not their relations.
+    """Trains a model to find pairs as similar as its teacher does. It needs pairs, but not their relations.
 
-    Each pair of a batch compares itself with all others: a softmax over the cosines, divided by the temperature, says
-    how it shares its attention among them. The loss is the divergence of the model's shares q from the teacher's p,
+    Each pair of a batch is compared with all others: a softmax over the cosines, divided by the temperature, gives its
+    shares of attention among them. The loss is the divergence of the model's shares q from the teacher's p,
 
         mean over i of KL(p_i || q_i)
 
-    so it is zero where both agree. The two may have vectors of different dimensions.
+    so it is zero if both agree. The vectors of the two may have different dimensions.
 
     Args:
         model: The model to train.
-        temperature: What cosines are divided by, those of the teacher and those of the model. The smaller, the more
-            only the nearest pairs count.
+        temperature: The divisor of the cosines of both models. The smaller it is, the more the nearest pairs dominate.
         gather_across_devices: With several processes, compare the pairs of all.
 
     Raises:
@@ -57,11 +57,11 @@ class SimilarityDistillationLoss(RelationLoss):
 
     Relations:
         - sentence-transformers' `EmbedDistillLoss` compares vectors rather than similarities, and needs a projection
-          where the dimensions differ; its `DistillKLDivLoss` compares a query with its own passages only.
+          if the dimensions differ; its `DistillKLDivLoss` compares a query only with its own passages.
 
     References:
         - Passalis and Tefas (2018), "Learning Deep Representations with Probabilistic Knowledge Transfer", section 3.2:
-          https://arxiv.org/abs/1803.10837. Theirs are shares of shifted cosines, without a softmax.
+          https://arxiv.org/abs/1803.10837. Their shares are of shifted cosines, without a softmax.
     """
 
     reads_labelled_pairs = False
@@ -86,10 +86,12 @@ class SimilarityDistillationLoss(RelationLoss):
         super().check_settings(settings)
         for name, unused in (("parent_weight", 0), ("siblings_as_negatives", True), ("classification_head", False)):
             if getattr(settings, name) != unused:
-                raise ValueError(f"{name} is about relations, which the loss distillation does not look at; leave it.")
+                raise ValueError(
+                    f"{name} has no effect with the loss 'distillation', which ignores relations. Omit it."
+                )
         if settings.choose_by == "loss":
             raise ValueError(
-                "choose_by is 'loss', which needs labelled pairs; take 'accuracy' with the loss distillation."
+                "choose_by is 'loss', which needs labelled pairs. Set it to 'accuracy' for the loss 'distillation'."
             )
 
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor) -> Tensor:
@@ -100,14 +102,14 @@ class SimilarityDistillationLoss(RelationLoss):
             labels: `(B, d)`: the teacher's vectors.
 
         Raises:
-            ValueError: If there is more than one column of inputs, or the labels are no vectors.
+            ValueError: If there is more than one column of inputs, or the labels are not vectors.
         """
         columns = list(sentence_features)
         if len(columns) != 1 or labels is None or labels.ndim != 2:
             found = "no label" if labels is None else f"labels of shape {tuple(labels.shape)}"
             raise ValueError(
-                f"Got {len(columns)} input columns and {found}, expected one column of pairs, and the teacher's "
-                "vectors of them in 'label'. st_relbert.training.distillation_dataset makes such a dataset."
+                f"Got {counted(len(columns), 'input column')} and {found}, expected one column of pairs, and the "
+                "teacher's vectors in 'label'. st_relbert.training.distillation_dataset makes such a dataset."
             )
         embeddings = embed_by_length(self.model, columns[0])
         if self.gather_across_devices and get_world_size() > 1:
@@ -122,21 +124,21 @@ class SimilarityDistillationLoss(RelationLoss):
         Args:
             embeddings: `(B, d)`, the model's.
             labels: `(B, e)`, the teacher's.
-            pair_ids: Not used: the pairs are taken for different ones.
+            pair_ids: Not used; all pairs are treated as different.
 
         Returns:
             A scalar; zero for a single pair.
         """
-        own, taught = (self._log_shares(vectors) for vectors in (embeddings, labels))
-        return functional.kl_div(own, taught, log_target=True, reduction="sum") / max(len(own), 1)
+        own, target = (self._log_shares(vectors) for vectors in (embeddings, labels))
+        return functional.kl_div(own, target, log_target=True, reduction="sum") / max(len(own), 1)
 
     def _log_shares(self, vectors: Tensor) -> Tensor:
-        """The logarithms of each pair's shares of the others: `(B, B - 1)`."""
+        """Return the logarithms of each pair's shares of the others, `(B, B - 1)`."""
         unit = functional.normalize(vectors.float(), dim=-1)
         cosines = unit @ unit.T
         others = ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
         return (cosines[others].view(len(unit), -1) / self.temperature).log_softmax(dim=-1)
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, for the model card."""
+        """Return the settings, for the model card."""
         return {"temperature": self.temperature}

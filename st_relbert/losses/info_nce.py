@@ -27,10 +27,10 @@ class InfoNCELoss(AnchorLoss):
 
         sum over i, j in P of  -log( e^(s_ij/t) / (e^(s_ij/t) + sum over n in N of e^(s_in/t) + 1e-5) )
 
-    The term i = j is included: it pushes negatives away from i. Every relation with two or more pairs in the batch
-    contributes (as does the only relation of a batch, whatever its size), so one batch does the work of as many steps
-    of the relbert library, which takes one relation a step, as it holds relations. A pair that the batch holds under
-    two relations is a negative of neither.
+    The term i = j is included: it pushes negatives away from i. Every relation with at least two pairs in the batch
+    contributes (and so does the only relation of a batch, whatever its size). A batch therefore replaces many steps of
+    the relbert library, in which a step has one relation. A pair that has two relations in the batch is a negative of
+    neither.
 
     Args:
         model: The model to train.
@@ -51,7 +51,7 @@ class InfoNCELoss(AnchorLoss):
 
     Requirements:
         1. A dataset with a column of pairs and a column `label`; see `st_relbert.data.load_relations`.
-        2. Batches that hold at least two pairs of a relation and one negative, as those of `RelationBatchSampler`.
+        2. Batches with at least two pairs of a relation and one negative, as from `RelationBatchSampler`.
 
     Inputs:
 
@@ -61,7 +61,7 @@ class InfoNCELoss(AnchorLoss):
 
     Relations:
         - `CachedInfoNCELoss` gives the same value for batches that do not fit into memory at once.
-        - sentence-transformers' `MultipleNegativesRankingLoss` takes one positive for each anchor.
+        - sentence-transformers' `MultipleNegativesRankingLoss` uses one positive for each anchor.
 
     References:
         - Ushio et al. (2025), "RelBERT: Embedding Relations with Language Models", section 3.3:
@@ -84,24 +84,24 @@ class InfoNCELoss(AnchorLoss):
 
     @classmethod
     def from_settings(cls, model: SentenceTransformer, settings: Any, parents: Sequence[int] | None) -> RelationLoss:
-        """Build the loss of a training run: the cached one, if the settings bound the mini-batch."""
+        """Build the loss of a training run: the cached one, if the settings have a `mini_batch_size`."""
         if cls is InfoNCELoss and settings.mini_batch_size is not None:
             return CachedInfoNCELoss.from_settings(model, settings, parents)
         return super().from_settings(model, settings, parents)
 
     @classmethod
     def arguments(cls, settings: Any) -> dict[str, Any]:
-        """The arguments that come from the settings of a training run."""
+        """Return the arguments that come from the settings of a training run."""
         info_loob = settings.loss == "info_loob"
         return {"temperature": settings.temperature, "info_loob": info_loob, **super().arguments(settings)}
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
-        """Allow all settings, a bounded mini-batch too."""
+        """Allow all settings, including `mini_batch_size`."""
 
     @classmethod
     def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """What a `finetuning_config.json` of the relbert library says of the loss."""
+        """Return the entries about the loss in the relbert library's `finetuning_config.json`."""
         return {
             "loss_function": "iloob" if settings.loss == "info_loob" else "nce",
             "loss_function_config": {
@@ -113,38 +113,39 @@ class InfoNCELoss(AnchorLoss):
         }
 
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Sum the terms of some anchors; see `InfoNCELoss`."""
+        """Return the sum of the terms of some anchors; see `InfoNCELoss`."""
         unit = functional.normalize(batch.embeddings, dim=1)
         scores = unit[rows] @ unit.T / self.temperature  # (A, B)
         floor = scores.new_full((len(rows), 1), _LOG_EPSILON)
         others = scores.masked_fill(~negatives, -math.inf)
         denominator = torch.logsumexp(torch.cat([others, floor], dim=1), dim=1, keepdim=True)  # (A, 1)
-        # -log(e^s / (e^s + e^d)) = softplus(d - s), and without e^s in the denominator it is d - s.
+        # -log(e^s / (e^s + e^d)) = softplus(d - s); without e^s in the denominator, it is d - s.
         terms = denominator - scores if self.info_loob else functional.softplus(denominator - scores)
         return terms[positives].sum()
 
     def number_of_terms(self, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Count the terms: each anchor has one with every pair of its relation."""
+        """Return the number of terms: each anchor has one with every pair of its relation."""
         return positives.sum()
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, for the model card."""
+        """Return the settings, for the model card."""
         return {"temperature": self.temperature, "info_loob": self.info_loob, **super().get_config_dict()}
 
 
 class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
-    """`InfoNCELoss` for large batches: memory is bounded by a mini-batch, not by the batch.
+    """`InfoNCELoss` for large batches: it needs the memory of a mini-batch, not of the whole batch.
 
-    The same loss and gradients, by sentence-transformers' gradient caching: the batch is embedded a mini-batch at a
-    time without gradients, the loss is differentiated up to the embeddings, and the mini-batches are embedded again to
-    carry the gradients into the encoder. So one batch can hold thousands of pairs, each of which is embedded twice.
+    It gives the same loss and gradients by sentence-transformers' gradient caching: the batch is embedded one
+    mini-batch at a time without gradients, the loss is differentiated up to the embeddings, and the mini-batches are
+    embedded again to propagate the gradients into the encoder. So a batch can contain thousands of pairs, but each is
+    embedded twice.
 
     Args:
         model: The model to train.
         temperature: See `InfoNCELoss`.
         info_loob: See `InfoNCELoss`.
-        mini_batch_size: Pairs embedded at a time, and anchors compared at a time. Memory grows with it, speed up to a
-            point too.
+        mini_batch_size: The number of pairs to embed, and of anchors to compare, at a time. Memory grows with it, and
+            speed too, up to a point.
         **shared: See `InfoNCELoss`.
 
     Raises:
@@ -175,7 +176,7 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
 
     @classmethod
     def arguments(cls, settings: Any) -> dict[str, Any]:
-        """The arguments that come from the settings of a training run."""
+        """Return the arguments that come from the settings of a training run."""
         return {"mini_batch_size": settings.mini_batch_size, **super().arguments(settings)}
 
     def forward(self, sentence_features: Iterable[dict[str, Any]], labels: Tensor) -> Tensor:
@@ -188,30 +189,30 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
     ) -> Tensor:
-        """Compute the loss from the embeddings of all mini-batches, a mini-batch of anchors at a time.
+        """Compute the loss from the embeddings of all mini-batches, for one mini-batch of anchors at a time.
 
-        `reps` has one list, for the one column, of the mini-batches' embeddings `(mini_batch_size, d)`. `labels` is
-        `(B, 2 + T)`: the label of each pair, the row of its embedding, and the tokens of its prompt. `with_backward`
-        differentiates too, up to the embeddings, and returns the value alone.
+        `reps` contains a single list, for the only column, of the mini-batches' embeddings `(mini_batch_size, d)`.
+        `labels` is `(B, 2 + T)`: the label of each pair, the row of its embedding, and the tokens of its prompt. With
+        `with_backward`, also differentiate up to the embeddings; the returned value then has no graph.
         """
         if labels is None:
-            raise ValueError("The loss needs the label of each pair, got none.")
+            raise ValueError("Got no labels, expected a label for each pair.")
         gathered, labels, pair_ids = self.gathered(torch.cat(reps[0])[labels[:, 1]], labels[:, 0], labels[:, 2:])
-        # The parts are differentiated one by one, but what lies below them only once.
+        # The parts are differentiated one by one, but the graph below them only once.
         full = torch.promote_types(gathered.dtype, torch.float32)
         embeddings = gathered.detach().to(full).requires_grad_(with_backward)
         total = embeddings.sum() * 0.0
-        if with_backward:  # every embedding gets a gradient, even where none is an anchor
+        if with_backward:  # so that every embedding has a gradient, even if there are no anchors
             total.backward()
             total = total.detach()
         for part in self.parts(embeddings, labels, pair_ids, self.mini_batch_size):
             if with_backward:
-                part.backward(retain_graph=True)  # parts share the choice of rows below them
+                part.backward(retain_graph=True)  # the parts share the selection of rows
             total = total + part.detach()
         if embeddings.grad is not None:
             gathered.backward(embeddings.grad.to(gathered.dtype))
         return total
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, for the model card."""
+        """Return the settings, for the model card."""
         return {**super().get_config_dict(), "mini_batch_size": self.mini_batch_size}

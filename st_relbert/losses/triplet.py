@@ -1,4 +1,4 @@
-"""The triplet loss: as the paper gives it, and as the relbert library computes it."""
+"""The triplet loss, as in the paper and as in the relbert library."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from st_relbert.pairs import negative_label
 
 
 class RelationTripletLoss(AnchorLoss):
-    """Pulls pairs of the same relation nearer to each other than to other pairs, by a margin.
+    """Pulls pairs of the same relation closer together than to other pairs, by a margin.
 
-    With d the Euclidean distance, over all pairs i and j of the same relation and all negatives n of the batch (the
+    With the Euclidean distance d, for all pairs i and j of the same relation and all negatives n in the batch (the
     relation's own, and the pairs of the others):
 
         max(0, d_ij - d_in + margin)
 
-    The relbert library has the margin's sign the other way round and compares whole batches; `RelBERTTripletLoss` is
-    its formula.
+    In the relbert library, the margin has the opposite sign, and whole batches are compared: see `RelBERTTripletLoss`.
 
     Args:
         model: The model to train.
-        margin: By how much farther away than positives the negatives should be.
+        margin: How much farther away negatives should be than positives.
         **shared: `reduction`, `anchors`, `parents`, `parent_weight`, `siblings_as_negatives`, `classification_head`,
             `gather_across_devices`; see `AnchorLoss`.
 
@@ -48,8 +47,8 @@ class RelationTripletLoss(AnchorLoss):
         As for `InfoNCELoss`.
 
     Relations:
-        - sentence-transformers' `BatchAllTripletLoss` takes its negatives from other labels only, and knows neither a
-          hierarchy nor pairs that stand under several labels.
+        - sentence-transformers' `BatchAllTripletLoss` takes its negatives only from other labels, and supports neither
+          a hierarchy nor pairs with several labels.
 
     References:
         - Ushio et al. (2021), "Distilling Relation Embeddings from Pre-trained Language Models", section 3.2:
@@ -59,22 +58,22 @@ class RelationTripletLoss(AnchorLoss):
     def __init__(self, model: SentenceTransformer, margin: float = 1.0, **shared: Unpack[SharedSettings]) -> None:
         super().__init__(model, **shared)
         if not margin >= 0:
-            raise ValueError(f"The margin is {margin!r}, expected a number from 0 up.")
+            raise ValueError(f"The margin is {margin!r}, expected at least 0.")
         self.margin = margin
 
     @classmethod
     def arguments(cls, settings: Any) -> dict[str, Any]:
-        """The arguments that come from the settings of a training run."""
+        """Return the arguments that come from the settings of a training run."""
         return {"margin": settings.margin, **super().arguments(settings)}
 
     @classmethod
     def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """What a `finetuning_config.json` of the relbert library says of the loss."""
+        """Return the entries about the loss in the relbert library's `finetuning_config.json`."""
         return {"loss_function": "triplet", "loss_function_config": {"mse_margin": settings.margin}}
 
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Sum the terms of some anchors; see `RelationTripletLoss`."""
-        # The faster ways through a matrix product lose the small distances.
+        """Return the sum of the terms of some anchors; see `RelationTripletLoss`."""
+        # The faster modes, by a matrix product, lose small distances.
         distances = torch.cdist(
             batch.embeddings[rows], batch.embeddings, compute_mode="donot_use_mm_for_euclid_dist"
         )  # (A, B)
@@ -84,28 +83,28 @@ class RelationTripletLoss(AnchorLoss):
         return terms[negatives[anchor]].sum()
 
     def number_of_terms(self, positives: Tensor, negatives: Tensor) -> Tensor:
-        """Count the terms: each anchor has one with every other pair of its relation and every negative."""
+        """Return the number of terms: each anchor has one for every other pair of its relation and every negative."""
         return ((positives.sum(dim=1) - 1) * negatives.sum(dim=1)).sum()
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, for the model card."""
+        """Return the settings, for the model card."""
         return {"margin": self.margin, **super().get_config_dict()}
 
 
 class RelBERTTripletLoss(RelationLoss):
-    """The relbert library's triplet loss, to train just as it does; otherwise prefer `RelationTripletLoss`.
+    """The relbert library's triplet loss, to reproduce its training. Otherwise, prefer `RelationTripletLoss`.
 
-    Each relation gives one triplet: an anchor a and a positive p of the relation, and one of its own negatives n. With
-    d the Euclidean distance and A, P all anchors and positives of the batch as one long vector each, the sum over
-    triplets is that of:
+    Each relation contributes one triplet: an anchor a and a positive p of the relation, and one of its own negatives n.
+    With the Euclidean distance d, and all anchors A and all positives P of the batch as one long vector each, the loss
+    is the sum over the triplets of:
 
         max(0, d(a, p) - d(a, n) - margin) + max(0, d(p, a) - d(p, n) - margin)
         max(0, d(A, P) - d(A, (p, p, ..., p)) - margin) + max(0, d(P, A) - d(P, (a, a, ..., a)) - margin)
 
-    Two things differ from the usual loss: the margin is subtracted, so that triplets count only where the positive is
-    farther away by more than the margin; and an in-batch negative is compared with all anchors at once. With the
-    parents of the relations the first line is added once more with, for p, a pair of a relation of the same parent
-    and, for n, one of another parent.
+    Two things differ from the usual loss. The margin is subtracted, so triplets count only if the positive is farther
+    away by more than the margin. And an in-batch negative is compared with all anchors at once. With the parents of the
+    relations, the first line is added once more, in which p is a pair of a relation with the same parent, and n a pair
+    of a relation with another parent.
 
     Args:
         model: The model to train.
@@ -114,8 +113,8 @@ class RelBERTTripletLoss(RelationLoss):
             cross-entropy of the head over all (a, p) and (a, n) is added, and once more for the parents.
 
     Inputs:
-        As for `InfoNCELoss`; batches of two pairs a relation and one of its own negatives (`pairs_per_relation=2,
-        negatives_per_relation=1`). Relations that lack one of the three are left out.
+        As for `InfoNCELoss`, in batches of two pairs per relation and one of its own negatives (`pairs_per_relation=2,
+        negatives_per_relation=1`). Relations without two pairs and a negative are left out.
 
     Examples:
         >>> loss = RelBERTTripletLoss(model, margin=0.01)  # a RelBERT
@@ -135,19 +134,19 @@ class RelBERTTripletLoss(RelationLoss):
 
     @classmethod
     def arguments(cls, settings: Any) -> dict[str, Any]:
-        """The arguments that come from the settings of a training run."""
+        """Return the arguments that come from the settings of a training run."""
         return {"margin": settings.margin}
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
-        """Refuse a weight of the parents other than 0 and 1: their terms are there or not."""
+        """Refuse a weight of the parents other than 0 and 1, because their terms are either included or not."""
         super().check_settings(settings)
         if settings.parent_weight not in (0, 1):
-            raise ValueError(f"The parent_weight is {settings.parent_weight}, expected 0 or 1 for {settings.loss}.")
+            raise ValueError(f"parent_weight is {settings.parent_weight}, expected 0 or 1 for {settings.loss!r}.")
 
     @classmethod
     def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """What a `finetuning_config.json` of the relbert library says of the loss."""
+        """Return the entries about the loss in the relbert library's `finetuning_config.json`."""
         return RelationTripletLoss.relbert_config(settings)
 
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
@@ -174,18 +173,18 @@ class RelBERTTripletLoss(RelationLoss):
         """Compute the loss of embedded triplets, one for each relation.
 
         Args:
-            anchor: `(R, d)`, as are all that follow.
+            anchor: `(R, d)`, like the other arguments.
             positive: Another pair of the relation.
             negative: One of the relation's negatives.
-            positive_parent: A pair of a relation of the same parent.
-            negative_parent: A pair of a relation of another parent.
+            positive_parent: A pair of a relation with the same parent.
+            negative_parent: A pair of a relation with another parent.
 
         Returns:
             A scalar.
         """
         loss = self._both_ways(anchor, positive, negative)
         for near, far in ((anchor, positive), (positive, anchor)):
-            # As one vector each, the batch has one distance for the positives and one for each in-batch negative.
+            # With one vector for the batch, there is one distance for the positives and one for each in-batch negative.
             together = torch.linalg.vector_norm(near - far)
             apart = torch.linalg.vector_norm(near[None, :, :] - far[:, None, :], dim=(1, 2))  # (R,)
             loss = loss + self._hinge(together - apart)
@@ -207,14 +206,14 @@ class RelBERTTripletLoss(RelationLoss):
         return torch.relu(difference - self.margin).sum()
 
     def get_config_dict(self) -> dict[str, Any]:
-        """The settings, for the model card."""
+        """Return the settings, for the model card."""
         return {"margin": self.margin, **super().get_config_dict()}
 
 
 def triplet_rows(labels: Tensor) -> Tensor:
-    """Pick a triplet for each relation: its first two pairs, and the first of its own negatives.
+    """Select a triplet for each relation: its first two pairs, and the first of its own negatives.
 
-    Takes the labels `(B,)`, and returns rows `(3, R)` in the order of the anchors: anchors, positives, negatives.
+    Takes the labels `(B,)`, and returns rows `(3, R)`, in the order of the anchors: anchors, positives, negatives.
     """
     of_label: dict[int, list[int]] = defaultdict(list)
     for row, label in enumerate(labels.tolist()):
@@ -228,10 +227,10 @@ def triplet_rows(labels: Tensor) -> Tensor:
 
 
 def parent_rows(anchors: Tensor, parents: Tensor) -> Tensor:
-    """Pick the pairs for the parents' terms: the next anchor of the same parent, and the next one of another.
+    """Select the pairs for the parents' terms: the next anchor with the same parent, and the next one with another.
 
-    Takes the anchors' rows `(R,)`, one a relation, and the relations' parents `(R,)`. Returns rows `(2, R)`, in which a
-    relation without siblings stands for its own; `(0, R)` if there is only one parent.
+    Takes the anchors' rows `(R,)`, one per relation, and the relations' parents `(R,)`. Returns rows `(2, R)`, in which
+    a relation without siblings is its own sibling, or `(0, R)` if there is only one parent.
     """
     if len(parents.unique()) < 2:
         return anchors.new_empty((0, len(anchors)))

@@ -85,8 +85,8 @@ def test_the_cached_loss_knows_the_hierarchy(embeddings):
     [
         ({"reduction": "max"}, "Unknown reduction 'max', expected 'mean' or 'sum'"),
         ({"anchors": "last"}, "Unknown anchors 'last'"),
-        ({"parents": [0, 1], "parent_weight": -1}, "parent_weight is -1, expected a number from 0 up"),
-        ({"siblings_as_negatives": False}, "needs the parents of the relations, got none"),
+        ({"parents": [0, 1], "parent_weight": -1}, "parent_weight is -1, expected at least 0"),
+        ({"siblings_as_negatives": False}, "needs the parents of the relations. Pass `parents`"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

@@ -37,7 +37,7 @@ def test_a_loss_of_ones_own_is_trained_by_name(centroid, encoders, tmp_path):
 
 
 def test_a_loss_of_ones_own_refuses_what_it_does_not_know(centroid):
-    with pytest.raises(ValueError, match="the loss centroid embeds a batch at once"):
+    with pytest.raises(ValueError, match="the loss 'centroid' embeds a whole batch at once"):
         TrainingSettings(base_model="b", train_data="t", output="o", loss="centroid", mini_batch_size=8)
 
 

@@ -58,8 +58,10 @@ def test_ordered_data_under_the_default_sampler_are_warned_of_once(encoders, tmp
     assert caplog.text.count("Nothing can be learned from a batch of 4 pairs") == 1
 
 
-@pytest.mark.parametrize(("labels", "found"), [(None, "got none"), (torch.tensor([0.5, 1.0]), "numbers such as 0.5")])
+@pytest.mark.parametrize(
+    ("labels", "found"), [(None, "Got no labels"), (torch.tensor([0.5, 1.0]), "labels such as 0.5")]
+)
 @pytest.mark.parametrize("loss_class", [InfoNCELoss, CachedInfoNCELoss])
 def test_pairs_without_a_relation_are_refused(loss_class, labels, found):
-    with pytest.raises(ValueError, match=f"{found}. Give the dataset an integer column 'label'"):
+    with pytest.raises(ValueError, match=f"{found}.* Add an integer column 'label'"):
         loss_class(None)([{}], labels)

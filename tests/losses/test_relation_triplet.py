@@ -58,6 +58,6 @@ def test_equal_embeddings_have_a_gradient():
 
 
 def test_a_margin_below_zero_is_refused():
-    with pytest.raises(ValueError, match="margin is -1, expected a number from 0 up"):
+    with pytest.raises(ValueError, match="margin is -1, expected at least 0"):
         RelationTripletLoss(None, margin=-1)
     assert RelationTripletLoss(None).get_config_dict()["margin"] == 1.0

@@ -21,10 +21,10 @@ def settings(**values):
         ({"pooling": "max"}, "Unknown pooling 'max'"),
         ({"reduction": "max"}, "Unknown reduction 'max'"),
         ({"relations_per_batch": 1, "parent_weight": 0.5}, "parent_weight is 0.5, expected 0 or 1 because"),
-        ({"loss": "relbert_triplet", "parent_weight": 2}, "expected 0 or 1 for relbert_triplet"),
+        ({"loss": "relbert_triplet", "parent_weight": 2}, "expected 0 or 1 for 'relbert_triplet'"),
         (
             {"loss": "triplet", "mini_batch_size": 8},
-            "mini_batch_size is 8, and the loss triplet embeds a batch at once",
+            "mini_batch_size is 8, but the loss 'triplet' embeds a whole batch at once",
         ),
         ({"learning_rate": "1e-4"}, "setting learning_rate is '1e-4', expected float"),
         ({"loss": ["triplet"]}, "setting loss is .'triplet'., expected str"),
