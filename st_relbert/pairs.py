@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,13 @@ def counted(number: int, noun: str) -> str:
     ('1 pair', '1,200 pairs')
     """
     return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def check_positive(**numbers: Any) -> None:
+    """Raise `ValueError` if an argument, passed by its name, is not a positive whole number."""
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+            raise ValueError(f"{name} is {number!r}, expected a positive whole number.")
 
 
 def is_flat_pair(value: Any) -> bool:

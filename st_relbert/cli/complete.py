@@ -9,7 +9,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import say, show, words_given
-from st_relbert.pairs import counted
+from st_relbert.pairs import check_positive, counted
 
 if TYPE_CHECKING:
     from st_relbert.search import AnalogyCompleter, RelationIndex
@@ -69,8 +69,7 @@ def complete(
             f"{words_given(asked)}, so there is no index, expected one before three words, such as idx Tokyo Japan "
             "Paris. Or pass --model and --vocabulary (or --scorer) instead of an index."
         )
-    if k < 1:
-        raise ValueError(f"-k is {k}, expected a positive number of words.")
+    check_positive(k=k)
     opened = RelationIndex.open(index, model) if index else None
     completer: AnalogyCompleter | None = None
     for query in read_queries(queries, "three words", lambda count: count == 3) if queries else [asked]:

@@ -12,7 +12,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import percent, resumable, say, show, words_given
-from st_relbert.pairs import counted
+from st_relbert.pairs import check_positive, counted
 
 if TYPE_CHECKING:
     from st_relbert.search import RelationIndex, RelationLabel, SearchHit
@@ -142,8 +142,7 @@ def search(
             f"{words_given(words)}, expected head and tail of each pair, such as Tokyo Japan (put a word with blanks "
             "in quotes: 'New York'), or one of --relation, --phrase and --queries."
         )
-    if k < 1:
-        raise ValueError(f"-k is {k}, expected a positive number of rows.")
+    check_positive(k=k)
     if own and not relation:
         raise ValueError("--own shows the pairs of a relation. Name it with --relation.")
     opened = RelationIndex.open(index, model)
@@ -311,17 +310,7 @@ def _show_hits(
 
     rows = []
     for hit in hits:
-        row: dict[str, Any] = {"query": query} if as_json and query else {}
-        row |= {"score": round(hit.score, 6) if as_json else f"{hit.score:.3f}"}
-        if as_json:
-            row |= {"relation_score": hit.relation_score, "probability": hit.probability}
-        elif hit.probability is not None:
-            row |= {"sure": percent(hit.probability)}
-        row |= {"head": hit.head, "tail": hit.tail}
-        if as_json:
-            row |= {"relation": hit.relation, "reversed": hit.reversed}
-        else:
-            row |= {"relation": _direction(hit.relation, hit.reversed)}
+        row = {**({"query": query} if query else {}), **_record(hit)} if as_json else _shown(hit)
         # An index column named "score" is shown next to the cosine; it does not replace it.
         row |= {f"index_{name}" if name in row else name: value for name, value in hit.columns.items()}
         rows.append(row)
@@ -330,6 +319,17 @@ def _show_hits(
     if related is not None and related < RELATED and not as_json:
         say(f"No similar pair in the index ({percent(related)} sure that it is related). The nearest:")
     show(rows, as_json)
+
+
+def _record(hit: SearchHit) -> dict[str, Any]:
+    names = ("score", "relation_score", "probability", "head", "tail", "relation", "reversed")
+    return {name: getattr(hit, name) for name in names} | {"score": round(hit.score, 6)}
+
+
+def _shown(hit: SearchHit) -> dict[str, Any]:
+    sure = {} if hit.probability is None else {"sure": percent(hit.probability)}
+    relation = _direction(hit.relation, hit.reversed)
+    return {"score": f"{hit.score:.3f}", **sure, "head": hit.head, "tail": hit.tail, "relation": relation}
 
 
 def _direction(relation: str | None, turned: bool) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from st_relbert.data.relation_set import RelationSet
-from st_relbert.pairs import Pair, folded_word
+from st_relbert.pairs import Pair, check_positive, folded_word
 from st_relbert.vectors import EncodeCache, PairVectors, Vectors
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ def check_wanted(choices: int, difficulty: str, with_model: bool, count: int) ->
     """Raise `ValueError` for invalid settings before anything is loaded; see `make_questions`."""
     if not 2 <= choices <= _MOST_CHOICES:
         raise ValueError(f"The number of choices is {choices}, expected 2 to {_MOST_CHOICES}.")
-    if count < 1:
-        raise ValueError(f"The number of questions is {count}, expected 1 or more.")
+    check_positive(count=count)
     if difficulty not in get_args(Difficulty):
         raise ValueError(f"The difficulty is {difficulty!r}, expected {' or '.join(map(repr, get_args(Difficulty)))}.")
     if difficulty == "hard" and not with_model:

@@ -19,6 +19,7 @@ from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, read_tables
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.modules import PromptTemplate
+from st_relbert.pairs import check_positive
 
 Engine = Literal["one", "processes", "ray"]
 
@@ -72,8 +73,7 @@ def encode_files(
     """
     if engine not in get_args(Engine):
         raise ValueError(f"The engine is {engine!r}, expected one of {', '.join(map(repr, get_args(Engine)))}.")
-    if block_rows < 1:
-        raise ValueError(f"block_rows is {block_rows}, expected a positive number of rows.")
+    check_positive(block_rows=block_rows)
     blocks = VectorBlocks(output)
     with blocks.hold():
         blocks.check(overwrite)

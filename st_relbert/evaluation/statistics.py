@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binomtest  # type: ignore[import-untyped]
 
+from st_relbert.pairs import check_positive
+
 # Number of outcomes drawn at a time: 8 MiB of indices and 8 MiB of outcomes.
 _DRAWS_AT_A_TIME = 2**20
 
@@ -50,8 +52,7 @@ def bootstrap_interval(
         raise ValueError(f"Outcome {broken[0]} is {outcomes[broken[0]]}, expected finite numbers.")
     if not 0 < level < 1:
         raise ValueError(f"level is {level!r}, expected a share between 0 and 1, such as 0.95.")
-    if samples < 1:
-        raise ValueError(f"samples is {samples!r}, expected at least 1.")
+    check_positive(samples=samples)
     means = _resampled_means(outcomes, samples, np.random.default_rng(seed))
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

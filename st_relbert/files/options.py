@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from st_relbert.pairs import check_positive
+
 TYPES = ("int", "float", "bool")
 
 _DEFAULT_COLUMNS = ("head", "tail")
@@ -55,8 +57,7 @@ class TableOptions:
         for column, kind in self.types.items():
             if kind not in TYPES:
                 raise ValueError(f"The type of the column {column} is {kind!r}, expected one of {', '.join(TYPES)}.")
-        if self.chunk_rows < 1:
-            raise ValueError(f"chunk_rows is {self.chunk_rows}, expected a positive number of rows.")
+        check_positive(chunk_rows=self.chunk_rows)
         object.__setattr__(self, "separator", separator)
 
     def likely_names(self) -> set[str]:

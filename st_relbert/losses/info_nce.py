@@ -15,6 +15,7 @@ from typing_extensions import Unpack
 
 from st_relbert.losses.base import AnchorLoss, RelationLoss, SharedSettings, one_column
 from st_relbert.losses.batch import RelationBatch, prompt_ends, prompt_tokens, take_rows
+from st_relbert.pairs import check_positive
 
 # Added to the denominator by the relbert library.
 _LOG_EPSILON = math.log(1e-5)
@@ -170,8 +171,7 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
         **shared: Unpack[SharedSettings],
     ) -> None:
         super().__init__(model, temperature, info_loob=info_loob, **shared)
-        if mini_batch_size < 1:
-            raise ValueError(f"The mini_batch_size is {mini_batch_size}, expected at least 1.")
+        check_positive(mini_batch_size=mini_batch_size)
         self.mini_batch_size = mini_batch_size
 
     @classmethod

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.identity import ModelIdentity
-from st_relbert.pairs import Pair, as_pair, folded_word
+from st_relbert.pairs import Pair, as_pair, check_positive, folded_word
 from st_relbert.search.decision import Decision
 from st_relbert.search.hits import SearchHit
 from st_relbert.search.index import RelationIndex
@@ -81,8 +81,7 @@ class AnalogyCompleter:
         batch_size: int = 64,
         show_progress_bar: bool = False,
     ) -> None:
-        if shortlist < 1:
-            raise ValueError(f"shortlist is {shortlist}, expected a positive number of words.")
+        check_positive(shortlist=shortlist)
         identity = ModelIdentity.of(model) if index is None else index.identity
         vocabulary.require(identity)
         if scorer is not None:
@@ -124,8 +123,7 @@ class AnalogyCompleter:
         Raises:
             ValueError: If the stem is not a pair, the head is not a word or `k` is not positive.
         """
-        if k < 1:
-            raise ValueError(f"k is {k}, expected a positive number of words.")
+        check_positive(k=k)
         stem = as_pair(stem, "the stem")
         as_pair((head, _ANYTHING), "the pair to complete")
         given = {folded_word(word) for word in (*stem, head)}

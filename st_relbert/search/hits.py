@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from st_relbert.files.columns import column_vectors
 from st_relbert.files.outputs import read_arrays, write_arrays
-from st_relbert.pairs import Pair, folded_word
+from st_relbert.pairs import Pair, check_positive, folded_word
 from st_relbert.search.folder import MEANS
 from st_relbert.search.rows import RESERVED
 from st_relbert.search.store import PairStore
@@ -92,8 +91,7 @@ class Exclusion:
 
 def check_wanted(k: Any, exclude: Any = "pair") -> None:
     """Raise `ValueError` if `k` is not a positive integer, or `exclude` is not an option of `Exclusion`."""
-    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"k is {k!r}, expected a positive number of rows.")
+    check_positive(k=k)
     if exclude not in get_args(Exclude):
         raise ValueError(f"exclude is {exclude!r}, expected one of {', '.join(map(repr, get_args(Exclude)))}.")
 

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from st_relbert.files.outputs import read_arrays, scores_column, table_output, write_arrays
 from st_relbert.identity import ModelIdentity
-from st_relbert.pairs import Pair, as_pairs, counted, folded_word
+from st_relbert.pairs import Pair, as_pairs, check_positive, counted, folded_word
 from st_relbert.search.decision import Decision
 from st_relbert.search.scorer import OffsetScorer, PairScorer
 from st_relbert.search.vocabulary import Vocabulary
@@ -266,9 +266,7 @@ def _check(
 ) -> None:
     if not pairs:
         raise ValueError("There are no examples, expected at least one pair that has the relation.")
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} is {number}, expected a positive number.")
+    check_positive(**numbers)
     if scorer is not None:
         scorer.require(identity)
     for vocabulary in (heads, tails):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from st_relbert.data import RelationSet
-from st_relbert.pairs import Pair, counted
+from st_relbert.pairs import Pair, check_positive, counted
 from st_relbert.search.scorer import PairScorer
 from st_relbert.search.vocabulary import Vocabulary
 
@@ -55,10 +55,7 @@ def train_scorer(
         ValueError: If no relation has two or more pairs, one of their words is not in the vocabulary, or a number is
             not positive.
     """
-    sizes = {"hidden": hidden, "steps": steps, "batch_size": batch_size, "wrong_tails": wrong_tails}
-    for name, number in sizes.items():
-        if number < 1:
-            raise ValueError(f"{name} is {number}, expected a positive number.")
+    check_positive(hidden=hidden, steps=steps, batch_size=batch_size, wrong_tails=wrong_tails)
     batches = _Batches(vocabulary, relations, batch_size, wrong_tails, seed)
     vectors = torch.from_numpy(vocabulary.vectors)
     center = vectors[torch.from_numpy(batches.words)].mean(dim=0)
@@ -97,7 +94,9 @@ class _Batches:
         self._rng = np.random.default_rng(seed)
         known = [list(dict.fromkeys(pairs)) for pairs in relations.positives.values()]
         self._pairs = [
-            turned for pairs in known if len(pairs) > 1 for turned in _both_directions(_rows(vocabulary, pairs))
+            turned
+            for rows in (_rows(vocabulary, pairs) for pairs in known if len(pairs) > 1)
+            for turned in (rows, rows[:, ::-1])
         ]
         if not self._pairs:
             raise ValueError(
@@ -172,10 +171,6 @@ class _Network(nn.Module):
         cosines = places @ F.normalize(candidates + self.tail(candidates), dim=1).T
         scores = (cosines / _TEMPERATURE).masked_fill(torch.from_numpy(batch.impossible), _IMPOSSIBLE)
         return F.cross_entropy(scores, torch.arange(len(scores)))
-
-
-def _both_directions(rows: Rows) -> tuple[Rows, Rows]:
-    return rows, rows[:, ::-1]
 
 
 def _rows(vocabulary: Vocabulary, pairs: list[Pair]) -> Rows:

@@ -51,7 +51,7 @@ def test_errors_are_one_line_and_exit_status_2(pairs, tmp_path, capsys):
         ([str(single)], "one.csv has 1 relation (r), expected at least two"),
         ([str(few)], "No question with 5 choices can be made from these 2 relations"),
         ([pairs, "--choices", "1"], "The number of choices is 1, expected 2 to 26"),
-        ([pairs, "--count", "0"], "The number of questions is 0"),
+        ([pairs, "--count", "0"], "count is 0"),
         ([pairs, "--difficulty", "hard"], "Hard questions need a model"),
         ([pairs, "--model", "no/such"], "Easy questions do not use a model"),
         ([str(tmp_path / "none.csv")], "There is no file"),

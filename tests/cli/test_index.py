@@ -143,7 +143,7 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
         (["index", "build", "none.csv", "--model", saved, "--output", idx], "'none.csv' does not exist"),
         (["index", "build", pairs, "--model", str(tmp_path / "none"), "--output", idx + "2"], str(tmp_path / "none")),
         (["index", "delete", idx, "--where", " "], "The filter is empty"),
-        (["complete", idx, "a", "b", "c", "-k", "0"], "-k is 0"),
+        (["complete", idx, "a", "b", "c", "-k", "0"], "k is 0"),
         (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary 'none.txt'"),
     ]:
         assert main(arguments) == 2
@@ -270,7 +270,7 @@ def test_arguments_are_checked_before_the_model_is_loaded(idx, pairs, tmp_path, 
         (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
         (["index", "label", idx, "a"], "1 word was given"),
         (["complete", idx, "a", "b"], "3 words were given, so there is no index, expected one before three"),
-        (["complete", idx, "a", "b", "c", "-k", "0"], "-k is 0"),
+        (["complete", idx, "a", "b", "c", "-k", "0"], "k is 0"),
         (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary"),
         ([*build, idx, pairs], "already exists. Choose another path"),
         ([*build, str(tmp_path / "new"), str(tmp_path / "bad.csv")], "bad.csv"),

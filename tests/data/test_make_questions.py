@@ -126,7 +126,7 @@ def test_pairs_of_several_relations_are_not_asked_about_nor_are_those_of_like_re
     [
         ({"choices": 1}, "number of choices is 1, expected 2 to 26"),
         ({"choices": 27}, "number of choices is 27, expected 2 to 26"),
-        ({"count": 0}, "number of questions is 0"),
+        ({"count": 0}, "count is 0"),
         ({"difficulty": "medium"}, "difficulty is 'medium', expected 'easy' or 'hard'"),
         ({"difficulty": "hard"}, "Hard questions need a model"),
         ({"model": Places()}, "Easy questions do not use a model"),

@@ -118,6 +118,13 @@ def test_an_engine_that_there_is_not(model, tmp_path):
         encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), engine="spark")
 
 
+def test_blocks_and_chunks_have_rows(model, tmp_path):
+    with pytest.raises(ValueError, match="block_rows is 0, expected a positive whole number"):
+        encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), block_rows=0)
+    with pytest.raises(ValueError, match="chunk_rows is 0, expected a positive whole number"):
+        TableOptions(chunk_rows=0)
+
+
 @pytest.mark.parametrize(
     ("pair", "message"),
     [

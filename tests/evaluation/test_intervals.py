@@ -76,7 +76,7 @@ def test_memory_is_bounded():
         ({"correct": [float("inf")]}, "Outcome 0 is inf"),
         ({"correct": [1, 0], "level": 95}, "level is 95, expected a share between 0 and 1"),
         ({"correct": [1, 0], "level": 0}, "level is 0"),
-        ({"correct": [1, 0], "samples": 0}, "samples is 0, expected at least 1"),
+        ({"correct": [1, 0], "samples": 0}, "samples is 0, expected a positive whole number"),
     ],
 )
 def test_malformed_arguments_are_named(arguments, message):

@@ -87,5 +87,5 @@ def test_a_batch_without_anchor_gives_zero(batch):
 
 
 def test_a_mini_batch_holds_at_least_one():
-    with pytest.raises(ValueError, match="mini_batch_size is 0, expected at least 1"):
+    with pytest.raises(ValueError, match="mini_batch_size is 0, expected a positive whole number"):
         CachedInfoNCELoss(None, mini_batch_size=0)

@@ -116,7 +116,7 @@ def test_bad_input(model, words, encoders):
     with pytest.raises(ValueError, match="example 1 is"):
         mine_pairs(model, [("a", "b"), ("a",)], words)
     for bad in ({"k": 0}, {"shortlist": 0}, {"tails_per_head": -1}):
-        with pytest.raises(ValueError, match="expected a positive number"):
+        with pytest.raises(ValueError, match="expected a positive whole number"):
             mine_pairs(model, EXAMPLES, words, **bad)
     with pytest.raises(ValueError, match="k is 100, but 10 heads and 10 tails make only 85 pairs"):
         mine_pairs(model, EXAMPLES, words)

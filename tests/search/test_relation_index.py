@@ -154,7 +154,7 @@ def test_an_empty_index(model, tmp_path):
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, True, None])
 def test_k_has_to_be_positive(index, k):
-    with pytest.raises(ValueError, match="expected a positive number of rows"):
+    with pytest.raises(ValueError, match="expected a positive whole number"):
         index.search(("a", "b"), k=k)
 
 

@@ -139,5 +139,5 @@ def test_training_on_what_teaches_nothing(relations):
     with pytest.raises(ValueError, match="word 'x' of the relations is not in the vocabulary"):
         train_scorer(vocabulary, RelationSet({**pairs.positives, "more": [("x", "thing1"), ("x", "thing2")]}))
     for bad in ({"steps": 0}, {"hidden": 0}):
-        with pytest.raises(ValueError, match="is 0, expected a positive number"):
+        with pytest.raises(ValueError, match="is 0, expected a positive whole number"):
             train_scorer(vocabulary, pairs, **bad)
