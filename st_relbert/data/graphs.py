@@ -174,7 +174,7 @@ def _read_docred(path: str) -> Iterator[Triple]:
     for row in read_json(Location.of(path), None):
         document = _object(row)
         try:
-            # An entity is named by its longest mention: "Barack Obama" rather than "Obama".
+            # The name of an entity is its longest mention: "Barack Obama" rather than "Obama".
             entities = [max((mention["name"] for mention in each), key=len) for each in document["vertexSet"]]
             facts = [(entities[label["h"]], str(label["r"]), entities[label["t"]]) for label in document["labels"]]
         except (KeyError, IndexError, TypeError, ValueError) as error:

@@ -1,8 +1,8 @@
-"""The relations that the package ships: text files, one a domain, read into relation sets and held-out questions.
+"""The relations that the package ships, read from text files into relation sets and held-out questions.
 
-A file in `relations/` is a list of relations. Each has a name, a sentence with a slot for the head and one for the
-tail, a parent (a group of relations), optionally a direction (`symmetric`, or `inverse of` another relation), and its
-pairs, those with educated words apart. See `relations/README.md`.
+Each file in `relations/` covers a domain and is a list of relations. A relation has a name, a sentence with slots for
+the head and the tail, a parent (a group of relations), optionally a direction (`symmetric`, or `inverse of` another
+relation), and its pairs, with those of educated words in a separate list. See `relations/README.md`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from st_relbert.pairs import Pair, folded
 SHIPPED = "relations"
 FOLDER = Path(__file__).parent / "relations"
 
-# Training sees no pair of these parents; of the other relations one in twenty is held out, and of the rest one pair in
-# ten. A hash of the words decides, so that a pair that is added moves no other.
+# Training sees no pair of these parents. Of the other relations, one in twenty is held out, and of the rest, one pair
+# in ten. A hash of the words decides, so that adding a pair does not move any other.
 HELD_OUT_PARENTS = ("organisations and products", "science")
 _RELATIONS_PER_HELD_OUT = 20
 _PAIRS_PER_HELD_OUT = 10
@@ -32,15 +32,15 @@ _PAIRS_PER_HELD_OUT = 10
 _OPTIONAL = "pairs, educated, direction, repeats"
 
 QUESTION_SETS = {"held_out_pairs": 2, "held_out_relations": 10, "held_out_parents": 15, "educated": 4}
-"""The sets of analogy questions, and how many questions they ask of a relation at most."""
+"""The sets of analogy questions, and the most questions in each about one relation."""
 
 
 @dataclass(frozen=True)
 class ShippedRelation:
     """A relation with its pairs: those of everyday words, and those with a word that not every adult knows.
 
-    Its name is unique in the set. Its sentence says what it means, with the slots `{head}` and `{tail}`. Its parent is
-    a group of relations. Its direction is empty, `"symmetric"`, or `"inverse of NAME"`.
+    The name is unique in the set. The sentence says what the relation means, with the slots `{head}` and `{tail}`. The
+    parent is a group of relations. The direction is empty, `"symmetric"`, or `"inverse of NAME"`.
     """
 
     name: str
@@ -52,26 +52,26 @@ class ShippedRelation:
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
-        """All its pairs."""
+        """All pairs of the relation."""
         return self.everyday + self.educated
 
     @property
     def symmetric(self) -> bool:
-        """Whether the reversed pairs stand in the relation too."""
+        """Whether the reversed pairs have the relation too."""
         return self.direction == "symmetric"
 
     @property
     def label(self) -> str:
-        """What relation sets call it: `parent/name`."""
+        """The name of the relation in relation sets: `parent/name`."""
         return f"{self.parent}/{self.name}"
 
     @property
     def held_out(self) -> bool:
-        """Whether training sees none of it."""
+        """Whether training sees none of its pairs."""
         return self.parent in HELD_OUT_PARENTS or _one_in(_RELATIONS_PER_HELD_OUT, self.name)
 
     def record(self, pairs: Iterable[Pair]) -> dict[str, Any]:
-        """A relation set's record of some of the pairs; its negatives are the reversed ones."""
+        """Return the record of some of the pairs in a relation set. The negatives are the reversed pairs."""
         pairs = list(pairs)
         negatives = [] if self.symmetric else [(tail, head) for head, tail in pairs]
         return {"relation_type": self.label, "positives": pairs, "negatives": negatives}
@@ -80,8 +80,8 @@ class ShippedRelation:
 def parse_relations(text: str, where: str) -> list[ShippedRelation]:
     """Parse a file of relations.
 
-    Raises `ValueError`, which calls the text `where`, if it is not YAML, a relation lacks a field or has an unknown
-    one, its sentence lacks a slot, or a line is not a pair.
+    Raises `ValueError`, which refers to the text as `where`, if it is not YAML, a relation lacks a field or has an
+    unknown one, a sentence lacks a slot, or a line is not a pair.
 
     >>> text = '''
     ... - name: sound of an animal
@@ -104,7 +104,7 @@ def parse_relations(text: str, where: str) -> list[ShippedRelation]:
 
 @cache
 def shipped_relations() -> tuple[ShippedRelation, ...]:
-    """All relations that the package ships, by file and in the order of each file."""
+    """Return all relations that the package ships, ordered by file and as in each file."""
     files = sorted(FOLDER.glob("*.yaml"))
     relations = tuple(
         relation for file in files for relation in parse_relations(file.read_text(encoding="utf-8"), file.name)
@@ -114,10 +114,10 @@ def shipped_relations() -> tuple[ShippedRelation, ...]:
 
 
 def check_directions(relations: Iterable[ShippedRelation]) -> None:
-    """Refuse directions that say nothing. Of two inverse relations one says so, and the other has the plain direction.
+    """Refuse invalid directions. Of two inverse relations, only one has the direction `inverse of` the other.
 
-    Raises `ValueError` if a direction is none of those of `ShippedRelation`, or names a relation that does not exist or
-    is itself the inverse of one: that, or a third one, would be a cycle.
+    Raises `ValueError` if a direction is not one of those of `ShippedRelation`, or names a relation that does not exist
+    or is itself the inverse of a relation, which would make a cycle or a chain.
     """
     directions = {relation.name: relation.direction for relation in relations}
     for name, direction in directions.items():
@@ -136,14 +136,14 @@ def check_directions(relations: Iterable[ShippedRelation]) -> None:
             )
 
 
-# As it is spoken, nearly: a unit, a European, a one-way street, an umbrella, an hour.
+# Approximately as spoken: a unit, a European, a one-way street, an umbrella, an hour.
 _BEGINS_WITH_A_VOWEL = re.compile(
     r"(?!eu|ewe|one\b|once|ufo|u\b|uk|us([aeiu]|\b)|ute[nr]|uni(?!m|n)|u[bkrst][aiou])[aeiou]|hour|hono|heir", re.I
 )
 
 
 def in_words(label: str, pair: Pair) -> str | None:
-    """A sentence that says that a pair stands in the shipped relation `parent/name`; None for any other label.
+    """Return a sentence which says that a pair has the shipped relation `parent/name`. None for any other label.
 
     >>> in_words("attribute/sound of an animal", ("horse", "neigh"))
     'neigh is the sound that a horse makes'
@@ -157,15 +157,15 @@ def in_words(label: str, pair: Pair) -> str | None:
         article, word = slot[1] or "", words[slot[2]]
         return f"{'an ' if article and _BEGINS_WITH_A_VOWEL.match(word) else article}{word}"
 
-    # In one go, as a word may spell a slot.
+    # In one pass, because a word may look like a slot.
     return sentence and re.sub(r"(\ban? )?(\{head\}|\{tail\})", fill, sentence)
 
 
 def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:
-    """The records of `"relations"`, or of `"relations/"` and one of `QUESTION_SETS`.
+    """Return the records of `"relations"`, or of `"relations/"` followed by one of `QUESTION_SETS`.
 
-    The relations have the splits `"train"` (without what is held out), `"validation"` (what is held out) and `"all"`,
-    of which the first that is known counts. Questions are all of the split `"test"`. Raises `ValueError` if there is no
+    The relations have the splits `"train"` (without what is held out), `"validation"` (what is held out) and `"all"`.
+    The first known one of `splits` is read. The splits do not matter for questions. Raises `ValueError` if there is no
     such part or split.
     """
     _, _, part = name.partition("/")
@@ -238,7 +238,7 @@ def _trained() -> frozenset[Pair]:
 
 
 def _questions(part: str) -> list[dict[str, Any]]:
-    """Analogy questions on pairs that training does not see: five choices, two of them hard to tell from the answer."""
+    """Make questions on pairs that training does not see. Two of the five choices are hard to tell from the answer."""
     rng = random.Random(part)
     unseen = {relation: _unseen(relation, part) for relation in shipped_relations()}
     unseen = {relation: pairs for relation, pairs in unseen.items() if len(pairs) > 1}
@@ -261,7 +261,7 @@ def _questions(part: str) -> list[dict[str, Any]]:
 
 
 def _unseen(relation: ShippedRelation, part: str) -> list[Pair]:
-    """The pairs of a relation that the questions of a part may hold."""
+    """Return the pairs of a relation that the questions of a part may use."""
     by_parent = relation.parent in HELD_OUT_PARENTS
     belongs = {
         "held_out_pairs": not relation.held_out,
@@ -276,7 +276,11 @@ def _unseen(relation: ShippedRelation, part: str) -> list[Pair]:
 def _hard_choices(
     relation: ShippedRelation, answer: Pair, pairs: list[Pair], by_word: dict[str, list[Pair]], rng: random.Random
 ) -> list[Pair]:
-    """The answer reversed, or its head with the tail of another pair; and a pair of another relation with its words."""
+    """Return two hard choices.
+
+    They are the reversed answer, or its head with another pair's tail; and another relation's pair that shares a word
+    with it.
+    """
     shared = [pair for word in answer for pair in by_word[word] if pair not in relation.pairs]
     mismatched = [(answer[0], tail) for _, tail in pairs if tail not in answer]
     rng.shuffle(mismatched)
@@ -285,5 +289,5 @@ def _hard_choices(
 
 
 def _right(relation: ShippedRelation, stem: Pair, pair: Pair) -> bool:
-    """Whether a choice would be right too."""
+    """Return whether a choice would also be right."""
     return pair == stem or pair in relation.pairs or (relation.symmetric and pair[::-1] in relation.pairs)

@@ -1,4 +1,4 @@
-"""Where data comes from (a file, a folder, the data that the package ships, the Hugging Face hub), and its licence."""
+"""Find and read data (files, folders, the package's own data, the Hugging Face hub), and know its licence."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ STARTER = "starter"
 _SHIPPED = Path(__file__).parent
 DATA_DIR_VARIABLE = "ST_RELBERT_DATA"
 
-# What no data set on the hub is called, but a mistyped file is.
+# A name with such a suffix is a mistyped file, not a data set on the hub.
 _FILE_SUFFIXES = (*FORMATS, *COMPRESSED, *SPREADSHEETS, ".zip")
 
 
 class FileRecord(dict[str, Any]):
-    """A record that knows where it stands in its file, as in `line 7`."""
+    """A record that knows its place in its file, such as `line 7`."""
 
     def __init__(self, values: Mapping[str, Any], place: str) -> None:
         super().__init__(values)
@@ -36,7 +36,7 @@ class FileRecord(dict[str, Any]):
 
 
 def place_of(record: Any, row: int) -> str:
-    """What an error calls a record: by its line, if it comes from a file, or else by its index among the records."""
+    """Return how errors refer to a record: by its line if it comes from a file, or else by its index."""
     return record.place if isinstance(record, FileRecord) else f"row {row}"
 
 
@@ -45,18 +45,19 @@ def read_records(
 ) -> tuple[list[dict[str, Any]], str]:
     """Read the records of a data set, from the first place that has it.
 
-    Returns them, and what to call their source in an error; those of a file know their lines, see `place_of`. The first
-    of the `splits` that is found is read; a file is read whatever its name. The name is one of:
+    Returns the records, and the name of their source for error messages. Records of a file know their lines (see
+    `place_of`). The first of the `splits` that exists is read; a file is read whatever its name. The name is one of:
 
     - a JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`, in upper or lower
-      case; several of either (`pairs-*.csv`), or a folder of Parquet files;
-    - questions of Google, BATS, MSR or SAT as they are published, or as `data questions` writes them to a CSV file;
-    - a folder with one JSON Lines file a split (`train.jsonl`);
-    - `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package ships;
-    - a data set on the Hugging Face hub as `owner/name` or `owner/name/config`, of which a copy in the folder
-      `$ST_RELBERT_DATA` is preferred.
+      case; several of either (`pairs-*.csv`); or a folder of Parquet files
+    - questions of Google, BATS, MSR or SAT as published, or a CSV file written by `data questions`
+    - a folder with one JSON Lines file per split (`train.jsonl`)
+    - `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package ships
+    - a data set on the Hugging Face hub, as `owner/name` or `owner/name/config`; a copy in the folder
+      `$ST_RELBERT_DATA` is preferred
 
-    Raises `ValueError` if nothing is there, or a line is not a JSON object; `example` shows a record as it should be.
+    Raises `ValueError` if nothing is found, or a line is not a JSON object. `example` shows in the message what a
+    record should look like.
     """
     name = os.fspath(name_or_path)
     if is_question_text(name):
@@ -86,17 +87,17 @@ def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str,
         raise ValueError(f"There is no file {name!r}.")
     check_no_spreadsheet(name)
     if name.lower().endswith(".html"):
-        raise ValueError(f"{name!r} is a page to print. Of a quiz, evaluate reads only quiz.jsonl and quiz.csv.")
+        raise ValueError(f"{name!r} is a page to print. To evaluate on a quiz, write it to a .jsonl or .csv file.")
     return _read_table(name) if is_table(name) and suffix_of(name) not in JSON else _read_json(name, example)
 
 
 def _folders(name: str) -> list[Path]:
-    """Where the splits of a data set can lie on this machine."""
+    """Return the folders on this machine that may contain the splits of a data set."""
     folders = [Path(name)]
     if name.split("/")[0] == STARTER:
         folders.append(_SHIPPED / name)
     if data_dir := os.environ.get(DATA_DIR_VARIABLE):
-        # "relbert/analogy_questions/u2" lies in analogy_questions/u2; without an owner it may be named as well.
+        # "relbert/analogy_questions/u2" is in analogy_questions/u2. The name may also be given without an owner.
         folders.append(Path(data_dir) / name)
         if "/" in name:
             folders.append(Path(data_dir, *name.split("/")[1:]))
@@ -119,7 +120,7 @@ def _read_json(path: str, example: str) -> list[dict[str, Any]]:
 
 
 def _with_usual_names(record: dict[str, Any], place: str) -> dict[str, Any]:
-    """The record with `head`, `tail` and `relation` so called, if it is a pair's, as tables may name them."""
+    """Return the record of a pair with the names `head`, `tail` and `relation`, however the file spells them."""
     names = list(record)
     usual = {found: name for name in ("head", "tail", "relation") if (found := find_column(name, names))}
     pair = find_column("pair", names)
@@ -148,7 +149,7 @@ def _read_table(path: str) -> list[dict[str, Any]]:
 
 
 def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
-    # Only here: it takes its time to import.
+    # Imported only here because it is slow to import.
     from datasets import get_dataset_split_names, load_dataset
 
     owner_and_name, config = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:]) or None
@@ -164,7 +165,7 @@ def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], s
             if split is None:
                 raise ValueError(f"it has the splits {', '.join(available)}, expected {' or '.join(splits)}")
             records = list(load_dataset(owner_and_name, config, split=split))
-    except Exception as error:  # the hub's client raises errors of a dozen kinds
+    except Exception as error:  # the hub's client raises a dozen kinds of errors
         raise ValueError(
             f"Cannot load {name!r}: there is no such file or folder, and for the data set on the Hugging Face hub: "
             f"{error}."
@@ -182,7 +183,7 @@ def _is_cached(name: str) -> bool:
 
 @contextmanager
 def _cache_alone() -> Iterator[None]:
-    """Keeps the client from asking a hub that is not there: it waits half a minute for each set."""
+    """Keep the client from contacting a hub that cannot be reached: it would wait half a minute for each set."""
     from datasets import config
 
     before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
@@ -193,9 +194,9 @@ def _cache_alone() -> Iterator[None]:
 
 
 def require(record: dict[str, Any], columns: Sequence[str], where: str, example: str = "") -> None:
-    """Raise `ValueError`, which calls the record `where`, if one of the columns is missing or null.
+    """Raise `ValueError`, which refers to the record as `where`, if one of the columns is missing or null.
 
-    The example, if there is one, shows a record as it should be.
+    The example, if any, shows in the message what a record should look like.
     """
     missing = [column for column in columns if record.get(column) is None]
     if missing:
@@ -216,13 +217,14 @@ LICENCES = {
     "relbert/lexical_relation_classification": "CC BY-NC 4.0",
     CONCEPTNET: "CC BY-SA 4.0",
 }
-"""The licences of the sources that the package knows, shipped or not; `docs/data.md` says where they are stated."""
+"""The licences of known sources, whether shipped or not. `docs/data.md` says where they are stated."""
 
 
 def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
-    """The sources of a relation set, by name, each with its licence or `"not known"`.
+    """Return the sources of a relation set, by name, each with its licence or `"not known"`.
 
-    The report beside a file that `st-relbert data` made has them. Of other paths only the last part is told.
+    For a file made by `st-relbert data`, they are in the report next to it. The source of any other path is its last
+    part.
 
     Examples:
         >>> sources_of("starter"), sources_of("my/own.csv")
@@ -236,12 +238,12 @@ def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def as_lines(sources: Mapping[str, str]) -> list[str]:
-    """A line for each source, for people."""
+    """Return one readable line per source."""
     return [f"{' '.join(name.split())}: {licence}" for name, licence in sources.items()]
 
 
 def report_of(path: Path) -> Path:
-    """The report beside a relation set that `st-relbert data` makes."""
+    """Return the path of the report that `st-relbert data` writes next to a relation set."""
     return path.with_suffix(".report.json")
 
 
@@ -249,5 +251,5 @@ def _reported_sources(report: Path) -> dict[str, str]:
     try:
         sources = json.loads(report.read_text(encoding="utf-8"))["sources"]
         return {str(name): str(licence) for name, licence in sources.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none, or that of another program
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no report, or one of another program
         return {}

@@ -1,4 +1,4 @@
-"""The relations of a wordnet as triples: those between its senses, and those that its definitions state."""
+"""Read the relations of a wordnet as triples: those between its senses, and those stated by its definitions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from st_relbert.data.triples import Triple, both_ways
 from st_relbert.environment import import_extra
 
 DEFAULT_WORDNET = "oewn:2024"
-"""Open English WordNet, by its id in the library `wn`."""
+"""The id of Open English WordNet in the library `wn`."""
 
 NOUN, VERB, ADJECTIVE, ADVERB = "noun", "verb", "adjective", "adverb"
 _PARTS = {"n": NOUN, "v": VERB, "a": ADJECTIVE, "s": ADJECTIVE, "r": ADVERB}
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_LONGEST = 3  # words of a lemma that is looked for in definitions and examples
+_LONGEST = 3  # the most words of a lemma to look for in definitions and examples
 
-# Relations between synsets, each with whether its name goes on with the lexicographer file of the head or of the tail.
+# Relations between synsets: their names here, and whether the lexicographer file of the head or tail is added.
 _OF_SYNSETS = {
     "hypernym": ("hypernym", "head"),
     "holo_part": ("part", "head"),
@@ -40,8 +40,8 @@ _OF_SYNSETS = {
 class Sense:
     """A word in one of its senses.
 
-    Its part of speech is `"noun"`, `"verb"`, `"adjective"` or `"adverb"`. It is the first if it is the usual one of the
-    word's senses as this part of speech. Its relations are their kinds, with the ids of the other senses.
+    The part of speech is `"noun"`, `"verb"`, `"adjective"` or `"adverb"`. The first sense of a word as a part of speech
+    is the usual one. The relations are pairs of a kind and the id of another sense.
     """
 
     word: str
@@ -71,7 +71,7 @@ class WordNet:
                 made = Sense(word, part, sense["synset"], place == 0, list(map(_relation, sense.get("relations", []))))
                 self.senses[sense["id"]] = made
                 by_entry[sense["synset"]][entry["id"]] = made
-        # In the order of the synset, which begins with the word that names it best.
+        # In the order of the synset, whose first word names it best.
         self.members = {
             synset: [senses[entry] for entry in self.synsets[synset].get("members") or senses if entry in senses]
             for synset, senses in by_entry.items()
@@ -87,10 +87,10 @@ class WordNet:
     def read(cls, name_or_path: str | os.PathLike[str], *, show_progress_bar: bool = False) -> WordNet:
         """Read a wordnet.
 
-        It is a file in the format WN-LMF, which may be compressed (`.xml`, `.xml.gz`, `.xml.xz`), or a folder or
-        archive with one; or an id that the library `wn` knows and downloads, such as `oewn:2024`. Raises `ValueError`
-        if it cannot be read or holds no lexicon with words, and `MissingExtraError` if the library `wn` is not
-        installed.
+        `name_or_path` is a file in the format WN-LMF, which may be compressed (`.xml`, `.xml.gz`, `.xml.xz`), or a
+        folder or archive with one; or an id that the library `wn` knows and downloads, such as `oewn:2024`. Raises
+        `ValueError` if it cannot be read or contains no lexicon with words, and `MissingExtraError` if the library `wn`
+        is not installed.
         """
         wn = import_extra("wn", "wordnet")
         lmf, project, util = (import_extra(f"wn.{name}", "wordnet") for name in ("lmf", "project", "util"))
@@ -100,13 +100,13 @@ class WordNet:
             if not os.path.exists(name):
                 if os.sep in name or name.lower().endswith((".xml", ".gz", ".xz")):
                     raise FileNotFoundError("there is no such file")
-                # Into wn's folder of downloads; its database is not touched.
+                # Goes into wn's folder of downloads; its database stays as it is.
                 name = os.fspath(wn.download(name, add=False, progress_handler=progress))
             for package in project.iterpackages(name):
                 for lexicon in lmf.load(package.resource_file(), progress_handler=progress)["lexicons"]:
                     if lexicon.get("entries") and lexicon.get("synsets"):
                         return cls(lexicon)
-        except Exception as error:  # wn, its parser and the net raise errors of many kinds
+        except Exception as error:  # wn, its parser and the network raise many kinds of errors
             raise ValueError(
                 f"Cannot read the wordnet {os.fspath(name_or_path)!r} ({type(error).__name__}: {error}), expected a "
                 "file in the format WN-LMF, such as english-wordnet-2024.xml.gz from en-word.net, or an id that the "
@@ -115,25 +115,25 @@ class WordNet:
         raise ValueError(f"{os.fspath(name_or_path)!r} contains no lexicon with words and synsets.")
 
     def is_common(self, sense: Sense, min_count: int) -> bool:
-        """Whether the word occurs in at least `min_count` definitions and examples of the wordnet."""
+        """Return whether the word occurs in at least `min_count` definitions and examples of the wordnet."""
         return self.counts[sense.word.lower()] >= min_count
 
     def name_of(self, synset: str, min_count: int) -> str | None:
-        """The word that stands for a synset: the first that has it as its usual sense, and is common."""
+        """Return the word that represents a synset: its first common word whose usual sense it is."""
         for sense in self.members.get(synset, []):
             if sense.is_first and self.is_common(sense, min_count):
                 return sense.word
         return None
 
     def lemma(self, form: str, part: str) -> str | None:
-        """The lemma of a word as it stands in a definition, if there is one."""
+        """Return the lemma of a word form from a definition, or None."""
         lemmas = [form, *self._lemmas_of_form.get((form, part), [])]
         lemmas += [form.removesuffix(end) + instead for end, instead in _ENDINGS[part] if form.endswith(end)]
         known = [lemma for lemma in lemmas if len(lemma) > 1 and (lemma, part) in self.forms]
         return max(known, key=lambda lemma: self.counts[lemma.lower()], default=None)
 
     def _count_words(self) -> Counter[str]:
-        """In how many definitions and examples each word occurs."""
+        """Count the definitions and examples in which each word occurs."""
         known = {word.lower() for word, _ in self.forms}
         counts: Counter[str] = Counter()
         for synset in self.synsets.values():
@@ -153,24 +153,24 @@ _ENDINGS = {
 
 
 def wordnet_triples(wordnet: WordNet, *, min_count: int = 1) -> Iterator[Triple]:
-    """Yield the relations of a wordnet, those that hold both ways in both directions.
+    """Yield the relations of a wordnet. Symmetric relations are yielded in both directions.
 
-    - Between synsets, each standing with one word: `hypernym/noun.animal` (dog, canine), `instance/city` (Munich,
+    - Between synsets, each represented by one word: `hypernym/noun.animal` (dog, canine), `instance/city` (Munich,
       city), `part/noun.artifact` (wheel, car), `member/noun.person`, `substance`, `attribute/noun.attribute` (hot,
       temperature), `entailment` (snore, sleep), `cause` (kill, die), `field` (offside, sport); and `synonym/verb`
-      (shut, close), of words that have the synset as their usual sense.
-    - Between words in any sense, as the other word tells which is meant: `antonym/adjective` (hot, cold),
+      (shut, close), for words that have the synset as their usual sense.
+    - Between words in any sense, because the other word shows which one is meant: `antonym/adjective` (hot, cold),
       `negation/adjective` (happy, unhappy), `pertainym/noun.location` (French, France).
-    - `derivation/agent` (teach, teacher), `instrument`, `result`, `event` ..., by meaning if the wordnet says so, or
+    - `derivation/agent` (teach, teacher), `instrument`, `result`, `event` ..., by meaning if the wordnet states it, or
       else by the base's part of speech and the derived word's lexicographer file: `derivation/adjective-noun.attribute`
       (happy, happiness).
-    - Of an English wordnet: `inflection/irregular plural` (mouse, mice), `irregular past`, `comparative`,
-      `superlative`, of the forms that are listed; and `definition/young` (cygnet, swan) and so on, as definitions state
-      them (`st_relbert.data.definitions`).
+    - In an English wordnet: `inflection/irregular plural` (mouse, mice), `irregular past`, `comparative`,
+      `superlative`, for the forms that are listed; and `definition/young` (cygnet, swan) and so on, as stated by
+      definitions (`st_relbert.data.definitions`).
 
     Args:
         wordnet: The wordnet.
-        min_count: In how many definitions and examples of the wordnet a word has to occur.
+        min_count: The minimum number of definitions and examples of the wordnet that contain a word.
 
     Yields:
         The triples.
@@ -195,7 +195,7 @@ def _between_synsets(wordnet: WordNet, min_count: int) -> Iterator[Triple]:
                     continue
                 if kind == "instance_hypernym":
                     yield head, f"instance/{tail}", tail
-                elif kind in _OF_SYNSETS and (kind, synset["partOfSpeech"]) != ("attribute", "n"):  # stands there twice
+                elif kind in _OF_SYNSETS and (kind, synset["partOfSpeech"]) != ("attribute", "n"):  # it is there twice
                     name, side = _OF_SYNSETS[kind]
                     of = {"head": synset, "tail": wordnet.synsets[target]}.get(side)
                     yield head, f"{name}/{of['lexfile']}" if of and of.get("lexfile") else name, tail
@@ -239,13 +239,13 @@ def _opposites(sense: Sense, other: Sense) -> Iterator[Triple]:
 
 
 def _derivation(base: Sense, derived: Sense, wordnet: WordNet) -> Iterator[Triple]:
-    # A wordnet has each derivation in both directions: the longer word is made of the shorter one.
+    # A wordnet has each derivation in both directions: the longer word is derived from the shorter one.
     if len(base.word) < len(derived.word):
         yield base.word, f"derivation/{base.part}-{_file(wordnet, derived)}", derived.word
 
 
 def _is_typed(sense: Sense, other: Sense, wordnet: WordNet) -> bool:
-    """Whether the relation to another word is stated by its meaning."""
+    """Return whether the wordnet states the meaning of the relation to another word."""
     return any(kind in _MEANINGS and wordnet.senses.get(target) is other for kind, target in sense.relations)
 
 
@@ -274,7 +274,7 @@ def _inflections(wordnet: WordNet, min_count: int) -> Iterator[Triple]:
 
 def _definitions(wordnet: WordNet, min_count: int) -> Iterator[Triple]:
     for identifier, synset in wordnet.synsets.items():
-        # The definition tells which sense is meant, and a rare word is worth defining.
+        # The head may be rare: its definition shows which sense is meant.
         head = wordnet.name_of(identifier, 0)
         part = _PARTS.get(synset["partOfSpeech"])
         if head is None or not synset.get("definitions"):
@@ -288,7 +288,7 @@ def _definitions(wordnet: WordNet, min_count: int) -> Iterator[Triple]:
 
 
 def _relation(relation: Any) -> tuple[str, str]:
-    """The kind and the target; a kind that the format does not have stands in the metadata."""
+    """Return the kind and the target. A kind that the format does not have is in the metadata."""
     kind = relation["relType"]
     if kind == "other":
         kind = (relation.get("meta") or {}).get("type") or kind

@@ -111,7 +111,7 @@ def test_a_sheet_that_is_no_quiz_is_an_error_of_its_line(tmp_path, row, message)
 def test_a_page_is_not_read(tmp_path):
     write_questions(QUESTIONS, tmp_path / "quiz.html")
     with pytest.raises(
-        ValueError, match=r"quiz.html' is a page to print. Of a quiz, evaluate reads only quiz.jsonl and"
+        ValueError, match=r"quiz.html' is a page to print. To evaluate on a quiz, write it to a .jsonl or"
     ):
         load_questions(tmp_path / "quiz.html")
 
