@@ -37,7 +37,7 @@ def test_shared_sets_are_compared(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["first"] == 6 / 7
 
 
-def test_what_evaluate_writes_can_be_compared(encoders, tmp_path, capsys):
+def test_outputs_of_evaluate_can_be_compared(encoders, tmp_path, capsys):
     files = []
     for template in ("a", "short"):
         folder, output = str(tmp_path / template), str(tmp_path / f"{template}.json")

@@ -20,7 +20,7 @@ def combine(places, *arguments):
     return main(["data", "combine", *(argument.format(**places) for argument in arguments), "--quiet"])
 
 
-def test_the_set_and_its_report(places, capsys):
+def test_the_set_and_its_report_are_written(places, capsys):
     starter = RelationSet.load("starter")
     assert combine(places, "starter", "{mine}", "--output", "{out}", "--exclude", "{tests}") == 0
     out, err = capsys.readouterr()
@@ -66,7 +66,7 @@ def test_sets_are_weighed(places):
         ["other=2"], ["mine=2", "mine=3"], ["mine=2", "{mine}=2"],
     ],
 )  # fmt: skip
-def test_an_invalid_weight_is_one_line(places, capsys, weights):
+def test_an_invalid_weight_is_a_one_line_error(places, capsys, weights):
     assert combine(places, "starter", "{mine}", "--output", "{out}", "--weight", *weights) == 2
     (line,) = capsys.readouterr().err.strip().split("\n")
     assert line.startswith("st-relbert data: ") and "weight" in line

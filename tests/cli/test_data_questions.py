@@ -18,7 +18,7 @@ def pairs(tmp_path):
     return str(path)
 
 
-def test_a_quiz_in_every_form(pairs, encoders, tmp_path, capsys):
+def test_a_quiz_is_written_in_every_format(pairs, encoders, tmp_path, capsys):
     for name, options in [
         ("a.jsonl", ["--choices", "4"]),
         ("a.csv", []),
@@ -37,7 +37,7 @@ def test_a_quiz_in_every_form(pairs, encoders, tmp_path, capsys):
     assert (tmp_path / "a.html").read_text().count("is to") == 2 * 6 + 2
 
 
-def test_fewer_than_wanted_is_said(pairs, tmp_path, capsys):
+def test_fewer_questions_than_wanted_are_reported(pairs, tmp_path, capsys):
     assert main(["data", "questions", pairs, "--output", str(tmp_path / "a.csv")]) == 0
     assert "There are enough pairs for 4 of 20 questions" in capsys.readouterr().out
 

@@ -23,7 +23,7 @@ def triples(places, *arguments):
 COLUMNS = ["--columns", "subject", "predicate", "object"]
 
 
-def test_the_set_and_its_report(places, capsys):
+def test_the_set_and_its_report_are_written(places, capsys):
     arguments = ["{graph}", "--output", "{out}", *COLUMNS, "--most", "10", "--exclude", "{tests}"]
     assert triples(places, *arguments) == 0
     out, err = capsys.readouterr()
@@ -35,7 +35,7 @@ def test_the_set_and_its_report(places, capsys):
     assert "pairs left out" in out and f"{relations}\nSaved" in out and err == ""
 
 
-def test_a_file_without_a_header_and_chosen_relations(places, capsys):
+def test_files_without_a_header_and_chosen_relations_are_read(places, capsys):
     assert triples(places, "{bare}", "--output", "{out}", "--no-header", "--no-exclude") == 0
     assert len(RelationSet.load(places["out"]).positives["made_by"]) == 12
     arguments = ["{bare}", "--output", "{out}", "--no-header", "--no-exclude", "--overwrite"]

@@ -22,7 +22,7 @@ def data(places, arguments):
 BASE = ["--wordnet", "{wordnet}", "--output", "{output}", "--quiet"]
 
 
-def test_the_set_and_its_report(places, capsys):
+def test_the_set_and_its_report_are_written(places, capsys):
     assert data(places, [*BASE, "--least", "1", "--exclude", "{tests}"]) == 0
     out, err = capsys.readouterr()
     relations = RelationSet.load(places["output"])

@@ -51,7 +51,7 @@ def run(capsys, *arguments):
     return capsys.readouterr().out
 
 
-def test_searching(idx, capsys):
+def test_pairs_are_searched(idx, capsys):
     lines = run(capsys, "index", "search", idx, "Paris", "France", "-k", 2).splitlines()
     hits = RelationIndex.open(idx).search(("Paris", "France"), k=2, both_directions=True)
     assert lines[0].split() == ["score", "head", "tail", "relation", "year"]
@@ -86,7 +86,7 @@ def test_labels_completion_and_info(idx, saved, capsys, tmp_path):
     assert f"Model: {saved}" in run(capsys, "index", "info", idx)
 
 
-def test_labels_of_shipped_relations_are_said_in_words(idx, capsys, tmp_path):
+def test_labels_of_shipped_relations_come_with_a_sentence(idx, capsys, tmp_path):
     sound = "attribute/sound of an animal"
     (tmp_path / "more.csv").write_text(
         "head,tail,relation\n" + "".join(f"{pair},{sound}\n" for pair in ("cow,moo", "dog,woof"))
@@ -113,7 +113,7 @@ def test_an_index_without_relations_has_no_labels(saved, capsys, tmp_path):
     assert table[0].split() == ["score", "head", "tail"]  # no column without a value
 
 
-def test_adding_exporting_and_deleting(idx, capsys, tmp_path):
+def test_pairs_are_added_exported_and_deleted(idx, capsys, tmp_path):
     (tmp_path / "more.csv").write_text("head,tail\nTokyo,Japan\nOslo,Norway\n")
     # The row without a label is another one than the row with the label.
     assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 2 rows.\n")
@@ -159,7 +159,7 @@ def test_without_lancedb_the_command_says_what_to_install(idx, capsys, monkeypat
 
 
 @pytest.mark.parametrize("output", ["vectors.parquet", "vectors"])
-def test_an_index_of_vectors_that_are_there(saved, pairs, idx, tmp_path, capsys, monkeypatch, output):
+def test_an_index_is_built_from_existing_vectors(saved, pairs, idx, tmp_path, capsys, monkeypatch, output):
     vectors = str(tmp_path / output)
     assert main(["encode", saved, pairs, "--output", vectors, "--type", "year=int", "--quiet"]) == 0
     with monkeypatch.context() as patch:
@@ -193,7 +193,7 @@ def test_vectors_that_name_no_model_are_refused(saved, tmp_path, capsys):
     assert "does not name the model that made it" in capsys.readouterr().err
 
 
-def test_several_queries_from_a_file_or_the_standard_input(idx, capsys, tmp_path, monkeypatch):
+def test_queries_come_from_a_file_or_the_standard_input(idx, capsys, tmp_path, monkeypatch):
     lines = "Paris\tFrance\n\nOslo\tNorway\tBern\tSwitzerland\n"
     (tmp_path / "queries.txt").write_text(lines)
     written = run(capsys, "index", "search", idx, "--queries", tmp_path / "queries.txt", "--json").splitlines()
@@ -248,7 +248,7 @@ def test_each_query_of_the_standard_input_is_answered_before_the_next_is_read(id
     assert asked[1] == asked[0] + [second] * (len(asked[1]) - len(asked[0])) != asked[0] and len(loaded) == 1
 
 
-def test_the_relations_and_their_own_pairs(idx, capsys):
+def test_relations_and_their_own_pairs_are_shown(idx, capsys):
     rows = [json.loads(line) for line in run(capsys, "index", "relations", idx, "--json").splitlines()]
     assert rows == [{"relation": "capital", "pairs": 2}, {"relation": "part", "pairs": 1}]
     own = [
@@ -281,7 +281,7 @@ def test_arguments_are_checked_before_the_model_is_loaded(idx, pairs, tmp_path, 
     assert not (tmp_path / "new").exists() and not (tmp_path / "new.partial").exists()
 
 
-def test_an_index_is_replaced_when_the_new_one_is_whole(idx, saved, pairs, tmp_path, capsys):
+def test_an_index_is_replaced_when_the_new_one_is_complete(idx, saved, pairs, tmp_path, capsys):
     (tmp_path / "bad.csv").write_text("head,tail\na,b\nc,\n")
     command = ["index", "build", "--model", saved, "--output", idx, "--overwrite", "--quiet"]
     assert main([*command, str(tmp_path / "bad.csv")]) == 2

@@ -109,7 +109,7 @@ def test_scores_without_the_leaked_questions(places, capsys):
     assert scores["without_overlap"] == {"questions": 1, "accuracy": 1.0}
 
 
-def test_no_accuracy_of_no_questions(places, tmp_path, capsys):
+def test_without_questions_there_is_no_accuracy(places, tmp_path, capsys):
     places["test"] = write_lines(tmp_path / "toy.jsonl", QUESTIONS[:1])
     write_answers(tmp_path / "results.json", QUESTIONS[:1], [True])
     assert leakage(places, [*BASE, "--results", "{results}", "--output", "{output}"]) == 0
@@ -119,7 +119,7 @@ def test_no_accuracy_of_no_questions(places, tmp_path, capsys):
     assert read_output(places)["results"][0]["scores"]["without_overlap"] == {"questions": 0, "accuracy": None}
 
 
-def test_relations_of_the_same_name_in_two_sets_are_one(places, tmp_path, capsys):
+def test_relations_with_the_same_name_in_two_sets_are_merged(places, tmp_path, capsys):
     split = [{**CAPITALS, "positives": [pair]} for pair in CAPITALS["positives"]]
     trains = [write_lines(tmp_path / f"{name}.jsonl", [record, PETS]) for name, record in zip("ab", split, strict=True)]
     assert leakage(places, ["--train", *trains, "--test", "{test}"]) == 0
@@ -127,7 +127,7 @@ def test_relations_of_the_same_name_in_two_sets_are_one(places, tmp_path, capsys
 
 
 @pytest.mark.parametrize("name", ["held_out_pairs", "held_out_relations"])
-def test_the_shipped_questions_hold_no_shipped_training_pair(tmp_path, name):
+def test_the_shipped_questions_contain_no_shipped_training_pair(tmp_path, name):
     output = tmp_path / "leakage.json"
     assert main(["leakage", "--train", "starter", "--test", f"starter/{name}", "--output", str(output)]) == 0
     (result,) = json.loads(output.read_text())["results"]

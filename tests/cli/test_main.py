@@ -43,13 +43,13 @@ def test_commands_are_listed_by_topic(capsys):
     assert topics == ["Options", "Train", "Evaluate", "Encode", "Search", "See", "Data"]
 
 
-def test_no_command_at_all_is_a_question(capsys):
+def test_without_a_command_help_is_shown(capsys):
     main([])
     out, err = capsys.readouterr()
     assert "Usage: st-relbert" in out + err and "Missing command" not in out + err
 
 
-def test_version(capsys):
+def test_the_version_is_printed(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"st-relbert {__version__}\n"
 
@@ -64,19 +64,19 @@ def test_every_setting_is_an_option_with_its_help_and_default():
             assert text.endswith(f"({field.default:g})" if isinstance(field.default, float) else f"({field.default})")
 
 
-def test_placeholders_are_seen_in_the_help(capsys):
+def test_placeholders_are_visible_in_the_help(capsys):
     assert main(["train", "--help"]) == 0
     assert "<subj>" in capsys.readouterr().out
 
 
-def test_an_error_can_be_seen_whole(capsys):
+def test_the_traceback_of_an_error_can_be_shown(capsys):
     with pytest.raises(ValueError, match="no preset 'slow'"):
         main(["--traceback", "train", "--preset", "slow", "--output", "x"])
     assert main(["train", "--no-such-option"]) == 2
     assert capsys.readouterr().err.startswith("st-relbert train: No such option: --no-such-option")
 
 
-def test_options_stand_above_the_preset(encoders, tmp_path):
+def test_options_override_the_preset(encoders, tmp_path):
     output = tmp_path / "trained"
     arguments = ["--base-model", encoders["wordpiece"], "--train-data", "starter", "--output", str(output), "--quiet"]
     settings = ["--max-steps", "1", "--relations-per-batch", "3", "--no-siblings-as-negatives"]
@@ -86,7 +86,7 @@ def test_options_stand_above_the_preset(encoders, tmp_path):
     assert config["template"] == "short" and config["learning_rate"] == 1e-4
 
 
-def test_train_then_evaluate(encoders, tmp_path, capsys):
+def test_a_model_is_trained_and_evaluated(encoders, tmp_path, capsys):
     output = str(tmp_path / "trained")
     arguments = ["train", "--base-model", encoders["wordpiece"], "--train-data", "starter", "--output", output]
     assert main([*arguments, "--max-steps", "1", "--relations-per-batch", "4", "--template", "short", "--quiet"]) == 0
@@ -163,14 +163,14 @@ def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, tmp_path, caps
     assert (results["template"], results["aggregation"]) == (NAMED_TEMPLATES["c"], "mask")
 
 
-def test_sets_of_one_name_are_told_apart(model, capsys):
+def test_sets_with_the_same_name_are_distinguished(model, capsys):
     sets = ["starter/held_out_pairs", "relations/held_out_pairs"]
     assert main(["evaluate", model, "--analogies", *sets, "starter/held_out_relations", "--json", "--quiet"]) == 0
     results = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [result["dataset"] for result in results] == [*sets, "held_out_relations"]
 
 
-def test_an_interrupted_encode_or_build_says_how_to_go_on(model, tmp_path, capsys, monkeypatch):
+def test_an_interrupted_encode_or_build_says_how_to_resume(model, tmp_path, capsys, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
@@ -213,7 +213,7 @@ def test_tables_of_pairs_are_read_by_the_same_options_everywhere(words):
 
 
 @pytest.mark.parametrize("module", ["st_relbert.cli", "typer", "st_relbert.cli.train"])
-def test_ctrl_c_while_the_command_is_imported_is_one_line(module):
+def test_ctrl_c_during_imports_gives_one_line(module):
     code = (
         "import runpy, signal, sys\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it

@@ -18,7 +18,7 @@ def relations(tmp_path):
     return str(path)
 
 
-def test_page_and_pictures_are_written(relations, encoders, tmp_path, capsys):
+def test_the_page_and_the_pictures_are_written(relations, encoders, tmp_path, capsys):
     output = tmp_path / "map.html"
     command = ["map", encoders["wordpiece"], relations, "--output", str(output), *BASE]
     assert main(command) == 0
@@ -31,7 +31,7 @@ def test_page_and_pictures_are_written(relations, encoders, tmp_path, capsys):
     assert main([*command, "--overwrite"]) == 0 and output.read_text() == first
 
 
-def test_fewer_pairs_and_the_page_alone(relations, encoders, tmp_path, capsys):
+def test_pairs_can_be_sampled_and_pictures_left_out(relations, encoders, tmp_path, capsys):
     output = str(tmp_path / "few.html")
     options = ["--no-png", "--max-pairs", "9", "--colour", "relation"]
     assert main(["map", encoders["wordpiece"], relations, "--output", output, *options, *BASE]) == 0

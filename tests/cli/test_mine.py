@@ -52,7 +52,7 @@ def test_a_scorer_is_made_with_its_words(scorer, saved):
     PairScorer.load(scorer).require(ModelIdentity.of(RelBERT(saved)))
 
 
-def test_completing_with_a_vocabulary(scorer, saved, files, capsys):
+def test_complete_uses_a_vocabulary(scorer, saved, files, capsys):
     model = RelBERT(saved)
     words = Vocabulary.encode(model, WORDS)
     completers = [AnalogyCompleter(model, words, scorer=made) for made in (None, PairScorer.load(scorer))]
@@ -74,7 +74,7 @@ def test_completing_with_a_vocabulary(scorer, saved, files, capsys):
         assert message in run(capsys, "complete", *arguments, status=2)
 
 
-def test_mining(scorer, saved, files, capsys):
+def test_mine_finds_pairs(scorer, saved, files, capsys):
     asked = ["mine", "--examples", files / "pairs.csv", "--model", saved, "--quiet", "-k", 4]
     for number, source in enumerate([["--vocabulary", files / "words.txt"], ["--scorer", scorer]]):
         output = files / f"found{number}.csv"
@@ -125,7 +125,7 @@ def test_an_interrupt_loses_nothing(scorer, saved, files, capsys, monkeypatch):
     assert (files / "found.csv").read_text() == (files / "whole.csv").read_text()
 
 
-def test_a_scorer_of_another_model(scorer, encoders, files, capsys):
+def test_a_scorer_of_another_model_is_refused(scorer, encoders, files, capsys):
     asked = ["--model", encoders["bytelevel"], "--scorer", scorer, "--quiet"]
     said = run(capsys, "mine", "--examples", files / "pairs.csv", "--output", files / "x.csv", *asked, status=2)
     assert "another model" in said

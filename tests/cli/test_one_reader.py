@@ -38,7 +38,7 @@ def saved(encoders, tmp_path_factory):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl"])
-def test_every_command_reads_it(saved, tmp_path, capsys, suffix):
+def test_every_command_reads_the_same_tables(saved, tmp_path, capsys, suffix):
     pytest.importorskip("lancedb", reason="needs pip install st-relbert[search]")
     path, questions = write(tmp_path, suffix), tmp_path / "questions.jsonl"
     question = {"stem": ["Tokyo", "Japan"], "choice": [["a", "b"], ["Rome", "Italy"]], "answer": 1}
@@ -56,7 +56,7 @@ def test_every_command_reads_it(saved, tmp_path, capsys, suffix):
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.xlsx", "owner/none.jsonl", "none.parquet"])
-def test_a_file_that_is_not_there_is_said_to_be_missing(saved, tmp_path, capsys, monkeypatch, name):
+def test_a_missing_file_is_reported_as_missing(saved, tmp_path, capsys, monkeypatch, name):
     monkeypatch.setattr("datasets.get_dataset_split_names", lambda *_: pytest.fail("the hub was asked"))
     output = str(tmp_path / "output")
     for command in (

@@ -27,7 +27,7 @@ COLUMNS = st.sampled_from(["stem", "choice", "answer", "source", "target", "targ
         ({"relation_type": "1/a", "questions": [{"pairs": [["a", "b"]]}, {"pairs": [["c", "d"]]}]}, "ab cd"),
     ],
 )  # fmt: skip
-def test_every_kind_of_test_set(record, pairs):
+def test_every_kind_of_test_set_is_read(record, pairs):
     assert pairs_of_record(record, "row 0") == [tuple(pair) for pair in pairs.split()]
 
 

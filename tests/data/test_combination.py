@@ -14,7 +14,7 @@ CAPITALS = relation_set(capital=([("Tokyo", "Japan"), ("Paris", "France")], [("J
 PARTS = relation_set(part=([("finger", "hand")], []), capital=([("Oslo", "Norway"), ("Paris", "France")], []))
 
 
-def test_relations_of_the_same_name_become_one_and_copies_are_dropped():
+def test_relations_with_the_same_name_are_merged_without_duplicates():
     combination = combine_relations([CAPITALS, PARTS])
     assert combination.relations.positives == {
         "capital": [("Tokyo", "Japan"), ("Paris", "France"), ("Oslo", "Norway")],
@@ -61,7 +61,7 @@ def test_sets_are_weighed_by_name_or_stem():
         ({"graph": float("inf")}, "The weight of the set 'graph' is inf"),
     ],
 )
-def test_weights_of_no_set_are_refused(weights, message):
+def test_weights_for_unknown_sets_are_refused(weights, message):
     with pytest.raises(ValueError, match=message):
         weigh_sets({"data/own.jsonl": CAPITALS, "b/graph.jsonl.gz": PARTS, "relbert/own": PARTS}, weights)
 

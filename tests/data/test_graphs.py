@@ -60,7 +60,7 @@ BOTH = [("hot", "Antonym", "cold"), ("cold", "Antonym", "hot")]
         ("x.jsonl", '{"head": "a", "tail": "b", "relation": "r"}\n', [("a", "r", "b")]),
     ],
 )  # fmt: skip
-def test_each_format_is_told_by_its_beginning(tmp_path, name, content, triples):
+def test_formats_are_detected_from_the_beginning(tmp_path, name, content, triples):
     path = write(tmp_path / "files" / name, content)
     assert list(read_triples([path])) == triples
     packed = tmp_path / f"{name}.gz"
@@ -69,7 +69,7 @@ def test_each_format_is_told_by_its_beginning(tmp_path, name, content, triples):
     assert list(read_triples([str(tmp_path / "files")])) == triples
 
 
-def test_columns_without_a_header(tmp_path):
+def test_tables_without_a_header_are_read(tmp_path):
     path = write(tmp_path / "x.tsv", "r\ta\tb\n")
     options = TableOptions(columns=("2", "3"), relation="1", header=False)
     assert list(read_triples([path], format="table", options=options)) == [("a", "r", "b")]
@@ -93,14 +93,14 @@ def test_columns_without_a_header(tmp_path):
         ("x.csv", "a,b", "rdf", "The format is 'rdf', expected one of auto, table"),
     ],
 )  # fmt: skip
-def test_what_is_none_of_these_is_one_line(tmp_path, name, content, format, message):
+def test_other_files_are_one_line_errors(tmp_path, name, content, format, message):
     path = write(tmp_path / name, content)
     with pytest.raises(ValueError, match=message) as error:
         list(read_triples([path], format=format))
     assert "\n" not in str(error.value) and (format == "rdf" or "x." in str(error.value))
 
 
-def test_a_folder_or_a_file_that_is_not_there(tmp_path):
+def test_missing_files_and_folders_are_errors(tmp_path):
     with pytest.raises(ValueError, match="contains no files of triples"):
         list(read_triples([str(tmp_path)]))
     with pytest.raises(ValueError, match="no-such"):
@@ -117,7 +117,7 @@ def test_a_folder_or_a_file_that_is_not_there(tmp_path):
         ("text2kgbench", {"columns": ("subject", "object"), "relation": "relation"}, 180, 6_000, set()),
     ],
 )
-def test_the_real_files(sources, name, options, relations, pairs, symmetric):
+def test_real_files_are_read(sources, name, options, relations, pairs, symmetric):
     build = relations_of_triples(read_triples([str(sources / name)], options=TableOptions(**options)))
     positives = build.relations.positives
     assert len(positives) >= relations and sum(map(len, positives.values())) >= pairs

@@ -36,7 +36,7 @@ def kinds(parts, forms, label="positive"):
         (("To kyo", "Japan"), [], []),
     ],
 )
-def test_each_part_and_form(pair, parts, forms):
+def test_every_part_and_form_is_counted(pair, parts, forms):
     assert found(find_leakage([QUESTION], {"r": [pair]})) == kinds(parts, forms)
     assert found(find_leakage([QUESTION], {"r": [("x", "y")]}, {"r": [pair]})) == kinds(parts, forms, "negative")
 
@@ -79,7 +79,7 @@ def test_words_are_folded(word, other):
         assert found(find_leakage([question], {"r": [pair]})) == kinds(["stem", "stem_or_answer"], ["folded"])
 
 
-def test_rows_are_those_of_the_questions():
+def test_rows_refer_to_the_questions():
     other = {"stem": ["a", "b"], "choice": [["c", "d"]], "answer": 0}
     report = find_leakage([other, QUESTION, other, QUESTION], {"r": [STEM, WRONG]}, {"r": [("d", "c")]})
     assert report.questions == 4
@@ -103,7 +103,7 @@ def test_scores_leave_the_leaked_questions_out():
         report.scores([True, True, False])
 
 
-def test_no_score_where_no_question_is_left():
+def test_without_questions_there_is_no_score():
     scores = find_leakage([QUESTION], {"r": [STEM, RIGHT]}).scores([True])
     assert scores == {"all": (1, 1.0), "without_overlap": (0, None), "without_shared_analogies": (0, None)}
 
@@ -187,7 +187,7 @@ def test_several_sets_are_reported_as_each_alone():
     assert find_leakages(sets, *training) == {name: find_leakage(of, *training) for name, of in sets.items()}
 
 
-def test_each_pair_is_looked_at_once(monkeypatch):
+def test_each_pair_is_folded_only_once(monkeypatch):
     """Comparing each with each would take forever on a million pairs and a thousand questions."""
     looked_at = []
     monkeypatch.setattr(leakage, "folded", lambda pair: looked_at.append(pair) or folded(pair))

@@ -27,20 +27,20 @@ def test_sources_are_known_by_their_names(name, expected):
     assert sources_of(name) == expected
 
 
-def test_an_own_folder_of_a_known_name_is_not_that_source(tmp_path, monkeypatch):
+def test_a_users_folder_with_a_known_name_is_not_that_source(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "starter").mkdir()
     assert sources_of("starter") == {"starter": NOT_KNOWN}
 
 
 @pytest.mark.parametrize("report", ["not JSON", "[]", "{}", '{"sources": ["relations"]}', b"\xff"])
-def test_a_report_of_another_program_says_nothing(tmp_path, report):
+def test_a_report_of_another_program_is_ignored(tmp_path, report):
     (tmp_path / "own.jsonl").touch()
     (tmp_path / "own.report.json").write_bytes(report if isinstance(report, bytes) else report.encode())
     assert sources_of(tmp_path / "own.jsonl") == {"own.jsonl": NOT_KNOWN}
 
 
-def test_what_data_commands_make_knows_its_sources(tmp_path, monkeypatch):
+def test_sets_made_by_data_commands_know_their_sources(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, separator in (("own.csv", ","), ("conceptnet.tsv", "\t")):
         rows = [line.split(",") for line in TRIPLES.splitlines()]

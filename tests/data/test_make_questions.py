@@ -47,7 +47,7 @@ def relation_of(pair):
 
 @pytest.mark.parametrize("model", [None, Places()])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_right_choice_is_of_the_relation_of_the_stem_and_the_others_are_not(model, seed):
+def test_only_the_right_choice_has_the_relation_of_the_stem(model, seed):
     difficulty = "hard" if model else "easy"
     records = make_questions(RELATIONS, choices=4, difficulty=difficulty, model=model, count=99, seed=seed)
     assert records == make_questions(RELATIONS, choices=4, difficulty=difficulty, model=model, count=99, seed=seed)
@@ -63,14 +63,14 @@ def test_the_right_choice_is_of_the_relation_of_the_stem_and_the_others_are_not(
     assert len(set(asked)) == len(asked) == 2 * len(records)
 
 
-def test_no_pair_stands_in_the_quiz_twice_while_there_are_others():
+def test_no_pair_is_used_twice_while_there_are_others():
     relations = RelationSet({name: [(f"{name}{n}", f"{name}{n} of") for n in range(20)] for name in "abcdefgh"})
     questions = make_questions(relations, choices=5, count=20)
     pairs = [tuple(pair) for question in questions for pair in (question["stem"], *question["choice"])]
     assert len(pairs) == len(set(pairs)) == 120
 
 
-def test_easy_choices_share_no_word_and_come_from_as_many_relations_as_there_are():
+def test_easy_choices_share_no_word_and_come_from_many_relations():
     positives = {**RELATIONS.positives, "same words": [("a0", "e1"), ("c2", "b3"), ("x", "y")]}
     for question in make_questions(RelationSet(positives), choices=5, count=99):
         own = {*question["stem"], *question["choice"][question["answer"]]}
@@ -79,7 +79,7 @@ def test_easy_choices_share_no_word_and_come_from_as_many_relations_as_there_are
         assert len({relation_of(pair) for pair in others}) == 4
 
 
-def test_hard_choices_are_near_but_less_near_than_the_answer():
+def test_hard_choices_are_similar_but_less_than_the_answer():
     model = Places()
     positives = {**RELATIONS.positives, "z": [("a0", "e1 of"), ("a1", "b3 of")]}
     questions = make_questions(RelationSet(positives), difficulty="hard", model=model, count=99)
@@ -97,7 +97,7 @@ def test_hard_choices_are_near_but_less_near_than_the_answer():
     assert kinds == {"reversed", "words", "near"}
 
 
-def test_reversed_pairs_of_a_relation_that_holds_both_ways_are_no_wrong_choices():
+def test_reversed_pairs_of_symmetric_relations_are_not_wrong_choices():
     both_ways = RelationSet({**RELATIONS.positives, "p/b": [("b0", "b0 of"), ("b0 of", "b0"), ("b1", "b1 of")]})
     for relations, model in ((both_ways, Places()), (RELATIONS, Places(symmetric="b"))):
         questions = make_questions(relations, difficulty="hard", model=model, count=99)
@@ -108,7 +108,7 @@ def test_reversed_pairs_of_a_relation_that_holds_both_ways_are_no_wrong_choices(
                     assert not head.startswith("b")
 
 
-def test_pairs_of_several_relations_are_not_asked_about_nor_are_those_of_like_relations_wrong():
+def test_pairs_of_several_or_similar_relations_are_not_used():
     positives = {
         "capital": [("Tokyo", "Japan"), ("Rome", "Italy"), ("Oslo", "Norway")],
         "city": [("tokyo", "Japan"), ("Lyon", "France"), ("Milan", "Italy")],
@@ -133,7 +133,7 @@ def test_pairs_of_several_relations_are_not_asked_about_nor_are_those_of_like_re
         ({"choices": 26}, "No question with 26 choices can be made from these 5 relations"),
     ],
 )
-def test_what_makes_no_questions_is_one_line(settings, message):
+def test_input_without_questions_is_a_one_line_error(settings, message):
     with pytest.raises(ValueError, match=message) as error:
         make_questions(RELATIONS, **settings)
     assert "\n" not in str(error.value)
@@ -147,7 +147,7 @@ WORDS = st.text("abAB ", min_size=1, max_size=3).map(lambda text: f"x{text}")
     st.integers(2, 4),
     st.integers(0, 3),
 )
-def test_whatever_the_pairs_are_the_key_is_right(positives, choices, seed):
+def test_the_key_is_right_for_any_pairs(positives, choices, seed):
     try:
         questions = make_questions(RelationSet(positives), choices=choices, count=9, seed=seed)
     except ValueError as error:
@@ -162,7 +162,7 @@ def test_whatever_the_pairs_are_the_key_is_right(positives, choices, seed):
         assert right == (number == question["answer"])
 
 
-def test_the_answer_is_not_the_stem_the_other_way_round():
+def test_the_answer_is_not_the_reversed_stem():
     positives = {"opposite": [("hot", "cold"), ("cold", "hot"), ("big", "small"), ("small", "big")], "x": [("a", "b")]}
     questions = make_questions(RelationSet(positives), choices=2, count=99)
     assert len(questions) == 2

@@ -12,7 +12,7 @@ RELATIONS = st.dictionaries(
 
 
 @given(RELATIONS, st.lists(st.tuples(WORDS, WORDS), max_size=4), st.integers(0, 3))
-def test_the_pairs_are_new_ones_of_the_relations_words(positives, excluded, seed):
+def test_mismatches_are_new_pairs_of_the_relations_words(positives, excluded, seed):
     before = RelationSet(positives, {name: [("old", "negative")] for name in positives})
     after = with_mismatches(before, PairExclusion({"tests": excluded}), seed=seed)
     assert after.positives == positives
@@ -25,7 +25,7 @@ def test_the_pairs_are_new_ones_of_the_relations_words(positives, excluded, seed
             assert (one in heads and other in heads | tails) or (one in tails and other in tails)
 
 
-def test_each_pair_is_joined_in_three_ways():
+def test_each_pair_is_combined_in_three_ways():
     pairs = [(f"h{row}", f"t{row}") for row in range(50)]
     (negatives,) = with_mismatches(RelationSet({"r": pairs}, {})).negatives.values()
     kinds = {kind: [pair for pair in negatives if pair[0][0] + pair[1][0] == kind] for kind in ("hh", "tt", "ht")}
@@ -46,7 +46,7 @@ def test_a_relation_of_one_pair_gets_no_mismatches():
     assert with_mismatches(RelationSet({"r": [("a", "b")]}, {})).negatives == {"r": []}
 
 
-def test_two_spellings_of_a_word_are_no_mismatch():
+def test_two_spellings_of_a_word_are_not_a_mismatch():
     pairs = [("ice_cream", "cold"), ("Ice cream", "Cold"), ("caf\u00e9", "hot"), ("cafe\u0301", "Hot")]
     (negatives,) = with_mismatches(RelationSet({"r": pairs})).negatives.values()
     assert negatives and all(folded_word(head) != folded_word(tail) for head, tail in negatives)

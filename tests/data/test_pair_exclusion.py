@@ -16,7 +16,7 @@ def test_a_pair_of_several_sets_counts_for_each():
 
 
 @given(st.lists(PAIRS, max_size=5), st.lists(PAIRS, max_size=5), st.lists(PAIRS, max_size=8))
-def test_it_is_a_comparison_of_folded_pairs(one, other, pairs):
+def test_folded_pairs_are_compared(one, other, pairs):
     tests = PairExclusion({"one": one, "other": other})
     for pair in pairs:
         assert (pair in tests) == any(folded(pair) == folded(test) for test in [*one, *other])

@@ -145,7 +145,7 @@ def test_a_malformed_line_is_named(tmp_path, name, text, message):
     assert "\n" not in str(error.value)
 
 
-def test_other_files_are_no_questions(tmp_path):
+def test_other_files_are_refused(tmp_path):
     assert not is_question_text(write(tmp_path / "pairs.txt", "head\ttail\trelation\nTokyo\tJapan\tcapital\n"))
     assert not is_question_text(tmp_path) and not is_question_text("relations")
     assert RelationSet.load(write(tmp_path / "p.txt", "head\ttail\trelation\na\tb\tx\nc\td\ty\n")).names == ["x", "y"]

@@ -37,7 +37,7 @@ def test_no_questions_are_an_error():
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
-def test_the_split_that_is_there_is_read(tmp_path, split):
+def test_the_existing_split_is_read(tmp_path, split):
     (tmp_path / f"{split}.jsonl").write_text(json.dumps(GOOD))
     assert load_questions(tmp_path) == [GOOD]
     with pytest.raises(ValueError, match=r"expected train\.jsonl"):

@@ -30,20 +30,20 @@ def test_pairs_get_the_label_of_their_relation(tmp_path):
     ]
 
 
-def test_records_of_one_relation_are_put_together(tmp_path):
+def test_records_of_one_relation_are_merged(tmp_path):
     more = {"relation_type": "capital", "positives": [["Rome", "Italy"]]}
     dataset = load_relations(write(tmp_path / "relations.jsonl", [*RECORDS, more]))
     assert [row["pair"][0] for row in dataset if row["label"] == 0] == ["Tokyo", "Paris", "Rome"]
 
 
-def test_a_folder_holds_a_file_a_split(tmp_path):
+def test_a_folder_contains_one_file_per_split(tmp_path):
     write(tmp_path / "train.jsonl", RECORDS)
     assert len(load_relations(tmp_path)) == 5
     with pytest.raises(ValueError, match=r"contains train\.jsonl, expected validation\.jsonl"):
         load_relations(tmp_path, "validation")
 
 
-def test_the_data_folder_stands_in_for_the_hub(tmp_path, monkeypatch):
+def test_the_data_folder_is_preferred_to_the_hub(tmp_path, monkeypatch):
     write(tmp_path / "my_relations" / "train.jsonl", RECORDS)
     monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path))
     assert len(load_relations("owner/my_relations")) == len(load_relations("my_relations")) == 5
@@ -106,14 +106,14 @@ def set_of(names, pairs=2):
     )
 
 
-def test_the_hierarchy_is_read_off_the_names():
+def test_the_hierarchy_comes_from_the_names():
     assert set_of(["a/x", "b/y", "a/z", "c"]).parents == [0, 1, 0, 2]
     assert set_of(["a", "b"]).parents is None
     assert set_of(["a/x", "a/y"]).parents is None  # one parent has nothing to be told from
     assert len(set(RelationSet.load("starter").parents)) == 13
 
 
-def test_parents_are_relations_of_all_their_pairs():
+def test_parents_become_relations_with_all_their_pairs():
     """As in the relbert library: one more relation for each parent."""
     relations = set_of(["a/x", "b/y", "a/z", "a"]).with_parents()
     assert relations.names == ["a/x", "b/y", "a/z", "a", "a/", "b/"]
@@ -127,7 +127,7 @@ def test_semeval_has_ten_parents(data):
     assert len(relations.with_parents().names) == 79 + 10
 
 
-def test_relations_are_held_out_whole():
+def test_relations_are_held_out_as_a_whole():
     relations = set_of([str(number) for number in range(20)])
     train, held_out = relations.hold_out(0.25, seed=1)
     assert len(train.names) == 15 and len(held_out.names) == 5
@@ -164,7 +164,7 @@ def test_known_false_negatives_and_copies_are_reported(caplog):
     )
 
 
-def test_records_are_the_way_back():
+def test_records_are_the_inverse_of_from_records():
     relations = RelationSet.load("starter")
     assert RelationSet.from_records(relations.records()) == relations
 
@@ -202,7 +202,7 @@ def test_weights_are_kept_and_written_if_they_are_not_1(tmp_path):
     assert RelationSet.from_records([{**record, "weight": None} for record in RECORDS]).weights["part"] == 1
 
 
-def test_a_relation_of_two_sets_has_the_larger_weight():
+def test_a_relation_in_two_sets_has_the_larger_weight():
     sets = [
         RelationSet({name: [(name, "t")] for name in "xyz"}, weights=weights)
         for weights in ({"x": 2, "y": 0.5}, {"x": 3, "y": 0.1, "z": 0.5})
@@ -227,7 +227,7 @@ def test_invalid_weights_are_refused(weight):
         RelationSet({"x": [("a", "b")]}, weights={"x": weight})
 
 
-def test_weights_are_of_relations_that_exist():
+def test_weights_of_unknown_relations_are_refused():
     with pytest.raises(ValueError, match="The relation 'z' has a weight but no positives"):
         RelationSet({"x": [("a", "b")]}, weights={"z": 2})
     with pytest.raises(ValueError, match="The weight of the relation 'x' is 2000.0"):
@@ -250,7 +250,7 @@ def test_weights_are_of_relations_that_exist():
         (1.5, "of type float, expected a name"),
     ],
 )
-def test_names_that_cannot_be_shown_are_refused(tmp_path, name, message):
+def test_unprintable_names_are_refused(tmp_path, name, message):
     """In both kinds of records."""
     for record in ({"relation_type": name, "positives": [["a", "b"]]}, {"head": "a", "tail": "b", "relation": name}):
         with pytest.raises(ValueError, match=rf"relations\.jsonl, line 3: the .*{message}"):
@@ -258,7 +258,7 @@ def test_names_that_cannot_be_shown_are_refused(tmp_path, name, message):
 
 
 @given(st.text(min_size=1).filter(lambda name: name.isprintable() and name.strip()))
-def test_all_that_can_be_shown_is_a_name(name):
+def test_any_printable_text_is_a_valid_name(name):
     relations = RelationSet.from_records(
         [{"relation_type": name, "positives": [["a", "b"]]}, *WEIGHTED[:1], RECORDS[1]]
     )

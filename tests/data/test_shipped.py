@@ -36,7 +36,7 @@ PARENTS = {
 }
 
 
-def test_there_are_as_many_as_the_readme_says():
+def test_there_are_as_many_relations_and_pairs_as_the_readme_says():
     assert len(RELATIONS) >= 800 and sum(len(relation.pairs) for relation in RELATIONS) >= 25_000
     educated = sum(len(relation.educated) for relation in RELATIONS)
     assert educated >= sum(len(relation.pairs) for relation in RELATIONS) / 3
@@ -49,7 +49,7 @@ def test_names_and_sentences_are_unique():
     assert {relation.parent for relation in RELATIONS} == PARENTS
 
 
-def test_relations_have_20_to_60_pairs_and_none_twice():
+def test_relations_have_20_to_60_distinct_pairs():
     for relation in RELATIONS:
         assert 20 <= len(relation.pairs) <= 60, relation.name
         folds = Counter(folded(pair) for pair in relation.pairs)
@@ -115,7 +115,7 @@ def test_no_pair_is_a_stem_or_a_right_answer_of_a_benchmark(data):
     assert sorted(pair for relation in RELATIONS for pair in relation.pairs if folded(pair) in asked) == []
 
 
-def test_training_sees_nothing_of_what_is_held_out():
+def test_training_sees_no_held_out_pairs():
     train, validation, everything = (RelationSet.load("relations", split) for split in ("train", "validation", "all"))
     assert not {name.split("/")[0] for name in train.names} & set(HELD_OUT_PARENTS)
     for name, pairs in everything.positives.items():
@@ -126,7 +126,7 @@ def test_training_sees_nothing_of_what_is_held_out():
 
 
 @pytest.mark.parametrize("part", QUESTION_SETS)
-def test_questions_hold_no_training_pair_and_one_right_answer(part):
+def test_questions_have_one_right_answer_and_no_training_pairs(part):
     questions = load_questions(f"relations/{part}")
     trained = {folded(pair) for pairs in RelationSet.load("relations").positives.values() for pair in pairs}
     pairs_of = {relation.name: relation for relation in RELATIONS}
@@ -145,13 +145,13 @@ def test_questions_hold_no_training_pair_and_one_right_answer(part):
     assert load_questions(f"relations/{part}") == questions
 
 
-def test_educated_questions_are_of_educated_pairs():
+def test_educated_questions_are_about_educated_pairs():
     educated = {pair for relation in RELATIONS for pair in relation.educated}
     questions = load_questions("relations/educated")
     assert all({question["stem"], question["choice"][question["answer"]]} <= educated for question in questions)
 
 
-def test_the_reversed_pairs_of_a_relation_that_has_a_direction_are_its_negatives():
+def test_reversed_pairs_of_a_directed_relation_are_its_negatives():
     relations = RelationSet.load("relations", "all")
     for relation in RELATIONS:
         name = f"{relation.parent}/{relation.name}"
@@ -163,7 +163,7 @@ words = st.text(string.ascii_letters + "éß'-", min_size=1, max_size=8)
 
 
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=5), st.booleans())
-def test_what_is_written_is_read(pairs, educated):
+def test_written_relations_are_read(pairs, educated):
     lines = "\n".join(f"{head} : {tail}" for head, tail in pairs)
     record = {**RECORD, "pairs": "", "educated" if educated else "pairs": lines}
     (relation,) = parse_relations(yaml.safe_dump([record], allow_unicode=True), "x.yaml")
@@ -191,14 +191,14 @@ def test_bad_files_are_named(content, message):
         parse_relations(text, "x.yaml")
 
 
-def test_a_relation_is_said_in_words():
+def test_a_relation_is_put_into_words():
     for relation in RELATIONS:
         said = in_words(relation.label, ("{tail}", "{head}"))
         assert said == relation.sentence.replace("{head}", "%").replace("{tail}", "{head}").replace("%", "{tail}")
     assert in_words("attribute/none such", ("a", "b")) is None
 
 
-def test_unknown_parts_and_splits_are_named():
+def test_unknown_parts_and_splits_are_errors():
     with pytest.raises(ValueError, match=r"no shipped questions 'relations/none', expected relations/held_out_pairs"):
         load_questions("relations/none")
     with pytest.raises(ValueError, match="'relations' has the splits train, validation and all"):

@@ -44,7 +44,7 @@ def test_a_hub_data_set_without_the_split_is_an_error(monkeypatch):
         sources.read_records("owner/name", ["test", "validation"])
 
 
-def test_the_data_folder_itself_is_no_data_set(tmp_path, monkeypatch):
+def test_the_data_folder_itself_is_not_a_data_set(tmp_path, monkeypatch):
     (tmp_path / "test.jsonl").write_text('{"a": 1}')
     monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path))
     with pytest.raises(ValueError, match="Cannot load 'mistyped'"):
@@ -67,19 +67,19 @@ def test_line_separators_inside_a_word_do_not_break_the_line(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["relatoins.csv", "my/pairs.CSV", "owner/name.jsonl", "a.xlsx", "a.tsv.gz"])
-def test_a_file_that_is_not_there_is_not_looked_for_on_the_hub(name, monkeypatch):
+def test_a_missing_file_is_not_looked_up_on_the_hub(name, monkeypatch):
     monkeypatch.setattr("datasets.get_dataset_split_names", lambda *_: pytest.fail("the hub was asked"))
     with pytest.raises(ValueError, match=f"There is no file '{name}'"):
         sources.read_records(name, ["train"])
 
 
-def test_a_spreadsheet_is_to_be_exported(tmp_path):
+def test_a_spreadsheet_has_to_be_exported(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04")
     with pytest.raises(ValueError, match="is a spreadsheet, .* Save the sheet as CSV"):
         sources.read_records(tmp_path / "a.xlsx", ["train"])
 
 
-def test_a_hub_that_cannot_be_reached_is_not_asked(monkeypatch, tmp_path):
+def test_an_unreachable_hub_is_not_asked(monkeypatch, tmp_path):
     calls = []
 
     def from_the_cache(name, config):
@@ -99,7 +99,7 @@ def test_a_hub_that_cannot_be_reached_is_not_asked(monkeypatch, tmp_path):
     assert calls == ["a/b"]
 
 
-def test_a_cached_set_is_read_without_asking_a_hub_that_is_not_there(monkeypatch, tmp_path):
+def test_a_cached_set_is_read_without_asking_an_unreachable_hub(monkeypatch, tmp_path):
     """The cache is laid out as the library does it; what it asks for is counted at the socket."""
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
     json_builder = import_module("datasets.packaged_modules.json.json").Json
@@ -124,7 +124,7 @@ def test_a_cached_set_is_read_without_asking_a_hub_that_is_not_there(monkeypatch
         sources.read_records("owner/MyPairs", ["test"])
 
 
-def test_a_set_that_the_hub_does_not_have_says_nothing_of_others(monkeypatch):
+def test_an_error_for_one_set_does_not_affect_others(monkeypatch):
     monkeypatch.setattr("datasets.get_dataset_split_names", lambda name, config: ["test"])
     monkeypatch.setattr("datasets.load_dataset", lambda name, config, split: [{"a": 1}])
     with pytest.raises(ValueError, match="it has the splits test"):
@@ -144,7 +144,7 @@ def test_an_error_shows_a_record_of_the_right_kind(tmp_path, load):
 
 
 @given(st.text(max_size=20) | st.binary(max_size=20))
-def test_whatever_is_in_a_file_it_is_records_or_one_line(tmp_path_factory, content):
+def test_any_file_gives_records_or_a_one_line_error(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "x.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
     try:
@@ -179,13 +179,13 @@ def csv_text(separator, header="head,tail,relation"):
         ("x.json", json.dumps([dict(zip(NAMES, row, strict=True)) for row in ROWS]).encode()),
     ],
 )
-def test_tables_are_relation_sets(tmp_path, name, content):
+def test_tables_are_read_as_relation_sets(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     relations = RelationSet.load(tmp_path / name)
     assert relations.positives == {"capital": [("Tokyo", "Japan"), ("Rome", "Italy")], "part": [("finger", "hand")]}
 
 
-def test_parquet_is_a_relation_set(tmp_path):
+def test_parquet_is_read_as_a_relation_set(tmp_path):
     columns = dict(zip(NAMES, zip(*ROWS, strict=True), strict=True))
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")
     assert RelationSet.load(tmp_path / "x.parquet").names == ["capital", "part"]
@@ -197,7 +197,7 @@ def test_a_table_without_relations_says_what_to_do(tmp_path):
         RelationSet.load(tmp_path / "x.csv")
 
 
-def test_several_files_are_one_set(tmp_path):
+def test_several_files_are_read_as_one_set(tmp_path):
     pieces = [pa.table(dict(zip(NAMES, map(list, zip(row)), strict=True))) for row in ROWS]
     (tmp_path / "folder").mkdir()
     for number, piece in enumerate(pieces):
@@ -223,7 +223,7 @@ def test_several_files_are_one_set(tmp_path):
         ("x.json", '[{"head": "a", "tail": "b", "relation": ""}]', "element 1"),
     ],
 )
-def test_rows_are_counted_as_the_lines_of_the_file(tmp_path, name, content, place):
+def test_errors_name_the_line_of_the_file(tmp_path, name, content, place):
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=rf"{name}, {place}\b"):
         RelationSet.load(tmp_path / name)

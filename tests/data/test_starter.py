@@ -30,7 +30,7 @@ def test_there_are_enough_relations_and_pairs():
     assert len(set(validation) - set(train)) >= 10
 
 
-def test_no_pair_stands_twice_in_either_direction():
+def test_no_pair_occurs_twice_in_either_direction():
     everything = pairs_of(records("train")) + pairs_of(records("validation"))
     folded = [tuple(sorted(word.casefold() for word in pair)) for pair in everything]
     assert len(set(folded)) == len(folded) >= 1300
@@ -49,7 +49,7 @@ def test_negatives_are_the_reversed_pairs_of_asymmetric_relations():
 
 
 @pytest.mark.parametrize("name", QUESTION_SETS)
-def test_questions_hold_nothing_that_training_sees(name):
+def test_questions_contain_no_training_pairs(name):
     train, validation = records("train"), records("validation")
     seen = set(pairs_of(train))
     questions = load_questions(f"starter/{name}")
@@ -64,7 +64,7 @@ def test_questions_hold_nothing_that_training_sees(name):
 
 
 @pytest.mark.parametrize("name", QUESTION_SETS)
-def test_the_answers_stand_in_every_place(name):
+def test_answers_occur_in_every_position(name):
     answers = [question["answer"] for question in load_questions(f"starter/{name}")]
     shares = [answers.count(place) / len(answers) for place in range(5)]
     assert min(shares) > 0.1 and max(shares) < 0.3

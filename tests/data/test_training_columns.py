@@ -56,18 +56,18 @@ def trainer_of(model, tmp_path):
         ({"head": ["a"] * 16, "tail": ["b"] * 16, "relation": ["c"] * 16}, r"a pair in one column\. .*data triples"),
     ],
 )
-def test_other_columns_are_one_error(model, trainer_of, columns, message):
+def test_other_columns_are_a_one_line_error(model, trainer_of, columns, message):
     with pytest.raises(ValueError, match=f"The train dataset has the columns .*{message}"):
         trainer_of(columns, InfoNCELoss(model))
 
 
-def test_a_forgotten_loss_is_said(trainer_of):
+def test_a_forgotten_loss_is_reported(trainer_of):
     with pytest.raises(ValueError, match=r"' CoSENTLoss, .*loss= is left out.*InfoNCELoss\(model\)"):
         trainer_of(LABELLED)
 
 
 @pytest.mark.parametrize("name", ["MultipleNegativesRankingLoss", "CosineSimilarityLoss", "ContrastiveLoss"])
-def test_losses_of_two_columns_are_refused_for_labelled_pairs(model, trainer_of, name):
+def test_losses_for_two_columns_are_refused_for_labelled_pairs(model, trainer_of, name):
     loss = getattr(losses, name)(model)
     for each in (loss, losses.MatryoshkaLoss(model, loss, matryoshka_dims=[16])):
         with pytest.raises(ValueError, match="compares two columns of pairs"):
@@ -90,7 +90,7 @@ def test_validation_data_are_checked(model, trainer_of):
         trainer_of(LABELLED, InfoNCELoss(model), eval_dataset=wrong)
 
 
-def test_what_can_be_read_is_trained_on(model, trainer_of):
+def test_readable_data_can_be_trained_on(model, trainer_of):
     classes = Features({"pair": List(Value("string")), "label": ClassLabel(names=["capital", "part"])})
     frame = pd.DataFrame({"pair": PAIRS, "label": pd.Series(LABELS, dtype="int32")})
     words = Dataset.from_dict({"head": [pair[0] for pair in PAIRS], "tail": [pair[1] for pair in PAIRS]})

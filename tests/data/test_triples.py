@@ -15,7 +15,7 @@ BASE = [("x1", "u", "y1"), ("x1", "v", "y2")]
 
 
 @given(TRIPLES, st.lists(st.tuples(WORDS, WORDS), max_size=3), st.integers(1, 4))
-def test_each_pair_once_and_none_of_a_test_set(triples, tests, most):
+def test_pairs_are_distinct_and_not_in_test_sets(triples, tests, most):
     exclusion = PairExclusion({"test": tests})
     build = relations_of_triples([*BASE, *triples], exclusion, least=1, most=most, words=1)
     for name, pairs in build.relations.positives.items():
@@ -55,13 +55,13 @@ def test_symmetric_and_inverse_relations_are_found_in_samples():
     assert report["symmetric"] == ["near"] and report["inverse"] == [("has part", "part of")]
 
 
-def test_a_relation_of_which_the_other_has_only_some_is_no_inverse():
+def test_a_relation_that_covers_only_part_of_another_is_not_its_inverse():
     triples = [(f"person {i}", "citizen of", f"country {i % 9}") for i in range(100)]
     triples += [(f"country {i}", "head of state", f"person {i}") for i in range(9)]
     assert relations_of_triples(triples).inverse == []
 
 
-def test_choosing_relations_and_words():
+def test_relations_and_lengths_can_be_chosen():
     triples = [(f"h{i}", name, f"t{i} more words here") for name in "rst" for i in range(5)]
     build = relations_of_triples(triples, words=None, without=["t"])
     assert build.relations.names == ["r", "s"] and build.left_out == {"other relations": 5}
@@ -80,7 +80,7 @@ def test_choosing_relations_and_words():
         ({"without": ["x"]}, "No triple has the relation 'x'"),
     ],
 )
-def test_what_cannot_be_is_refused(options, message):
+def test_invalid_settings_are_refused(options, message):
     triples = [(f"h{i}", name, f"t{i}") for name in "rs" for i in range(5)]
     with pytest.raises(ValueError, match=message):
         relations_of_triples(triples, **options)

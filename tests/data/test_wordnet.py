@@ -57,7 +57,7 @@ def test_rare_words_and_other_senses_are_left_out(wordnet, triples):
     assert wordnet.name_of("chap-n", 0) == "chap"
 
 
-def test_each_pair_stands_once_and_reversed_pairs_are_negatives(triples):
+def test_pairs_are_distinct_and_reversed_pairs_are_negatives(triples):
     build = relations_of_triples(triples, PairExclusion({"test": [("DOG", "animal")]}), least=1)
     relations = build.relations
     assert relations.positives["antonym/adjective"] == [("tall", "short")]
@@ -119,13 +119,13 @@ def test_anything_but_a_wordnet_is_one_error(tmp_path, content, message):
         ("in manner", "adverb", "in a timid manner", "timid"),
     ],
 )
-def test_what_definitions_state(relation, part, definition, tail):
+def test_relations_are_read_from_definitions(relation, part, definition, tail):
     (pattern,) = [pattern for pattern in PATTERNS if (pattern.name, pattern.part) == (relation, part)]
     assert pattern.expression.search(clause_of(f"({part}s) {definition.capitalize()}; more"))["tail"] == tail
 
 
 @pytest.mark.parametrize("definition", ["a young unmarried noble lady", "a group that sings", "not very tall or short"])
-def test_a_modifier_is_not_taken_for_the_noun(definition):
+def test_modifiers_are_not_mistaken_for_nouns(definition):
     found = {pattern.name: match["tail"] for pattern in PATTERNS if (match := pattern.expression.search(definition))}
     assert "unmarried" not in found.values() and "very" not in found.values() and not found.get("group of")
 

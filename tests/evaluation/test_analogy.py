@@ -63,7 +63,7 @@ def test_a_lead_within_float32_noise_is_a_tie():
     assert [outcome.tied for outcome in AnalogyEvaluator(QUESTIONS[:2]).outcomes(close)] == [True, True]
 
 
-def test_a_repeat_of_the_right_pair_is_no_tie():
+def test_a_repeat_of_the_right_pair_is_not_a_tie():
     question = {"stem": ["a", "b"], "choice": [["c", "d"], ["e", "f"], ["e", "f"]], "answer": 2}
     outcome = AnalogyEvaluator([question]).outcomes(Lookup(VECTORS))[0]
     assert outcome.correct and not outcome.tied and outcome.predicted == 1
@@ -81,7 +81,7 @@ def test_results_equal_a_plain_loop_over_questions(encoders):
     assert AnalogyEvaluator(records).predict(model) == predictions
 
 
-def test_any_sentence_transformer_that_takes_pairs_will_do(encoders, tmp_path):
+def test_any_sentence_transformer_that_takes_pairs_can_be_evaluated(encoders, tmp_path):
     model = RelBERT(encoders["wordpiece"])
     model.save_pretrained(str(tmp_path))
     evaluator = AnalogyEvaluator(Dataset.from_list(load_questions("starter/held_out_pairs")[:20]))
@@ -107,7 +107,7 @@ def test_metrics_go_into_the_model_card_and_ties_do_not():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["u2", "google", "bats"])
-def test_answers_are_those_of_the_relbert_library(data, golden, minilm, name):
+def test_answers_equal_those_of_the_relbert_library(data, golden, minilm, name):
     """As in the relbert library: get_analogy_accuracy of relbert 2.0 on an untrained encoder, template a.
 
     Some eighty questions of each set, from all its relations: encoding takes its time.
@@ -148,7 +148,7 @@ def as_the_relbert_library(question, vectors, direction):
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-def test_directions_are_the_relbert_librarys(direction):
+def test_directions_equal_those_of_the_relbert_library(direction):
     """As in the relbert library: the pairs swapped, or the product of both cosines."""
     rng = np.random.default_rng(0)
     pairs = [pair for question in QUESTIONS for pair in (question["stem"], *question["choice"])]
@@ -159,7 +159,7 @@ def test_directions_are_the_relbert_librarys(direction):
     assert len(model.encoded) == len(set(model.encoded)) == (8 if direction == "bidirectional" else 4)
 
 
-def test_euclidean_takes_the_nearest():
+def test_the_euclidean_similarity_chooses_the_nearest():
     """Not as in the relbert library, which takes the farthest."""
     vectors = {("a", "b"): [1, 0], ("c", "d"): [0.9, 0.1], ("e", "f"): [9, 0], ("g", "h"): [-1, 0]}
 
@@ -172,7 +172,7 @@ def test_euclidean_takes_the_nearest():
     assert AnalogyEvaluator([question], similarity="cosine").predict(Raw(vectors)) == [0]
 
 
-def test_the_result_has_what_the_accuracy_comes_from():
+def test_the_result_is_complete():
     result = AnalogyEvaluator(QUESTIONS, "toy").evaluate(Lookup(VECTORS))
     assert (result.task, result.dataset, result.count) == ("analogy", "toy", 3)
     assert result.metrics == {"accuracy": pytest.approx(1 / 3)} and result.extras == {"ties": 1}

@@ -48,7 +48,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 @settings(max_examples=150, deadline=None)
 @given(size=st.integers(2, 6), seed=SEEDS, levels=st.sampled_from([1, 2, 4, None]))
-def test_it_is_the_order_of_the_plain_loop(size, seed, levels):
+def test_the_order_equals_that_of_a_plain_loop(size, seed, levels):
     """With few levels many orders tie: the first has to be the same, too."""
     scores = random_scores(size, seed, levels)
     assert best_mapping(scores) == list(by_loop(scores))
@@ -56,13 +56,13 @@ def test_it_is_the_order_of_the_plain_loop(size, seed, levels):
 
 @settings(max_examples=100, deadline=None)
 @given(size=st.integers(2, 6), seed=SEEDS, temperature=st.sampled_from([0.01, 0.05, 1, 100]))
-def test_the_soft_maximum_is_that_of_the_plain_loop(size, seed, temperature):
+def test_the_soft_maximum_equals_that_of_a_plain_loop(size, seed, temperature):
     scores = random_scores(size, seed)
     assert best_mapping(scores, temperature) == list(by_loop(scores, temperature))
 
 
 @pytest.mark.parametrize("temperature", [0.05, 10])
-def test_orders_of_equal_soft_maxima_tie(temperature):
+def test_orders_with_equal_soft_maxima_tie(temperature):
     assert best_mapping(np.full((7,) * 4, 0.3), temperature) == list(range(7))
     scores = random_scores(5, 3, levels=1)
     assert best_mapping(scores, temperature) == list(by_loop(scores, temperature))
@@ -83,7 +83,7 @@ def test_many_partners_that_agree_outweigh_one_in_the_soft_score():
 
 @settings(max_examples=100, deadline=None)
 @given(size=st.integers(3, 6), seed=SEEDS, levels=st.sampled_from([2, 5]), share=st.floats(0, 0.5))
-def test_it_is_right_where_most_scores_are_equal(size, seed, levels, share):
+def test_the_order_is_right_if_most_scores_are_equal(size, seed, levels, share):
     scores = random_scores(size, seed, levels)
     scores[np.random.default_rng(seed + 1).random(scores.shape) > share] = 0.5
     assert best_mapping(scores) == list(by_loop(scores))
@@ -91,13 +91,13 @@ def test_it_is_right_where_most_scores_are_equal(size, seed, levels, share):
 
 @settings(max_examples=30, deadline=None)
 @given(size=st.integers(7, 8), seed=SEEDS, levels=st.sampled_from([1, 2, 4, 8, None]))
-def test_larger_problems_are_solved_as_by_scoring_all_orders(size, seed, levels):
+def test_larger_problems_are_solved_as_if_all_orders_were_scored(size, seed, levels):
     scores, orders = random_scores(size, seed, levels), np.array(list(permutations(range(size))))
     assert best_mapping(scores) == orders[score_orders(prepare(scores), orders).argmax()].tolist()
 
 
 @pytest.mark.parametrize("size", [2, 5, 7, 12])
-def test_scores_that_say_nothing_leave_the_order_as_it_is(size):
+def test_equal_scores_leave_the_order_as_it_is(size):
     assert best_mapping(np.full((size,) * 4, 0.3)) == list(range(size))
 
 
@@ -123,7 +123,7 @@ def test_a_problem_of_14_terms_takes_few_nodes():
     assert search.nodes < 1000
 
 
-def test_what_relates_a_term_to_itself_is_never_read():
+def test_scores_of_a_term_with_itself_are_never_read():
     scores = random_scores(7, 1)
     expected = best_mapping(scores)
     same = np.eye(7, dtype=bool)
@@ -132,7 +132,7 @@ def test_what_relates_a_term_to_itself_is_never_read():
     assert best_mapping(scores) == expected
 
 
-def test_the_scores_are_left_as_they_are():
+def test_the_scores_are_not_modified():
     scores = random_scores(4, 0)
     before = scores.copy()
     best_mapping(scores)

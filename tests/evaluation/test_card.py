@@ -12,7 +12,7 @@ from st_relbert.evaluation.card import write_results
 from tests.evaluation.cards import RESULTS, SHOWN, read, result_of
 
 
-def test_the_table_stands_before_the_training_details_and_nothing_else_changes(folder):
+def test_the_table_comes_before_the_training_details_and_nothing_else_changes(folder):
     before = ModelCard.load(folder / "README.md").text
     write_results(folder, RESULTS)
     after = ModelCard.load(folder / "README.md").text
@@ -63,7 +63,7 @@ def test_a_model_without_a_card_gets_one(folder, content):
     assert read(folder) == first
 
 
-def test_windows_line_ends_are_kept(folder):
+def test_windows_line_endings_are_kept(folder):
     card = "---\r\nlicense: mit\r\n---\r\n# Title\r\n\r\n## Training Details\r\n\r\nLong.\r\n"
     (folder / "README.md").write_bytes(card.encode())
     write_results(folder, RESULTS)
@@ -111,7 +111,7 @@ def test_results_that_cannot_be_shown_are_errors(folder, results, message):
 
 
 @pytest.mark.parametrize("card", ["---\na: [\n---\n", "---\n- a\n---\n", "---\nmodel-index:\n- name: x\n---\n"])
-def test_an_unreadable_card_is_an_error_and_stays(folder, card):
+def test_an_unreadable_card_is_an_error_and_is_kept(folder, card):
     (folder / "README.md").write_text(card)
     with pytest.raises(ValueError, match=r"README\.md' cannot be read: .* Correct its metadata"):
         write_results(folder, RESULTS)

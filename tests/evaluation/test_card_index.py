@@ -51,7 +51,7 @@ def test_the_results_survive_the_hubs_own_classes(folder):
     assert eval_results_to_model_index(*model_index_to_eval_results(index)) == index
 
 
-def test_the_hub_is_asked_to_validate_what_is_written(folder, monkeypatch):
+def test_the_hub_validates_the_written_card(folder, monkeypatch):
     """``validate`` sends the card to the hub; what it would send is looked at instead."""
     sent = []
 
@@ -66,7 +66,7 @@ def test_the_hub_is_asked_to_validate_what_is_written(folder, monkeypatch):
     assert sent == [(f"{constants.ENDPOINT}/api/validate-yaml", {"repoType": "model", "content": read(folder)})]
 
 
-def test_what_others_wrote_into_the_index_is_kept(folder):
+def test_entries_of_others_in_the_index_are_kept(folder):
     (folder / "README.md").write_text(PUBLISHED, encoding="utf-8")
     for _ in range(2):
         write_results(folder, RESULTS)
@@ -114,7 +114,7 @@ def test_the_index_that_sentence_transformers_wrote_is_kept(encoders, tmp_path):
     assert after.model_name == before.model_name
 
 
-def test_sets_of_your_own_are_not_said_to_be_on_the_hub(folder):
+def test_your_own_sets_are_not_listed_as_sets_on_the_hub(folder):
     write_results(folder, [result_of("analogy", "my|own set", 3, accuracy=1.0)])
     [result] = ModelCard.load(folder / "README.md").data.eval_results
     assert result.task_name == "Analogy Questions (my|own set)" and result.dataset_args is None
@@ -136,7 +136,7 @@ def test_the_hub_reads_results_on_its_sets(folder):
     assert not (folder / ".eval_results" / "st-relbert.yaml").exists()
 
 
-def test_figures_of_another_method_are_named_and_are_none_of_the_hubs(folder):
+def test_figures_of_another_method_are_named_and_not_for_the_hub(folder):
     """Those of a linear probe do not take the place of the published MLP's."""
     (folder / "README.md").write_text(PUBLISHED)
     linear = EvaluationResult(
@@ -151,7 +151,7 @@ def test_figures_of_another_method_are_named_and_are_none_of_the_hubs(folder):
     assert not (folder / ".eval_results" / "st-relbert.yaml").exists()
 
 
-def test_a_task_and_a_metric_of_your_own_are_shown_by_their_names(folder, monkeypatch):
+def test_your_own_task_and_metric_are_shown_by_name(folder, monkeypatch):
     class Own(RelationEvaluator):
         suite = SuiteTask(sets={}, title="Own Task", type="own", dataset_type="own-sets", counted="things")
 

@@ -87,7 +87,7 @@ def test_the_number_of_processes_changes_no_weight():
         np.testing.assert_array_equal(mine, other)
 
 
-def test_processes_share_one_copy_of_the_features_and_do_without_torch():
+def test_processes_share_the_features_and_do_not_import_torch():
     """Torch would cost each of them seconds and half a gigabyte."""
     get_reusable_executor().shutdown(wait=True)  # processes of earlier tests may have imported anything
     features, labels = examples(TRAIN)
@@ -97,7 +97,7 @@ def test_processes_share_one_copy_of_the_features_and_do_without_torch():
     assert fitted.file != "None" and not fitted.has_torch
 
 
-def test_of_equals_the_first_is_chosen():
+def test_the_first_of_equal_settings_is_chosen():
     evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION)
     assert evaluator(Noisy(0.01))["f1_micro"] == 1
     assert evaluator.chosen == {"random_state": 0, "learning_rate_init": 1e-3, "hidden_layer_sizes": 100}
@@ -138,7 +138,7 @@ def test_default_settings_without_a_validation_split():
     assert evaluator.chosen == {"random_state": 3}
 
 
-def test_a_given_classifier_is_cloned_and_used_as_it_is():
+def test_a_given_classifier_is_cloned():
     model = Noisy()
     evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, classifier=NEAREST)
     expected = KNeighborsClassifier(n_neighbors=1).fit(*plain_examples(TRAIN, model.of))
@@ -148,7 +148,7 @@ def test_a_given_classifier_is_cloned_and_used_as_it_is():
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_chosen_fit_that_did_not_converge_is_logged_not_warned_of(caplog, capfd, n_jobs):
+def test_missing_convergence_is_logged_without_a_warning(caplog, capfd, n_jobs):
     evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, n_jobs=n_jobs)
     filters = list(warnings.filters)
     with warnings.catch_warnings(), caplog.at_level(logging.INFO, "st_relbert"):
@@ -163,7 +163,7 @@ def test_other_warnings_of_a_fit_are_kept():
         fit_best(mlps({"batch_size": 500, "max_iter": 1}), examples(TRAIN), n_jobs=1)
 
 
-def test_progress_is_shown_where_asked_for(capsys):
+def test_progress_is_shown_on_request(capsys):
     candidates = mlps({"max_iter": 1}, {"max_iter": 1})
     fit_best(candidates, examples(TRAIN), n_jobs=1, show_progress_bar=True)
     assert "Classifiers" in capsys.readouterr().err
@@ -172,7 +172,7 @@ def test_progress_is_shown_where_asked_for(capsys):
 
 
 @pytest.mark.slow
-def test_root09_is_the_relbert_librarys_up_to_rounding(data, golden, minilm):
+def test_root09_equals_the_relbert_library_up_to_rounding(data, golden, minilm):
     """As in the relbert library: an untrained encoder, template a, max_length 64, the settings that it chose.
 
     The recorded figures are one draw. Noise of 1e-7 in the vectors (two runs of an encoder differ by more) moves the

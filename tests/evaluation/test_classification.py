@@ -77,7 +77,7 @@ def test_f1_by_hand():
         (NEAREST, "KNeighborsClassifier", "KNeighborsClassifier"),
     ],
 )
-def test_the_result_says_which_classifier(classifier, name, method):
+def test_the_result_names_the_classifier(classifier, name, method):
     result = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier).evaluate(Noisy())
     assert (result.details["classifier"], result.method) == (name, method)
     again = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier).evaluate(Noisy())
@@ -99,7 +99,7 @@ def test_a_label_with_one_example_can_be_learned():
     assert metrics["f1_macro"] == pytest.approx(np.mean([metrics[f"f1_{label}"] for label in LABELS]))
 
 
-def test_the_result_has_what_the_f1_comes_from():
+def test_the_result_is_complete():
     evaluator = RelationClassificationEvaluator(TRAIN, TEST, name="toy", classifier=NEAREST)
     result = evaluator.evaluate(Noisy())
     assert (result.task, result.dataset, result.count) == ("classification", "toy", len(TEST))
@@ -108,7 +108,7 @@ def test_the_result_has_what_the_f1_comes_from():
     assert set(result.extras) == {*(f"f1_{label}" for label in LABELS), "majority_f1_micro", "random_f1_micro"}
 
 
-def test_a_data_set_will_do_and_metrics_are_written(tmp_path):
+def test_datasets_are_accepted_and_metrics_are_written(tmp_path):
     splits = [Dataset.from_list(rows) for rows in (TRAIN, TEST)]
     evaluator, model = RelationClassificationEvaluator(*splits, name="toy", classifier=NEAREST), Noisy()
     metrics = evaluator(model, str(tmp_path), epoch=1, steps=10)
@@ -149,7 +149,7 @@ def changed(**values):
         ({"n_jobs": True}, "n_jobs is True, expected a number"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(arguments, message):
+def test_data_that_cannot_be_scored_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         RelationClassificationEvaluator(**{"train": TRAIN, "test": TEST, **arguments})
 

@@ -17,14 +17,14 @@ def interval_by_loop(outcomes, level, samples, seed):
 @pytest.mark.parametrize(
     "outcomes", [[1] * 30 + [0] * 70, [True, False] * 40, [0.1, 0.5, 0.9, 2.0] * 10, [-1.0, 0, 3.5]], ids=str
 )
-def test_it_agrees_with_a_plain_loop(outcomes):
+def test_intervals_agree_with_a_plain_loop(outcomes):
     """Up to chance: an end of the interval of 2,000 means varies by about a fifteenth of the means' spread."""
     spread = np.std(outcomes) / np.sqrt(len(outcomes))
     expected = interval_by_loop(outcomes, 0.9, 2000, 1)
     assert bootstrap_interval(outcomes, level=0.9, samples=20_000) == pytest.approx(expected, abs=0.3 * spread)
 
 
-def test_outcomes_of_0_and_1_are_resampled_alike_whether_drawn_one_by_one_or_as_their_number():
+def test_drawing_the_number_of_right_answers_equals_drawing_outcomes():
     outcomes = np.array([1.0] * 130 + [0.0] * 70)
     # A shift makes them other than 0 and 1, so they are drawn one by one.
     shifted = np.array(bootstrap_interval(outcomes + 5, samples=20_000)) - 5
@@ -36,7 +36,7 @@ def test_ends_are_quantiles_of_the_binomial_distribution():
     assert (low * 1000, high * 1000) == pytest.approx(binom.ppf([0.025, 0.975], 1000, 0.3), abs=1.01)
 
 
-def test_it_covers_the_true_accuracy_about_as_often_as_it_says():
+def test_intervals_cover_the_true_accuracy_as_often_as_stated():
     generator = np.random.default_rng(0)
     intervals = [
         bootstrap_interval(generator.random(200) < 0.7, level=0.9, samples=500, seed=run) for run in range(400)

@@ -140,7 +140,7 @@ def test_two_terms_are_enough():
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_predictions_score_best_in_a_plain_loop_over_orders(encoder, reduction):
+def test_predictions_are_the_best_in_a_plain_loop_over_orders(encoder, reduction):
     """Of orders that differ by less than the rounding of a batch, which is another on each machine, any will do."""
     model = RelBERT(encoder, reduction=reduction)
     problems = [ATOM, MIND, {key: values[:6] for key, values in SHARED.items()}]
@@ -172,7 +172,7 @@ def soft_by_loop(model, problem):
     return list(max(permutations(given), key=score))
 
 
-def test_the_soft_score_is_that_of_a_plain_loop(encoder):
+def test_the_soft_score_equals_a_plain_loop(encoder):
     model = RelBERT(encoder, reduction="sum")
     problems = [ATOM, MIND]
     evaluator = RelationMappingEvaluator(problems, score="soft")
@@ -187,7 +187,7 @@ def test_an_unknown_score_is_an_error():
         RelationMappingEvaluator([MIND], score="mean")
 
 
-def test_a_dataset_will_do():
+def test_problems_may_be_a_dataset():
     rows = [{key: problem[key] for key in ("source", "target", "target_random")} for problem in (ATOM, MIND)]
     model = planted(ATOM, MIND)
     assert RelationMappingEvaluator(Dataset.from_list(rows)).predict(model) == [ATOM["target"], MIND["target"]]
@@ -232,7 +232,7 @@ def test_no_problems_are_an_error():
 
 
 @pytest.mark.slow
-def test_accuracy_is_that_of_the_relbert_library(data, golden, minilm):
+def test_accuracy_equals_that_of_the_relbert_library(data, golden, minilm):
     """As in the relbert library: evaluate_relation_mapping of relbert 2.0 on an untrained encoder, template a."""
     recorded = json.loads((golden / "minilm_evaluation.json").read_text(encoding="utf-8"))["mapping"]["accuracy"]
     problems, _ = read_records(data / "relation_mapping", ["test"])

@@ -19,7 +19,7 @@ def p_value_by_loop(first_only, second_only):
 
 
 @given(OUTCOMES)
-def test_it_equals_a_plain_loop(outcomes):
+def test_the_result_equals_a_plain_loop(outcomes):
     counts = {cell: 0 for cell in [(True, True), (True, False), (False, True), (False, False)]}
     for outcome in outcomes:
         counts[outcome] += 1
@@ -43,7 +43,7 @@ def test_questions_answered_alike_do_not_matter(outcomes, right):
     assert more.p_value == mcnemar(*zip(*outcomes, strict=True)).p_value
 
 
-def test_models_that_agree_are_told_apart_by_nothing():
+def test_models_that_always_agree_have_p_value_1():
     assert mcnemar([1, 0, 1], [1, 0, 1]) == (2, 0, 0, 1, 1.0)
 
 
@@ -54,7 +54,7 @@ def test_a_textbook_example():
     assert mcnemar(first, second) == (10, 5, 15, 10, pytest.approx(2 * 21_700 / 2**20))
 
 
-def test_many_questions_are_no_matter():
+def test_many_questions_are_no_problem():
     number = 100_000
     first = np.arange(number) % 2 == 0
     assert mcnemar(first, ~first).p_value == 1

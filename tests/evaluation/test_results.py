@@ -34,7 +34,7 @@ def record(**changes):
     return {key: value for key, value in values.items() if value is not ...}
 
 
-def test_results_are_read_as_they_were_written(tmp_path):
+def test_results_survive_writing_and_reading(tmp_path):
     write_report(tmp_path / "r.json", EvaluationReport([U2, MAPPING], {"sat": "nowhere"}), ABOUT)
     assert read_results(tmp_path / "r.json") == {"u2": U2, "relation_mapping": MAPPING}
     written = json.loads((tmp_path / "r.json").read_text())
@@ -119,7 +119,7 @@ def test_a_damaged_record_is_read_or_an_error(tmp_path_factory, key, value):
         assert result.correct is None or len(result.correct) == result.count
 
 
-def test_a_file_or_folder_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_file_or_folder_is_an_error(tmp_path):
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(ValueError, match="contains no results"):
             read_results(path)

@@ -79,7 +79,7 @@ def test_malformed_data_are_named(case):
         as_similarity_relations(ratings, maxdiff)
 
 
-def test_records_of_numpy_values_will_do():
+def test_records_may_contain_numpy_values():
     ratings, maxdiff = copy.deepcopy((RATINGS, MAXDIFF))
     ratings[0]["pairs"][0][2] = np.float32(40)
     maxdiff[0]["questions"][0]["least"] = np.array([1, 0, 3, 1])

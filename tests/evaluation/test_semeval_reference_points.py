@@ -21,7 +21,7 @@ def score(relations, number_of):
     return SimilarityScore(*np.mean(list(score_relations(relations, numbers).values()), axis=0))
 
 
-def test_every_pair_of_a_question_is_rated_as_it_is_spelled(semeval):
+def test_every_pair_of_a_question_is_rated_in_the_same_spelling(semeval):
     assert len(semeval) == 69 and sum(len(relation.questions) for relation in semeval) == 6997
     for relation in semeval:
         assert {pair for question in relation.questions for pair in question.pairs} == set(relation.ratings)

@@ -50,7 +50,7 @@ def test_each_of_several_tied_winners_is_right():
     assert maxdiff_accuracy([unasked], by_pair(3, 1, 4, 2)) == 1
 
 
-def test_of_equal_numbers_the_first_is_guessed_on_both_sides():
+def test_the_first_of_equal_numbers_is_guessed_for_both_sides():
     first = MaxDiffQuestion(PAIRS, least=[5, 0, 0, 0], most=[5, 0, 0, 0])
     last = MaxDiffQuestion(PAIRS, least=[0, 0, 0, 5], most=[0, 0, 0, 5])
     assert maxdiff_accuracy([first], by_pair(0, 0, 0, 0)) == 1

@@ -110,14 +110,14 @@ def test_each_distinct_pair_is_encoded_once():
 
 
 @pytest.mark.parametrize("combine", ["mean", "max"])
-def test_a_model_that_tells_nothing_apart_has_no_correlation(combine):
+def test_a_model_that_distinguishes_nothing_has_no_correlation(combine):
     generator = np.random.default_rng(0)
     constant = Lookup({pair: [1, 2 + 1e-7 * generator.random()] for pair in VECTORS})
     evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, combine=combine)
     assert evaluator.relation_scores(constant) == {"1/a": (0.25, 0), "1/b": (0, 0)}
 
 
-def test_the_prototype_orders_pairs_as_the_mean_does():
+def test_the_prototype_ranks_pairs_like_the_mean():
     """Why there is no combine="prototype"; see combine_cosines."""
     generator = np.random.default_rng(0)
     for _ in range(50):
@@ -131,7 +131,7 @@ def test_the_prototype_orders_pairs_as_the_mean_does():
         assert to_prototype * np.linalg.norm(prototype) == pytest.approx(mean, abs=1e-12)
 
 
-def test_real_models_will_do(encoders, tmp_path):
+def test_real_models_are_scored(encoders, tmp_path):
     evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, name="toy", batch_size=3)
     metrics = evaluator(RelBERT(encoders["wordpiece"]), str(tmp_path), epoch=1, steps=2)
     assert -1 <= metrics["toy_spearman"] <= 1
@@ -151,7 +151,7 @@ def test_arguments_are_checked():
         RelationalSimilarityEvaluator(RATINGS, MAXDIFF, combine="median")
 
 
-def test_a_vector_of_nan_is_an_error():
+def test_a_nan_vector_is_an_error():
     broken = Lookup({**VECTORS, ("a", "x"): [np.nan, 1]})
     with pytest.raises(ValueError, match="not finite"):
         RelationalSimilarityEvaluator(RATINGS, MAXDIFF)(broken)

@@ -62,7 +62,7 @@ class Counting:
         return self.model.encode(pairs, **kwargs)
 
 
-def test_all_sets_that_can_be_had_are_scored_and_the_others_named(few, model):
+def test_available_sets_are_scored_and_the_others_named(few, model):
     report = run_suite(model, show_progress_bar=False)
     assert [(result.task, result.dataset, list(result.metrics)) for result in report.results] == [
         ("analogy", "u2", ["accuracy"]),
@@ -97,13 +97,13 @@ def test_sets_can_be_chosen(few, model):
     assert [(result.dataset, result.count) for result in report.results] == list(zip(names, (2, 244), strict=True))
 
 
-def test_the_seed_is_that_of_the_classifiers(few, model):
+def test_the_seed_is_passed_to_the_classifiers(few, model):
     reports = [run_suite(model, ["classification"], show_progress_bar=False, seed=seed) for seed in (0, 5)]
     assert [report.results[0].details["classifier_config"]["random_state"] for report in reports] == [0, 5]
     assert [report.seed for report in reports] == [0, 5]
 
 
-def test_the_cache_gives_what_the_model_gives(model):
+def test_the_cache_returns_the_vectors_of_the_model(model):
     cache = EncodeCache(model)
     first = cache.encode([("a", "b"), ("c", "d"), ("a", "b")], convert_to_numpy=True)
     again = cache.encode([("c", "d"), ("e", "f")], convert_to_numpy=True)
@@ -222,7 +222,7 @@ def places(value, path=()):
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(file=st.sampled_from(FILES), data=st.data())
-def test_a_malformed_set_is_left_out_with_its_reason_and_the_run_goes_on(all_tasks, model, file, data):
+def test_a_malformed_set_is_left_out_with_the_reason(all_tasks, model, file, data):
     path = all_tasks / file
     before = path.read_text()
     records = [json.loads(line) for line in before.splitlines()]
@@ -258,7 +258,7 @@ class Cheap:
         return np.array(rows, dtype=np.float32)
 
 
-def test_a_model_that_gives_nan_gets_no_figures(all_tasks):
+def test_a_model_that_returns_nan_gets_no_figures(all_tasks):
     class Broken(Cheap):
         def encode(self, pairs, **kwargs):
             return np.full((len(pairs), 4), np.nan, dtype=np.float32)

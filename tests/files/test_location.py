@@ -7,7 +7,7 @@ from st_relbert.files.location import Location, expand
 from st_relbert.files.tables import is_table
 
 
-def test_paths_and_uris_of_one_file_are_one(tmp_path):
+def test_paths_and_uris_of_a_file_are_equivalent(tmp_path):
     (tmp_path / "x.txt").write_text("text")
     for name in (str(tmp_path / "x.txt"), f"file://{tmp_path}/x.txt"):
         place = pickle.loads(pickle.dumps(Location.of(name)))
@@ -15,7 +15,7 @@ def test_paths_and_uris_of_one_file_are_one(tmp_path):
     assert not (Location.of(str(tmp_path)) / "y.txt").exists
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+def test_a_file_is_written_completely_or_not_at_all(tmp_path):
     place = Location.of(str(tmp_path / "x.txt"))
     place.write_text("old")
     with pytest.raises(KeyboardInterrupt), place.writing() as stream:
@@ -48,12 +48,12 @@ def test_patterns(tmp_path, monkeypatch):
         expand(f"{tmp_path}/*.parquet")
 
 
-def test_an_unknown_kind_of_uri():
+def test_an_unknown_kind_of_uri_is_refused():
     with pytest.raises(ValueError, match=r"Cannot use 'ftp://x/y': .*Expected a path, or a URI"):
         Location.of("ftp://x/y")
 
 
-def test_the_query_of_a_uri_is_no_part_of_the_name():
+def test_the_query_of_a_uri_is_not_part_of_the_name():
     query = "?region=us-east-1&endpoint_override=127.0.0.1:9&scheme=http"  # never connected to
     for name, kind in (("out.lance", ".lance"), ("out.parquet", ".parquet")):
         blocks = VectorBlocks(f"s3://pairs/{name}{query}")

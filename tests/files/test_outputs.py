@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
 
 
-def test_an_output_that_fails_leaves_what_was_there(tmp_path):
+def test_a_failed_write_keeps_the_old_output(tmp_path):
     (tmp_path / "out").write_text("old")
     with pytest.raises(RuntimeError), atomic_output(tmp_path / "out") as temporary:
         temporary.write_text("half")
@@ -20,7 +20,7 @@ def test_an_output_that_fails_leaves_what_was_there(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_files_follow_the_umask_whoever_writes_them(tmp_path, umask):
+def test_files_follow_the_umask(tmp_path, umask):
     """safetensors writes files that only their owner may read."""
     before = os.umask(umask)
     try:
@@ -45,7 +45,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert os.listdir(tmp_path) == ["out"] and os.listdir(tmp_path / "out") == ["new"]
 
 
-def test_a_folder_is_kept_if_there_is_nothing_to_put_in_its_place(tmp_path):
+def test_a_folder_is_kept_if_nothing_replaces_it(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old").write_text("old")
     with pytest.raises(FileNotFoundError), atomic_output(tmp_path / "out"):
@@ -53,7 +53,7 @@ def test_a_folder_is_kept_if_there_is_nothing_to_put_in_its_place(tmp_path):
     assert os.listdir(tmp_path / "out") == ["old"]
 
 
-def test_what_exists_is_refused_without_overwrite(tmp_path):
+def test_existing_outputs_are_refused_without_overwrite(tmp_path):
     (tmp_path / "out").write_text("old")
     with pytest.raises(ValueError, match="already exists.*--overwrite"):
         check_output(tmp_path / "out", overwrite=False)
@@ -81,7 +81,7 @@ def test_missing_folders_are_made(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["replaced", "old", "new", "x" * 200, ".hidden", "a b;c'\"", "日本"])
-def test_no_name_collides_with_those_of_the_work(tmp_path, name):
+def test_no_name_collides_with_temporary_names(tmp_path, name):
     for content in ("first", "second"):
         with atomic_output(tmp_path / name) as temporary:
             temporary.mkdir()
@@ -98,7 +98,7 @@ def test_a_name_that_is_not_utf_8_is_refused_before_the_work(tmp_path):
 
 @pytest.mark.parametrize("moves", [1, 2])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, MemoryError])
-def test_what_was_there_comes_back_whatever_happens_between_the_moves(tmp_path, monkeypatch, moves, error):
+def test_the_old_output_comes_back_if_a_move_fails(tmp_path, monkeypatch, moves, error):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old").write_text("old")
     replace, calls = os.replace, []
@@ -125,7 +125,7 @@ def test_the_content_is_on_the_disk_before_it_is_moved(tmp_path, monkeypatch):
     assert done == ["flush", "move", "flush"]
 
 
-def test_one_process_writes_an_output_and_says_who_it_is(tmp_path):
+def test_only_one_process_writes_an_output_and_the_error_names_it(tmp_path):
     code = (
         "import sys, time; from st_relbert.files.outputs import output_lock\n"
         "with output_lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"

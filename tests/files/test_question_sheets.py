@@ -21,7 +21,7 @@ def test_evaluators_read_the_json_lines(tmp_path):
     assert load_questions(tmp_path / "quiz.jsonl") == QUESTIONS
 
 
-def test_the_csv_file_holds_the_choices_and_the_key(tmp_path):
+def test_the_csv_file_contains_the_choices_and_the_key(tmp_path):
     write_questions(QUESTIONS, tmp_path / "quiz.csv")
     first, second = csv.DictReader(io.StringIO((tmp_path / "quiz.csv").read_text(encoding="utf-8-sig")))
     assert first == {
@@ -38,7 +38,7 @@ def test_the_csv_file_holds_the_choices_and_the_key(tmp_path):
     assert [row["answer"] for row in csv.DictReader(io.StringIO(as_csv(ragged)))] == ["B", "A"]
 
 
-def test_the_page_is_text_and_loads_nothing_and_its_key_is_on_a_page_of_its_own():
+def test_the_page_loads_nothing_and_its_key_is_on_a_separate_page():
     page = as_html(QUESTIONS)
     questions, key = page.split('<section class="key">')
     assert "<title>Analogies</title>" in page and "break-before: page" in page
@@ -86,7 +86,7 @@ HEADER = "number,stem,A,B,answer,right pair,relation"
         "number;stem;A;B;C;answer;relation\n1;Tokyo : Japan;hand : finger;Rome : Italy;;B;\n",
     ],
 )
-def test_a_sheet_that_was_edited_is_read(tmp_path, text):
+def test_an_edited_sheet_is_read(tmp_path, text):
     (tmp_path / "quiz.csv").write_text(text)
     assert load_questions(tmp_path / "quiz.csv") == [{**QUESTIONS[0], "prefix": ""}]
 
@@ -102,13 +102,13 @@ def test_a_sheet_that_was_edited_is_read(tmp_path, text):
         ("1,Tokyo : Japan,a : b,B", r"line 2 "),
     ],
 )
-def test_a_sheet_that_is_no_quiz_is_an_error_of_its_line(tmp_path, row, message):
+def test_a_malformed_sheet_is_an_error_that_names_the_line(tmp_path, row, message):
     (tmp_path / "quiz.csv").write_text(f"{HEADER}\n{row}\n")
     with pytest.raises(ValueError, match=message):
         load_questions(tmp_path / "quiz.csv")
 
 
-def test_a_page_is_not_read(tmp_path):
+def test_html_pages_are_refused(tmp_path):
     write_questions(QUESTIONS, tmp_path / "quiz.html")
     with pytest.raises(
         ValueError, match=r"quiz.html' is a page to print. To evaluate on a quiz, write it to a .jsonl or"
@@ -116,7 +116,7 @@ def test_a_page_is_not_read(tmp_path):
         load_questions(tmp_path / "quiz.html")
 
 
-def test_what_data_questions_writes_is_evaluated(tmp_path, encoders, capsys):
+def test_quizzes_of_data_questions_can_be_evaluated(tmp_path, encoders, capsys):
     figures = []
     for name in ("quiz.csv", "quiz.jsonl"):
         path = str(tmp_path / name)

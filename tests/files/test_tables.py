@@ -44,7 +44,7 @@ def test_cells_stay_text(written):
     assert second["head"] == "007" and second["tail"] == "1e5" and second["id"] == ""
 
 
-def test_quotes_mean_nothing_in_tsv(written):
+def test_quotes_are_ordinary_characters_in_tsv(written):
     content = 'head\ttail\n"a\tb\nc\td\n5" disk\t"x"\n"\te\n'
     assert pairs(written("a.tsv", content)) == [('"a', "b"), ("c", "d"), ('5" disk', '"x"'), ('"', "e")]
 
@@ -61,7 +61,7 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path_factory, content):
 
 
 @given(st.lists(st.fixed_dictionaries({"head": CELLS, "tail": CELLS}, optional={"n": st.integers(-9, 9), "s": CELLS})))
-def test_every_value_of_json_lines_is_there(tmp_path_factory, records):
+def test_every_value_of_json_lines_is_kept(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("json") / "a.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records or [{"head": "a", "tail": "b"}]))
     read = rows(read_table(str(path), TableOptions(chunk_rows=2)))
@@ -78,7 +78,7 @@ def test_every_value_of_json_lines_is_there(tmp_path_factory, records):
         ([[], [], [1]], pa.list_(pa.int64())),
     ],
 )
-def test_what_a_json_column_holds_is_known_at_the_end(written, values, kind):
+def test_later_rows_decide_the_type_of_a_json_column(written, values, kind):
     path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
     table = read_table(path, TableOptions(chunk_rows=2))
     assert table.schema.field("x").type == kind
@@ -90,7 +90,7 @@ def test_what_a_json_column_holds_is_known_at_the_end(written, values, kind):
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 @pytest.mark.parametrize("values", [[1, 2, "x"], [True, 2, 3], [2**53 + 1, 3, 0.5], [1, 2**70, 3], [[1], 2, 3]])
-def test_values_that_do_not_go_together_are_refused_before_anything_else(written, values, chunk):
+def test_values_of_different_types_are_refused(written, values, chunk):
     path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
     with pytest.raises(ValueError, match=r"Cannot read '.*a.jsonl'.*--drop"):
         read_table(path, TableOptions(chunk_rows=chunk))
@@ -128,12 +128,12 @@ def test_values_that_do_not_go_together_are_refused_before_anything_else(written
         ("objects.jsonl", '\n{"Pair": {"tail": "Japan", "head": "Tokyo"}, "relation": "capital"}\n'),
     ],
 )
-def test_files_as_people_have_them(written, name, content):
+def test_files_from_common_programs_are_read(written, name, content):
     table = read_table(written(name, content))
     assert [row[:2] for row in table.records()] == [(("Tokyo", "Japan"), "capital")] and table.rows == 1
 
 
-def test_files_without_a_header(written):
+def test_files_without_a_header_are_read(written):
     path = written("conceptnet.tsv", "AtLocation\tTokyo\tJapan\t1\nPartOf\tfinger\thand\t2\n")
     table = read_table(path, TableOptions(header=False, columns=(2, 3), relation=1))
     assert [row[:2] for row in table.records()] == [(("Tokyo", "Japan"), "AtLocation"), (("finger", "hand"), "PartOf")]
@@ -210,7 +210,7 @@ def test_columns_are_named_or_numbered(written):
         ("a.docx", "", r"name of a table, expected one that ends in \.csv"),
     ],
 )
-def test_what_cannot_be_read_is_one_line_that_names_the_place(written, name, content, message):
+def test_unreadable_files_are_one_line_errors_with_the_place(written, name, content, message):
     with pytest.raises(ValueError, match=f"(?s){message}") as error:
         read_table(written(name, content))
     assert name in str(error.value)
@@ -220,7 +220,7 @@ def test_what_cannot_be_read_is_one_line_that_names_the_place(written, name, con
     st.binary(max_size=60), st.sampled_from([".csv", ".tsv", ".json", ".jsonl", ".parquet", ".csv.gz", ".jsonl.zst"])
 )
 @example(gzip.compress(b"head,tail\n", mtime=0)[:-9], ".csv.gz")  # one that is cut off
-def test_any_bytes_are_read_or_refused_with_a_value_error(tmp_path_factory, content, suffix):
+def test_any_bytes_are_read_or_are_a_value_error(tmp_path_factory, content, suffix):
     path = tmp_path_factory.mktemp("bytes") / f"a{suffix}"
     path.write_bytes(content)
     for options in (TableOptions(), TableOptions(header=False)):
@@ -238,7 +238,7 @@ def test_an_encoding_may_be_named(written):
 
 
 @pytest.mark.parametrize("options", [{"separator": "ab"}, {"separator": '"'}, {"columns": ("a",)}, {"columns": "ab"}])
-def test_options_that_make_no_sense(options):
+def test_invalid_options_are_refused(options):
     with pytest.raises(ValueError, match="expected"):
         TableOptions(**options)
 
@@ -262,7 +262,7 @@ def test_parquet_keeps_its_types_and_names_its_rows(written):
         read_table(written("b.parquet", buffer.getvalue()))
 
 
-def test_a_folder_of_parquet_files(tmp_path):
+def test_a_folder_of_parquet_files_is_read(tmp_path):
     for name, number in (("part-1", 0.5), ("part-0", 1), ("_metadata", 2)):
         pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"], "n": [number]}), tmp_path / f"{name}.parquet")
     (tmp_path / "_SUCCESS").touch()
@@ -274,19 +274,19 @@ def test_a_folder_of_parquet_files(tmp_path):
         read_tables(str(tmp_path))
 
 
-def test_a_folder_that_is_not_finished(tmp_path):
+def test_an_unfinished_folder_is_refused(tmp_path):
     pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"]}), tmp_path / "00000000.parquet")
     (tmp_path / "_made_from.json").touch()
     with pytest.raises(ValueError, match="is not finished"):
         read_tables(str(tmp_path))
 
 
-def test_tables_go_to_other_processes(written):
+def test_tables_can_be_sent_to_other_processes(written):
     table = pickle.loads(pickle.dumps(read_table(written("a.csv", "head,tail\na,b\n"))))
     assert [row[:2] for row in table.records()] == [(("a", "b"), None)]
 
 
-def test_columns_that_are_given_a_type(written):
+def test_columns_can_be_given_a_type(written):
     path = written("a.csv", "head,tail,year,share,old\na,b,1990,0.5,true\nc,d,,1,False\n")
     table = read_table(path, TableOptions(types={"YEAR": "int", "share": "float", 5: "bool"}))
     assert [tuple(row.values())[2:] for row in rows(table)] == [(1990, 0.5, True), (None, 1.0, False)]
@@ -300,7 +300,7 @@ def test_columns_that_are_given_a_type(written):
         read_table(written("a.jsonl", '{"head": "a", "tail": "b"}'), TableOptions(types={"head": "int"}))
 
 
-def test_relation_sets_are_tables_of_their_positives(written):
+def test_relation_sets_are_read_as_tables_of_their_positives(written):
     lines = [
         {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Rome", "Italy"]], "negatives": [["a", "b"]]},
         {"relation_type": 7, "positives": [["finger", "hand"]], "weight": 2},
@@ -319,7 +319,7 @@ def test_relation_sets_are_tables_of_their_positives(written):
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "A.ODS"])
-def test_a_spreadsheet_is_to_be_saved_as_csv(written, name):
+def test_a_spreadsheet_has_to_be_saved_as_csv(written, name):
     with pytest.raises(ValueError, match="is a spreadsheet, expected a text file. Save the sheet as CSV"):
         read_table(written(name, b"PK"))
     with pytest.raises(ValueError, match="'none.xlsx' does not exist"):

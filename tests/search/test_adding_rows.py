@@ -19,7 +19,7 @@ def test_adding_is_idempotent(index, model):
     assert len(index) == 10
 
 
-def test_pairs_that_are_there_are_not_encoded_again(index, model, monkeypatch):
+def test_existing_pairs_are_not_encoded_again(index, model, monkeypatch):
     encoded = []
     plain = type(model).encode
     monkeypatch.setattr(
@@ -30,14 +30,14 @@ def test_pairs_that_are_there_are_not_encoded_again(index, model, monkeypatch):
 
 
 @pytest.mark.parametrize("chunk_size", [1, 3, 1000])
-def test_chunks_do_not_matter(model, tmp_path, chunk_size):
+def test_the_chunk_size_does_not_matter(model, tmp_path, chunk_size):
     pairs = [(f"h{i % 7}", f"t{i % 5}") for i in range(40)]
     index = RelationIndex.create(tmp_path / "idx", model)
     assert index.add(iter(pairs), chunk_size=chunk_size) == 35
     assert sorted((row["head"], row["tail"]) for row in index.rows()) == sorted(set(pairs))
 
 
-def test_further_columns_are_kept_and_filtered_by(model, tmp_path):
+def test_further_columns_are_kept_and_can_be_filtered(model, tmp_path):
     columns = {"year": int, "source": str, "weight": float, "checked": bool, "tags": pa.list_(pa.string())}
     index = RelationIndex.create(tmp_path / "idx", model, columns=columns)
     index.add([{"head": "a", "tail": "b", "year": 1990, "source": "s", "weight": 0.5, "checked": True, "tags": ["x"]}])
@@ -66,13 +66,13 @@ def test_further_columns_are_kept_and_filtered_by(model, tmp_path):
         ({"a": "text"}, "type 'text'"),
     ],
 )
-def test_columns_that_cannot_be_made(model, tmp_path, columns, message):
+def test_invalid_columns_are_refused(model, tmp_path, columns, message):
     with pytest.raises(ValueError, match=message):
         RelationIndex.create(tmp_path / "idx", model, columns=columns)
     assert not (tmp_path / "idx").exists()
 
 
-def test_deleting(index):
+def test_rows_can_be_deleted(index):
     with pytest.raises(ValueError, match="There is no condition for what to delete"):
         index.delete(None)
     with pytest.raises(ValueError, match="The filter cannot be used"):
@@ -82,7 +82,7 @@ def test_deleting(index):
     assert index.add([{"head": "finger", "tail": "hand", "relation": "part"}]) == 1
 
 
-def test_a_model_that_gives_no_usable_vector(index, model, monkeypatch):
+def test_a_vector_of_the_model_that_is_not_usable_is_an_error(index, model, monkeypatch):
     monkeypatch.setattr(type(model), "encode", lambda self, pairs, **kw: np.full((len(pairs), 16), np.nan, np.float32))
     with pytest.raises(ValueError, match="not finite"):
         index.add([("g", "h")])
@@ -92,7 +92,7 @@ def test_a_model_that_gives_no_usable_vector(index, model, monkeypatch):
     assert len(index) == 8
 
 
-def test_rows_may_bring_their_vectors(index, model, tmp_path, monkeypatch):
+def test_rows_may_include_their_vectors(index, model, tmp_path, monkeypatch):
     pairs = [("Vienna", "Austria"), ("rung", "ladder")]
     rows = [
         {"head": head, "tail": tail, "vector": vector * 3}
@@ -105,13 +105,13 @@ def test_rows_may_bring_their_vectors(index, model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("vector", [None, [1.0], [float("nan")] * 16])
-def test_vectors_that_cannot_be_used(index, vector):
+def test_unusable_vectors_are_refused(index, vector):
     rows = [{"head": "a", "tail": "b", "vector": [1.0] * 16}, {"head": "c", "tail": "d", "vector": vector}]
     with pytest.raises(ValueError, match=r"\('c', 'd'\) has .*vector.*, expected one of 16 finite numbers"):
         index.add(rows)
 
 
-def test_all_rows_fit_into_a_prompt_before_the_first_is_encoded(index, model, tmp_path, monkeypatch):
+def test_rows_too_long_for_a_prompt_are_refused_before_encoding(index, model, tmp_path, monkeypatch):
     rows = [("a", "b"), ("x " * 600, "too long")]
     monkeypatch.setattr(RelBERT, "encode", lambda *_, **__: pytest.fail("a pair was encoded"))
     before = len(index)
@@ -124,7 +124,7 @@ def test_all_rows_fit_into_a_prompt_before_the_first_is_encoded(index, model, tm
     assert len(index) == before and not list(tmp_path.glob("other*"))
 
 
-def test_rows_with_vectors_are_not_put_into_prompts(model, tmp_path):
+def test_rows_with_vectors_may_be_too_long_for_a_prompt(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     vector = model.encode(("a", "b"))
     assert index.add([{"head": "x " * 600, "tail": "long", "vector": vector}]) == 1

@@ -26,7 +26,7 @@ def relations():
     return pairs, labels[order].tolist(), vectors[order], lambda asked: unit(rng.normal(size=(len(asked), D)))
 
 
-def test_related_pairs_are_told_from_others(relations):
+def test_related_pairs_are_distinguished_from_others(relations):
     made = calibrate(*relations, rows=160)
     near, far = np.eye(D)[0], np.eye(D)[10]
     cosines = {"near": [0.95] * 20, "far": [0.3] * 20}
@@ -36,13 +36,13 @@ def test_related_pairs_are_told_from_others(relations):
     assert ladder == sorted(ladder) and 0 <= ladder[0] < ladder[-1] <= 1
 
 
-def test_nothing_is_made_of_too_little(relations):
+def test_too_few_pairs_give_no_calibration(relations):
     pairs, labels, vectors, encode = relations
     assert calibrate(pairs[:99], labels[:99], vectors[:99], encode, rows=99) is None
     assert calibrate(pairs, ["a"] * len(pairs), vectors, encode, rows=160) is None
 
 
-def test_it_is_read_as_it_was_written(relations):
+def test_a_calibration_survives_writing_and_reading(relations):
     made = calibrate(*relations, rows=160)
     assert Calibration.from_json(json.dumps(asdict(made))) == made
     for text in ("{}", "[1]", '{"hit": [1]}', "no json"):
@@ -75,7 +75,7 @@ def test_an_index_is_calibrated_when_it_is_built(built, model):
     assert built.relatedness(("hand", "finger")) == built.relatedness(("finger", "hand"))
 
 
-def test_an_index_that_has_changed_much_is_calibrated_anew(built):
+def test_an_index_that_has_changed_much_is_calibrated_again(built):
     built.add([(f"x {number}", "y") for number in range(20)])
     assert built.calibration is not None
     built.add([(f"z {number}", "y") for number in range(20)])
@@ -87,7 +87,7 @@ def test_a_replaced_index_does_not_keep_the_calibration(built, model):
     assert RelationIndex.build(built.path, [("a", "b")], model, overwrite=True).calibration is None
 
 
-def test_a_damaged_calibration_is_none(built, caplog):
+def test_a_damaged_calibration_is_ignored(built, caplog):
     (built.path / "calibration.json").write_text("{")
     assert built.calibration is None and "is damaged" in caplog.text
     assert built.relatedness(("a", "b")) is not None and built.calibration is not None
@@ -99,7 +99,7 @@ def test_a_small_index_gives_no_probability(index):
     assert relation_labels(index, ("Berlin", "Germany"))
 
 
-def test_hits_the_other_way_round(model, tmp_path):
+def test_reversed_hits_are_found_and_marked(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([{"head": "France", "tail": "Paris", "relation": "capital"}, ("finger", "hand")])
     one_way = {hit.pair: hit for hit in index.search(("Paris", "France"))}
@@ -114,7 +114,7 @@ def test_hits_the_other_way_round(model, tmp_path):
         index.search(np.ones(16, dtype=np.float32), both_directions=True)
 
 
-def test_a_turned_hit_has_to_be_nearer():
+def test_a_reversed_hit_has_to_be_nearer():
     hits = [
         SearchHit("a", "b", None, 0.90),
         SearchHit("d", "c", None, 0.91).turned(),

@@ -50,7 +50,7 @@ def expected(model, examples, head, candidates):
     }
 
 
-def test_a_word_scores_as_the_model_and_the_vectors_of_words_say(model, words):
+def test_a_score_is_the_mean_of_the_model_and_the_word_vectors(model, words):
     candidates = ["France", "Italy", "hand", "book", "page", "arm", "finger"]  # not those of the question
     wanted = expected(model, [QUESTION[0]], QUESTION[1], candidates)
     found = AnalogyCompleter(model, words)(*QUESTION, k=100)
@@ -59,7 +59,7 @@ def test_a_word_scores_as_the_model_and_the_vectors_of_words_say(model, words):
     assert AnalogyCompleter(model, words)(*QUESTION, k=2) == found[:2]
 
 
-def test_the_vectors_of_words_leave_a_shortlist(model, words):
+def test_word_vectors_decide_the_shortlist(model, words):
     """Those that 3CosAdd finds likely, whatever the model would say of the others."""
     unit = lambda word: (v := Vocabulary.encode(model, [word]).vectors[0]) / np.linalg.norm(v)  # noqa: E731
     place = unit("Paris") + unit("Japan") - unit("Tokyo")
@@ -70,7 +70,7 @@ def test_the_vectors_of_words_leave_a_shortlist(model, words):
     assert set(dict(found)) == set(likely)
 
 
-def test_pairs_of_an_index_that_are_like_the_stem_are_examples_too(index, model, words, strengths):
+def test_pairs_of_an_index_similar_to_the_stem_are_examples_too(index, model, words, strengths):
     """Of a small index the nearest pairs may be of any relation: they do not count."""
     strengths |= {("Rome", "Italy"): 0.9, ("book", "page"): 0.8, ("finger", "hand"): 0.6}  # the second is turned
     found = dict(AnalogyCompleter(model, words, index=index)(*QUESTION))
@@ -81,7 +81,7 @@ def test_pairs_of_an_index_that_are_like_the_stem_are_examples_too(index, model,
 
 
 @pytest.mark.parametrize(("examples", "least"), [({("Rome", "Italy"): 0.9, ("hand", "arm"): 0.72}, 0.67), ({}, 0.65)])
-def test_words_that_are_known_to_stand_in_the_relation_come_first(index, model, words, strengths, examples, least):
+def test_words_known_to_have_the_relation_come_first(index, model, words, strengths, examples, least):
     """In either direction, though vocabulary and shortlist leave them out; and not what is known of other relations."""
     index.add([("Paris", "Louvre"), ("Seine", "Paris"), ("Paris", "Texas"), ("Paris", "paris")])
     strengths |= examples
@@ -94,7 +94,7 @@ def test_words_that_are_known_to_stand_in_the_relation_come_first(index, model, 
     assert all(score <= 1 for _, score in found)  # what is known counts for the place, not for the score
 
 
-def test_the_words_of_an_index_complete(index, model):
+def test_the_words_of_an_index_are_candidates(index, model):
     """They are encoded once, and kept with it."""
     found = AnalogyCompleter.of_index(index, shortlist=100)(*QUESTION, k=100)
     assert {each.word for each in found} == set(index.words()) - {"Tokyo", "Japan", "Paris"}
@@ -103,7 +103,7 @@ def test_the_words_of_an_index_complete(index, model):
     assert found == AnalogyCompleter(model, kept, index=index, shortlist=100)(*QUESTION, k=100)
 
 
-def test_words_of_the_question_are_left_out_however_they_are_written(model):
+def test_words_of_the_question_are_left_out_in_any_spelling(model):
     vocabulary = Vocabulary.encode(model, ["new_york", "NEW  YORK", "cafe\u0301", "Straße", "hand"])
     found = AnalogyCompleter(model, vocabulary)(("New York", "café"), "STRASSE")
     assert [each.word for each in found] == ["hand"]
@@ -118,7 +118,7 @@ def test_only_the_question_and_the_shortlist_are_encoded(model, words, monkeypat
     assert len(encoded) == 2 * (1 + 3)  # both directions of the stem and the shortlist
 
 
-def test_a_model_is_identified_once_however_much_is_of_it(index, model, tmp_path, monkeypatch):
+def test_a_model_is_identified_only_once(index, model, tmp_path, monkeypatch):
     """A digest of all weights takes a third of a second even of a small model."""
     AnalogyCompleter.of_index(index)
     asked = []
@@ -130,7 +130,7 @@ def test_a_model_is_identified_once_however_much_is_of_it(index, model, tmp_path
     assert len(asked) == 1
 
 
-def test_bad_input(model, words):
+def test_bad_input_is_refused(model, words):
     with pytest.raises(ValueError, match="shortlist is 0"):
         AnalogyCompleter(model, words, shortlist=0)
     completer = AnalogyCompleter(model, words)

@@ -21,7 +21,7 @@ def empty(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_readers_go_on_while_another_process_adds_and_optimizes(empty, model, encoders):
+def test_readers_continue_while_another_process_adds_and_optimizes(empty, model, encoders):
     """Each version is whole: rows only grow by whole chunks, every search answers, and the last sees everything."""
     empty.add(pairs(0, 20))
     adding = Adding(empty, encoders["wordpiece"], 20, 800)
@@ -44,7 +44,7 @@ def test_a_change_by_another_handle_is_seen(empty, model):
     assert {hit.pair for hit in empty.search(("x", "y"))} == {("a", "b"), ("c", "d")}
 
 
-def test_a_full_disk_is_named_and_the_index_stays_usable(empty, model):
+def test_a_full_disk_is_reported_and_the_index_stays_usable(empty, model):
     """A limit on the size of files stands in for the end of the disk."""
     empty.add(pairs(0, 50))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

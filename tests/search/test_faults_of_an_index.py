@@ -32,7 +32,7 @@ def pairs_in(index):
     return {(row["head"], row["tail"]) for row in index.rows()}
 
 
-def test_a_writer_does_not_add_to_an_index_that_took_the_place(model, other, tmp_path):
+def test_a_writer_does_not_add_to_another_index_in_the_same_place(model, other, tmp_path):
     """Between two chunks, another process replaces the index by that of another model."""
     index = RelationIndex.create(tmp_path / "idx", model)
 
@@ -46,7 +46,7 @@ def test_a_writer_does_not_add_to_an_index_that_took_the_place(model, other, tmp
     assert pairs_in(RelationIndex.open(tmp_path / "idx", other)) == {("new", "one")}
 
 
-def test_nor_to_one_of_the_same_model(model, tmp_path):
+def test_a_writer_does_not_add_to_a_replacement_of_the_same_model(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
 
     def rows():
@@ -59,7 +59,7 @@ def test_nor_to_one_of_the_same_model(model, tmp_path):
     assert len(index) == 0
 
 
-def test_a_reader_notices_that_another_model_s_index_took_the_place(model, other, tmp_path):
+def test_a_reader_notices_a_replacement_by_another_models_index(model, other, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add(PAIRS["capital"])
     RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True)
@@ -70,7 +70,7 @@ def test_a_reader_notices_that_another_model_s_index_took_the_place(model, other
             ask(index)
 
 
-def test_an_index_is_replaced_only_by_a_whole_one(model, tmp_path, monkeypatch):
+def test_an_index_is_replaced_only_by_a_complete_one(model, tmp_path, monkeypatch):
     index = RelationIndex.build(tmp_path / "idx", PAIRS["capital"], model)
     with pytest.raises(ValueError, match="row 1 is"):
         RelationIndex.build(tmp_path / "idx", [("a", "b"), ("c",)], model, overwrite=True)
@@ -95,7 +95,7 @@ def test_an_index_is_replaced_only_by_a_whole_one(model, tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == ["idx"]
 
 
-def test_a_build_that_was_interrupted_blocks_no_other_one(model, tmp_path, monkeypatch, caplog):
+def test_an_interrupted_build_does_not_block_another(model, tmp_path, monkeypatch, caplog):
     with monkeypatch.context() as patch:
         patch.setattr("st_relbert.vectors.PairVectors.encode", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -106,7 +106,7 @@ def test_a_build_that_was_interrupted_blocks_no_other_one(model, tmp_path, monke
     assert "belongs to a build of other pairs or another model" in caplog.text
 
 
-def test_two_builds_of_one_index(model, tmp_path):
+def test_a_second_build_of_an_index_is_refused(model, tmp_path):
     class Rows:
         read = 0
 
@@ -122,19 +122,19 @@ def test_two_builds_of_one_index(model, tmp_path):
     assert rows.read == 3
 
 
-def test_rows_that_can_be_read_once_only_cannot_be_built_from(model, tmp_path):
+def test_rows_that_can_only_be_read_once_are_refused(model, tmp_path):
     with pytest.raises(ValueError, match="The rows are a list_iterator, which can only be read once"):
         RelationIndex.build(tmp_path / "idx", iter(PAIRS["part"]), model)
 
 
-def test_a_half_made_index_is_said_to_be_one_and_made_anew(model, tmp_path):
+def test_an_incomplete_index_is_reported_and_can_be_rebuilt(model, tmp_path):
     (tmp_path / "idx" / "pairs.lance" / "_versions").mkdir(parents=True)
     with pytest.raises(ValueError, match="is incomplete and has no rows. Build it again"):
         RelationIndex.open(tmp_path / "idx")
     assert len(RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)) == 3
 
 
-def test_files_beside_an_index_are_not_lost(good, model, tmp_path):
+def test_other_files_in_the_folder_of_an_index_are_kept(good, model, tmp_path):
     shutil.copytree(good.path, tmp_path / "idx")
     (tmp_path / "idx" / "notes.txt").write_text("keep me")
     with pytest.raises(ValueError, match="also contains the file 'notes.txt', so it is not replaced"):
@@ -142,7 +142,7 @@ def test_files_beside_an_index_are_not_lost(good, model, tmp_path):
     assert len(RelationIndex.open(tmp_path / "idx")) == 5
 
 
-def test_the_approximate_index_that_a_killed_build_lacks_comes_with_the_next_add(model, tmp_path, monkeypatch):
+def test_an_approximate_index_missing_after_a_killed_build_is_built_by_the_next_add(model, tmp_path, monkeypatch):
     index = RelationIndex.create(tmp_path / "idx", model)
     index._store.ann_from = 300
     rows = [(f"head{number}", f"tail{number}") for number in range(400)]
@@ -170,7 +170,7 @@ def damage(path, how, seed=0):
 
 
 @pytest.mark.parametrize("how", ["deleted", "truncated", "empty", "flipped"])
-def test_damage_is_one_line(good, model, tmp_path, how):
+def test_damage_is_reported_in_one_line(good, model, tmp_path, how):
     """Of each file in turn: either all goes on, or one error says that the index is damaged, and where."""
     said = 0
     files = sorted(
@@ -197,7 +197,7 @@ def test_damage_is_one_line(good, model, tmp_path, how):
 
 
 @pytest.mark.parametrize("metadata", ["[1]", "null", '{"name": "x"}', "{", '{"name": 1, "dimension": 2, "new": 3}'])
-def test_metadata_that_names_no_model(metadata):
+def test_metadata_without_a_model_are_refused(metadata):
     with pytest.raises(ValueError, match="The file identifies the model of its vectors as"):
         ModelIdentity.from_json(metadata)
 
@@ -218,7 +218,7 @@ def test_an_encoder_that_was_never_trained_is_said_to_be_one(encoders, tmp_path,
     assert RelationIndex.open(tmp_path / "other").search(("a", "b")) and not caplog.text
 
 
-def test_an_index_of_a_model_in_memory(encoders, tmp_path, caplog):
+def test_an_index_of_an_unsaved_model_needs_the_model(encoders, tmp_path, caplog):
     """Trained since it was loaded, it is not what its encoder's folder holds."""
     import torch
 

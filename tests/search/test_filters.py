@@ -48,7 +48,7 @@ def typed(model, tmp_path_factory):
         "`order` = 'x'",
     ],
 )
-def test_what_a_filter_may_be(typed, where):
+def test_a_filter_is_sql_or_values_by_column(typed, where):
     assert [(row["head"], row["n"]) for row in typed.rows(where)] == [("a", 5)]
     assert [hit.pair for hit in typed.search(("x", "y"), where=where)] == [("a", "b")]
 
@@ -75,7 +75,7 @@ def test_what_a_filter_may_be(typed, where):
         "colour = 3",
     ],
 )
-def test_text_that_is_not_one_whole_condition_is_refused(typed, where):
+def test_text_other_than_one_complete_condition_is_refused(typed, where):
     """What stands behind a condition would be passed over, and all rows of the condition deleted."""
     for use in (
         lambda: typed.search(("x", "y"), where=where),
@@ -90,13 +90,13 @@ def test_text_that_is_not_one_whole_condition_is_refused(typed, where):
 @pytest.mark.parametrize(
     "value", [[1, 2], {"a": 1}, float("nan"), np.float64("inf"), np.array([1]), b"x", object(), np.datetime64("NaT")]
 )
-def test_values_that_no_column_holds(typed, value):
+def test_values_of_other_types_are_refused(typed, value):
     with pytest.raises(ValueError, match="The filter (compares|names)"):
         typed.search(("x", "y"), where={"n": value})
 
 
 @pytest.mark.parametrize("where", [5, ["n = 5"], b"n = 5"])
-def test_filters_of_another_kind(typed, where):
+def test_filters_of_another_kind_are_refused(typed, where):
     with pytest.raises(ValueError, match="expected an SQL condition or a dict"):
         typed.search(("x", "y"), where=where)
 
@@ -109,13 +109,13 @@ def test_a_filter_is_checked_before_the_model_is_loaded(typed):
 
 
 @pytest.mark.parametrize("name", ["_distance", "_rowid", "_anything", "row_key", "vector", "Vector", "HEAD", "a-b", 3])
-def test_names_of_columns_that_are_taken(model, tmp_path, name):
+def test_taken_column_names_are_refused(model, tmp_path, name):
     with pytest.raises(ValueError, match="cannot be created"):
         RelationIndex.create(tmp_path / "idx", model, columns={name: str})
     assert not (tmp_path / "idx").exists()
 
 
-def test_columns_that_differ_by_case_only(model, tmp_path):
+def test_columns_that_differ_only_in_case_are_refused(model, tmp_path):
     """LanceDB's filters take the one for the other."""
     with pytest.raises(ValueError, match="'year' cannot be created"):
         RelationIndex.create(tmp_path / "idx", model, columns={"Year": int, "year": int})

@@ -51,7 +51,7 @@ def queries(count=20):
 
 
 @pytest.mark.parametrize("where", [None, "relation IS NOT NULL", {"relation": None}])
-def test_the_fast_way_finds_what_all_pairs_would_give(filled, where):
+def test_the_fast_search_finds_the_hits_of_an_exact_one(filled, where):
     index, rows = filled
     kept = np.array([where is None or (row["relation"] is None) == isinstance(where, dict) for row in rows])
     shared = []
@@ -67,7 +67,7 @@ def test_the_fast_way_finds_what_all_pairs_would_give(filled, where):
     assert np.mean(shared) >= 0.98
 
 
-def test_an_index_without_relations_is_ordered_by_cosine(model, tmp_path):
+def test_hits_of_an_index_without_relations_are_ordered_by_cosine(model, tmp_path):
     rows = [{**row, "relation": None} for row in rows_of(200, 10)]
     index = RelationIndex.create(tmp_path / "plain", model)
     index.add(rows)
@@ -77,7 +77,7 @@ def test_an_index_without_relations_is_ordered_by_cosine(model, tmp_path):
         assert {hit.relation_score for hit in hits} == {None} and all(hit.strength == hit.score for hit in hits)
 
 
-def test_what_is_added_and_deleted_counts(filled, model):
+def test_added_and_deleted_rows_change_the_means(filled, model):
     index, rows = filled
     other = RelationIndex.open(index.path, model)
     index.search(queries(1)[0])
@@ -91,7 +91,7 @@ def test_what_is_added_and_deleted_counts(filled, model):
             assert best.strength == pytest.approx(plainly(now, query)[0].max(), abs=1e-5)
 
 
-def test_the_means_are_kept_with_the_index(filled, model, monkeypatch, caplog):
+def test_the_means_are_stored_with_the_index(filled, model, monkeypatch, caplog):
     index, _ = filled
     hits = index.search(queries(1)[0])
     assert RelationMeans.of(index._store).version == index._store.version
@@ -107,7 +107,7 @@ def test_only_the_largest_relations_have_means(filled):
     assert len(RelationMeans._compute(index._store, "1", most=3)) == 3
 
 
-def test_a_build_leaves_the_means_ready(model, tmp_path, monkeypatch):
+def test_a_build_stores_the_means(model, tmp_path, monkeypatch):
     index = RelationIndex.build(tmp_path / "built", rows_of(120, 4), model)
     with monkeypatch.context() as patch:
         patch.setattr(RelationMeans, "_compute", None)
@@ -116,7 +116,7 @@ def test_a_build_leaves_the_means_ready(model, tmp_path, monkeypatch):
     assert again.search(queries(1)[0])[0].relation_score is None
 
 
-def test_both_directions_and_several_pairs_go_the_same_way(index, model):
+def test_means_count_for_both_directions_and_several_pairs(index, model):
     rows = [
         {**row, "vector": model.encode((row["head"], row["tail"]), normalize_embeddings=True)} for row in index.rows()
     ]
@@ -130,7 +130,7 @@ def test_both_directions_and_several_pairs_go_the_same_way(index, model):
     assert hits[0].strength == pytest.approx(max(straight.max(), turned.max() if hits[0].reversed else -1), abs=1e-5)
 
 
-def test_the_strongest_decide_the_label(index, monkeypatch):
+def test_the_strongest_hits_decide_the_label(index, monkeypatch):
     """One that is much stronger than two others."""
     hits = [SearchHit("a", "b", "x", 0.9), SearchHit("c", "d", "y", 0.6), SearchHit("e", "f", "y", 0.5)]
     monkeypatch.setattr(index, "search", lambda *_, **__: hits)

@@ -58,7 +58,7 @@ def all_pairs(heads=WORDS, tails=WORDS):
     return [p for p in product(heads, tails) if folded(p) not in examples and len(set(folded(p))) == 2]
 
 
-def test_with_a_shortlist_of_everything_model_and_scorer_decide(model, words, decided):
+def test_with_a_complete_shortlist_model_and_scorer_decide(model, words, decided):
     found = mine_pairs(model, EXAMPLES, words, k=len(decided), tails_per_head=100)
     assert {(each.head, each.tail): each.score for each in found} == pytest.approx(decided, abs=1e-5)
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
@@ -66,7 +66,7 @@ def test_with_a_shortlist_of_everything_model_and_scorer_decide(model, words, de
 
 
 @pytest.mark.parametrize("block", [1, 7, 25, 10_000])
-def test_the_shortlist_is_that_of_all_scores_at_once(model, words, by_words, block):
+def test_the_shortlist_does_not_depend_on_the_blocks(model, words, by_words, block):
     """Whatever the size of a block of scores."""
     tails = words.subset(WORDS[1:8])
     ranked = sorted(all_pairs(tails=tails.words), key=lambda pair: -sum(by_words(pair)))
@@ -80,7 +80,7 @@ def test_the_shortlist_is_that_of_all_scores_at_once(model, words, by_words, blo
 
 
 @pytest.mark.parametrize("stop", [1, 4, 9, 11])
-def test_an_interrupted_call_goes_on(model, words, tmp_path, monkeypatch, stop):
+def test_an_interrupted_call_resumes(model, words, tmp_path, monkeypatch, stop):
     """Wherever it was interrupted: what is done is not done again, and the result is the same."""
     asked = {"k": 5, "shortlist": 40, "state": tmp_path / "state", "scores_at_once": 10, "batch_size": 1}
     expected = mine_pairs(model, EXAMPLES, words, **asked)
@@ -110,7 +110,7 @@ def test_the_state_of_another_call_is_refused(model, words, tmp_path):
         assert path.read_bytes() == content
 
 
-def test_bad_input(model, words, encoders):
+def test_bad_input_is_refused(model, words, encoders):
     with pytest.raises(ValueError, match="There are no examples"):
         mine_pairs(model, [], words)
     with pytest.raises(ValueError, match="example 1 is"):
@@ -128,7 +128,7 @@ def test_bad_input(model, words, encoders):
         mine_pairs(RelBERT(encoders["bytelevel"], template="short"), EXAMPLES, words, k=1)
 
 
-def test_files_of_pairs(model, words, tmp_path):
+def test_found_pairs_are_written_to_files(model, words, tmp_path):
     found = mine_pairs(model, EXAMPLES, words, k=4)
     shown = [each._replace(score=round(each.score, 4)) for each in found]
     assert shown != found

@@ -31,7 +31,7 @@ def test_the_plain_form_of_the_model_is_the_same_model(index, model, tmp_path):
     assert pairs_of(found) == pairs_of(expected)
 
 
-def test_an_index_of_an_adapter_finds_the_adapter_again_and_not_its_encoder(encoders, tmp_path):
+def test_an_index_of_an_adapter_loads_the_adapter_not_just_its_encoder(encoders, tmp_path):
     model = RelBERT(encoders["wordpiece"], template="short")
     model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query"]))
     for name, weight in model.named_parameters():
@@ -55,7 +55,7 @@ def test_a_model_that_has_changed_is_refused(tmp_path, encoders, model):
         RelationIndex.open(tmp_path / "idx").search(("a", "b"))
 
 
-def test_places_that_are_no_index(index, model, tmp_path):
+def test_places_without_an_index_are_refused(index, model, tmp_path):
     with pytest.raises(ValueError, match="is not an index. Make one"):
         RelationIndex.open(tmp_path / "none")
     (tmp_path / "notes").mkdir()

@@ -18,7 +18,7 @@ def write_lines(path, records):
     return str(path)
 
 
-def test_files_of_pairs(tmp_path):
+def test_files_of_pairs_are_read(tmp_path):
     expected = [
         {"head": "3.14", "tail": "pi", "relation": "7", "year": "0001"},
         {"head": "NA", "tail": "b", "relation": "x", "year": "2"},
@@ -33,13 +33,13 @@ def test_files_of_pairs(tmp_path):
         assert source.columns == {"year": pa.string()}
 
 
-def test_a_relation_that_is_left_blank_is_none(tmp_path):
+def test_a_blank_relation_means_no_relation(tmp_path):
     """Of a sheet that is labelled in part; nothing may vote for no name."""
     (tmp_path / "p.csv").write_text("head;tail;relation\nTokyo;Japan;capital\noboe;oboist;\nhot;cold; \n")
     assert [row["relation"] for row in rows_of(open_pair_source(str(tmp_path / "p.csv")))] == ["capital", None, None]
 
 
-def test_columns_of_other_names(tmp_path):
+def test_columns_may_have_other_names(tmp_path):
     (tmp_path / "p.csv").write_text("from,to,n\na,b,1\n")
     source = open_pair_source(str(tmp_path / "p.csv"), TableOptions(columns=("from", "to")))
     assert rows_of(source) == [{"head": "a", "tail": "b", "n": "1"}]
@@ -47,7 +47,7 @@ def test_columns_of_other_names(tmp_path):
         open_pair_source(str(tmp_path / "p.csv"))
 
 
-def test_relation_sets_give_their_positives(tmp_path):
+def test_the_positives_of_relation_sets_are_read(tmp_path):
     records = [
         {"relation_type": "capital", "positives": [["Tokyo", "Japan"], ["Rome", "Italy"]], "negatives": [["a", "b"]]},
         {"relation_type": "part", "positives": [["finger", "hand"]]},
@@ -64,7 +64,7 @@ def test_relation_sets_give_their_positives(tmp_path):
         assert rows_of(source) == expected and source.total == 3 and source.columns == {}
 
 
-def test_the_shipped_relations():
+def test_the_shipped_relations_are_read():
     source = open_pair_source("starter")
     records = read_records("starter", ["train"])[0]
     assert len(rows_of(source)) == source.total == sum(len(record["positives"]) for record in records)
@@ -81,12 +81,12 @@ def test_the_shipped_relations():
         ([{"stem": 1}], "no head and no tail"),
     ],
 )
-def test_malformed_files(tmp_path, content, message):
+def test_malformed_files_are_refused(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         open_pair_source(write_lines(tmp_path / "bad.jsonl", content))
 
 
-def test_places_where_nothing_is(tmp_path):
+def test_missing_files_are_errors(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         open_pair_source(str(tmp_path / "none.csv"))
     with pytest.raises(ValueError, match="Cannot load 'no/such'"):

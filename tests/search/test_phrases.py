@@ -16,7 +16,7 @@ def test_a_phrase_is_understood_as_a_relation_of_the_index(index):
     assert [hit.pair for hit in mine.hits] == [hit.pair for hit in expected]
 
 
-def test_shipped_pairs_ask_where_the_index_has_none(index):
+def test_shipped_pairs_are_the_query_if_the_index_has_none(index):
     answer = search_phrase(index, "the sound that an animal makes", k=2)
     assert (answer.relation, answer.sentence) == (SOUND, "{tail} is the sound that a {head} makes")
     assert answer.understood == f"{SOUND} ({answer.sentence})" and len(answer.hits) == 2
@@ -24,12 +24,12 @@ def test_shipped_pairs_ask_where_the_index_has_none(index):
 
 
 @pytest.mark.parametrize("phrase", ["", " ", "zzzz", "12345", "how are you today", "blorf the quux"])
-def test_a_phrase_that_is_like_no_relation(index, phrase):
+def test_a_phrase_that_matches_no_relation_is_an_error(index, phrase):
     with pytest.raises(ValueError, match="does not match any relation. Rephrase it"):
         search_phrase(index, phrase)
 
 
-def test_a_sentence_encoder_may_compare(index):
+def test_a_sentence_encoder_can_compare_phrases(index):
     class Encoder:
         def encode(self, texts, **kwargs):
             return np.ones(2) / 2**0.5 if isinstance(texts, str) else np.eye(2)[[int(text == "part") for text in texts]]
@@ -37,6 +37,6 @@ def test_a_sentence_encoder_may_compare(index):
     assert search_phrase(index, "anything", encoder=Encoder()).score == pytest.approx(0.5**0.5)
 
 
-def test_filters_hold(index):
+def test_filters_apply(index):
     index.add([{"head": "Oslo", "tail": "Norway", "relation": "capital"}])
     assert {hit.relation for hit in search_phrase(index, "part", where={"relation": "capital"}).hits} == {"capital"}

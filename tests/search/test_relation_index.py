@@ -25,7 +25,7 @@ def unlabelled(index, model, tmp_path):
     return plain
 
 
-def test_a_search_gives_the_pairs_by_cosine(unlabelled, model):
+def test_a_search_returns_pairs_by_cosine(unlabelled, model):
     """Against the plain way: all cosines, sorted."""
     index = unlabelled
     rows = list(index.rows())
@@ -44,7 +44,7 @@ def test_hits_have_their_labels(index):
     assert {hit.pair: hit.relation for hit in index.search(("x", "y"), k=8)}["Paris", "France"] == "capital"
 
 
-def test_several_pairs_are_a_prototype(unlabelled, model):
+def test_several_pairs_make_a_prototype(unlabelled, model):
     """The mean of unit vectors, not of vectors."""
     index = unlabelled
     examples = PAIRS["capital"]  # of two, both would be as near to their mean
@@ -56,7 +56,7 @@ def test_several_pairs_are_a_prototype(unlabelled, model):
     assert set(pairs_of(index.search(examples, k=8))) == set(rows) - set(examples)
 
 
-def test_a_relation_is_the_prototype_of_its_pairs(index):
+def test_a_relation_is_searched_by_the_prototype_of_its_pairs(index):
     hits = index.search_relation("capital", k=8)
     expected = index.search(PAIRS["capital"], k=8, where="relation IS NULL OR relation != 'capital'")
     assert pairs_of(hits) == pairs_of(expected) and len(hits) == 5
@@ -66,7 +66,7 @@ def test_a_relation_is_the_prototype_of_its_pairs(index):
         index.search_relation("cpaital")
 
 
-def test_the_names_most_like_a_mistyped_relation_come_first(model, tmp_path):
+def test_names_similar_to_a_mistyped_relation_come_first(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     names = [*(f"other {number:02}" for number in range(30)), "place/state_capital"]
     index.add([{"head": name, "tail": "x", "relation": name} for name in names])
@@ -80,7 +80,7 @@ def test_a_relation_is_searched_without_encoding(index, monkeypatch):
     assert len(RelationIndex.open(index.path).search_relation("capital")) == 5
 
 
-def test_the_rows_and_the_number_of_each_relation(index):
+def test_rows_and_counts_of_relations(index):
     assert index.relation_counts() == {"capital": 3, "part": 3}
     rows = list(index.rows_of_relation("part", "head != 'page'"))
     assert [(row["head"], row["tail"]) for row in rows] == PAIRS["part"][:2]
@@ -99,20 +99,20 @@ def test_words_of_the_query_can_be_excluded(index):
     assert ("Tokyo", "Japan") not in pairs_of(index.search(("Tokyo", "Japan"), k=8))
 
 
-def test_excluded_words_are_compared_folded(model, tmp_path):
+def test_excluded_words_are_folded(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([("New_York", "x"), ("y", "NEW  YORK"), ("cafe\u0301", "z"), ("York", "New")])
     assert pairs_of(index.search(("new york", "CAFÉ"), exclude="words")) == [("York", "New")]
 
 
-def test_the_best_is_found_behind_many_that_are_excluded(model, tmp_path):
+def test_the_best_hit_is_found_behind_many_excluded_ones(model, tmp_path):
     """More of them than a search asks for at first."""
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([("a", f"b{number}") for number in range(200)] + [("c", "d")])
     assert pairs_of(index.search(("a", "b0"), k=1, exclude="words")) == [("c", "d")]
 
 
-def test_filters(index):
+def test_filters_select_rows(index):
     assert {hit.relation for hit in index.search(("a", "b"), k=8, where="relation = 'part'")} == {"part"}
     assert {hit.relation for hit in index.search(("a", "b"), k=8, where={"relation": None})} == {None}
     assert index.search(("a", "b"), where="head = 'Paris' AND relation = 'capital'")[0].pair == ("Paris", "France")
@@ -129,7 +129,7 @@ def test_filters(index):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12).map("a".__add__))
-def test_values_are_only_compared_whatever_they_hold(tmp_path_factory, model, text):
+def test_values_in_filters_are_escaped(tmp_path_factory, model, text):
     index = RelationIndex.create(tmp_path_factory.mktemp("idx") / "i", model)
     assert index.add([{"head": text, "tail": "b", "relation": text}, ("c", "d")]) == 2
     (hit,) = index.search(("x", "y"), where={"relation": text, "head": text})
@@ -138,12 +138,12 @@ def test_values_are_only_compared_whatever_they_hold(tmp_path_factory, model, te
     assert index.delete({"head": text}) == 1 and len(index) == 1
 
 
-def test_a_value_that_looks_like_sql_is_a_value(index):
+def test_a_value_that_looks_like_sql_is_only_a_value(index):
     assert index.search(("a", "b"), where={"relation": "x' OR '1' = '1"}) == []
     assert index.delete({"relation": "x' OR '1' = '1"}) == 0 and len(index) == 8
 
 
-def test_an_empty_index(model, tmp_path):
+def test_an_empty_index_has_no_hits(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     assert index.search(("a", "b")) == [] and index.relations() == [] and index.words() == []
     assert index.add([]) == 0 and index.state.rows == 0
@@ -153,7 +153,7 @@ def test_an_empty_index(model, tmp_path):
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.5, True, None])
-def test_k_has_to_be_positive(index, k):
+def test_k_must_be_positive(index, k):
     with pytest.raises(ValueError, match="expected a positive whole number"):
         index.search(("a", "b"), k=k)
 
@@ -173,7 +173,7 @@ def test_malformed_queries_are_refused(index, query, message):
         index.search(query)
 
 
-def test_exclude_has_to_be_known(index):
+def test_unknown_exclude_is_refused(index):
     with pytest.raises(ValueError, match="exclude is 'head', expected one of 'pair', 'words', 'nothing'"):
         index.search(("a", "b"), exclude="head")
 
@@ -201,7 +201,7 @@ def test_a_large_index_is_searched_approximately(encoders, tmp_path):
     assert json.loads(RelationIndex.open(index.path).identity.as_json()) == before
 
 
-def test_a_narrow_filter_finds_its_rows_in_a_large_index_too(model, tmp_path):
+def test_a_narrow_filter_finds_its_rows_in_a_large_index(model, tmp_path):
     """The few rows that it leaves may be in other parts of the index than those nearest to the query."""
     index = RelationIndex.create(tmp_path / "idx", model)
     index._store.ann_from, index._store.ann_parts = 1500, 64

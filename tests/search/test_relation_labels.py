@@ -27,7 +27,7 @@ def test_neighbours_vote_by_their_strength(index):
 
 
 @pytest.mark.parametrize(("pair", "turned"), [(("a", "b"), False), (("b", "a"), True)])
-def test_a_known_pair_has_its_label_without_a_vote(model, tmp_path, pair, turned):
+def test_a_known_pair_keeps_its_label(model, tmp_path, pair, turned):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([{"head": "a", "tail": "b", "relation": SOUND}, {"head": "c", "tail": "d", "relation": "other"}])
     index.add([("a", "b")])  # and without a label
@@ -42,7 +42,7 @@ def test_without_labels_there_is_no_guess(model, tmp_path):
     assert relation_labels(index, ("e", "f")) == []
 
 
-def test_labels_of_shipped_relations_are_said_in_words(model, tmp_path):
+def test_labels_of_shipped_relations_come_with_a_sentence(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([{"head": head, "tail": tail, "relation": SOUND} for head, tail in (("cow", "moo"), ("dog", "woof"))])
     index.add([{"head": head, "tail": "d", "relation": "my own"} for head in ("c", "e")])

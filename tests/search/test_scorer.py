@@ -30,7 +30,7 @@ def vectors(seed, *sizes):
 
 
 @given(seed=st.integers(0, 1000), heads=st.integers(1, 5), examples=st.integers(1, 3))
-def test_all_scores_at_once_are_those_of_one_pair_after_the_other(seed, heads, examples):
+def test_scores_of_many_pairs_equal_those_of_single_pairs(seed, heads, examples):
     h, t, a, b = vectors(seed, heads, 4, examples, examples)
     scorer = made_up(seed)
     w = scorer.weights
@@ -45,14 +45,14 @@ def test_all_scores_at_once_are_those_of_one_pair_after_the_other(seed, heads, e
 
 
 @given(seed=st.integers(0, 1000))
-def test_without_a_scorer_it_is_3cosadd(seed):
+def test_the_offset_scorer_is_3cosadd(seed):
     h, t, a, b = vectors(seed, 3, 4, 1, 1)
     scores = OffsetScorer().places((a, b), h) @ OffsetScorer().tails(t).T
     expected = [[unit(unit(x) + unit(b[0]) - unit(a[0])) @ unit(y) for y in t] for x in h]
     np.testing.assert_allclose(scores, expected, atol=1e-5)
 
 
-def test_what_is_saved_is_loaded(tmp_path):
+def test_a_scorer_survives_saving_and_loading(tmp_path):
     scorer = made_up()
     scorer.save(tmp_path / "scorer")
     loaded = PairScorer.load(tmp_path / "scorer")
@@ -61,7 +61,7 @@ def test_what_is_saved_is_loaded(tmp_path):
         np.testing.assert_array_equal(loaded.weights[name], weights)
 
 
-def test_damaged_folders(tmp_path):
+def test_damaged_folders_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Cannot read the scorer .* Make one with st-relbert distill"):
         PairScorer.load(tmp_path)
     made_up().save(tmp_path)
@@ -105,7 +105,7 @@ def share_right(scorer, vocabulary, pairs):
     return np.mean(right)
 
 
-def test_training_learns_what_3cosadd_cannot_do(relations):
+def test_training_learns_what_3cosadd_cannot(relations):
     """Nearly all of it, in either direction: chance is one in sixty."""
     vocabulary, relation_set = relations
     small = {"batch_size": 32, "wrong_tails": 32, "learning_rate": 2e-2}
@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_scorer(relations):
     assert not np.allclose(first["hidden"], third["hidden"])
 
 
-def test_training_on_what_teaches_nothing(relations):
+def test_invalid_training_input_is_refused(relations):
     vocabulary, pairs = relations
     with pytest.raises(ValueError, match="Of 1 relation, none has two pairs"):
         train_scorer(vocabulary, RelationSet({"turned": [("thing1", "turned1")]}))

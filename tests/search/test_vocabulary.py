@@ -39,7 +39,7 @@ def test_words_are_looked_up_or_encoded(model, monkeypatch):
     np.testing.assert_array_equal(known.look_up(WORDS[1::-1], model), known.vectors_of(WORDS[1::-1]))
 
 
-def test_words_are_data(model):
+def test_words_are_not_parsed(model):
     """One that spells a special token is not read as the token."""
     spelled, mask = Vocabulary.encode(model, [model.tokenizer.mask_token, "mask"]).vectors
     with torch.inference_mode():
@@ -62,7 +62,7 @@ def test_known_words_are_not_encoded_again(model, monkeypatch):
 
 
 @given(words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, unique=True))
-def test_what_is_saved_is_loaded(words, tmp_path_factory):
+def test_a_vocabulary_survives_saving_and_loading(words, tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
     Vocabulary(words, np.random.default_rng(0).random((len(words), 3), np.float32), "a" * 32).save(folder)
     loaded = Vocabulary.load(folder)
@@ -70,7 +70,7 @@ def test_what_is_saved_is_loaded(words, tmp_path_factory):
     assert loaded.vectors.dtype == np.float32 and loaded.vectors.shape == (len(words), 3)
 
 
-def test_what_cannot_be_encoded(model, encoders):
+def test_words_that_cannot_be_encoded_are_refused(model, encoders):
     for words, message in [
         ([], "The vocabulary contains no words"),
         (["a", " "], "the tail of word 1 of the vocabulary is ' '"),
@@ -87,7 +87,7 @@ def test_what_cannot_be_encoded(model, encoders):
         Vocabulary.encode(model.to_sentence_transformer(), ["a"])
 
 
-def test_damaged_folders(model, tmp_path):
+def test_damaged_folders_are_refused(model, tmp_path):
     with pytest.raises(ValueError, match="Cannot read the vocabulary in .* Make it again"):
         Vocabulary.load(tmp_path)
     vocabulary = Vocabulary.encode(model, WORDS)
@@ -105,7 +105,7 @@ def test_damaged_folders(model, tmp_path):
         Vocabulary.load(tmp_path)
 
 
-def test_files_of_words(tmp_path, caplog):
+def test_files_of_words_are_read(tmp_path, caplog):
     path = tmp_path / "words.txt"
     path.write_text("\ufeffTokyo\r\n\n  New York \nTokyo\n", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
@@ -123,7 +123,7 @@ def test_files_of_words(tmp_path, caplog):
         read_words(tmp_path / "none.txt")
 
 
-def test_a_folder_keeps_words_that_are_encoded_once(model, encoders, tmp_path, monkeypatch, caplog):
+def test_words_kept_in_a_folder_are_encoded_only_once(model, encoders, tmp_path, monkeypatch, caplog):
     """What is new is encoded, and what is damaged or another model's anew; a folder that keeps none is no error."""
     expected = Vocabulary.encode(model, WORDS)
     encoded = []

@@ -47,7 +47,7 @@ def test_gensim_reads_the_file_and_finds_the_same_neighbours(index, tmp_path):
 @pytest.mark.parametrize(
     "name", ["x.body", "vectors", "x.txt.body", "replaced", "new", "old", "write.lock", ".st-relbert-x"]
 )
-def test_the_file_may_have_any_name(index, tmp_path, name):
+def test_any_file_name_will_do(index, tmp_path, name):
     assert export_word2vec(index, tmp_path / name) == 8
     lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()
     assert lines[0] == "8 16" and len(lines) == 9
