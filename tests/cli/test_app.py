@@ -34,7 +34,7 @@ def idx(encoders, tmp_path_factory):
 
 @pytest.fixture
 def port():
-    """One that is taken."""
+    """A port that is taken."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 

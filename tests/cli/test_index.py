@@ -227,7 +227,7 @@ def test_queries_come_from_a_file_or_the_standard_input(idx, capsys, tmp_path, m
     ],
 )
 def test_each_query_of_the_standard_input_is_answered_before_the_next_is_read(idx, monkeypatch, command, queries):
-    """So that another program, or a person, can ask one after the other of one process that has loaded the model."""
+    """So that a program or a person can send queries one by one to a process that has loaded the model."""
     pipe = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe, encoding="utf-8"))  # kept back until it is flushed
     answered = []

@@ -24,7 +24,7 @@ def write_lines(path, records):
 
 
 def write_answers(path, questions, correct):
-    """What the evaluate command writes."""
+    """The output of the evaluate command."""
     result = EvaluationResult(
         task="analogy",
         dataset="toy",
@@ -189,7 +189,7 @@ def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, messag
 
 
 def test_results_on_other_questions_are_an_error(places, tmp_path, capsys):
-    """Of the same name and number."""
+    """They have the same name and number."""
     write_lines(tmp_path / "toy.jsonl", [*QUESTIONS[:3], {**QUESTIONS[3], "answer": 0}])
     assert leakage(places, [*BASE, "--results", "{results}", "--output", "{output}"]) == 2
     assert "are for other questions" in capsys.readouterr().err

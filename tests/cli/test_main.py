@@ -55,7 +55,7 @@ def test_the_version_is_printed(capsys):
 
 
 def test_every_setting_is_an_option_with_its_help_and_default():
-    """Nothing is written twice: options come from the settings."""
+    """Options come from the settings, so that nothing is written twice."""
     options = {option.name: option for option in typer.main.get_command(app).commands["train"].params}
     for field in dataclasses.fields(TrainingSettings):
         text = options[field.name].help.replace("\\<", "<")

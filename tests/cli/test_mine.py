@@ -21,7 +21,7 @@ def saved(encoders, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scorer(saved, tmp_path_factory):
-    """Made by the command, of a small relation set."""
+    """A scorer made by the command from a small relation set."""
     folder = tmp_path_factory.mktemp("scorer")
     positives = [("Tokyo", "Japan"), ("Paris", "France"), ("Rome", "Italy")]
     sets = {"capital": positives, "part": [("finger", "hand"), ("page", "book")]}

@@ -1,4 +1,4 @@
-"""What one command reads, the others read: the same pairs in every format."""
+"""All commands read the same files: the same pairs in every format."""
 
 import json
 
@@ -14,7 +14,7 @@ ROWS = [(*pair.split(","), name) for name, pairs in RELATIONS.items() for pair i
 
 
 def write(folder, suffix):
-    """The pairs in a format, with the column names as people write them."""
+    """The pairs in a format, with column names as people spell them."""
     path = folder / f"pairs{suffix}"
     if suffix == ".parquet":
         pq.write_table(pa.table(dict(zip(("Head", "Tail", "RELATION"), zip(*ROWS, strict=True), strict=True))), path)

@@ -11,7 +11,7 @@ QUESTION = {"stem": list(STEM), "choice": [list(WRONG), list(RIGHT)], "answer": 
 
 
 def found(report):
-    """The kinds that hold for some question."""
+    """The kinds of leakage found in some question."""
     return {kind for kind, rows in report.rows.items() if rows}
 
 
@@ -188,7 +188,7 @@ def test_several_sets_are_reported_as_each_alone():
 
 
 def test_each_pair_is_folded_only_once(monkeypatch):
-    """Comparing each with each would take forever on a million pairs and a thousand questions."""
+    """Comparing all with all would take forever for a million pairs and a thousand questions."""
     looked_at = []
     monkeypatch.setattr(leakage, "folded", lambda pair: looked_at.append(pair) or folded(pair))
     positives = {f"r{r}": [(f"head {r}-{i}", f"tail {i}") for i in range(100)] for r in range(50)}

@@ -1,4 +1,4 @@
-"""Questions made of pairs: the key is right, nothing else is, and no pair is asked about twice."""
+"""Questions made from pairs: only the key is right, and no pair is asked about twice."""
 
 import itertools
 
@@ -24,7 +24,7 @@ def key(pair):
 
 
 class Places:
-    """A model that gives a pair a vector by its relation: near others of it, the reversed ones elsewhere."""
+    """A model whose vectors of a relation's pairs are near each other, and those of reversed pairs elsewhere."""
 
     def __init__(self, symmetric=""):
         self.symmetric = symmetric

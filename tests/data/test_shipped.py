@@ -58,7 +58,7 @@ def test_relations_have_20_to_60_distinct_pairs():
 
 
 def test_words_vary():
-    """No word in more than a fifth of a relation's pairs, save where the file says that the relation is so."""
+    """No word is in more than a fifth of a relation's pairs, unless the file says that it repeats words."""
     records = [record for path in FOLDER.glob("*.yaml") for record in yaml.safe_load(path.read_text(encoding="utf-8"))]
     repeating = {record["name"] for record in records if record.get("repeats")}
     for relation in RELATIONS:

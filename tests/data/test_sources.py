@@ -17,7 +17,7 @@ RECORDS = [{"head": "Tokyo", "tail": "Japan", "relation": "capital"}, {"head": "
 
 @pytest.fixture(autouse=True)
 def reachable(monkeypatch):
-    """The hub, of which the tests have all that is asked."""
+    """A hub that only has what the tests ask for."""
     monkeypatch.setattr(sources, "hub_is_reachable", lambda: True)
 
 
@@ -100,7 +100,7 @@ def test_an_unreachable_hub_is_not_asked(monkeypatch, tmp_path):
 
 
 def test_a_cached_set_is_read_without_asking_an_unreachable_hub(monkeypatch, tmp_path):
-    """The cache is laid out as the library does it; what it asks for is counted at the socket."""
+    """The cache has the library's layout, and connections are counted at the socket."""
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
     json_builder = import_module("datasets.packaged_modules.json.json").Json
     builder = json_builder(

@@ -1,4 +1,4 @@
-"""Results to be written into a card, and a card as the published models have them."""
+"""Results to write into a card, and a card like those of the published models."""
 
 from huggingface_hub import ModelCard
 

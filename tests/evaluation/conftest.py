@@ -15,5 +15,5 @@ def saved(encoders, tmp_path_factory):
 
 @pytest.fixture
 def folder(saved, tmp_path):
-    """A copy of it."""
+    """A copy of the saved model."""
     return shutil.copytree(saved, tmp_path / "tiny-relbert")

@@ -1,4 +1,4 @@
-"""Pairs with labels, a model that tells the labels apart up to noise, and a classifier that looks around.
+"""Labelled pairs, a model that distinguishes the labels up to noise, and a classifier that inspects its process.
 
 Processes that fit that one import this module, so it imports little.
 """
@@ -26,7 +26,7 @@ TRAIN, VALIDATION, TEST = rows_of("train", 16), rows_of("validation", 8), rows_o
 
 
 class Noisy:
-    """Stands in for a model: random vectors, near a point that depends on the label, which is in the head."""
+    """A model with random vectors near a point that depends on the label, which is in the head."""
 
     def __init__(self, noise=1.0):
         self.noise = noise
@@ -54,7 +54,7 @@ def plain_examples(rows, vector_of):
 
 
 class Spy(MLPClassifier):
-    """Notices where its features lie, and whether its process has torch."""
+    """Records where its features are stored, and whether its process has imported torch."""
 
     def fit(self, features, labels):
         self.file = str(getattr(features, "filename", None))

@@ -18,7 +18,7 @@ QUESTIONS = [
 
 
 class Lookup:
-    """Stands in for a model: a vector for each pair, and a count of what was encoded."""
+    """A model with a given vector for each pair, which counts what it encodes."""
 
     def __init__(self, vectors):
         self.vectors = vectors
@@ -51,7 +51,7 @@ def test_each_distinct_pair_is_encoded_once():
 
 
 def test_ties_are_wrong_and_counted():
-    """A model that tells nothing apart is right on no question, wherever the answers stand."""
+    """A model that distinguishes nothing is right on no question, wherever the answers are."""
     constant = Lookup({pair: [1, 2] for pair in VECTORS})
     evaluator = AnalogyEvaluator(QUESTIONS)
     assert evaluator.predict(constant) == [0, 0, 0]
@@ -110,7 +110,7 @@ def test_metrics_go_into_the_model_card_and_ties_do_not():
 def test_answers_equal_those_of_the_relbert_library(data, golden, minilm, name):
     """As in the relbert library: get_analogy_accuracy of relbert 2.0 on an untrained encoder, template a.
 
-    Some eighty questions of each set, from all its relations: encoding takes its time.
+    About eighty questions of each set, from all its relations, because encoding takes time.
     """
     recorded = json.loads((golden / "minilm_evaluation.json").read_text(encoding="utf-8"))[f"analogy/{name}"]["correct"]
     step = len(recorded) // 80
@@ -160,7 +160,7 @@ def test_directions_equal_those_of_the_relbert_library(direction):
 
 
 def test_the_euclidean_similarity_chooses_the_nearest():
-    """Not as in the relbert library, which takes the farthest."""
+    """Unlike the relbert library, which takes the farthest."""
     vectors = {("a", "b"): [1, 0], ("c", "d"): [0.9, 0.1], ("e", "f"): [9, 0], ("g", "h"): [-1, 0]}
 
     class Raw(Lookup):

@@ -1,4 +1,4 @@
-"""A card with results: its text, its errors, and what stays."""
+"""A card with results: its text, its errors, and what is kept."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The results in a card's head, and in the hub's own file beside it."""
+"""Results in a card's metadata, and in the hub's own file next to it."""
 
 import yaml
 from huggingface_hub import (
@@ -52,7 +52,7 @@ def test_the_results_survive_the_hubs_own_classes(folder):
 
 
 def test_the_hub_validates_the_written_card(folder, monkeypatch):
-    """``validate`` sends the card to the hub; what it would send is looked at instead."""
+    """``validate`` sends the card to the hub; the test inspects what it would send."""
     sent = []
 
     class Session:
@@ -137,7 +137,7 @@ def test_the_hub_reads_results_on_its_sets(folder):
 
 
 def test_figures_of_another_method_are_named_and_not_for_the_hub(folder):
-    """Those of a linear probe do not take the place of the published MLP's."""
+    """Figures of a linear probe do not replace those of the published MLP."""
     (folder / "README.md").write_text(PUBLISHED)
     linear = EvaluationResult(
         task="classification", dataset="EVALution", metrics={"f1_micro": 0.8}, count=9, details={"method": "linear"}

@@ -1,4 +1,4 @@
-"""Which classifier is fitted and chosen, in how many processes, and what its fits say."""
+"""Which classifier is chosen, in how many processes it is fitted, and what is logged."""
 
 import json
 import logging
@@ -88,7 +88,7 @@ def test_the_number_of_processes_changes_no_weight():
 
 
 def test_processes_share_the_features_and_do_not_import_torch():
-    """Torch would cost each of them seconds and half a gigabyte."""
+    """Torch would cost each process seconds and half a gigabyte."""
     get_reusable_executor().shutdown(wait=True)  # processes of earlier tests may have imported anything
     features, labels = examples(TRAIN)
     large = np.tile(features, (1, 300))

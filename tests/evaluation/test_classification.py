@@ -1,4 +1,4 @@
-"""Figures of relation classification, and what cannot be scored."""
+"""Metrics of relation classification, and data that cannot be scored."""
 
 import csv
 from collections import Counter

@@ -46,7 +46,7 @@ def planted(*problems, noise=0.1):
 
 
 class Constant(Lookup):
-    """Gives all pairs one vector, not normalised."""
+    """Gives all pairs the same vector, which is not normalised."""
 
     def __init__(self, vector):
         super().__init__({})
@@ -93,7 +93,7 @@ def test_a_model_that_knows_the_relations_is_right():
 
 
 def test_accuracy_is_the_mean_share_over_problems():
-    """A model that tells nothing apart leaves the targets as given, wherever the right ones stand."""
+    """A model that distinguishes nothing leaves the targets as given, wherever the right ones are."""
     half = {**MIND, "target_random": ["human mind", "memory", "learning by heart", "mistake"]}
     evaluator = RelationMappingEvaluator([ATOM, half])
     assert evaluator.predict(Constant([1, 2])) == [ATOM["target_random"], half["target_random"]]
@@ -108,7 +108,7 @@ def test_vectors_of_any_length_can_be_compared(vector):
 
 
 def test_the_cosine_has_1e_4_in_its_denominator():
-    """Short vectors are penalised: with parallel vectors only the length decides."""
+    """Short vectors are penalised: with parallel vectors, only the length decides."""
     lengths = {("a", "b"): 1, ("b", "a"): 1, ("c", "d"): 0.01, ("d", "c"): 1, ("c", "e"): 0.01}
     model = Lookup({})
     model.encode = lambda pairs, **kwargs: np.array([[lengths.get(pair, 0.02)] for pair in pairs], dtype=np.float32)

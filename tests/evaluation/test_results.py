@@ -29,7 +29,7 @@ def write(path, content):
 
 
 def record(**changes):
-    """The record of the result on U2 in a file, with other values; ... takes one away."""
+    """The record of the result on U2 in a file, with some values replaced; ... removes one."""
     values = {**json.loads(json.dumps(vars(U2))), **changes}
     return {key: value for key, value in values.items() if value is not ...}
 

@@ -1,4 +1,4 @@
-"""The official scores of what is known of the task's own data."""
+"""The official scores of known systems on the task's own data."""
 
 import math
 

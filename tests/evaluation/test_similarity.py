@@ -159,7 +159,7 @@ def test_a_nan_vector_is_an_error():
 
 @pytest.mark.slow
 def test_an_untrained_encoder_beats_chance_and_equals_a_plain_loop(data, minilm):
-    """On every third relation: encoding takes its time."""
+    """On every third relation, because encoding takes time."""
     ratings, maxdiff = (read_records(data / f"semeval2012_{part}.jsonl", [])[0] for part in ("gold_ratings", "maxdiff"))
     model = EncodeCache(RelBERT(minilm, template="short"))
     relations = RelationalSimilarityEvaluator(ratings, maxdiff).relations

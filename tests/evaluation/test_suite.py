@@ -34,7 +34,7 @@ def write(path, records):
 
 @pytest.fixture
 def few(tmp_path, monkeypatch):
-    """A data folder with a set of each task but the last."""
+    """A data folder with a set of each task except the last."""
     folder = tmp_path / "data"
     write(folder / "analogy_questions" / "u2" / "test.jsonl", QUESTIONS)
     write(folder / "relation_mapping" / "test.jsonl", [PROBLEM])
@@ -50,7 +50,7 @@ def model(encoders):
 
 
 class Counting:
-    """A model that notes what it is asked to encode."""
+    """A model that records what it is asked to encode."""
 
     def __init__(self, model):
         self.model = model
@@ -149,7 +149,7 @@ def test_a_folder_without_any_set_is_an_error(encoders, tmp_path, monkeypatch, c
 
 
 class LengthEvaluator(RelationEvaluator):
-    """A task of one's own: does the longer pair have the longer vector?"""
+    """A user's own task: does the longer pair have the longer vector?"""
 
     task = "length"
     columns = ["accuracy"]
@@ -170,7 +170,7 @@ class LengthEvaluator(RelationEvaluator):
 
 
 def test_an_evaluator_of_your_own_runs_in_the_suite(few, model, encoders, tmp_path, monkeypatch, capsys):
-    """One line registers it: the suite, the command line, its files and the card know it then."""
+    """One line registers it for the suite, the command line, its files and the card."""
     monkeypatch.setitem(EVALUATORS, "length", LengthEvaluator)
     report = run_suite(model, show_progress_bar=False)
     assert (report.results[-1].task, report.results[-1].dataset) == ("length", "short")
@@ -213,7 +213,7 @@ WRONG = st.one_of(
 
 
 def places(value, path=()):
-    """Where something stands in a value that was read from JSON."""
+    """The places of all values inside a JSON value."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in items:
@@ -251,7 +251,7 @@ def test_a_set_that_is_not_json_lines_is_left_out(all_tasks, file, content):
 
 
 class Cheap:
-    """A model in no time: the vector of a pair is drawn from its letters."""
+    """A fast model: the vector of a pair is derived from its letters."""
 
     def encode(self, pairs, **kwargs):
         rows = [np.random.default_rng(list("|".join(pair).encode())).normal(size=4) for pair in pairs]

@@ -1,4 +1,4 @@
-"""Tables are read as they are written: text stays text, nothing is dropped, and what cannot be read is one line."""
+"""Tables are read as written: text stays text, nothing is dropped, and errors are one line."""
 
 import bz2
 import csv
@@ -19,7 +19,7 @@ from st_relbert.files.tables import is_table, read_table, read_tables
 
 @pytest.fixture
 def written(tmp_path):
-    """Write a file; its path."""
+    """Write a file and return its path."""
 
     def write(name, content):
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -1,4 +1,4 @@
-"""What processes of their own do to an index: to be killed, or to have company."""
+"""Processes that change an index, to be killed or to run at the same time."""
 
 from st_relbert import RelBERT
 from st_relbert.search import RelationIndex
@@ -10,13 +10,13 @@ def pairs(first, last):
 
 
 class Adding:
-    """A process that is ready to add pairs; what it sends at its end is how many were new.
+    """A process that is ready to add pairs. At the end, it sends the number of new ones.
 
     Args:
         index: The index.
         encoder: The folder of its model.
         first: The number of the first pair.
-        last: That behind the last one.
+        last: The number after the last pair.
     """
 
     def __init__(self, index, encoder, first, last):
@@ -27,11 +27,11 @@ class Adding:
         assert self._end.recv() == "ready"
 
     def go(self):
-        """Let it add."""
+        """Let the process add its pairs."""
         self._end.send("go")
 
     def added(self, patience=240):
-        """How many pairs were new, when it is done; `patience` are the seconds after which it counts as hanging."""
+        """Wait for the end and return the number of new pairs; fail after `patience` seconds."""
         assert self._end.poll(patience), "it hangs"
         added = self._end.recv()
         self.process.join(patience)

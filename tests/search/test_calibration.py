@@ -17,7 +17,7 @@ def unit(rows):
 
 @pytest.fixture(scope="module")
 def relations():
-    """Pairs of four relations, each a cloud of vectors; all other pairs have vectors of any direction."""
+    """Pairs of four relations, each a cloud of vectors. All other pairs have random vectors."""
     rng = np.random.default_rng(0)
     centres, labels = np.eye(D)[:4], np.repeat(list("abcd"), 40)
     vectors = unit(np.repeat(centres, 40, axis=0) + 0.1 * rng.normal(size=(160, D)))

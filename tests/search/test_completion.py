@@ -16,7 +16,7 @@ def words(model):
 
 @pytest.fixture
 def strengths(monkeypatch):
-    """How strong the hits of an index are, by pair: a model without training would find all pairs alike."""
+    """The strengths of an index's hits, by pair. To an untrained model, all pairs would be similar."""
     said = {}
 
     def search(self, query, k=10, *, where=None, both_directions=False):
@@ -30,7 +30,7 @@ def strengths(monkeypatch):
 
 
 def expected(model, examples, head, candidates):
-    """The plain way: each pair by itself, and reversed, beside the examples; and 3CosAdd on the vectors of words."""
+    """The plain way: each pair and its reverse alone, compared with the examples; and 3CosAdd on word vectors."""
 
     def unit(vector):
         return vector / np.linalg.norm(vector)
@@ -60,7 +60,7 @@ def test_a_score_is_the_mean_of_the_model_and_the_word_vectors(model, words):
 
 
 def test_word_vectors_decide_the_shortlist(model, words):
-    """Those that 3CosAdd finds likely, whatever the model would say of the others."""
+    """The words that 3CosAdd finds likely, whatever the model's scores of the others."""
     unit = lambda word: (v := Vocabulary.encode(model, [word]).vectors[0]) / np.linalg.norm(v)  # noqa: E731
     place = unit("Paris") + unit("Japan") - unit("Tokyo")
     everything = AnalogyCompleter(model, words)(*QUESTION)
@@ -71,7 +71,7 @@ def test_word_vectors_decide_the_shortlist(model, words):
 
 
 def test_pairs_of_an_index_similar_to_the_stem_are_examples_too(index, model, words, strengths):
-    """Of a small index the nearest pairs may be of any relation: they do not count."""
+    """In a small index, the nearest pairs may have any relation. They are no examples."""
     strengths |= {("Rome", "Italy"): 0.9, ("book", "page"): 0.8, ("finger", "hand"): 0.6}  # the second is turned
     found = dict(AnalogyCompleter(model, words, index=index)(*QUESTION))
     examples = [("Tokyo", "Japan"), ("Rome", "Italy"), ("book", "page")]
@@ -82,7 +82,7 @@ def test_pairs_of_an_index_similar_to_the_stem_are_examples_too(index, model, wo
 
 @pytest.mark.parametrize(("examples", "least"), [({("Rome", "Italy"): 0.9, ("hand", "arm"): 0.72}, 0.67), ({}, 0.65)])
 def test_words_known_to_have_the_relation_come_first(index, model, words, strengths, examples, least):
-    """In either direction, though vocabulary and shortlist leave them out; and not what is known of other relations."""
+    """In either direction, even if vocabulary and shortlist leave them out; but not words of other relations."""
     index.add([("Paris", "Louvre"), ("Seine", "Paris"), ("Paris", "Texas"), ("Paris", "paris")])
     strengths |= examples
     plain = AnalogyCompleter(model, words, index=index, shortlist=2)(*QUESTION)
@@ -95,7 +95,7 @@ def test_words_known_to_have_the_relation_come_first(index, model, words, streng
 
 
 def test_the_words_of_an_index_are_candidates(index, model):
-    """They are encoded once, and kept with it."""
+    """The words are encoded once and stored with the index."""
     found = AnalogyCompleter.of_index(index, shortlist=100)(*QUESTION, k=100)
     assert {each.word for each in found} == set(index.words()) - {"Tokyo", "Japan", "Paris"}
     kept = Vocabulary.load(index.path)
@@ -119,7 +119,7 @@ def test_only_the_question_and_the_shortlist_are_encoded(model, words, monkeypat
 
 
 def test_a_model_is_identified_only_once(index, model, tmp_path, monkeypatch):
-    """A digest of all weights takes a third of a second even of a small model."""
+    """Even for a small model, the digest of its weights takes a third of a second."""
     AnalogyCompleter.of_index(index)
     asked = []
     plain = completion.ModelIdentity.of

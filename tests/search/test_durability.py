@@ -1,4 +1,4 @@
-"""Nothing that was added is lost: not beside readers, not on a full disk. Crashes are in tests/faults."""
+"""Nothing that was added is lost, with concurrent readers or on a full disk. Crashes are in tests/faults."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ def empty(model, tmp_path):
 
 @pytest.mark.slow
 def test_readers_continue_while_another_process_adds_and_optimizes(empty, model, encoders):
-    """Each version is whole: rows only grow by whole chunks, every search answers, and the last sees everything."""
+    """Each version is complete: rows come in whole chunks, every search works, and the last one sees all rows."""
     empty.add(pairs(0, 20))
     adding = Adding(empty, encoders["wordpiece"], 20, 800)
     reader = RelationIndex.open(empty.path, model)
@@ -45,7 +45,7 @@ def test_a_change_by_another_handle_is_seen(empty, model):
 
 
 def test_a_full_disk_is_reported_and_the_index_stays_usable(empty, model):
-    """A limit on the size of files stands in for the end of the disk."""
+    """A limit on file sizes simulates a full disk."""
     empty.add(pairs(0, 50))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -62,7 +62,7 @@ def test_a_full_disk_is_reported_and_the_index_stays_usable(empty, model):
 
 
 def test_memory_is_bounded_by_the_chunk(empty, model, monkeypatch):
-    """Rows are read as they are needed: no more than a chunk before its vectors are on disk."""
+    """Rows are read when needed: at most one chunk is read before its vectors are on disk."""
     read = []
 
     def rows():

@@ -33,7 +33,7 @@ def pairs_in(index):
 
 
 def test_a_writer_does_not_add_to_another_index_in_the_same_place(model, other, tmp_path):
-    """Between two chunks, another process replaces the index by that of another model."""
+    """Between two chunks, another process replaces the index with one of another model."""
     index = RelationIndex.create(tmp_path / "idx", model)
 
     def rows():
@@ -171,7 +171,7 @@ def damage(path, how, seed=0):
 
 @pytest.mark.parametrize("how", ["deleted", "truncated", "empty", "flipped"])
 def test_damage_is_reported_in_one_line(good, model, tmp_path, how):
-    """Of each file in turn: either all goes on, or one error says that the index is damaged, and where."""
+    """For each file in turn, either all works, or one error says that the index is damaged, and where."""
     said = 0
     files = sorted(
         file.relative_to(good.path) for file in good.path.rglob("*") if file.is_file() and file.stat().st_size
@@ -202,8 +202,8 @@ def test_metadata_without_a_model_are_refused(metadata):
         ModelIdentity.from_json(metadata)
 
 
-def test_an_encoder_that_was_never_trained_is_said_to_be_one(encoders, tmp_path, caplog):
-    """Once for the build, and once for what asks the index; a saved RelBERT is not, whatever its weights."""
+def test_an_untrained_encoder_is_reported(encoders, tmp_path, caplog):
+    """Once for the build and once for queries. A saved RelBERT is not, whatever its weights."""
     said = "was not trained for relations"
     RelationIndex.build(tmp_path / "idx", PAIRS["capital"], RelBERT(encoders["wordpiece"], template="short"))
     assert caplog.text.count(said) == 1
@@ -219,7 +219,7 @@ def test_an_encoder_that_was_never_trained_is_said_to_be_one(encoders, tmp_path,
 
 
 def test_an_index_of_an_unsaved_model_needs_the_model(encoders, tmp_path, caplog):
-    """Trained since it was loaded, it is not what its encoder's folder holds."""
+    """A model that was trained since it was loaded differs from the encoder in its folder."""
     import torch
 
     model = RelBERT(encoders["wordpiece"], template="short")

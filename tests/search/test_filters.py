@@ -1,4 +1,4 @@
-"""Filters: one whole condition, or values that are only compared."""
+"""Filters: one complete condition, or values that are only compared."""
 
 import datetime
 
@@ -76,7 +76,7 @@ def test_a_filter_is_sql_or_values_by_column(typed, where):
     ],
 )
 def test_text_other_than_one_complete_condition_is_refused(typed, where):
-    """What stands behind a condition would be passed over, and all rows of the condition deleted."""
+    """LanceDB ignores what follows a condition, so all rows that meet it would be deleted."""
     for use in (
         lambda: typed.search(("x", "y"), where=where),
         lambda: list(typed.rows(where)),
@@ -116,6 +116,6 @@ def test_taken_column_names_are_refused(model, tmp_path, name):
 
 
 def test_columns_that_differ_only_in_case_are_refused(model, tmp_path):
-    """LanceDB's filters take the one for the other."""
+    """LanceDB's filters confuse them."""
     with pytest.raises(ValueError, match="'year' cannot be created"):
         RelationIndex.create(tmp_path / "idx", model, columns={"Year": int, "year": int})

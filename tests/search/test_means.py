@@ -14,7 +14,7 @@ def unit(rows):
 
 
 def rows_of(count, relations, seed=0, unlabelled=0):
-    """Rows with vectors of their own: clouds around the directions of the relations."""
+    """Rows with vectors: clouds around the directions of the relations."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(relations, D))
     vectors = unit(np.repeat(centres, count // relations, axis=0) + 0.8 * rng.normal(size=(count, D)))
@@ -131,7 +131,7 @@ def test_means_count_for_both_directions_and_several_pairs(index, model):
 
 
 def test_the_strongest_hits_decide_the_label(index, monkeypatch):
-    """One that is much stronger than two others."""
+    """One hit is much stronger than the two others."""
     hits = [SearchHit("a", "b", "x", 0.9), SearchHit("c", "d", "y", 0.6), SearchHit("e", "f", "y", 0.5)]
     monkeypatch.setattr(index, "search", lambda *_, **__: hits)
     labels = relation_labels(index, ("g", "h"))

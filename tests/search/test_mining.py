@@ -24,7 +24,7 @@ def unit(vector):
 
 @pytest.fixture(scope="module")
 def by_words(model):
-    """3CosAdd both ways, and half as much of how like the words are to those of the examples: two figures a pair."""
+    """Two figures per pair: 3CosAdd in both directions, and half the similarity of its words to the examples'."""
     word = dict(zip(WORDS, map(unit, Vocabulary.encode(model, WORDS).vectors), strict=True))
 
     def figures(pair):
@@ -41,7 +41,7 @@ def by_words(model):
 
 @pytest.fixture(scope="module")
 def decided(model, by_words):
-    """The plain way: each pair by itself in both directions, and what the scorer says of it."""
+    """The plain way: each pair alone in both directions, and the scorer's score."""
     scores = {pair: by_words(pair)[0] / 2 for pair in all_pairs()}
     for turn in (1, -1):
         vectors = {pair: unit(model.encode(pair[::turn])) for pair in [*EXAMPLES, *scores]}
@@ -52,7 +52,7 @@ def decided(model, by_words):
 
 
 def all_pairs(heads=WORDS, tails=WORDS):
-    """But for the examples and words with themselves, however they are written."""
+    """All pairs except the examples and words paired with themselves, in any spelling."""
     examples = {(h.casefold(), t.casefold()) for h, t in EXAMPLES}
     folded = lambda pair: tuple(word.casefold() for word in pair)  # noqa: E731
     return [p for p in product(heads, tails) if folded(p) not in examples and len(set(folded(p))) == 2]
@@ -81,7 +81,7 @@ def test_the_shortlist_does_not_depend_on_the_blocks(model, words, by_words, blo
 
 @pytest.mark.parametrize("stop", [1, 4, 9, 11])
 def test_an_interrupted_call_resumes(model, words, tmp_path, monkeypatch, stop):
-    """Wherever it was interrupted: what is done is not done again, and the result is the same."""
+    """Wherever it was interrupted, no work is repeated, and the result is the same."""
     asked = {"k": 5, "shortlist": 40, "state": tmp_path / "state", "scores_at_once": 10, "batch_size": 1}
     expected = mine_pairs(model, EXAMPLES, words, **asked)
     assert not (tmp_path / "state").exists()

@@ -1,4 +1,4 @@
-"""An index is opened where there is one, and with the model that it was made with."""
+"""An index is opened if there is one, and only with the model that made it."""
 
 import peft
 import pytest

@@ -34,7 +34,7 @@ def test_files_of_pairs_are_read(tmp_path):
 
 
 def test_a_blank_relation_means_no_relation(tmp_path):
-    """Of a sheet that is labelled in part; nothing may vote for no name."""
+    """As in a sheet that is only partly labelled: rows without a name must not vote."""
     (tmp_path / "p.csv").write_text("head;tail;relation\nTokyo;Japan;capital\noboe;oboist;\nhot;cold; \n")
     assert [row["relation"] for row in rows_of(open_pair_source(str(tmp_path / "p.csv")))] == ["capital", None, None]
 

@@ -106,7 +106,7 @@ def test_excluded_words_are_folded(model, tmp_path):
 
 
 def test_the_best_hit_is_found_behind_many_excluded_ones(model, tmp_path):
-    """More of them than a search asks for at first."""
+    """There are more excluded rows than a search asks for at first."""
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([("a", f"b{number}") for number in range(200)] + [("c", "d")])
     assert pairs_of(index.search(("a", "b0"), k=1, exclude="words")) == [("c", "d")]
@@ -179,7 +179,7 @@ def test_unknown_exclude_is_refused(index):
 
 
 def test_a_large_index_is_searched_approximately(encoders, tmp_path):
-    """Built by add, reported, and right: here against the exact search, new rows included."""
+    """The approximate index is built by add, reported, and compared with the exact search, including new rows."""
     model = RelBERT(encoders["bytelevel"], template="short")  # it knows all these words apart
     index = RelationIndex.create(tmp_path / "idx", model)
     index._store.ann_from = 2000
@@ -202,7 +202,7 @@ def test_a_large_index_is_searched_approximately(encoders, tmp_path):
 
 
 def test_a_narrow_filter_finds_its_rows_in_a_large_index(model, tmp_path):
-    """The few rows that it leaves may be in other parts of the index than those nearest to the query."""
+    """The few rows that meet it may not be in the parts of the index nearest to the query."""
     index = RelationIndex.create(tmp_path / "idx", model)
     index._store.ann_from, index._store.ann_parts = 1500, 64
     rows = [{"head": f"head{i}", "tail": f"tail{i * 7 % 1000}", "relation": f"r{i % 300}"} for i in range(1500)]

@@ -80,7 +80,7 @@ def test_a_scorer_belongs_to_one_model(model, encoders):
 
 @pytest.fixture(scope="module")
 def relations():
-    """Words around a few places, and relations that turn their vectors, which no offset follows."""
+    """Words around a few places, and relations that rotate their vectors, which no offset can express."""
     rng = np.random.default_rng(0)
     count = 20
     things = rng.normal(size=(count, WIDTH))
@@ -95,7 +95,7 @@ def relations():
 
 
 def share_right(scorer, vocabulary, pairs):
-    """Of the pairs but the first three, which are the examples: whose tail is nearest, in either direction."""
+    """The share of pairs, without the three examples, whose tail is the nearest word, in either direction."""
     right = []
     for turned in (pairs, [pair[::-1] for pair in pairs]):
         examples = [vocabulary.vectors_of(side) for side in zip(*turned[:3], strict=True)]
@@ -106,7 +106,7 @@ def share_right(scorer, vocabulary, pairs):
 
 
 def test_training_learns_what_3cosadd_cannot(relations):
-    """Nearly all of it, in either direction: chance is one in sixty."""
+    """It finds nearly all tails in either direction; chance is one in sixty."""
     vocabulary, relation_set = relations
     small = {"batch_size": 32, "wrong_tails": 32, "learning_rate": 2e-2}
     scorer = train_scorer(vocabulary, relation_set, hidden=128, steps=300, **small)

@@ -28,7 +28,7 @@ def test_a_word_is_the_mean_of_its_token_vectors(encoder):
 
 
 def test_words_are_looked_up_or_encoded(model, monkeypatch):
-    """Each in its place, also if it is asked for twice; a word that cannot be encoded is an error here, too."""
+    """Vectors are in the order of the words, repeated or not. A word that cannot be encoded is an error here too."""
     known = Vocabulary.encode(model, WORDS[:3])
     expected = Vocabulary.encode(model, [*WORDS, "new"])
     asked = ["new", "Japan", "new", "café", "Tokyo", "Japan"]
@@ -40,7 +40,7 @@ def test_words_are_looked_up_or_encoded(model, monkeypatch):
 
 
 def test_words_are_not_parsed(model):
-    """One that spells a special token is not read as the token."""
+    """A word that looks like a special token is not read as the token."""
     spelled, mask = Vocabulary.encode(model, [model.tokenizer.mask_token, "mask"]).vectors
     with torch.inference_mode():
         token = model[0].model(**model.tokenizer(model.tokenizer.mask_token, return_tensors="pt")).last_hidden_state[0]
@@ -124,7 +124,7 @@ def test_files_of_words_are_read(tmp_path, caplog):
 
 
 def test_words_kept_in_a_folder_are_encoded_only_once(model, encoders, tmp_path, monkeypatch, caplog):
-    """What is new is encoded, and what is damaged or another model's anew; a folder that keeps none is no error."""
+    """New words are encoded; damaged vectors or another model's are computed again; a folder may be read-only."""
     expected = Vocabulary.encode(model, WORDS)
     encoded = []
     plain = module._encode
