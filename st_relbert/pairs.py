@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from numbers import Integral
 from typing import Any, TypeAlias
@@ -31,6 +31,13 @@ def check_positive(**numbers: Any) -> None:
     for name, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
             raise ValueError(f"{name} is {number!r}, expected a positive whole number.")
+
+
+def check_known(what: str, value: Any, known: Iterable[Any]) -> None:
+    """Raise `ValueError` if an argument, called `what`, is not one of the known values."""
+    choices = list(known)
+    if value not in choices:
+        raise ValueError(f"Unknown {what} {value!r}, expected one of {', '.join(map(repr, choices))}.")
 
 
 def is_flat_pair(value: Any) -> bool:

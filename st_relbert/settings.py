@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from st_relbert.pairs import check_known
 from st_relbert.templates import NAMED_TEMPLATES, PoolingMode
 
 Schedule = Literal["linear", "constant"]
@@ -37,8 +38,7 @@ def loss_class(name: str) -> type[Any]:
         >>> loss_class("triplet").__name__
         'RelationTripletLoss'
     """
-    if name not in LOSSES:
-        raise ValueError(f"Unknown loss {name!r}, expected one of {', '.join(map(repr, LOSSES))}.")
+    check_known("loss", name, LOSSES)
     found: type[Any] = pkgutil.resolve_name(LOSSES[name])
     return found
 

@@ -1,5 +1,6 @@
 """Models of the hub: read from its cache, and asked for once where there is no network."""
 
+import math
 import shutil
 
 import numpy as np
@@ -38,7 +39,7 @@ def no_hub(monkeypatch):
         tried.append(host)
         raise OSError("no network")
 
-    monkeypatch.setattr(environment, "_HUB", environment._Hub())
+    monkeypatch.setattr(environment._HUB, "missed_at", -math.inf)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("socket.getaddrinfo", refused)
     return tried

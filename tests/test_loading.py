@@ -78,7 +78,7 @@ def test_unusable_folders_are_clear_errors(encoders, tmp_path):
 def test_unknown_settings_are_answered_with_the_known_ones(encoders):
     with pytest.raises(ValueError, match="named templates: a, b, c, d, e, short"):
         RelBERT(encoders["wordpiece"], template="f")
-    with pytest.raises(ValueError, match="expected one of: average, average_no_mask, mask"):
+    with pytest.raises(ValueError, match="expected one of 'average_no_mask', 'average', 'mask'"):
         RelBERT(encoders["wordpiece"], pooling="cls")
 
 

@@ -105,6 +105,14 @@ def test_files_and_functions_are_short():
                 assert node.end_lineno - node.lineno + 1 - of_docstring <= 60, f"{node.name} in {path}"
 
 
+def test_what_a_test_needs_otherwise_is_an_argument():
+    """No test patches a constant of the package."""
+    patch = re.compile(r"""setattr\(\s*(\w+, "|"st_relbert\.[\w.]+\.)_?[A-Z][A-Z\d_]+"|setattr\(\w+, name, value\)""")
+    for path in (PACKAGE.parent / "tests").rglob("*.py"):
+        if path != Path(__file__):
+            assert not (found := patch.search(path.read_text(encoding="utf-8"))), f"{found[0]} in {path}"
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no attribute 'RelBart'"):
         _ = st_relbert.RelBart

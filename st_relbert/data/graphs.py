@@ -15,7 +15,7 @@ from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import FORMATS as SUFFIXES
 from st_relbert.files.tables import read_table
 from st_relbert.files.text import JSON, SEPARATORS, Row, read_json, read_separated, suffix_of
-from st_relbert.pairs import counted
+from st_relbert.pairs import check_known, counted
 
 FORMATS = ("auto", "table", "conceptnet", "facts", "lre", "docred")
 
@@ -62,8 +62,7 @@ def read_triples(
     Raises:
         ValueError: If a file cannot be read or has none of these formats.
     """
-    if format not in FORMATS:
-        raise ValueError(f"The format is {format!r}, expected one of {', '.join(FORMATS)}.")
+    check_known("format", format, FORMATS)
     for path in _files(paths):
         kind = "triples" if format == "auto" else format
         try:

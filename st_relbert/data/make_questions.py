@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from st_relbert.data.relation_set import RelationSet
-from st_relbert.pairs import Pair, check_positive, folded_word
+from st_relbert.pairs import Pair, check_known, check_positive, folded_word
 from st_relbert.vectors import EncodeCache, PairVectors, Vectors
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def check_wanted(choices: int, difficulty: str, with_model: bool, count: int) ->
     if not 2 <= choices <= _MOST_CHOICES:
         raise ValueError(f"The number of choices is {choices}, expected 2 to {_MOST_CHOICES}.")
     check_positive(count=count)
-    if difficulty not in get_args(Difficulty):
-        raise ValueError(f"The difficulty is {difficulty!r}, expected {' or '.join(map(repr, get_args(Difficulty)))}.")
+    check_known("difficulty", difficulty, get_args(Difficulty))
     if difficulty == "hard" and not with_model:
         raise ValueError("Hard questions need a model to find their wrong choices. Pass one, or make easy questions.")
     if difficulty == "easy" and with_model:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pyarrow as pa
 from sentence_transformers import SentenceTransformer
@@ -19,7 +19,7 @@ from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, read_tables
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.modules import PromptTemplate
-from st_relbert.pairs import check_positive
+from st_relbert.pairs import check_known, check_positive
 
 Engine = Literal["one", "processes", "ray"]
 
@@ -71,8 +71,7 @@ def encode_files(
             from other files or by another model.
         MissingExtraError: If the engine or the output needs a package that is not installed.
     """
-    if engine not in get_args(Engine):
-        raise ValueError(f"The engine is {engine!r}, expected one of {', '.join(map(repr, get_args(Engine)))}.")
+    check_known("engine", engine, _ENGINES)
     check_positive(block_rows=block_rows)
     blocks = VectorBlocks(output)
     with blocks.hold():

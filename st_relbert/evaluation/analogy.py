@@ -16,7 +16,7 @@ from st_relbert.data.shipped import SHIPPED
 from st_relbert.data.sources import STARTER
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, check_known
 from st_relbert.vectors import PairVectors
 
 Direction = Literal["forward", "reverse", "bidirectional"]
@@ -96,9 +96,8 @@ class AnalogyEvaluator(RelationEvaluator):
         **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
-        for what, value, known in (("direction", direction, Direction), ("similarity", similarity, Similarity)):
-            if value not in get_args(known):
-                raise ValueError(f"Unknown {what} {value!r}, expected {' or '.join(map(repr, get_args(known)))}.")
+        check_known("direction", direction, get_args(Direction))
+        check_known("similarity", similarity, get_args(Similarity))
         self.direction = direction
         self.similarity = similarity
         self.questions = as_questions(questions, name or "analogy questions")

@@ -16,6 +16,7 @@ from st_relbert.data.sources import read_records
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.best_mapping import best_mapping
 from st_relbert.evaluation.results import EvaluationResult
+from st_relbert.pairs import check_known
 from st_relbert.vectors import PairVectors
 
 Score = Literal["max", "soft"]
@@ -83,8 +84,7 @@ class RelationMappingEvaluator(RelationEvaluator):
         **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
-        if score not in get_args(Score):
-            raise ValueError(f"score is {score!r}, expected {' or '.join(map(repr, get_args(Score)))}.")
+        check_known("score", score, get_args(Score))
         self.score = score
         self.problems = as_problems(problems, name or "relation mapping problems")
 

@@ -15,7 +15,7 @@ from st_relbert.evaluation.analogy import TIE_TOLERANCE
 from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.evaluation.semeval import SimilarityScore, as_similarity_relations, score_relations
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, check_known
 
 Combine = Literal["mean", "max"]
 
@@ -76,8 +76,7 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
         **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
-        if combine not in get_args(Combine):
-            raise ValueError(f"combine is {combine!r}, expected {' or '.join(map(repr, get_args(Combine)))}.")
+        check_known("combine", combine, get_args(Combine))
         self.combine = combine
         self.relations = as_similarity_relations(ratings, maxdiff, split)
 

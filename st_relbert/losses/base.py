@@ -15,6 +15,7 @@ from typing_extensions import Unpack
 
 from st_relbert.losses.batch import ClassificationHead, RelationBatch, embed_by_length, gather_rows, prompt_tokens
 from st_relbert.model_card import use_pair_card
+from st_relbert.pairs import check_known
 
 logger = logging.getLogger(__name__)
 
@@ -238,10 +239,8 @@ class AnchorLoss(RelationLoss):
         **shared: Unpack[RelationSettings],
     ) -> None:
         super().__init__(model, **shared)
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"Unknown reduction {reduction!r}, expected 'mean' or 'sum'.")
-        if anchors not in ("all", "first"):
-            raise ValueError(f"Unknown anchors {anchors!r}, expected 'all' or 'first'.")
+        check_known("reduction", reduction, ("mean", "sum"))
+        check_known("anchors", anchors, ("all", "first"))
         if not parent_weight >= 0:
             raise ValueError(f"The parent_weight is {parent_weight!r}, expected at least 0.")
         if self.parents is None and not siblings_as_negatives:

@@ -9,12 +9,12 @@ from sentence_transformers.base.model import BaseModel
 from sentence_transformers.base.modules import Module
 from torch import Tensor
 
+from st_relbert.pairs import check_known
 from st_relbert.templates import MASK, PoolingMode
 
 Reduction = Literal["mean", "sum"]
 
 POOLING_MODES: tuple[str, ...] = get_args(PoolingMode)
-REDUCTIONS: tuple[str, ...] = get_args(Reduction)
 
 
 class RelationPooling(Module):
@@ -48,8 +48,8 @@ class RelationPooling(Module):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        _check_known("pooling", pooling, POOLING_MODES)
-        _check_known("reduction", reduction, REDUCTIONS)
+        check_known("pooling", pooling, POOLING_MODES)
+        check_known("reduction", reduction, get_args(Reduction))
         self.embedding_dimension = embedding_dimension
         self.pooling = pooling
         self.reduction = reduction
@@ -103,8 +103,3 @@ class RelationPooling(Module):
     def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:
         """Write the configuration; there are no weights."""
         self.save_config(output_path)
-
-
-def _check_known(what: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"Unknown {what} {value!r}, expected one of: {', '.join(sorted(known))}.")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from st_relbert.files.columns import column_vectors
 from st_relbert.files.outputs import read_arrays, write_arrays
-from st_relbert.pairs import Pair, check_positive, folded_word
+from st_relbert.pairs import Pair, check_known, check_positive, folded_word
 from st_relbert.search.folder import MEANS
 from st_relbert.search.rows import RESERVED
 from st_relbert.search.store import PairStore
@@ -92,8 +92,7 @@ class Exclusion:
 def check_wanted(k: Any, exclude: Any = "pair") -> None:
     """Raise `ValueError` if `k` is not a positive integer, or `exclude` is not an option of `Exclusion`."""
     check_positive(k=k)
-    if exclude not in get_args(Exclude):
-        raise ValueError(f"exclude is {exclude!r}, expected one of {', '.join(map(repr, get_args(Exclude)))}.")
+    check_known("exclude", exclude, get_args(Exclude))
 
 
 def nearest(

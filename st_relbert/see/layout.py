@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from st_relbert.pairs import check_known
 from st_relbert.vectors import Vectors
 
 Points = NDArray[np.float64]
@@ -62,8 +63,7 @@ _FEWEST = 4  # with fewer pairs, neighbours mean nothing, so the principal compo
 
 def check_method(method: str) -> None:
     """Raise `ValueError` for a method that is not in `METHODS` or not installed; call it before any work."""
-    if method not in METHODS:
-        raise ValueError(f"Unknown method {method!r}, expected one of {', '.join(METHODS)}.")
+    check_known("method", method, METHODS)
     if method == "umap":
         _umap()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.data.relation_set import RelationSet
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, check_known
 from st_relbert.see.layout import (
     Cluster,
     Confusion,
@@ -140,8 +140,8 @@ def group_names(relations: RelationSet, colour: str | None) -> dict[str, str]:
 
     Raises `ValueError` if there is no hierarchy to colour by.
     """
-    if colour not in (None, *COLOURS_BY):
-        raise ValueError(f"Unknown colour {colour!r}, expected one of {', '.join(COLOURS_BY)}.")
+    if colour is not None:
+        check_known("colour", colour, COLOURS_BY)
     if colour == "parent" and relations.parents is None:
         raise ValueError(
             "Cannot colour by parent: no relation is named parent/child, or all have the same parent (for example, "

@@ -51,7 +51,7 @@ def test_files_without_a_header_and_chosen_relations_are_read(places, capsys):
         (["{graph}", *COLUMNS, "--least", "13"], "0 of 2 relations have at least 13 pairs"),
         (["{graph}", *COLUMNS, "--most", "3"], "maximum number of pairs per relation is 3, expected at least"),
         (["no-such.csv"], "no-such.csv"),
-        (["{graph}", "--format", "rdf"], "The format is 'rdf'"),
+        (["{graph}", "--format", "rdf"], "Unknown format 'rdf'"),
     ],
 )  # fmt: skip
 def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, message):

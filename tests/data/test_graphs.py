@@ -90,7 +90,7 @@ def test_tables_without_a_header_are_read(tmp_path):
         ("x.json", "[" * 100_000, "auto", "no JSON|nested too deeply"),
         ("x.xml", "<a/>", "auto", "does not have the name of a table"),
         ("x.jsonl", "", "auto", "empty"),
-        ("x.csv", "a,b", "rdf", "The format is 'rdf', expected one of auto, table"),
+        ("x.csv", "a,b", "rdf", "Unknown format 'rdf', expected one of 'auto', 'table'"),
     ],
 )  # fmt: skip
 def test_other_files_are_one_line_errors(tmp_path, name, content, format, message):

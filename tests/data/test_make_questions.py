@@ -127,7 +127,7 @@ def test_pairs_of_several_or_similar_relations_are_not_used():
         ({"choices": 1}, "number of choices is 1, expected 2 to 26"),
         ({"choices": 27}, "number of choices is 27, expected 2 to 26"),
         ({"count": 0}, "count is 0"),
-        ({"difficulty": "medium"}, "difficulty is 'medium', expected 'easy' or 'hard'"),
+        ({"difficulty": "medium"}, "difficulty 'medium', expected one of 'easy', 'hard'"),
         ({"difficulty": "hard"}, "Hard questions need a model"),
         ({"model": Places()}, "Easy questions do not use a model"),
         ({"choices": 26}, "No question with 26 choices can be made from these 5 relations"),

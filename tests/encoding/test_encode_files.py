@@ -114,7 +114,7 @@ def test_several_files_become_one_output(model, tmp_path):
 
 
 def test_an_engine_that_there_is_not(model, tmp_path):
-    with pytest.raises(ValueError, match="The engine is 'spark', expected one of 'one', 'processes', 'ray'"):
+    with pytest.raises(ValueError, match="Unknown engine 'spark', expected one of 'one', 'processes', 'ray'"):
         encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), engine="spark")
 
 

@@ -197,8 +197,8 @@ def test_accuracy_by_prefix():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"direction": "back"}, "Unknown direction 'back', expected 'forward'"),
-        ({"similarity": "dot"}, "Unknown similarity 'dot', expected 'cosine' or"),
+        ({"direction": "back"}, "Unknown direction 'back', expected one of 'forward'"),
+        ({"similarity": "dot"}, "Unknown similarity 'dot', expected one of 'cosine',"),
         ({"questions": []}, "analogy questions: no questions"),
     ],
 )

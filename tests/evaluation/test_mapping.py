@@ -183,7 +183,7 @@ def test_the_soft_score_equals_a_plain_loop(encoder):
 
 
 def test_an_unknown_score_is_an_error():
-    with pytest.raises(ValueError, match="score is 'mean', expected 'max' or 'soft'"):
+    with pytest.raises(ValueError, match="Unknown score 'mean', expected one of 'max', 'soft'"):
         RelationMappingEvaluator([MIND], score="mean")
 
 

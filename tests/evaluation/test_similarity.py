@@ -147,7 +147,7 @@ def test_arguments_are_checked():
         r"\(splits found: 'testing', 'training'\)",
     ):
         RelationalSimilarityEvaluator(RATINGS, MAXDIFF, split="test")
-    with pytest.raises(ValueError, match="combine is 'median', expected 'mean' or 'max'"):
+    with pytest.raises(ValueError, match="Unknown combine 'median', expected one of 'mean', 'max'"):
         RelationalSimilarityEvaluator(RATINGS, MAXDIFF, combine="median")
 
 

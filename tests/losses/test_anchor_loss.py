@@ -83,7 +83,7 @@ def test_the_cached_loss_knows_the_hierarchy(embeddings):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"reduction": "max"}, "Unknown reduction 'max', expected 'mean' or 'sum'"),
+        ({"reduction": "max"}, "Unknown reduction 'max', expected one of 'mean', 'sum'"),
         ({"anchors": "last"}, "Unknown anchors 'last'"),
         ({"parents": [0, 1], "parent_weight": -1}, "parent_weight is -1, expected at least 0"),
         ({"siblings_as_negatives": False}, "needs the parents of the relations. Pass `parents`"),

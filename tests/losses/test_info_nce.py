@@ -163,7 +163,7 @@ def test_equal_prompts_are_known_to_be_equal_pairs(encoders):
     [
         ({"temperature": 0}, "temperature is 0, expected a number above 0"),
         ({"temperature": math.nan}, "expected a number above 0"),
-        ({"reduction": "max"}, "Unknown reduction 'max', expected 'mean' or 'sum'"),
+        ({"reduction": "max"}, "Unknown reduction 'max', expected one of 'mean', 'sum'"),
         ({"anchors": "last"}, "Unknown anchors 'last'"),
     ],
 )

@@ -70,9 +70,9 @@ def test_half_precision_is_summed_in_full():
 
 
 def test_unknown_settings_are_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="Unknown pooling 'max', expected one of: average, average_no_mask, mask"):
+    with pytest.raises(ValueError, match="Unknown pooling 'max', expected one of 'average_no_mask', 'average', 'mask'"):
         RelationPooling(6, "max")
-    with pytest.raises(ValueError, match="Unknown reduction 'median', expected one of: mean, sum"):
+    with pytest.raises(ValueError, match="Unknown reduction 'median', expected one of 'mean', 'sum'"):
         RelationPooling(6, "average", reduction="median")
 
 

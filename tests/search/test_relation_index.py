@@ -174,7 +174,7 @@ def test_malformed_queries_are_refused(index, query, message):
 
 
 def test_unknown_exclude_is_refused(index):
-    with pytest.raises(ValueError, match="exclude is 'head', expected one of 'pair', 'words', 'nothing'"):
+    with pytest.raises(ValueError, match="Unknown exclude 'head', expected one of 'pair', 'words', 'nothing'"):
         index.search(("a", "b"), exclude="head")
 
 

@@ -47,7 +47,7 @@ def test_vectors_that_are_not_of_length_1(unit, message):
 
 
 def test_unknown_and_missing_methods(monkeypatch):
-    with pytest.raises(ValueError, match="Unknown method 'pca', expected one of tsne, umap"):
+    with pytest.raises(ValueError, match="Unknown method 'pca', expected one of 'tsne', 'umap'"):
         project(grouped()[0], method="pca")
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ValueError, match="pip install umap-learn"):

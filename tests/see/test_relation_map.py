@@ -39,7 +39,7 @@ def test_colours_that_cannot_be(model):
     flat = RelationSet.from_records([{**record, "relation_type": record["relation_type"][-1]} for record in RECORDS])
     with pytest.raises(ValueError, match="Cannot colour by parent: no relation is named parent/child"):
         RelationMap.build(model, flat, colour="parent")
-    with pytest.raises(ValueError, match="Unknown colour 'red', expected one of relation, parent"):
+    with pytest.raises(ValueError, match="Unknown colour 'red', expected one of 'relation', 'parent'"):
         RelationMap.build(model, flat, colour="red")
 
 
