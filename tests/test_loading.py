@@ -131,15 +131,15 @@ def test_a_checkpoint_of_a_language_model_needs_no_pooler(encoders, tmp_path):
 @pytest.mark.parametrize(
     ("filename", "text", "message"),
     [
-        ("modules.json", "[1]", "modules.json of .* holds .1., expected a list of modules"),
+        ("modules.json", "[1]", "modules.json of .* contains .1., expected a list of modules"),
         ("modules.json", "[" * 100_000, "modules.json of .* is not JSON"),
         ("modules.json", '[{"idx": 0, "name": "0", "path": "../../etc", "type": "x.Y"}]', "without '..' components"),
-        ("config.json", "null", "config.json of .* holds None, expected an object"),
+        ("config.json", "null", "config.json of .* contains None, expected an object"),
         ("config.json", '{"model_type": ["bert"]}', "Cannot load a model from"),
         ("config.json", '{"a":' * 5_000, "config.json of .* is not JSON"),
-        ("config_sentence_transformers.json", "[]", r"holds \[\], expected an object"),
+        ("config_sentence_transformers.json", "[]", r"contains \[\], expected an object"),
         ("sentence_bert_config.json", "{", "is not JSON"),
-        ("tokenizer_config.json", "7", "holds 7, expected an object"),
+        ("tokenizer_config.json", "7", "contains 7, expected an object"),
         ("tokenizer.json", "null", "Cannot load a model|Unrecognized"),
         ("2_Pooling/config.json", "null", "Cannot load a model"),
     ],
@@ -158,7 +158,7 @@ def test_tokens_without_a_vector_are_an_error(encoders, tmp_path):
     (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 50}))
     name = "embeddings.word_embeddings.weight"
     damage_weights(folder, lambda weights: {**weights, name: weights[name][:50].clone()})
-    with pytest.raises(ValueError, match="has the id .*, but the encoder has 50 token vectors"):
+    with pytest.raises(ValueError, match="has the id .*, but the encoder has only 50 token vectors"):
         RelBERT(str(folder))
 
 
