@@ -291,7 +291,7 @@ def _write(build: RelationBuild, output: Path, settings: Mapping[str, Any]) -> N
         say(f"Inverse of each other: {', '.join(map(' and '.join, inverse))}")
     if left_out := figures.get("left_out"):
         say(f"Triples left out: {', '.join(f'{count:,} ({reason})' for reason, count in left_out.items())}")
-    if build.dropped:  # a pair may stand in several test sets
+    if build.dropped:  # a pair may occur in several test sets
         rows = [{"test set": name, "pairs left out": f"{count:,}"} for name, count in build.dropped.items()]
         show([*rows, {"test set": "all", "pairs left out": f"{build.dropped_in_all:,} of {build.pairs:,}"}])
     say(f"{build.relations}")

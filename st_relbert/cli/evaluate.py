@@ -163,7 +163,7 @@ def _as_shown(report: EvaluationReport) -> list[dict[str, Any]]:
     rows = []
     for result in report.results:
         for row in result.rows():
-            form = "{:.3f}".format if row["metric"] == "spearman" else percent  # a correlation is no share
+            form = "{:.3f}".format if row["metric"] == "spearman" else percent  # a correlation is not a share
             shown = {
                 "task": row["task"],
                 "set": row["dataset"],

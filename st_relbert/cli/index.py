@@ -131,7 +131,7 @@ def search(
     ] = False,
     model: options.IndexModel = None,
     as_json: options.Json = False,
-    quiet: options.Quiet = False,  # `main` sees to it
+    quiet: options.Quiet = False,  # handled in `main`
 ) -> None:
     """Find the pairs with the most similar relation to a given pair."""
     from st_relbert.search import RelationIndex, read_queries
@@ -201,7 +201,7 @@ def label(
     ] = 0.5,
     model: options.IndexModel = None,
     as_json: options.Json = False,
-    quiet: options.Quiet = False,  # `main` sees to it
+    quiet: options.Quiet = False,  # handled in `main`
 ) -> None:
     """Label the relation of two words, by the labels of similar pairs."""
     from st_relbert.search import RelationIndex, read_queries, relation_labels

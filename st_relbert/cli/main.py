@@ -62,15 +62,15 @@ def _global_options(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line on the arguments, or on those of the process, and return the exit status.
+    """Run the command line on the arguments, by default those of the process, and return the exit status.
 
-    It is 0; 2 for bad input, with one line that says what is wrong; 130 after Ctrl-C.
+    The status is 0 on success, 2 for bad input (with one line that says what is wrong), and 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    # Both are read when the libraries are imported, so that they are not calls of functions.
-    if given[:1] != ["train"]:  # whose trainer shows its progress in this way
-        os.environ.setdefault("TQDM_DISABLE", "1")  # hides the bars that no command asks for: "Loading weights"
+    # The libraries read both variables when they are imported.
+    if given[:1] != ["train"]:  # its trainer shows its progress with tqdm
+        os.environ.setdefault("TQDM_DISABLE", "1")  # hides bars that no command asks for, such as "Loading weights"
     if "--quiet" in given:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     try:

@@ -81,7 +81,7 @@ def _check_loss(found: str, inputs: Sequence[str], label: str | None, loss: Any)
 
 def _compares_two_inputs(loss: Any) -> bool:
     """Return whether this is a sentence-transformers loss other than its `Batch...` losses, which read labels."""
-    while isinstance(getattr(loss, "loss", None), nn.Module):  # Matryoshka and the like
+    while isinstance(getattr(loss, "loss", None), nn.Module):  # a wrapper such as MatryoshkaLoss
         loss = loss.loss
     is_theirs = type(loss).__module__.startswith("sentence_transformers.")
     return is_theirs and not type(loss).__name__.startswith("Batch")

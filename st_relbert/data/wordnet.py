@@ -52,7 +52,7 @@ class Sense:
 
 
 class WordNet:
-    """A wordnet in memory, made of a lexicon as `wn.lmf.load` returns it."""
+    """A wordnet in memory, made from a lexicon as returned by `wn.lmf.load`."""
 
     def __init__(self, lexicon: Any) -> None:
         self.language: str = lexicon["language"]

@@ -20,6 +20,8 @@ from st_relbert.search.rows import RESERVED
 from st_relbert.search.store import PairStore
 from st_relbert.vectors import Vectors, unit
 
+_LOG = logging.getLogger(__name__)
+
 Exclude = Literal["pair", "words", "nothing"]
 
 # Most queries are written in the same direction as the index's pairs, so a reversed hit has to be nearer by this much
@@ -136,8 +138,6 @@ def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
     columns = {name: value for name, value in row.items() if name not in RESERVED}
     return SearchHit(row["head"], row["tail"], row["relation"], float(score), columns)
 
-
-_LOG = logging.getLogger(__name__)
 
 # The best hits are chosen among this many nearest pairs: 99.9 % of them are those that all pairs would give.
 _MORE, _A_HIT = 100, 20
