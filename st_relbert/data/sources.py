@@ -167,7 +167,7 @@ def _read_hub(name: str, splits: Sequence[str]) -> tuple[list[dict[str, Any]], s
             records = list(load_dataset(owner_and_name, config, split=split))
     except Exception as error:  # the hub's client raises a dozen kinds of errors
         raise ValueError(
-            f"Cannot load {name!r}: there is no such file or folder, and for the data set on the Hugging Face hub: "
+            f"Cannot load {name!r}: there is no such file or folder, and loading it from the Hugging Face hub failed: "
             f"{error}."
         ) from error
     return records, f"{name} ({split})"

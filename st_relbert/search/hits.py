@@ -139,7 +139,7 @@ def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
     return SearchHit(row["head"], row["tail"], row["relation"], float(score), columns)
 
 
-# The best hits are chosen among this many nearest pairs: 99.9 % of them are those that all pairs would give.
+# The best hits are chosen among this many nearest pairs. 99.9 % of them are the same as if chosen among all pairs.
 _MORE, _A_HIT = 100, 20
 
 
