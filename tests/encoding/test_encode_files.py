@@ -1,4 +1,4 @@
-"""Pairs of files become rows with vectors."""
+"""Pairs in files become rows with vectors."""
 
 import os
 
@@ -27,7 +27,7 @@ def test_words_of_every_format_are_read_as_written(model, tmp_path, suffix):
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(PAIRS), atol=1e-6)
 
 
-def test_files_of_other_systems_are_read(model, tmp_path):
+def test_files_from_other_systems_are_read(model, tmp_path):
     (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfhead,tail\r\nTokyo,Japan\r\n")
     output = str(tmp_path / "out.parquet")
     encode_files(model, str(tmp_path / "x.csv"), output, show_progress_bar=False)
@@ -35,14 +35,14 @@ def test_files_of_other_systems_are_read(model, tmp_path):
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
-def test_one_json_line_may_end_or_not(model, tmp_path, end):
+def test_the_last_json_line_may_lack_a_line_break(model, tmp_path, end):
     (tmp_path / "x.jsonl").write_text('{"head": "Tokyo", "tail": "Japan"}' + end, newline="")
     output = str(tmp_path / "out.parquet")
     encode_files(model, str(tmp_path / "x.jsonl"), output, show_progress_bar=False)
     assert pa.parquet.read_table(output).drop(["vector"]).to_pylist() == [{"head": "Tokyo", "tail": "Japan"}]
 
 
-def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path):
+def test_a_file_of_several_chunks_keeps_its_order(model, tmp_path):
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     output = str(tmp_path / "out.parquet")
     options = TableOptions(chunk_rows=7)
@@ -52,7 +52,7 @@ def test_a_file_longer_than_a_chunk_keeps_its_order(model, tmp_path):
     np.testing.assert_allclose(np.array(table["vector"].to_pylist()), model.encode(pairs), atol=1e-6)
 
 
-def test_other_column_names_are_named(model, tmp_path):
+def test_columns_can_have_other_names(model, tmp_path):
     path = write(tmp_path, ".csv", names=("from", "to"))
     with pytest.raises(ValueError, match="has the columns from, to, id, but no head and no tail.*--columns HEAD TAIL"):
         pair_files.read_table(path)
@@ -63,14 +63,14 @@ def test_other_column_names_are_named(model, tmp_path):
 
 
 @pytest.mark.parametrize(("bad", "message"), [("", "visible character"), (" ", "visible character")])
-def test_a_bad_row_is_named_and_nothing_is_written(model, tmp_path, bad, message):
+def test_the_error_names_a_bad_row_and_nothing_is_written(model, tmp_path, bad, message):
     path = write(tmp_path, ".csv", [*PAIRS, ("good", bad)])
     with pytest.raises(ValueError, match=rf"pairs\.csv': the tail of line 8 .*{message}"):
         encode_files(model, path, str(tmp_path / "out.parquet"), options=TableOptions(chunk_rows=2))
     assert os.listdir(tmp_path) == ["pairs.csv"]
 
 
-def test_missing_words_are_named(model, tmp_path):
+def test_the_error_names_missing_words(model, tmp_path):
     path = write(tmp_path, ".parquet", [("a", "b"), ("c", None)])
     with pytest.raises(ValueError, match="row 1 is None of type NoneType"):
         encode_files(model, path, str(tmp_path / "out.parquet"), show_progress_bar=False)
@@ -85,7 +85,7 @@ def test_broken_files_are_errors(model, tmp_path):
         encode_files(model, str(tmp_path / "x.csv"), str(tmp_path / "o.parquet"), show_progress_bar=False)
 
 
-def test_a_file_without_rows_gives_one_without_rows(model, tmp_path):
+def test_an_empty_file_gives_an_empty_output(model, tmp_path):
     output = str(tmp_path / "out.parquet")
     assert encode_files(model, write(tmp_path, ".csv", []), output, show_progress_bar=False) == 0
     assert pa.parquet.read_table(output).num_rows == 0
@@ -113,7 +113,7 @@ def test_several_files_become_one_output(model, tmp_path):
         encode_files(model, str(tmp_path / "in" / "*.tsv"), str(tmp_path / "o.parquet"))
 
 
-def test_an_engine_that_there_is_not(model, tmp_path):
+def test_an_unknown_engine_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="Unknown engine 'spark', expected one of 'one', 'processes', 'ray'"):
         encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), engine="spark")
 
@@ -133,7 +133,7 @@ def test_blocks_and_chunks_have_rows(model, tmp_path):
         (("a\ufdd0", "b"), "line 9002: .*U\\+FDD0"),
     ],
 )
-def test_what_fits_no_prompt_is_known_before_the_first_pair_is_embedded(encoders, tmp_path, pair, message):
+def test_pairs_too_long_for_a_prompt_are_refused_before_embedding(encoders, tmp_path, pair, message):
     model = RelBERT(encoders["bytelevel"], template="short")
     path = tmp_path / "a.tsv"
     path.write_text("head\ttail\n" + "a\tb\n" * 9000 + "\t".join(pair) + "\nc\td\n", encoding="utf-8")

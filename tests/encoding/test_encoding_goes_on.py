@@ -1,4 +1,4 @@
-"""An encoding that was interrupted or damaged goes on, or says why it does not."""
+"""An interrupted or damaged encoding resumes, or says why it does not."""
 
 import os
 
@@ -15,7 +15,7 @@ from tests.encoding.writing import PAIRS, cut_short, write
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_an_interrupted_encoding_goes_on(model, tmp_path, suffix):
+def test_an_interrupted_encoding_resumes(model, tmp_path, suffix):
     settings = {"options": TableOptions(chunk_rows=7), "block_rows": 10}
     pairs = [(f"word {index}", "x" * (index % 5 + 1)) for index in range(50)]
     path, output = write(tmp_path, suffix, pairs), str(tmp_path / "out.parquet")
@@ -32,7 +32,7 @@ def test_an_interrupted_encoding_goes_on(model, tmp_path, suffix):
     assert sorted(os.listdir(tmp_path)) == ["out.parquet", os.path.basename(path)]
 
 
-def test_what_another_file_or_model_began_is_not_gone_on_with(encoders, model, tmp_path):
+def test_resuming_with_another_file_or_model_is_refused(encoders, model, tmp_path):
     settings = {"options": TableOptions(chunk_rows=2), "block_rows": 2}
     path, output = write(tmp_path, ".csv"), str(tmp_path / "out.parquet")
     cut_short(model, path, output, after=2, **settings)
@@ -79,7 +79,7 @@ def test_a_damaged_block_is_encoded_again(model, tmp_path, damage, output):
 
 
 @pytest.mark.parametrize("output", ["out", "out.parquet"])
-def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_path, output):
+def test_a_block_damaged_while_others_are_encoded_is_an_error(model, tmp_path, output):
     path, output = write(tmp_path, ".csv"), str(tmp_path / output)
     folder = tmp_path / ("out" if output.endswith("out") else "out.parquet.partial")
     encode = model.encode
@@ -113,7 +113,7 @@ def test_a_block_that_is_damaged_while_others_are_made_is_no_success(model, tmp_
     ],
 )
 @pytest.mark.parametrize("output", ["out", "out.parquet"])
-def test_a_folder_that_is_not_as_it_was_left_is_refused(model, tmp_path, output, change, message):
+def test_a_folder_that_was_changed_is_refused(model, tmp_path, output, change, message):
     path, output = write(tmp_path, ".csv"), str(tmp_path / output)
     cut_short(model, path, output, after=2, block_rows=2)
     change(tmp_path / ("out" if output.endswith("out") else "out.parquet.partial"))

@@ -1,4 +1,4 @@
-"""The forms that encoded pairs are written in."""
+"""The formats in which encoded pairs are written."""
 
 import os
 
@@ -14,8 +14,8 @@ from st_relbert.files.tables import read_table
 from tests.encoding.writing import PAIRS, cut_short, write
 
 
-def test_memory_holds_a_block_at_a_time(model, tmp_path, monkeypatch):
-    """No block is kept: each table lives only while it is written."""
+def test_only_one_block_is_in_memory_at_a_time(model, tmp_path, monkeypatch):
+    """No block is kept: each table exists only while it is written."""
     rows = []
     write_table = pa.parquet.write_table
     monkeypatch.setattr(
@@ -79,7 +79,7 @@ def test_a_csv_file_of_vectors(model, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["my vectors.lance", "é.lance", "out.npz", "out.partial", "folder.csv", "pairs.csv"])
-def test_an_output_that_cannot_be_is_refused_before_the_work(model, tmp_path, name):
+def test_an_invalid_output_is_refused_before_encoding(model, tmp_path, name):
     path = write(tmp_path, ".csv")
     (tmp_path / "folder.csv").mkdir()
     model.encode = None
@@ -88,7 +88,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(model, tmp_path, na
     assert sorted(os.listdir(tmp_path)) == ["folder.csv", "pairs.csv"]
 
 
-def test_what_a_file_holds_at_its_end_is_known_before_the_first_pair_is_embedded(model, tmp_path):
+def test_the_whole_file_is_checked_before_the_first_pair_is_embedded(model, tmp_path):
     path = tmp_path / "a.jsonl"
     good = '{"head": "a", "tail": "b", "n": 1}\n' * 20_000
     model.encode = None

@@ -48,7 +48,7 @@ def test_a_pool_of_processes(model, pairs, tmp_path):
 
 
 class SlowEncode(partial):
-    """Gives the test the time to kill a worker; in a worker's own process, where no patch of the test reaches."""
+    """Gives the test time to kill a worker. It runs in a worker's own process, which the test cannot patch."""
 
     def __call__(self, pairs):
         time.sleep(0.5)
@@ -57,9 +57,7 @@ class SlowEncode(partial):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray")
-def test_a_ray_cluster_goes_on_with_what_one_process_began_and_a_killed_worker_loses_nothing(
-    model, pairs, tmp_path, monkeypatch
-):
+def test_a_ray_cluster_resumes_a_single_process_and_survives_a_killed_worker(model, pairs, tmp_path, monkeypatch):
     path, output = pairs, tmp_path / "out"
     cut_short(model, path, str(output), after=3, block_rows=7)
     assert len(os.listdir(output)) == 7  # three blocks with their records, and what they are made from

@@ -27,7 +27,7 @@ blocks = st.lists(st.tuples(st.integers(0, 1), st.integers(0, ROWS), st.integers
 
 
 @given(blocks=blocks, chunk=st.integers(1, 12))
-def test_blocks_in_any_order_are_the_rows_of_their_places(tables, blocks, chunk):
+def test_blocks_in_any_order_contain_the_right_rows(tables, blocks, chunk):
     reader = RowReader(in_chunks(tables, chunk))
     for table, start, rows in blocks:
         rows = min(rows, ROWS - start)
@@ -47,6 +47,6 @@ def test_blocks_in_order_are_read_in_one_pass(tables, monkeypatch):
     assert len(opened) == 1
 
 
-def test_a_table_that_has_become_shorter(tables):
+def test_a_table_that_lost_rows_is_refused(tables):
     with pytest.raises(ValueError, match="has lost rows since it was checked: it ends at row 30"):
         RowReader(tables).read(Block(0, 0, 28, 5))

@@ -18,6 +18,6 @@ def test_too_many_workers_are_refused():
 
 
 @pytest.mark.parametrize("numbers", [{"count": 0}, {"cpus": 0}, {"gpus": -1}])
-def test_numbers_that_make_no_sense(numbers):
+def test_invalid_numbers_are_refused(numbers):
     with pytest.raises(ValueError, match="expected"):
         Workers(**numbers)

@@ -31,7 +31,7 @@ def write(folder, suffix, pairs=PAIRS, names=("head", "tail")):
 
 
 def cut_short(model, path, output, after, **settings):
-    """Encode until some calls of the model are done; then Ctrl-C."""
+    """Encode, and press Ctrl-C after some calls of the model."""
     encode, calls = model.encode, []
 
     def encode_or_stop(pairs, **kwargs):

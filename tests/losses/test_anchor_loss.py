@@ -34,8 +34,8 @@ def test_parents_are_further_relations_of_the_same_embeddings(embeddings, loss_c
     )
 
 
-def test_a_parents_step_is_as_in_the_relbert_library(embeddings):
-    """As in the relbert library: one relation a step, and a step for each parent; sums."""
+def test_a_parents_step_equals_the_relbert_library(embeddings):
+    """As in the relbert library: sums, with one relation per step, and a step for each parent."""
     related = LABELS >= 0
     steps = value(InfoNCELoss, embeddings, LABELS)
     for parent in (0, 1):
@@ -56,7 +56,7 @@ def test_each_level_has_a_mean_of_its_own(embeddings, loss_class):
 
 
 @pytest.mark.parametrize("loss_class", LOSSES)
-def test_siblings_are_left_alone_on_request(embeddings, loss_class):
+def test_siblings_need_not_be_negatives(embeddings, loss_class):
     loss_fn = loss_class(None, parents=PARENTS, parent_weight=0, siblings_as_negatives=False, reduction="sum")
     pair_ids = torch.arange(len(LABELS))
     pair_ids[5] = 3  # the pair of row 3, of relation 1, stands in relation 2 as well
@@ -68,7 +68,7 @@ def test_siblings_are_left_alone_on_request(embeddings, loss_class):
         assert pushed[[0, 1, 4, 6, 7, 8, 9, 10]].all()
 
 
-def test_the_cached_loss_knows_the_hierarchy(embeddings):
+def test_the_cached_loss_supports_the_hierarchy(embeddings):
     settings = {"parents": PARENTS, "parent_weight": 0.5, "siblings_as_negatives": False}
     expected = InfoNCELoss(None, **settings).compute_loss_from_embeddings(embeddings, LABELS)
     expected.backward()
@@ -94,7 +94,7 @@ def test_settings_out_of_range_are_refused(settings, message):
         InfoNCELoss(None, **settings)
 
 
-def test_the_settings_are_named_in_the_model_card():
+def test_the_settings_are_in_the_model_card():
     config = InfoNCELoss(None, parents=PARENTS, parent_weight=0.3).get_config_dict()
     assert config["hierarchy"] is True and config["parent_weight"] == 0.3 and config["temperature"] == 0.05
     assert "parent_weight" not in InfoNCELoss(None).get_config_dict()

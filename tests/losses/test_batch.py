@@ -1,4 +1,4 @@
-"""Batches are embedded by length on a CPU: the same vectors and gradients, with less padding."""
+"""A CPU embeds batches by length, with the same vectors and gradients, and less padding."""
 
 import copy
 
@@ -27,7 +27,7 @@ def widths_seen(model):
 
 
 @pytest.mark.parametrize("number", [1, 96, 97, 250])
-def test_vectors_and_gradients_are_those_of_the_whole_batch(model, number):
+def test_vectors_and_gradients_equal_those_of_the_whole_batch(model, number):
     features = model.preprocess(pairs_of_lengths(number))
     found = []
     for embed in (lambda model, features: model(features)["sentence_embedding"], embed_by_length):

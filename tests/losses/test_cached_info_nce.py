@@ -12,7 +12,7 @@ from st_relbert.training import RelationBatchSampler
 
 @pytest.fixture(scope="module")
 def batch(encoders):
-    """A model and a preprocessed batch of 22 pairs of several relations, one pair in two of them, and labels."""
+    """A model, a preprocessed batch of 22 pairs of several relations, of which one pair has two, and the labels."""
     model = RelBERT(encoders["wordpiece"], template="short")
     dataset = load_relations("starter")
     rows = next(
@@ -40,7 +40,7 @@ def step(loss_class, batch, train=True, **settings):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("mini_batch_size", [1, 5, 8, 21, 22, 100])
-def test_value_and_gradients_are_those_of_the_plain_loss(batch, mini_batch_size, reduction):
+def test_value_and_gradients_equal_those_of_the_plain_loss(batch, mini_batch_size, reduction):
     plain, gradients = step(InfoNCELoss, batch, train=False, reduction=reduction)
     cached, cached_gradients = step(
         CachedInfoNCELoss, batch, train=False, reduction=reduction, mini_batch_size=mini_batch_size
@@ -52,14 +52,14 @@ def test_value_and_gradients_are_those_of_the_plain_loss(batch, mini_batch_size,
 
 
 @pytest.mark.parametrize("settings", [{"info_loob": True}, {"anchors": "first"}])
-def test_its_variants_are_those_of_the_plain_loss(batch, settings):
+def test_its_variants_equal_those_of_the_plain_loss(batch, settings):
     plain, _ = step(InfoNCELoss, batch, train=False, **settings)
     cached, _ = step(CachedInfoNCELoss, batch, train=False, mini_batch_size=6, **settings)
     assert cached == pytest.approx(plain, rel=1e-9)
 
 
 def test_dropout_is_replayed(batch):
-    """In one mini-batch, already in order of length, the random numbers are those of the plain loss in both passes."""
+    """In a single mini-batch in order of length, both passes have the random numbers of the plain loss."""
     model, features, labels = batch
     order = prompt_ends(features).argsort(stable=True)
     batch = (model, take_rows(features, order), labels[order])
@@ -71,7 +71,7 @@ def test_dropout_is_replayed(batch):
         torch.testing.assert_close(cached_gradients[name], gradient, rtol=1e-6, atol=1e-9)
 
 
-def test_without_gradients_it_is_the_value_alone(batch):
+def test_without_gradients_it_returns_the_value(batch):
     model, features, labels = batch
     with torch.no_grad():
         plain = InfoNCELoss(model.eval())([dict(features)], labels)
@@ -79,13 +79,13 @@ def test_without_gradients_it_is_the_value_alone(batch):
     torch.testing.assert_close(cached, plain)
 
 
-def test_a_batch_without_anchor_gives_zero(batch):
+def test_a_batch_without_anchors_gives_zero(batch):
     model, features, _ = batch
     loss = CachedInfoNCELoss(copy.deepcopy(model), mini_batch_size=7)([dict(features)], torch.full((22,), -1))
     loss.backward()
     assert loss.item() == 0
 
 
-def test_a_mini_batch_holds_at_least_one():
+def test_an_empty_mini_batch_is_refused():
     with pytest.raises(ValueError, match="mini_batch_size is 0, expected a positive whole number"):
         CachedInfoNCELoss(None, mini_batch_size=0)

@@ -52,7 +52,7 @@ def test_known_false_negatives_are_not_classified():
     torch.testing.assert_close(values[0] - values[1], expected / 4)
 
 
-def test_it_is_trained_along():
+def test_it_is_trained_with_the_model():
     torch.manual_seed(0)
     loss_fn = InfoNCELoss(None, classification_head=ClassificationHead(4))
     loss_fn.compute_loss_from_embeddings(torch.randn(4, 4), torch.tensor([0, 0, 1, 1])).backward()

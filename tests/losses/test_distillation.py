@@ -1,4 +1,4 @@
-"""The loss that makes a model see pairs as similar as its teacher does."""
+"""The loss that trains a model to find pairs as similar as its teacher does."""
 
 import numpy as np
 import pytest
@@ -46,25 +46,25 @@ def test_equals_a_plain_loop(loss, count):
     assert loss.compute_loss_from_embeddings(own, teacher).item() == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
-def test_is_zero_where_the_teacher_agrees_whatever_the_lengths_and_dimensions(loss):
+def test_is_zero_if_the_teacher_agrees_whatever_the_lengths_and_dimensions(loss):
     own = random_vectors(3, 5, 4)
     turned = torch.cat([own * torch.arange(1, 6)[:, None], torch.zeros(5, 2)], dim=1)
     assert loss.compute_loss_from_embeddings(own, turned).item() == pytest.approx(0, abs=1e-6)
     assert loss.compute_loss_from_embeddings(own, random_vectors(4, 5, 4)).item() > 0.1
 
 
-def test_a_single_pair_teaches_nothing(loss):
+def test_a_single_pair_has_zero_loss(loss):
     assert loss.compute_loss_from_embeddings(random_vectors(5, 1, 4), random_vectors(6, 1, 4)).item() == 0
 
 
-def test_gradients_lead_to_the_teacher(loss):
+def test_following_the_gradient_approaches_the_teacher(loss):
     own, teacher = random_vectors(7, 6, 4).requires_grad_(), random_vectors(8, 6, 3)
     before = loss.compute_loss_from_embeddings(own, teacher)
     (slope,) = torch.autograd.grad(before, own)
     assert loss.compute_loss_from_embeddings(own - 0.05 * slope, teacher) < before
 
 
-def test_labels_that_are_no_vectors_are_refused(loss, relbert):
+def test_labels_that_are_not_vectors_are_refused(loss, relbert):
     features = relbert.preprocess(PAIRS)
     for labels in (None, torch.tensor([0, 1, 2, 3])):
         with pytest.raises(ValueError, match="expected one column of pairs, and the teacher's vectors"):
@@ -91,7 +91,7 @@ def test_a_temperature_that_is_not_positive_is_refused(relbert, temperature):
         {"loss": "info_nce"},
     ],
 )
-def test_settings_that_do_not_go_with_it_are_refused(settings):
+def test_incompatible_settings_are_refused(settings):
     given = {"base_model": "b", "train_data": "t", "output": "o", "loss": "distillation", "teacher": "m", **settings}
     with pytest.raises(ValueError, match=next(iter(settings))):
         TrainingSettings(**given)

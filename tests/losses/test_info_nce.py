@@ -36,8 +36,8 @@ def score(embeddings, i, j, temperature):
 
 
 @pytest.mark.parametrize("index", range(7))
-def test_value_and_gradient_are_those_of_the_relbert_library(golden, index):
-    """As in the relbert library: one relation a step, a sum over ordered pairs of positives; a head in two cases."""
+def test_value_and_gradient_equal_those_of_the_relbert_library(golden, index):
+    """As in the relbert library: one relation per step, a sum over ordered pairs of positives; a head in two cases."""
     cases = json.loads((golden / "info_nce.json").read_text(encoding="utf-8"))
     assert len(cases) == 7
     case = cases[index]
@@ -76,7 +76,7 @@ def test_the_loss_equals_the_formula_over_any_batch(data):
     torch.testing.assert_close(fast, slow, rtol=1e-8, atol=1e-8)
 
 
-def test_several_relations_in_a_batch_are_as_many_steps_of_one():
+def test_a_batch_of_several_relations_equals_as_many_steps_of_one():
     torch.manual_seed(0)
     embeddings, labels = torch.randn(9, 4, dtype=torch.float64), torch.tensor([0, 0, 1, 1, 1, 2, 2, -1, -3])
     loss_fn = InfoNCELoss(None, reduction="sum")
@@ -98,7 +98,7 @@ def test_mean_is_the_sum_over_the_number_of_terms():
     torch.testing.assert_close(values["mean"], values["sum"] / (2 * 2 + 3 * 3))
 
 
-def test_a_pair_of_both_relations_is_no_negative_of_either():
+def test_a_pair_with_both_relations_is_a_negative_of_neither():
     labels = torch.tensor([0, 0, 1, 1, 1])
     pair_ids = torch.tensor([7, 8, 7, 9, 10])  # the first pair of relation 0 is in relation 1 as well
     torch.manual_seed(0)
@@ -114,7 +114,7 @@ def test_a_pair_of_both_relations_is_no_negative_of_either():
     assert gradient(1)[3] > 0 and gradient(3)[1] > 0  # the others are pushed
 
 
-def test_only_the_first_relation_anchors_on_request():
+def test_the_anchors_can_be_limited_to_the_first_relation():
     torch.manual_seed(0)
     embeddings = torch.randn(6, 4, dtype=torch.float64)
     first = InfoNCELoss(None, reduction="sum", anchors="first").compute_loss_from_embeddings(
@@ -126,7 +126,7 @@ def test_only_the_first_relation_anchors_on_request():
     torch.testing.assert_close(first, alone)
 
 
-def test_a_batch_without_anchor_gives_zero_with_a_gradient():
+def test_a_batch_without_anchors_gives_zero_with_a_gradient():
     embeddings = torch.randn(3, 4, requires_grad=True)
     loss = InfoNCELoss(None).compute_loss_from_embeddings(embeddings, torch.tensor([0, 1, -1]))
     loss.backward()
@@ -146,7 +146,7 @@ def test_half_precision_is_computed_in_full():
     assert half.dtype == torch.float32
 
 
-def test_equal_prompts_are_known_to_be_equal_pairs(encoders):
+def test_equal_prompts_are_treated_as_equal_pairs(encoders):
     model = RelBERT(encoders["wordpiece"]).eval()
     pairs = [("Tokyo", "Japan"), ("Paris", "France"), ("Tokyo", "Japan"), ("finger", "hand")]
     labels = torch.tensor([0, 0, 1, 1])

@@ -1,4 +1,4 @@
-"""Losses by the names that `st-relbert train` knows them by."""
+"""The names of losses in `st-relbert train`."""
 
 import json
 
@@ -11,7 +11,7 @@ from st_relbert.training import TrainingSettings
 
 
 class CentroidLoss(RelationLoss):
-    """The mean distance of pairs to the centre of their relation: the least that a loss of one's own has to say."""
+    """The mean distance of pairs to the centre of their relation: a minimal custom loss."""
 
     def parts(self, embeddings, labels, pair_ids, anchors_at_a_time):
         for label in labels[labels >= 0].unique():
@@ -24,7 +24,7 @@ def centroid(monkeypatch):
     monkeypatch.setitem(LOSSES, "centroid", f"{__name__}:CentroidLoss")
 
 
-def test_a_loss_of_ones_own_is_trained_by_name(centroid, encoders, tmp_path):
+def test_a_custom_loss_is_trained_by_name(centroid, encoders, tmp_path):
     """One class and one line in `LOSSES` are all it takes."""
     preset = tmp_path / "preset.json"
     preset.write_text('{"loss": "centroid"}')
@@ -36,22 +36,22 @@ def test_a_loss_of_ones_own_is_trained_by_name(centroid, encoders, tmp_path):
     assert record["loss_function"] == record["st_relbert"]["loss"] == "centroid"
 
 
-def test_a_loss_of_ones_own_refuses_what_it_does_not_know(centroid):
+def test_a_custom_loss_refuses_unsupported_settings(centroid):
     with pytest.raises(ValueError, match="the loss 'centroid' embeds a whole batch at once"):
         TrainingSettings(base_model="b", train_data="t", output="o", loss="centroid", mini_batch_size=8)
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_name_is_a_loss(name):
+def test_every_name_has_a_loss(name):
     assert issubclass(loss_class(name), RelationLoss)
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="Unknown loss 'mse', expected one of 'info_nce', .*'relbert_triplet'"):
         loss_class("mse")
 
 
-def test_all_that_is_exported_is_there():
+def test_all_exported_names_exist():
     for name in losses.__all__:
         assert getattr(losses, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'MagicLoss'"):

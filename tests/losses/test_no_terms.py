@@ -1,4 +1,4 @@
-"""A batch that nothing can be learned from does not pass in silence."""
+"""A batch from which nothing can be learned causes a warning."""
 
 import pytest
 import torch
@@ -26,14 +26,14 @@ def loss_of(loss_class, labels, **settings):
 
 @pytest.mark.parametrize("loss_class", LOSSES)
 @pytest.mark.parametrize("labels", WITHOUT_TERMS.values(), ids=WITHOUT_TERMS)
-def test_it_is_said_what_to_do(loss_class, labels, caplog):
+def test_the_warning_says_what_to_do(loss_class, labels, caplog):
     assert loss_of(loss_class, labels).abs().max() < 0.01  # InfoNCE has its 1e-5 in the denominator
     assert f"Nothing can be learned from a batch of {len(labels)} pairs" in caplog.text
     assert "batch_sampler=RelationBatchSampler" in caplog.text and "group_relations" in caplog.text
 
 
 @pytest.mark.parametrize("loss_class", LOSSES)
-def test_a_usable_batch_is_passed_over_in_silence(loss_class, caplog):
+def test_a_usable_batch_gives_no_warning(loss_class, caplog):
     margin = {} if loss_class is InfoNCELoss else {"margin": 0.0}
     assert loss_of(loss_class, [0, 0, 1, 1, -1, -2], **margin).abs().max() > 0
     # Parents that have all pairs of the batch have no negatives: that is no fault of the batch.
@@ -43,8 +43,8 @@ def test_a_usable_batch_is_passed_over_in_silence(loss_class, caplog):
 
 
 @pytest.mark.parametrize("loss_class", [InfoNCELoss, CachedInfoNCELoss])
-def test_ordered_data_under_the_default_sampler_are_warned_of_once(encoders, tmp_path, caplog, loss_class):
-    """As from a file that has a pair of each relation in turn."""
+def test_ordered_data_with_the_default_sampler_give_one_warning(encoders, tmp_path, caplog, loss_class):
+    """The data are like a file with a pair of each relation in turn."""
     dataset = load_relations("starter")
     first = {label: row for row, label in reversed(list(enumerate(dataset["label"]))) if label >= 0}
     model = RelBERT(encoders["wordpiece"], template="short")

@@ -38,8 +38,8 @@ def test_the_loss_equals_the_formula_over_any_batch(data):
         torch.testing.assert_close(fast, slow / divisor, rtol=1e-8, atol=1e-8)
 
 
-def test_the_margin_is_what_negatives_have_to_be_farther_away():
-    """Not as in the relbert library, where triplets within the margin count for nothing."""
+def test_the_margin_is_how_much_farther_away_negatives_must_be():
+    """This differs from the relbert library, in which triplets within the margin do not count."""
     embeddings = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.5]], requires_grad=True)
     labels = torch.tensor([0, 0, -1])
     losses = [RelationTripletLoss(None, margin).compute_loss_from_embeddings(embeddings, labels) for margin in (0, 1)]
@@ -57,7 +57,7 @@ def test_equal_embeddings_have_a_gradient():
     assert torch.isfinite(embeddings.grad).all()
 
 
-def test_a_margin_below_zero_is_refused():
+def test_a_negative_margin_is_refused():
     with pytest.raises(ValueError, match="margin is -1, expected at least 0"):
         RelationTripletLoss(None, margin=-1)
     assert RelationTripletLoss(None).get_config_dict()["margin"] == 1.0

@@ -9,7 +9,7 @@ from tests.losses.heads import head_of
 
 
 @pytest.mark.parametrize("index", range(4))
-def test_value_and_gradient_are_those_of_the_relbert_library(golden, index):
+def test_value_and_gradient_equal_those_of_the_relbert_library(golden, index):
     """As in the relbert library: loss_triplet, the margin subtracted; two cases with parents, two with a head."""
     cases = json.loads((golden / "triplet.json").read_text(encoding="utf-8"))
     assert len(cases) == 4
@@ -27,7 +27,7 @@ def test_value_and_gradient_are_those_of_the_relbert_library(golden, index):
     torch.testing.assert_close(anchor.grad, expected, rtol=1e-5, atol=1e-6 if single else 1e-9)
 
 
-def test_a_batch_gives_a_triplet_a_relation():
+def test_a_batch_gives_one_triplet_per_relation():
     torch.manual_seed(0)
     labels = torch.tensor([4, 4, 4, 1, 1, 2, 2, 3, -5, -2, -2, -4])  # 2 has no negative, 3 a single pair
     embeddings = torch.randn(len(labels), 4, dtype=torch.float64)
@@ -38,7 +38,7 @@ def test_a_batch_gives_a_triplet_a_relation():
     assert actual > 0
 
 
-def test_a_batch_gives_the_parents_terms_too():
+def test_a_batch_gives_the_parents_terms():
     torch.manual_seed(0)
     labels = torch.tensor([0, 0, 1, 1, 2, 2, 3, 3, -1, -2, -3, -4])
     parents = [7, 5, 7, 7]
@@ -64,7 +64,7 @@ def test_with_one_parent_in_the_batch_there_are_no_parents_terms():
     assert values[0] == values[1]
 
 
-def test_a_batch_without_triplet_gives_zero_with_a_gradient():
+def test_a_batch_without_triplets_gives_zero_with_a_gradient():
     embeddings = torch.randn(3, 4, requires_grad=True)
     loss = RelBERTTripletLoss(None).compute_loss_from_embeddings(embeddings, torch.tensor([0, 0, -2]))
     loss.backward()

@@ -36,8 +36,8 @@ def tokenizers():
 
 
 @pytest.mark.parametrize("text", [*NAMED_TEMPLATES, *CUSTOM])
-def test_token_ids_are_those_of_whole_prompts(tokenizers, kind, text):
-    """The slow plain way: every prompt written out and tokenised."""
+def test_token_ids_equal_those_of_whole_prompts(tokenizers, kind, text):
+    """The slow way is to write out and tokenise every prompt."""
     tokenizer = tokenizers[kind]
     template = marked(tokenizer, text)
     assembler = PromptAssembler.try_build(tokenizer, template)
@@ -52,15 +52,15 @@ def test_token_ids_are_those_of_whole_prompts(tokenizers, kind, text):
 
 
 @pytest.mark.parametrize("text", ["<subj>/<obj>", "<subj><obj> <mask>"])
-def test_words_that_touch_each_other_are_left_to_the_whole_prompt(tokenizers, kind, text):
+def test_words_that_touch_need_whole_prompts(tokenizers, kind, text):
     assert PromptAssembler.try_build(tokenizers[kind], marked(tokenizers[kind], text)) is None
 
 
 @pytest.mark.parametrize(
     "splitter", [None, pre_tokenizers.Metaspace(split=False), pre_tokenizers.ByteLevel(use_regex=False)]
 )
-def test_a_tokenizer_whose_tokens_reach_over_blanks_reads_whole_prompts(splitter):
-    """Here "jam of" is one token: no probe would tell, nor is the word known before it comes."""
+def test_a_tokenizer_with_tokens_across_blanks_needs_whole_prompts(splitter):
+    """Here "jam of" is one token. No probe would show it, because the word is not known in advance."""
     backend = Tokenizer(models.BPE())
     if splitter is not None:
         backend.pre_tokenizer = splitter
@@ -76,8 +76,8 @@ def test_a_tokenizer_whose_tokens_reach_over_blanks_reads_whole_prompts(splitter
 @pytest.mark.parametrize(
     "token", ["of Japan", "ok", "yo", " is", AddedToken("of", rstrip=True), AddedToken("a", lstrip=True)]
 )
-def test_tokens_that_were_added_are_found_as_in_whole_prompts(kind, token):
-    """They are looked for before a text is split at blanks, and may reach over one."""
+def test_added_tokens_are_found_as_in_whole_prompts(kind, token):
+    """They are matched before a text is split at blanks, and may extend across one."""
     tokenizer = tiny.build_tokenizer(kind)
     tokenizer.add_tokens([token])
     prompts = PromptTokenizer(tokenizer)

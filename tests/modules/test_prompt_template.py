@@ -33,13 +33,13 @@ def test_the_modules_work_by_hand_in_a_plain_pipeline(encoder):
 
 
 @pytest.mark.parametrize("bad", ["Tokyo", ["Tokyo", "Japan"], ("Tokyo", "Japan")])
-def test_strings_in_a_plain_pipeline_are_an_error_that_shows_how_to_write_a_pair(encoders, bad):
+def test_the_error_for_strings_in_a_plain_pipeline_shows_how_to_write_a_pair(encoders, bad):
     with pytest.raises(ValueError, match=r'Write one pair as \[\("head", "tail"\)\]'):
         pipeline(PromptTemplate(encoders["wordpiece"])).encode(bad)
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_a_pair_has_the_same_vector_alone_and_beside_a_long_one(encoder, side):
+def test_a_pair_has_the_same_vector_alone_and_batched_with_a_long_one(encoder, side):
     prompt = PromptTemplate(encoder, template="a", processor_kwargs={"padding_side": side})
     model = pipeline(prompt)
     widths = [prompt.preprocess([pair])["input_ids"].shape[1] for pair in PAIRS]
@@ -59,7 +59,7 @@ def test_features_are_ids_and_mask(encoder):
     assert (features["input_ids"][padding] == prompt.tokenizer.pad_token_id).all()
 
 
-def test_a_prompt_is_cut_only_where_head_tail_and_mask_remain(encoder):
+def test_a_prompt_is_only_cut_if_head_tail_and_mask_remain(encoder):
     prompt = PromptTemplate(encoder, template="a")
     pair = ("Tokyo", "Japan")
     whole = prompt.preprocess([pair])["input_ids"][0].tolist()
@@ -67,7 +67,7 @@ def test_a_prompt_is_cut_only_where_head_tail_and_mask_remain(encoder):
     prompt.max_seq_length = mask + 2  # the mask, and the end token
     assert prompt.preprocess([pair])["input_ids"][0].tolist() == [*whole[: mask + 1], whole[-1]]
     prompt.max_seq_length = mask + 1
-    with pytest.raises(ValueError, match=rf"has {len(whole)} tokens, but max_seq_length is {mask + 1}: cutting"):
+    with pytest.raises(ValueError, match=rf"has {len(whole)} tokens, but max_seq_length is {mask + 1}\. Cutting"):
         prompt.preprocess([pair])
     prompt.max_seq_length = 1
     with pytest.raises(ValueError, match="max_seq_length is 1"):
@@ -78,7 +78,7 @@ def test_a_prompt_never_loses_its_tail_word(encoder):
     prompt = PromptTemplate(encoder, template="short")  # the tail is the last thing in it
     length = prompt.preprocess([("Tokyo", "Japan")])["input_ids"].shape[1]
     prompt.max_seq_length = length - 1
-    with pytest.raises(ValueError, match=r"'Tokyo', 'Japan'.*raise max_seq_length"):
+    with pytest.raises(ValueError, match=r"'Tokyo', 'Japan'.*increase max_seq_length"):
         prompt.preprocess([("Tokyo", "Japan")])
 
 
@@ -88,10 +88,10 @@ def test_a_word_of_ten_thousand_characters_is_an_error(encoder):
         PromptTemplate(encoder).preprocess([("ab" * 5_000, "Japan")])
 
 
-def test_what_is_longer_is_refused_before_it_is_tokenised(encoders, monkeypatch):
+def test_longer_words_are_refused_before_tokenising(encoders, monkeypatch):
     prompt = PromptTemplate(encoders["wordpiece"])
     monkeypatch.setattr(PromptTokenizer, "pieces", None)
-    with pytest.raises(ValueError, match="the tail of pair 1 is .* of 2,000,000 characters"):
+    with pytest.raises(ValueError, match="the tail of pair 1 is .*2,000,000 characters"):
         prompt.preprocess([("a", "b"), ("c", "d" * 2_000_000)])
 
 
@@ -120,7 +120,7 @@ def refusal(function, *arguments):
 @example(pairs=[("\ufdfa" * 4, "x")], limit=80)
 @example(pairs=[("x", "a\ufdd0")], limit=80)
 @example(pairs=[("e\u0301\u0338" * 9, "\U0001f642" * 9)], limit=60)
-def test_what_is_checked_is_what_preprocessing_refuses(prompts, pairs, limit):
+def test_the_check_refuses_what_preprocessing_refuses(prompts, pairs, limit):
     for prompt in prompts:
         prompt.max_seq_length = limit
         assert refusal(prompt.check_prompts, pairs) == refusal(prompt.preprocess, pairs)
@@ -132,13 +132,13 @@ def test_usual_pairs_are_checked_without_the_tokenizer(encoders, monkeypatch):
     prompt.check_prompts([("Tokyo", "Japan"), ("mother-in-law", "café 東京")] * 20_000)
 
 
-def test_the_trainers_max_length_counts(encoders):
+def test_the_trainers_max_length_is_used(encoders):
     prompt = PromptTemplate(encoders["wordpiece"])
     with pytest.raises(ValueError, match="max_seq_length is 5"):
         prompt.preprocess([("Tokyo", "Japan")], max_length=5)
 
 
-def test_a_special_token_in_the_template_itself_is_one(encoder):
+def test_a_special_token_in_the_template_is_read_as_one(encoder):
     """As in the relbert library: the prompt is tokenised as one text."""
     tokens = PromptTemplate(encoder).tokenizer.all_special_tokens
     assert len(tokens) == 5
@@ -149,8 +149,8 @@ def test_a_special_token_in_the_template_itself_is_one(encoder):
 
 
 @pytest.mark.parametrize(("token", "special"), [("[REL]", True), ("zzzz", False), ("Toky", False), ("of Japan", False)])
-def test_a_token_counts_as_soon_as_it_is_added(encoder, tmp_path, token, special):
-    """As a model that was saved and loaded again, and as a tokenizer that had it from the start."""
+def test_an_added_token_takes_effect_at_once(encoder, tmp_path, token, special):
+    """The result equals a saved and reloaded model, and a tokenizer that had the token from the start."""
     pairs = [("Tokyo", "Japan"), (f"a {token} b", "x"), ("of", token)]
     prompt = PromptTemplate(encoder, template="short")
     before = prompt.preprocess(pairs)["input_ids"].tolist()
@@ -165,7 +165,7 @@ def test_a_token_counts_as_soon_as_it_is_added(encoder, tmp_path, token, special
         assert after == before
 
 
-def test_an_added_special_token_in_the_template_is_one(encoder, tmp_path):
+def test_an_added_special_token_in_the_template_is_read_as_one(encoder, tmp_path):
     model = RelBERT(encoder, template="short")
     model.tokenizer.add_tokens(["[REL]"], special_tokens=True)
     model[0].model.resize_token_embeddings(len(model.tokenizer) + 8)
@@ -187,7 +187,7 @@ def test_a_prompt_argument_is_refused(encoders):
         pipeline(PromptTemplate(encoders["wordpiece"])).encode([("a", "b")], prompt="query: ")
 
 
-def test_a_mask_in_the_template_needs_one_in_the_tokenizer(encoders):
+def test_a_mask_in_the_template_needs_a_mask_token(encoders):
     kwargs = {"processor_kwargs": {"mask_token": None}}
     with pytest.raises(ValueError, match="has a <mask>, but .* has no mask token"):
         PromptTemplate(encoders["wordpiece"], template="a", **kwargs)

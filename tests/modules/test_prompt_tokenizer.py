@@ -25,7 +25,7 @@ def prompts(tokenizer):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(head=text, tail=text)
 @pytest.mark.parametrize("name", ["a", "e", "short"])
-def test_ids_are_those_of_the_whole_prompt(tokenizer, prompts, name, head, tail):
+def test_ids_equal_those_of_the_whole_prompt(tokenizer, prompts, name, head, tail):
     """As in the relbert library: the prompt is tokenised as one text."""
     if any(special in head + tail for special in tokenizer.all_special_tokens):
         return
@@ -50,7 +50,7 @@ def test_no_text_becomes_a_special_token(tokenizer, prompts, words):
     assert sum(token in special for token in ids) == 3
 
 
-def test_a_plain_tokenizer_would_have_made_it_one(tokenizer):
+def test_a_plain_tokenizer_reads_a_special_token(tokenizer):
     """The premise of the tests above."""
     prompt = Template.named("a").render([(tokenizer.mask_token, "x")], tokenizer.mask_token)[0]
     assert tokenizer(prompt)["input_ids"].count(tokenizer.mask_token_id) == 3

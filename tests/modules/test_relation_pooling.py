@@ -69,7 +69,7 @@ def test_half_precision_is_summed_in_full():
     torch.testing.assert_close(half.float(), full, rtol=0.02, atol=0.02)
 
 
-def test_unknown_settings_are_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_setting_lists_the_known_ones():
     with pytest.raises(ValueError, match="Unknown pooling 'max', expected one of 'average_no_mask', 'average', 'mask'"):
         RelationPooling(6, "max")
     with pytest.raises(ValueError, match="Unknown reduction 'median', expected one of 'mean', 'sum'"):
@@ -94,6 +94,6 @@ def test_the_configuration_survives_a_round_trip(tmp_path):
     }
 
 
-def test_a_configuration_with_the_earlier_key_is_read(tmp_path):
+def test_a_configuration_with_the_old_key_is_read(tmp_path):
     (tmp_path / "config.json").write_text('{"embedding_dimension": 6, "aggregation": "mask", "reduction": "sum"}')
     assert RelationPooling.load(str(tmp_path)).pooling == "mask"

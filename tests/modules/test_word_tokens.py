@@ -21,7 +21,7 @@ def tokenizer():
     return Counting(tiny.build_tokenizer("bytelevel"))
 
 
-def test_the_tokens_are_those_of_the_word_and_of_what_touches_it(tokenizer):
+def test_the_tokens_include_what_touches_the_word(tokenizer):
     tokens = WordTokens(tokenizer, Surroundings("x", " (", "'s ", "x")).ids_of({"Tokyo"})["Tokyo"]
     assert tokenizer.pieces(["x (Tokyo's x"])[0] == tokenizer.pieces(["x"])[0] + tokens + tokenizer.pieces([" x"])[0]
 
@@ -36,7 +36,7 @@ def test_a_word_is_tokenised_once(tokenizer):
     assert tokenizer.texts[2:] == ["x Paris x"]
 
 
-def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer):
+def test_memory_is_bounded_and_results_do_not_change_later(tokenizer):
     tokens = WordTokens(tokenizer, Surroundings("", "", " ", "x"), most=1_000)
     given = tokens.ids_of({"Tokyo"})
     for start in range(0, 1000, 40):
@@ -48,7 +48,7 @@ def test_memory_is_bounded_and_a_reader_keeps_what_it_was_given(tokenizer):
     assert many <= tokens.ids_of(many).keys()  # more at once than are kept
 
 
-def test_long_words_push_others_out(tokenizer):
+def test_long_words_displace_others(tokenizer):
     tokens = WordTokens(tokenizer, Surroundings("", "", " ", "x"), most=1_000)
     tokens.ids_of({"Tokyo", "Japan"})
     assert tokens.ids_of({"x" * 600, "Japan"}).keys() == {"x" * 600, "Japan"}

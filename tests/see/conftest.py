@@ -12,7 +12,7 @@ def unit_rows(rows):
 
 
 def grouped(groups=3, size=8, dimension=12, noise=0.05, seed=0):
-    """Unit vectors in tight groups, and the name of the group of each."""
+    """Unit vectors in tight groups, and the name of each one's group."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(groups, dimension))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -22,7 +22,7 @@ def grouped(groups=3, size=8, dimension=12, noise=0.05, seed=0):
 
 @pytest.fixture
 def make_map():
-    """A map of made-up vectors, with these pairs at its beginning."""
+    """A map of made-up vectors that starts with these pairs."""
 
     def make(pairs=(), title="A title", **sizes):
         unit, names = grouped(**sizes)

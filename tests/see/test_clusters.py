@@ -29,7 +29,7 @@ def test_purity_is_the_share_of_the_most_frequent_relation():
         assert cluster.purity == counts[cluster.relation] / len(cluster.rows)
 
 
-def test_too_few_pairs_are_no_cluster():
+def test_too_few_pairs_give_no_cluster():
     unit, names = grouped(groups=1, size=4)
     assert find_clusters(unit, names) == []
 
@@ -39,6 +39,6 @@ def test_many_dimensions_are_reduced_first():
     assert len(find_clusters(unit, names)) >= 3
 
 
-def test_vectors_have_to_be_unit():
+def test_vectors_must_have_length_1():
     with pytest.raises(ValueError, match="do not have length 1"):
         find_clusters(np.full((9, 3), np.nan, np.float32), ["a"] * 9)

@@ -12,7 +12,7 @@ def data_of(page):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
-def test_the_page_holds_the_pairs_and_loads_nothing(make_map):
+def test_the_page_contains_the_pairs_and_loads_nothing(make_map):
     relation_map = make_map()
     page = render_html(relation_map)
     data = data_of(page)
@@ -26,7 +26,7 @@ def test_the_page_holds_the_pairs_and_loads_nothing(make_map):
     assert set(re.findall(r"https?://[^\"' ]+", page)) <= {"http://www.w3.org/2000/svg"}
 
 
-def test_words_and_titles_are_text_whatever_they_hold(make_map):
+def test_words_and_titles_are_escaped(make_map):
     page = render_html(make_map(pairs=[NASTY], title=NASTY[0] + NASTY[1]))
     assert data_of(page)["pairs"][0] == list(NASTY)
     assert "alert(1)</script>" not in page

@@ -13,7 +13,7 @@ NO_POINTS = np.zeros((0, 2))
 
 
 @given(st.lists(st.tuples(PLACES, SIZES), max_size=25), st.lists(PLACES, max_size=60))
-def test_no_label_covers_another_or_a_point_or_sticks_out(labels, points):
+def test_labels_stay_inside_and_cover_neither_labels_nor_points(labels, points):
     among = np.array(points or NO_POINTS)
     boxes = place_labels([place for place, _ in labels], [size for _, size in labels], BOUNDS, among)
     placed = [box for box in boxes if box is not None]
@@ -25,7 +25,7 @@ def test_no_label_covers_another_or_a_point_or_sticks_out(labels, points):
             assert abs(x - box.x) * 2 >= box.width or abs(y - box.y) * 2 >= box.height
 
 
-def test_a_label_with_room_stands_at_its_place_and_the_next_one_moves():
+def test_the_first_label_is_at_its_anchor_and_the_next_one_moves():
     first, second = place_labels([(50, 50), (50, 50)], [(20, 5), (20, 5)], BOUNDS, NO_POINTS)
     assert (first.x, first.y) == (50, 50)
     assert (second.x, second.y) != (50, 50) and abs(second.x - 50) <= 20 and abs(second.y - 50) <= 15
@@ -37,7 +37,7 @@ def test_a_label_without_room_is_left_out():
     assert place_labels([(50, 50)], [(200, 5)], BOUNDS, NO_POINTS) == [None]
 
 
-def test_each_cluster_is_a_cloud_named_by_its_relation_and_a_pair_of_it(make_map):
+def test_each_cluster_is_a_cloud_labelled_with_its_relation_and_an_example(make_map):
     relation_map = make_map(groups=4)
     clouds = find_clouds(relation_map)
     assert len(clouds) == len(relation_map.clusters) >= 4

@@ -53,7 +53,7 @@ def get(url, body=None):
 
 
 def ask(address, *inputs):
-    """The three answers, the links and what is to be copied, as Gradio's own client gets them."""
+    """The three answers, the links and the text to copy, as Gradio's own client gets them."""
     head, tail, word, relation, other_words = inputs
     more = None if word is None else ""
     data = [head, tail, word, more, relation, other_words, 10, "best"]
@@ -79,19 +79,19 @@ def test_a_question_has_three_answers(address):
     assert "Paris : France" in only and "Madrid" not in only and "Japan" not in only
 
 
-def test_what_is_not_unfolded_has_no_value_yet(address):
+def test_unopened_inputs_use_their_defaults(address):
     assert ask(address, "Berlin", "Germany", None, None, None) == ask(address, "Berlin", "Germany", "", "", False)
 
 
-def test_what_is_typed_while_the_page_opens_stays(index):
-    """Only an address that asks something fills the boxes."""
+def test_words_typed_while_the_page_loads_are_kept(index):
+    """Only an address with a question fills the boxes."""
     page = build_page(Explorer(index))
     (opened,) = (each.fn for each in page.fns.values() if each.fn and each.fn.__name__ == "opened")
     assert all(update == {"__type__": "update"} for update in opened(SimpleNamespace(query_params={})))
     assert opened(SimpleNamespace(query_params={"a": "Berlin", "b": "Germany"}))[:3] == ("Berlin", "Germany", "")
 
 
-def test_words_are_text_whatever_they_hold(address):
+def test_words_are_escaped(address):
     answers = ask(address, TAG, '<script>alert("x")</script>', TEMPLATE, "", False)
     assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/" in answers[0] and escape(TEMPLATE) in answers[1]
     tags = {tag for html in answers[:4] for tag in re.findall(r"</?(\w+)", html)}
@@ -103,7 +103,7 @@ def test_words_are_text_whatever_they_hold(address):
     assert "&lt;u&gt;idx&lt;/<wbr>u&gt; (pairs: 6, words: 12, relations: 2)" in header
 
 
-def test_the_boxes_offer_the_words_of_the_index(address):
+def test_the_boxes_suggest_words_of_the_index(address):
     config = json.loads(get(f"{address}/config")[1])
     (words,) = (
         part["props"]["value"]
@@ -116,7 +116,7 @@ def test_the_boxes_offer_the_words_of_the_index(address):
     assert [part["type"] for part in boxes] == ["textbox"] * 3
 
 
-def test_what_is_missing_or_wrong_is_one_line(address):
+def test_missing_or_invalid_input_gives_one_line(address):
     for answer in map(text, ask(address, "", "Japan", "", "", False)[:3]):
         assert answer.endswith("Type two words, for example Tokyo and Japan.")
     similar, completion, *_ = map(text, ask(address, "\u200b", "Japan", "", "", False))
@@ -124,14 +124,14 @@ def test_what_is_missing_or_wrong_is_one_line(address):
     assert completion.endswith("Type a third word to see what completes it.")
 
 
-def test_an_empty_index_is_a_page_too(encoders, tmp_path):
+def test_the_page_of_an_empty_index(encoders, tmp_path):
     with served(RelationIndex.create(tmp_path / "idx", RelBERT(encoders["wordpiece"], template="short"))) as address:
         assert "pairs: 0, words: 0, relations: 0" in get(address)[1]
         for answer in map(text, ask(address, "Tokyo", "Japan", "Paris", "", False)[:3]):
             assert "The index is empty." in answer
 
 
-def test_nothing_is_loaded_from_elsewhere_and_nothing_is_kept(address):
+def test_nothing_is_loaded_from_elsewhere_or_stored(address):
     headers, page = get(address)
     policy = headers["Content-Security-Policy"].split("; ")
     assert policy[0] == "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
@@ -155,7 +155,7 @@ def status(url, method="GET", body=None, **headers):
 
 
 def test_other_pages_get_no_answer(address):
-    """Not under a name of their own that leads here, nor from their origin; and nobody uploads anything."""
+    """A page cannot use a host name of its own that resolves here, or its own origin, and nobody can upload files."""
     port = address.rpartition(":")[2]
     for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}", "localhost"):
         assert status(f"{address}/config", Host=host) == 200, host
@@ -180,7 +180,7 @@ def test_other_pages_get_no_answer(address):
         assert status(f"{address}/{path}", "POST", b"x" * 1000) == 404, path
 
 
-def test_a_server_for_other_machines_goes_by_any_name_but_answers_its_own_page_only():
+def test_a_public_server_accepts_any_host_name_but_only_its_own_page():
     guarded = OwnPageOnly(None, None)
     assert (
         guarded._refusal("/", "lab.example:80", None) == guarded._refusal("/", "lab.example", "http://lab.example") == 0
@@ -188,19 +188,19 @@ def test_a_server_for_other_machines_goes_by_any_name_but_answers_its_own_page_o
     assert guarded._refusal("/", "lab.example", "http://evil.example") == 403
 
 
-def test_a_port_that_cannot_be_had():
+def test_an_unusable_port_is_an_error():
     with listen("127.0.0.1", 0) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
         port = listener.getsockname()[1]
-        with pytest.raises(ValueError, match=f"Port {port} of 127.0.0.1 is taken, .* --port {port + 1}"):
+        with pytest.raises(ValueError, match=rf"Port {port} of 127.0.0.1 is already in use\..* --port {port + 1}"):
             listen("127.0.0.1", port)
     for host, port in [("127.0.0.1", 70000), ("192.0.2.1", 0), ("no such host", 0)]:
         with pytest.raises(ValueError, match=f"Cannot listen on '{host}', port {port} .* such as 127.0.0.1"):
             listen(host, port)
 
 
-def test_the_page_is_for_this_machine_only(address):
-    """Other addresses, here another one of the same machine, are not listened at."""
+def test_only_this_machine_can_open_the_page(address):
+    """The server does not listen at other addresses, such as another one of the same machine."""
     port = int(address.rpartition(":")[2])
     socket.create_connection(("127.0.0.1", port), timeout=5).close()
     with pytest.raises(OSError):

@@ -18,7 +18,7 @@ def label_boxes(figure):
     return [text.get_bbox_patch().get_window_extent(canvas.get_renderer()) for text in texts], figure.axes[0]
 
 
-def test_names_of_groups_stand_on_the_map_and_do_not_overlap(make_map):
+def test_group_names_are_on_the_map_and_do_not_overlap(make_map):
     relation_map = make_map(groups=12, size=6, noise=0.4)  # close together
     boxes, axes = label_boxes(picture.draw_map(relation_map))
     assert len(boxes) >= 10
@@ -28,7 +28,7 @@ def test_names_of_groups_stand_on_the_map_and_do_not_overlap(make_map):
         assert area.x0 - 1 <= box.x0 and box.x1 <= area.x1 + 1 and area.y0 - 1 <= box.y0 and box.y1 <= area.y1 + 1
 
 
-def test_names_of_groups_that_are_apart_are_all_there(make_map):
+def test_names_of_distant_groups_are_all_shown(make_map):
     relation_map = make_map(groups=6)
     boxes, _ = label_boxes(picture.draw_map(relation_map))
     assert len(boxes) == 6
@@ -53,13 +53,13 @@ def test_pictures_of_unusual_sizes_are_written(make_map, tmp_path, sizes):
         assert again.read_bytes() == path.read_bytes()
 
 
-def test_no_global_state_is_touched(make_map, monkeypatch):
+def test_global_state_is_not_changed(make_map, monkeypatch):
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # other libraries load it
     picture.draw_map(make_map())
     assert "matplotlib.pyplot" not in sys.modules
 
 
-def test_without_matplotlib_it_says_what_to_install(monkeypatch):
+def test_the_error_without_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'st-relbert\[plot\]'"):
         picture.check_matplotlib()

@@ -17,15 +17,15 @@ def test_neighbours_stay_neighbours():
     assert [names[row] for row in distances.argmin(axis=1)] == names
 
 
-def test_the_seed_decides_the_layout():
+def test_the_seed_determines_the_layout():
     unit, _ = grouped()
     assert (project(unit, seed=3) == project(unit, seed=3)).all()
     assert not np.allclose(project(unit, seed=3), project(unit, seed=4))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 20])
-def test_few_points_and_equal_ones(count):
-    """Fewer than the perplexity; one direction only; all the same."""
+def test_few_or_equal_points(count):
+    """There are fewer points than the perplexity, only one direction, or only equal points."""
     several = grouped(groups=1, size=count)[0]
     for unit in (several, several[:, :1] / np.abs(several[:, :1]), np.repeat(several[:1], count, axis=0)):
         points = project(unit)
@@ -41,7 +41,7 @@ def test_few_points_and_equal_ones(count):
         (np.ones((0, 4), np.float32), r"shape \(0, 4\)"),
     ],
 )
-def test_vectors_that_are_not_of_length_1(unit, message):
+def test_vectors_with_other_lengths_are_refused(unit, message):
     with pytest.raises(ValueError, match=message):
         project(unit)
 
@@ -54,8 +54,8 @@ def test_unknown_and_missing_methods(monkeypatch):
         project(grouped()[0], method="umap")
 
 
-def test_umap_is_given_neighbours_by_cosine(monkeypatch):
-    """A stand-in: the package is not installed for the tests."""
+def test_umap_uses_the_cosine(monkeypatch):
+    """A stub, because the package is not installed for the tests."""
     given = {}
 
     class Umap:

@@ -8,7 +8,7 @@ from tests.see.conftest import grouped, unit_rows
 
 
 def by_loop(unit, relations):
-    """The shares by the definition, a pair at a time."""
+    """The shares by definition, computed for one pair at a time."""
     names = list(dict.fromkeys(relations))
     counts = {name: dict.fromkeys(names, 0) for name in names}
     for row, own in enumerate(relations):
@@ -31,20 +31,20 @@ def test_each_pair_goes_to_the_nearest_mean_of_the_others(seed, relations):
     np.testing.assert_allclose(result.shares, by_loop(unit.astype(np.float64), relations), atol=1e-9)
 
 
-def test_groups_that_are_apart_are_not_confused():
+def test_distant_groups_are_not_confused():
     result = confusion(*grouped())
     assert result.accuracy == 1 and (result.shares == np.eye(3)).all() and result.most_confused(5) == []
 
 
-def test_a_pair_does_not_vouch_for_itself():
-    """Two pairs of a relation that are nothing like each other: each is nearer to the other relation."""
+def test_a_pair_is_left_out_of_its_own_prototype():
+    """The two pairs of a relation have nothing in common, and each is nearer to the other relation."""
     unit = unit_rows([[1, 0.1], [-1, 0.1], [1, 0], [1, 0.05]])
     result = confusion(unit, ["apart", "apart", "close", "close"])
     assert result.shares[0].tolist() == [0.0, 1.0] or result.shares[0, 1] == 0.5
     assert result.most_confused(1)[0][:2] == ("apart", "close")
 
 
-def test_relations_of_one_pair_have_no_figures():
+def test_relations_with_one_pair_have_no_figures():
     unit, names = grouped(groups=2)
     unit[0] *= -1  # unlike all others
     result = confusion(unit, ["single", *names[1:]])
@@ -57,6 +57,6 @@ def test_equal_prototypes_share_a_pair():
     np.testing.assert_allclose(confusion(unit, ["a", "a", "b", "b"]).shares, 0.5)
 
 
-def test_vectors_have_to_be_unit():
+def test_vectors_must_have_length_1():
     with pytest.raises(ValueError, match="do not have length 1"):
         confusion(np.ones((2, 2), np.float32), ["a", "b"])

@@ -29,13 +29,13 @@ def test_a_map_of_a_relation_set(model):
     assert (by_relation.points == relation_map.points).all()
 
 
-def test_a_pair_of_two_relations_appears_with_each(model):
+def test_a_pair_with_two_relations_appears_with_each(model):
     records = [{"relation_type": name, "positives": [["a", "b"], [name, "c"], [name, "d"]]} for name in ("r", "s")]
     relation_map = RelationMap.build(model, RelationSet.from_records(records))
     assert relation_map.pairs.count(("a", "b")) == 2 and relation_map.groups == relation_map.relations
 
 
-def test_colours_that_cannot_be(model):
+def test_impossible_colours_are_refused(model):
     flat = RelationSet.from_records([{**record, "relation_type": record["relation_type"][-1]} for record in RECORDS])
     with pytest.raises(ValueError, match="Cannot colour by parent: no relation is named parent/child"):
         RelationMap.build(model, flat, colour="parent")
@@ -43,7 +43,7 @@ def test_colours_that_cannot_be(model):
         RelationMap.build(model, flat, colour="red")
 
 
-def test_a_model_that_gives_no_usable_vector(model, monkeypatch):
+def test_a_model_without_usable_vectors_is_refused(model, monkeypatch):
     monkeypatch.setattr(type(model), "encode", lambda self, pairs, **kw: np.full((len(pairs), 4), np.nan, np.float32))
     with pytest.raises(ValueError, match="not finite"):
         RelationMap.build(model, RelationSet.from_records(RECORDS))
@@ -60,7 +60,7 @@ def test_samples_are_balanced_and_in_order():
         sample_pairs(pairs, 1)
 
 
-def test_63_groups_have_different_marks():
-    """Colour alone would tell seven apart."""
+def test_63_groups_have_different_markers():
+    """By colour alone, only seven would differ."""
     assert len({marker_of(group) for group in range(63)}) == 63
     assert all(abs(coordinate) <= 1.2 for shape in SHAPES for corner in shape for coordinate in corner)

@@ -36,7 +36,7 @@ def test_neighbours_are_those_of_the_index(explorer, index):
     assert view.caption == "related as Berlin is to Germany"
 
 
-def test_neighbours_can_be_of_one_relation_and_of_other_words(explorer):
+def test_neighbours_can_be_limited_to_a_relation_and_to_other_words(explorer):
     question = ExplorerQuery("tokyo", "Japan", relation="capital")
     assert len(explorer.neighbours(question).rows) == 3
     others = explorer.neighbours(question._replace(other_words=True))
@@ -64,7 +64,7 @@ def test_labels_are_those_of_the_neighbours(explorer, index):
     assert column(view, "example") == [" : ".join(label.example) for label in labels]
 
 
-def test_labels_of_shipped_relations_are_said_in_words(model, tmp_path):
+def test_labels_of_shipped_relations_are_shown_in_words(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     rows = [("cow", "moo", "attribute/sound of an animal"), ("Tokyo", "Japan", "my own")]
     index.add([{"head": head, "tail": tail, "relation": relation} for head, tail, relation in rows])
@@ -78,24 +78,24 @@ def test_labels_of_shipped_relations_are_said_in_words(model, tmp_path):
     assert ("cow : moo", "moo is the sound that a cow makes") in {row[:2] for row in near.rows}
 
 
-def test_blanks_around_words_do_not_count(explorer):
+def test_blanks_around_words_are_ignored(explorer):
     plain = ExplorerQuery("Tokyo", "Japan", "Paris")
     assert answers(explorer, ExplorerQuery(" Tokyo", "Japan\n", "\tParis ")) == answers(explorer, plain)
 
 
-def test_examples_are_of_the_index(explorer):
+def test_examples_come_from_the_index(explorer):
     assert explorer.relations == ["<i>sign</i>", "capital"]
     assert set(explorer.examples) == {ExplorerQuery(TAG, TEMPLATE, "x_y"), ExplorerQuery("Tokyo", "Japan", "Paris")}
     assert all(view.rows for example in explorer.examples for view in answers(explorer, example))
 
 
 @pytest.mark.parametrize("question", [("", ""), ("Tokyo", " "), ("", "Japan", "Paris")])
-def test_a_pair_that_is_not_complete(explorer, question):
+def test_an_incomplete_pair_asks_for_two_words(explorer, question):
     views = answers(explorer, ExplorerQuery(*question))
     assert views == [AnswerTable(message="Type two words, for example Tokyo and Japan.")] * 3
 
 
-def test_malformed_words_are_one_line(explorer):
+def test_malformed_words_give_one_line(explorer):
     for view in answers(explorer, ExplorerQuery("\u200b", "Japan", "Paris")):
         assert "expected a word with at least one visible character" in view.message and not view.rows
     for view in answers(explorer, ExplorerQuery("word " * 500, "Japan", "Paris")):
@@ -113,7 +113,7 @@ def test_an_index_without_labels(model, tmp_path):
 
 
 def test_an_empty_index(model, tmp_path):
-    """Needs no model either."""
+    """It does not need its model either."""
     RelationIndex.create(tmp_path / "idx", model)
     explorer = Explorer(RelationIndex.open(tmp_path / "idx"))
     assert explorer.examples == [] and explorer.relations == []
@@ -122,7 +122,7 @@ def test_an_empty_index(model, tmp_path):
     }
 
 
-def test_an_index_of_one_pair_has_nothing_else(model, tmp_path):
+def test_an_index_with_one_pair_has_no_neighbours(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add([{"head": "Tokyo", "tail": "Japan", "relation": "capital"}])
     explorer = Explorer(index)
@@ -132,7 +132,7 @@ def test_an_index_of_one_pair_has_nothing_else(model, tmp_path):
     assert views[2].rows == (("capital", "Tokyo : Japan", "known"),)
 
 
-def test_other_failures_are_one_line_and_logged(explorer, monkeypatch, caplog):
+def test_other_failures_give_one_line_and_are_logged(explorer, monkeypatch, caplog):
     def search(*args, **kwargs):
         raise OSError("disk\nis gone")
 
@@ -142,7 +142,7 @@ def test_other_failures_are_one_line_and_logged(explorer, monkeypatch, caplog):
     assert "Tokyo" in caplog.text and "OSError" in caplog.text
 
 
-def test_an_index_whose_model_is_gone_is_an_error(encoders, tmp_path):
+def test_an_index_without_its_model_is_an_error(encoders, tmp_path):
     from st_relbert import RelBERT
 
     saved = tmp_path / "model"
@@ -164,7 +164,7 @@ def test_several_pairs_are_averaged(explorer, index):
     )
 
 
-def test_pairs_of_a_relation_number_and_order(explorer):
+def test_relation_number_and_order(explorer):
     view = explorer.neighbours(ExplorerQuery(relation="capital"))
     assert view.caption == "pairs of the relation capital"
     assert sorted(column(view, "pair")) == ["Paris : France", "Rome : Italy", "Tokyo : Japan"]
@@ -178,7 +178,7 @@ def test_pairs_of_a_relation_number_and_order(explorer):
     assert relations == [*["i>"] * 2, *["capital"] * 3, ""]
 
 
-def test_a_click_asks_for_the_pair_and_long_words_are_cut(model, tmp_path):
+def test_a_click_searches_for_the_pair_and_long_words_are_cut(model, tmp_path):
     index = RelationIndex.create(tmp_path / "idx", model)
     long = "w" * 150
     index.add([{"head": long, "tail": "tail", "relation": "r"}, {"head": "=a", "tail": "b;c", "relation": None}])
@@ -190,8 +190,8 @@ def test_a_click_asks_for_the_pair_and_long_words_are_cut(model, tmp_path):
     assert as_csv(view, "\t").splitlines()[0] == "head\ttail\trelation\tcosine"
 
 
-def test_saved_pairs_have_the_labels_of_the_index(model, tmp_path):
-    """Not the sentences of the page, so that they can be trained on."""
+def test_saved_pairs_have_the_labels_in_the_index(model, tmp_path):
+    """They do not have the page's sentences, so that a model can be trained on them."""
     index = RelationIndex.create(tmp_path / "idx", model)
     sound = "attribute/sound of an animal"
     index.add([{"head": "cow", "tail": "moo", "relation": sound}, ("oboe", "oboist")])
@@ -238,8 +238,8 @@ def test_any_address_is_a_question(parameters):
 
 
 @pytest.mark.parametrize("related", [None, 0.1, 0.9])
-def test_a_pair_that_is_like_none_gets_no_answer_without_a_warning(explorer, monkeypatch, related):
-    """The nearest pairs are shown all the same, as there are always some."""
+def test_a_pair_unlike_all_others_gets_a_warning(explorer, monkeypatch, related):
+    """The nearest pairs are still shown, because there always are some."""
     monkeypatch.setattr(RelationIndex, "relatedness", lambda index, pair: related)
     for question in (ExplorerQuery("zzz", "qqq", "Paris"), ExplorerQuery("Tokyo", "Japan", "Paris")):
         unlike = related == 0.1 and question.head == "zzz"  # the other one is in the index

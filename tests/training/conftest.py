@@ -7,7 +7,7 @@ from st_relbert.training import TrainingRun
 
 @pytest.fixture
 def tiny_run(encoders, tmp_path):
-    """A run of a tiny encoder on the starter relations; a test's own settings stand above."""
+    """A run of a tiny encoder on the starter relations; a test's own settings override these."""
     return partial(
         TrainingRun,
         base_model=encoders["wordpiece"],

@@ -1,4 +1,4 @@
-"""What test_distributed.py runs in each of several processes, and once in a single one."""
+"""The program that test_distributed.py runs in each of several processes, and once in a single one."""
 
 import torch
 from sentence_transformers.util.distributed import distributed_evaluation
@@ -53,7 +53,7 @@ def share_of_a_batch():
 
 
 def losses_of_a_share(encoder):
-    """This process's share of a batch, and the value and the gradients of each loss over the whole one."""
+    """This process's share of a batch, and the value and gradients of each loss over the whole batch."""
     rows, pairs, labels = share_of_a_batch()
     results = {
         name: loss_and_gradients(encoder, make, pairs, labels, DistributedDataParallel) for name, make in LOSSES.items()
@@ -89,7 +89,7 @@ def evaluators():
 
 
 def figures_and_work(model_path):
-    """The figures of each evaluator, in the first process alone, and how many pairs this process embedded."""
+    """The figures of each evaluator, only in the first process, and the number of pairs that this process embedded."""
     model = RelBERT(model_path)
     embedded = []
     embed = model._inference

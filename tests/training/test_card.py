@@ -1,4 +1,4 @@
-"""The card of a trained model names the data of all its trainings, with their licences."""
+"""The card of a trained model names the data of all its training runs, with their licences."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ SEMEVAL = "relbert/semeval2012_relational_similarity: CC BY-SA 3.0"
 
 
 def licences(folder):
-    """Those that the card's head names; its text has to say the same."""
+    """The sources in the card's metadata; its text must say the same."""
     card = ModelCard.load(folder / "README.md")
     named = card.data.to_dict().get("training_data")
     for line in named or []:
@@ -56,7 +56,7 @@ def train(model, folder, data):
     model.save_pretrained(str(folder))
 
 
-def test_a_run_after_a_run_adds_to_what_the_card_names(encoders, tmp_path, own):
+def test_further_training_adds_its_data_to_the_card(encoders, tmp_path, own):
     assert licences_of_run(tmp_path / "first", encoders["wordpiece"], "starter") == [STARTER]
     RelBERT(str(tmp_path / "first")).save_pretrained(str(tmp_path / "copy"))
     assert licences(tmp_path / "copy") == [STARTER]
@@ -74,7 +74,7 @@ def licences_of_run(folder, base_model, data, **settings):
     return licences(folder)
 
 
-def test_a_distilled_model_names_its_teacher_and_what_that_was_trained_on(encoders, tmp_path, own):
+def test_a_distilled_model_names_its_teacher_and_the_teachers_data(encoders, tmp_path, own):
     teacher, student = tmp_path / "teacher", tmp_path / "student"
     licences_of_run(teacher, encoders["bytelevel"], own)
     card = (teacher / "README.md").read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def test_a_distilled_model_names_its_teacher_and_what_that_was_trained_on(encode
     ]  # fmt: skip
 
 
-def test_a_teacher_that_says_nothing_of_its_data(encoders, tmp_path):
+def test_a_teacher_without_a_record_of_its_data(encoders, tmp_path):
     RelBERT(encoders["bytelevel"]).save_pretrained(str(tmp_path / "teacher"), create_model_card=False)
     taught = {"loss": "distillation", "teacher": str(tmp_path / "teacher"), "pairs_per_batch": 16}
     found = licences_of_run(tmp_path / "student", encoders["wordpiece"], "starter", **taught)
@@ -97,19 +97,19 @@ def test_a_teacher_that_says_nothing_of_its_data(encoders, tmp_path):
     assert "Distilled from:** teacher (licence: not known)" in (tmp_path / "student" / "README.md").read_text("utf-8")
 
 
-def test_a_published_checkpoint_was_trained_on_what_it_says(golden, tmp_path):
+def test_the_card_names_a_published_checkpoints_data(golden, tmp_path):
     model = RelBERT(str(golden / "checkpoints" / "bert-a-average_no_mask"))
     train(model, tmp_path, RelationSet.load("starter").dataset())
     assert licences(tmp_path) == [SEMEVAL, "a set without a name: not known"]
 
 
-def test_what_a_script_calls_a_set_is_no_source(encoders, tmp_path):
+def test_the_name_a_script_gives_a_dataset_is_not_a_source(encoders, tmp_path):
     rows = RelationSet.load("starter").dataset()
     data = {"relations": Dataset.from_dict(rows.to_dict()), "shipped": load_relations("starter")}
     train(RelBERT(encoders["wordpiece"]), tmp_path, data)
     assert licences(tmp_path) == ["relations: not known", STARTER]
 
 
-def test_an_encoder_that_was_not_trained_names_none(encoders, tmp_path):
+def test_an_untrained_encoder_names_no_data(encoders, tmp_path):
     RelBERT(encoders["wordpiece"]).save_pretrained(str(tmp_path))
     assert licences(tmp_path) is None

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, and of the run that goes on."""
+"""Only undamaged checkpoints of the same run are used."""
 
 import json
 
@@ -30,7 +30,7 @@ def folder(tmp_path):
     return folder
 
 
-def test_it_is_beside_the_output_and_knows_complete_checkpoints(folder, caplog):
+def test_the_folder_is_next_to_the_output_and_lists_complete_checkpoints(folder, caplog):
     assert folder.path.name == "model-checkpoints"
     assert [path.name for path in folder.complete()] == ["checkpoint-2", "checkpoint-10"]
     assert folder.resume(RUN) == str(folder.path / "checkpoint-10")
@@ -58,7 +58,7 @@ FILES = ["model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.js
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_passed_over_and_said(folder, caplog, name, damage):
+def test_a_damaged_checkpoint_is_skipped_with_a_warning(folder, caplog, name, damage):
     change, message = DAMAGES[damage]
     change(folder.path / "checkpoint-10" / name)
     assert folder.resume(RUN) == str(folder.path / "checkpoint-2")
@@ -69,7 +69,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(folder, caplog, name, dama
 
 
 @pytest.mark.parametrize("content", ["", "null", "[1]", "[" * 100_000, "{}\x00"])
-def test_damaged_checksums_are_damage_too(folder, caplog, content):
+def test_damaged_checksums_count_as_damage(folder, caplog, content):
     (folder.path / "checkpoint-10" / "checksums.json").write_text(content)
     assert folder.resume(RUN) == str(folder.path / "checkpoint-2")
     assert "checksums.json cannot be read" in caplog.text
@@ -99,7 +99,7 @@ def test_checkpoints_of_an_unknown_run_are_refused(folder, content):
         folder.resume(RUN)
 
 
-def test_checkpoints_are_removed_on_request_only(folder):
+def test_checkpoints_are_only_removed_on_request(folder):
     with pytest.raises(ValueError, match="Continue with --resume, or start over with --overwrite"):
         folder.begin(RUN, overwrite=False)
     folder.begin({"loss": "triplet"}, overwrite=True)
@@ -110,14 +110,14 @@ def test_checkpoints_are_removed_on_request_only(folder):
         folder.resume(RUN)
 
 
-def test_logs_stay(folder):
+def test_logs_are_kept(folder):
     (folder.path / "runs").mkdir()
     (folder.path / "eval").mkdir()
     folder.clear()
     assert [path.name for path in folder.path.iterdir()] == ["runs"]
 
 
-def test_what_is_not_ours_is_never_removed(folder):
+def test_other_files_are_never_removed(folder):
     (folder.path / "thesis.tex").write_text("years of work")
     with pytest.raises(ValueError, match=r"contains 'thesis.tex', which is not a checkpoint"):
         folder.begin(RUN, overwrite=True)

@@ -69,7 +69,7 @@ def test_the_epoch_of_the_lowest_loss_is_kept(run, tmp_path):
     assert len(losses) == 3 and losses[found["chosen_step"]] == min(losses.values())
 
 
-def test_training_stops_when_nothing_gets_better(run, tmp_path):
+def test_training_stops_without_improvement(run, tmp_path):
     run(choose_by="loss", patience=1, learning_rate=10.0, epochs=10).train(show_progress_bar=False)
     found = record(tmp_path)
     losses = [entry["eval_loss"] for entry in found["validation"]]
@@ -80,7 +80,7 @@ def test_training_stops_when_nothing_gets_better(run, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("step", "kept"), [(6, [4, 6]), (8, [4, 8])])
 def test_a_run_with_validation_resumes_to_the_same_choice(run, tmp_path, monkeypatch, step, kept):
-    """Interrupted between two evaluations, and right before one; after 4 steps and 8."""
+    """It is interrupted between two evaluations and right before one, after 4 and after 8 steps."""
     settings = partial(run, choose_by="accuracy", learning_rate=1e-3)
     straight = settings(output=str(tmp_path / "straight")).train(show_progress_bar=False)
     plain_step = RelationTrainer.training_step
@@ -112,7 +112,7 @@ def test_held_out_relations_are_not_trained_on(run, tmp_path):
     assert record(tmp_path)["relations"].startswith("16 relations")
 
 
-def test_validation_data_of_its_own(run, tmp_path):
+def test_validation_data_from_another_file(run, tmp_path):
     records = [{"relation_type": name, "positives": [[name, "b"], [name, "c"]]} for name in "xyz"]
     path = tmp_path / "valid.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -121,7 +121,7 @@ def test_validation_data_of_its_own(run, tmp_path):
         load_data(run(choose_by="loss", train_data=str(path)))
 
 
-def test_mismatches_are_negatives_of_a_relations_own_words(run):
+def test_mismatches_are_negatives_made_from_a_relations_own_words(run):
     """None of them is a pair of the validation split."""
     plain, _ = load_data(run(train_data="starter"))
     relations, validation = load_data(run(train_data="starter", mismatches=True, choose_by="loss"))

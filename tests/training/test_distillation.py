@@ -1,4 +1,4 @@
-"""Training a small model to see pairs as similar as a teacher does."""
+"""Training a small model to find pairs as similar as a teacher does."""
 
 import json
 from functools import partial
@@ -24,7 +24,7 @@ RELATIONS = RelationSet(
 
 @pytest.fixture(scope="module")
 def teacher(encoders, tmp_path_factory):
-    """Another encoder, template and pooling than the student's."""
+    """It has a different encoder, template and pooling from the student's."""
     folder = str(tmp_path_factory.mktemp("teacher") / "model")
     RelBERT(encoders["bytelevel"], template="a", pooling="average").save_pretrained(folder)
     return folder
@@ -42,14 +42,14 @@ def run(tiny_run, teacher):
     )
 
 
-def test_the_data_are_all_pairs_once_with_the_teachers_vectors(teacher):
+def test_the_data_contain_each_pair_once_with_the_teachers_vector(teacher):
     model = RelBERT(teacher)
     dataset = distillation_dataset(RELATIONS, model)
     assert dataset["pair"] == [["Tokyo", "Japan"], ["Paris", "France"], ["finger", "hand"], ["Japan", "Tokyo"]]
     np.testing.assert_allclose(dataset["label"], model.encode([tuple(pair) for pair in dataset["pair"]]), rtol=1e-5)
 
 
-def test_a_run_teaches_what_the_teacher_knows(run, encoders, tmp_path):
+def test_the_student_learns_what_the_teacher_knows(run, encoders, tmp_path):
     """Pairs of four relations, which the teacher was trained on and whose labels the student never sees."""
     tails = ("Japan", "hand", "France", "finger")
     path = tmp_path / "relations.jsonl"
@@ -99,7 +99,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_model(run, tmp_path, monkeypa
     np.testing.assert_allclose(resumed.encode([("Tokyo", "Japan")]), whole.encode([("Tokyo", "Japan")]), rtol=1e-5)
 
 
-def test_another_teacher_is_not_resumed_with(run, encoders, tmp_path, monkeypatch):
+def test_resuming_with_another_teacher_is_refused(run, encoders, tmp_path, monkeypatch):
     monkeypatch.setattr(TrainingRun, "_run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         run().train(show_progress_bar=False)
@@ -121,13 +121,13 @@ def test_the_command_says_what_it_does(encoders, teacher, tmp_path, caplog):
     assert "SimilarityDistillationLoss" in card and "Probabilistic Knowledge Transfer" in card
 
 
-def test_a_loss_without_its_teacher_is_one_line(encoders, tmp_path, capsys):
+def test_a_missing_teacher_is_a_one_line_error(encoders, tmp_path, capsys):
     arguments = ["--base-model", encoders["wordpiece"], "--output", str(tmp_path / "model")]
     assert main(["train", "--loss", "distillation", *arguments]) == 2
     assert "needs a teacher" in capsys.readouterr().err
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(run, monkeypatch):
+def test_a_nonfinite_loss_stops_the_run(run, monkeypatch):
     nan = torch.tensor(float("nan"), requires_grad=True)
     monkeypatch.setattr(
         SimilarityDistillationLoss, "compute_loss_from_embeddings", lambda self, own, *_: own.sum() * nan
@@ -148,7 +148,7 @@ def test_the_plain_trainer_takes_the_data_and_the_loss(encoders, teacher, tmp_pa
 
 
 def test_an_encoder_in_half_precision_is_trained_in_full(encoders, tmp_path):
-    """Its own weights would lose small steps, and bfloat16's arithmetic refuses to be mixed with them."""
+    """Half-precision weights would lose small steps, and cannot be mixed with computations in bfloat16."""
     half = tmp_path / "half"
     RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(half))
     weights = {name: value.half() for name, value in load_file(half / "model.safetensors").items()}
@@ -161,7 +161,7 @@ def test_an_encoder_in_half_precision_is_trained_in_full(encoders, tmp_path):
     assert np.isfinite(RelBERT(str(half), fast=True).encode([("Tokyo", "Japan")])).all()
 
 
-def test_vectors_that_are_kept_are_those_of_the_teacher_and_the_pairs(encoders, teacher, tmp_path, monkeypatch, caplog):
+def test_saved_vectors_are_used_only_for_the_same_teacher_and_pairs(encoders, teacher, tmp_path, monkeypatch, caplog):
     kept = tmp_path / "teacher.safetensors"
     model, other = RelBERT(teacher), RelBERT(encoders["unigram"])
     fresh = distillation_dataset(RELATIONS, model)

@@ -1,4 +1,4 @@
-"""Several processes compute what one would."""
+"""Several processes compute the same as a single one."""
 
 import json
 import shutil
@@ -17,8 +17,8 @@ PAIRS = [("Tokyo", "Japan"), ("finger", "hand")]
 
 
 @pytest.mark.slow
-def test_loss_and_gradients_are_those_of_one_process_with_the_whole_batch(encoders, tmp_path):
-    """For each loss; the processes have different pairs, and shares of different sizes."""
+def test_loss_and_gradients_equal_those_of_one_process_with_the_whole_batch(encoders, tmp_path):
+    """This holds for each loss. The processes have different pairs, and shares of different sizes."""
     shares = in_group(3, tmp_path / "meeting", several_processes.losses_of_a_share, encoders["wordpiece"])
     rows = [row for share in shares for row in share[0]]
     assert len(set(rows)) == len(rows) and len({len(share[1]) for share in shares}) > 1
@@ -45,7 +45,7 @@ def encoder_without_dropout(encoders, tmp_path):
 
 @pytest.mark.slow
 def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, capsys):
-    """In batches of a number of relations that the processes cannot share evenly."""
+    """The processes cannot share the relations of a batch evenly."""
     arguments = [
         "train", "--base-model", encoder_without_dropout, "--train-data", "starter", "--template", "short",
         "--relations-per-batch", "31", "--epochs", "2", "--mini-batch-size", "7", "--classification-head",
@@ -73,7 +73,7 @@ def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, ca
 
 @pytest.mark.slow
 def test_evaluators_share_the_embedding_and_give_the_same_figures(encoders, saved_model, tmp_path):
-    """The first process evaluates, all of them embed; see sentence-transformers' `distributed_evaluation`."""
+    """All processes embed, and the first one evaluates; see sentence-transformers' `distributed_evaluation`."""
     saved_model("wordpiece", tmp_path / "model")
     (figures, one), (nothing, other) = in_group(
         2, tmp_path / "meeting", several_processes.figures_and_work, str(tmp_path / "model")

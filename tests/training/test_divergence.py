@@ -1,4 +1,4 @@
-"""Training that goes wrong stops, says where, and loses nothing."""
+"""Training that diverges stops, says where, and loses nothing."""
 
 import json
 from functools import partial
@@ -38,8 +38,8 @@ def test_a_loss_that_is_not_a_number_stops_training_and_names_the_batch(run, tmp
     assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
-def test_weights_that_are_no_numbers_are_not_saved(run, tmp_path, monkeypatch):
-    """A gradient can overflow where the loss does not."""
+def test_nonfinite_weights_are_not_saved(run, tmp_path, monkeypatch):
+    """A gradient can overflow although the loss does not."""
     calls = []
 
     def second_overflows(self, embeddings, *args):
@@ -72,7 +72,7 @@ def test_a_pair_that_does_not_fit_is_an_error_before_training(run, tmp_path):
         ({"x": "ab", "y": "cd"}, {"relations_per_batch": 1, "negatives_per_relation": 0}, "every relation needs negat"),
     ],
 )
-def test_data_that_nothing_can_be_learned_from_are_refused(run, tmp_path, relations, settings, message):
+def test_data_without_anything_to_learn_are_refused(run, tmp_path, relations, settings, message):
     path = tmp_path / "relations.jsonl"
     records = [{"relation_type": name, "positives": [[h, "t"] for h in heads]} for name, heads in relations.items()]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -80,7 +80,7 @@ def test_data_that_nothing_can_be_learned_from_are_refused(run, tmp_path, relati
         run(train_data=str(path), **settings).train(show_progress_bar=False)
 
 
-def test_no_negatives_and_relations_of_one_pair_are_no_obstacle(run, tmp_path):
+def test_relations_without_negatives_or_with_one_pair_can_be_trained_on(run, tmp_path):
     path = tmp_path / "relations.jsonl"
     records = [
         {"relation_type": name, "positives": [[head, "t"] for head in heads]}

@@ -8,15 +8,15 @@ from st_relbert.training import TrainingRun
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_every_preset_is_a_run(name):
+def test_every_preset_makes_a_valid_run(name):
     preset = read_preset(name)
     given = {"teacher": "m"} if preset["loss"] == "distillation" else {}
     run = TrainingRun(**{"base_model": "b", "train_data": "t", "output": "o", **preset, **given})
     assert run.template in NAMED_TEMPLATES
 
 
-def test_the_seed_models_recipe_is_the_published_one(golden):
-    """As in the relbert library: finetuning_config.json of published models (here of checkpoints made like them)."""
+def test_the_seed_models_preset_is_the_published_recipe(golden):
+    """As in the relbert library: finetuning_config.json of published models (here, of checkpoints made like them)."""
     published = json.loads((golden / "checkpoints" / "bert-a-average_no_mask" / "finetuning_config.json").read_text())
     run = TrainingRun(output="o", **read_preset("relbert-bert-base-nce-semeval2012"))
     assert run.base_model == "bert-base-cased" and run.train_data == published["data"]
@@ -38,7 +38,7 @@ def test_the_roberta_models_differ_in_encoder_and_negatives():
     assert large == {**bert, "base_model": "roberta-large", "negatives_per_relation": 100}
 
 
-def test_a_file_is_a_preset_too(tmp_path):
+def test_a_file_can_be_a_preset(tmp_path):
     path = tmp_path / "mine.json"
     path.write_text('{"description": "mine", "epochs": 3}')
     assert read_preset(str(path)) == {"epochs": 3}
@@ -62,7 +62,7 @@ def test_files_without_settings_are_refused(tmp_path, content, message):
         read_preset(str(path))
 
 
-def test_unknown_names_are_answered_with_the_known_ones():
+def test_the_error_for_an_unknown_name_lists_the_known_ones():
     known = "fast, minilm, minilm-distilled, minilm-fast, mpnet, relbert-bert"
     with pytest.raises(ValueError, match=f"no preset 'slow', expected {known}"):
         read_preset("slow")

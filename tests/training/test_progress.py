@@ -31,13 +31,13 @@ def test_one_bar_shows_steps_loss_and_validation(run):
     assert out == ""
 
 
-def test_it_can_be_silenced(run, caplog):
+def test_progress_can_be_turned_off(run, caplog):
     with caplog.at_level("INFO", logger="st_relbert.training"):
         out, err = run(show_progress_bar=False)
     assert out == "" and "Training:" not in err and "Accuracy on questions" not in caplog.text
 
 
-def test_what_training_did_to_held_out_pairs_is_said(run, caplog):
+def test_accuracy_on_held_out_pairs_is_reported(run, caplog):
     with caplog.at_level("INFO", logger="st_relbert.training"):
         run()
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("st_relbert.training")]
@@ -50,8 +50,8 @@ def test_what_training_did_to_held_out_pairs_is_said(run, caplog):
     assert all(line[1] != line[2] for line in neighbours)
 
 
-def test_the_last_loss_is_of_the_last_step(encoders, tmp_path):
-    """Not of the last tenth one."""
+def test_the_last_logged_loss_is_that_of_the_last_step(encoders, tmp_path):
+    """Otherwise it would be that of the last step divisible by ten."""
     logged = []
 
     class Log(TrainerCallback):

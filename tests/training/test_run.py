@@ -47,7 +47,7 @@ def loss_of(model, relations):
     return InfoNCELoss(model).compute_loss_from_embeddings(embeddings, torch.tensor(dataset["label"])).item()
 
 
-def test_a_run_lowers_the_loss_and_leaves_the_model_alone(run, easy_relations, tmp_path):
+def test_a_run_lowers_the_loss_and_leaves_only_the_model(run, easy_relations, tmp_path):
     before = loss_of(RelBERT(run().base_model, template="short"), easy_relations)
     run(train_data=easy_relations, max_steps=40, learning_rate=1e-2).train(show_progress_bar=False)
     assert loss_of(RelBERT(str(tmp_path / "model")), easy_relations) < 0.5 * before
@@ -55,7 +55,7 @@ def test_a_run_lowers_the_loss_and_leaves_the_model_alone(run, easy_relations, t
     assert SentenceTransformer(str(tmp_path / "model")).encode(PAIRS).shape == (2, 16)
 
 
-def test_the_card_of_a_trained_model_tells_how_it_was_trained(run, tmp_path):
+def test_the_card_says_how_the_model_was_trained(run, tmp_path):
     run(max_steps=2).train(show_progress_bar=False)
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     for fact in (
@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_weights(run, tmp_path, head):
     assert not np.array_equal(vectors[0], vectors[2])
 
 
-def test_the_step_of_the_relbert_library_runs(run):
+def test_training_in_steps_of_the_relbert_library(run):
     model = run(max_steps=2, relations_per_batch=1, pairs_per_relation=10, negatives_per_relation=40).train(
         show_progress_bar=False
     )
@@ -107,7 +107,7 @@ def test_every_objective_trains(run, tmp_path, settings, in_card):
     assert in_card in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_resolved_settings_lie_beside_the_model(run, tmp_path):
+def test_the_resolved_settings_are_saved_with_the_model(run, tmp_path):
     settings = run(max_steps=2, max_length=50, negatives_per_relation=3)
     settings.train(show_progress_bar=False)
     config = json.loads((tmp_path / "model" / "finetuning_config.json").read_text(encoding="utf-8"))
@@ -120,7 +120,7 @@ def test_the_resolved_settings_lie_beside_the_model(run, tmp_path):
     assert config["loss_function_config"]["num_negative"] == 3
 
 
-def test_it_has_the_keys_of_the_relbert_library(run, golden, tmp_path):
+def test_the_record_has_the_keys_of_the_relbert_library(run, golden, tmp_path):
     """As in the relbert library: finetuning_config.json as published."""
     published = json.loads((golden / "checkpoints" / "bert-a-average_no_mask" / "finetuning_config.json").read_text())
     run(max_steps=1).train(show_progress_bar=False)
@@ -130,7 +130,7 @@ def test_it_has_the_keys_of_the_relbert_library(run, golden, tmp_path):
     assert (config["loss_function"], config["aggregation_mode"]) == ("nce", "average_no_mask")
 
 
-def test_what_is_in_the_data_is_reported(run, tmp_path, caplog):
+def test_a_summary_of_the_data_is_logged(run, tmp_path, caplog):
     records = [
         {"relation_type": "x", "positives": [["a", "b"], ["c", "d"]], "negatives": [["b", "a"]]},
         {"relation_type": "y", "positives": [["a", "b"], ["e", "f"]]},
@@ -153,8 +153,8 @@ def test_logs_go_where_the_trainer_reports_to(run, tmp_path):
     assert list((tmp_path / "model-checkpoints" / "runs").rglob("events.out.tfevents*"))
 
 
-def test_a_bounded_mini_batch_gives_nearly_the_same_model(run, tmp_path):
-    """Dropout draws its random numbers in another order; see test_cached_info_nce for the same without."""
+def test_mini_batches_give_nearly_the_same_model(run, tmp_path):
+    """Dropout draws its random numbers in a different order; test_cached_info_nce compares without dropout."""
     models = [
         run(max_steps=2, output=str(tmp_path / str(size)), mini_batch_size=size).train(show_progress_bar=False)
         for size in (None, 7)
@@ -175,7 +175,7 @@ def test_an_output_that_exists_is_not_touched_without_overwrite(run, tmp_path):
     assert (tmp_path / "model" / "model.safetensors").read_bytes() != before
 
 
-def test_a_folder_in_the_place_of_the_checkpoints_is_never_removed(run, tmp_path):
+def test_a_folder_of_other_files_is_never_removed_for_checkpoints(run, tmp_path):
     (tmp_path / "model-checkpoints").mkdir()
     (tmp_path / "model-checkpoints" / "thesis.tex").write_text("years of work")
     with pytest.raises(ValueError, match="contains 'thesis.tex', which is not a checkpoint"):
@@ -183,13 +183,13 @@ def test_a_folder_in_the_place_of_the_checkpoints_is_never_removed(run, tmp_path
     assert (tmp_path / "model-checkpoints" / "thesis.tex").is_file()
 
 
-def test_there_has_to_be_something_to_resume(run):
+def test_resuming_without_a_checkpoint_is_refused(run):
     with pytest.raises(ValueError, match="Nothing to resume"):
         run().train(resume=True)
 
 
 def signalled(trainer_step, step, sign):
-    """A training step that sends a signal before it takes the one of this number."""
+    """A training step that sends a signal before the step with this number."""
 
     def stopping(trainer, *args):
         if trainer.state.global_step == step - 1:
@@ -200,7 +200,7 @@ def signalled(trainer_step, step, sign):
 
 
 def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp_path, monkeypatch, capsys):
-    """A process that is killed outright is in tests/faults."""
+    """For a process that is killed outright, see tests/faults."""
     settings = run(learning_rate=5e-5, relations_per_batch=4, max_steps=12)
     arguments = [
         "train", "--base-model", settings.base_model, "--train-data", "starter", "--output", settings.output,
@@ -233,7 +233,7 @@ def interrupted(run, monkeypatch):
 
 
 @pytest.mark.parametrize("moment", ["saving", "in its place", "cleared", "reporting"])
-def test_ctrl_c_at_the_end_leaves_the_whole_model_and_nothing_else(run, tmp_path, monkeypatch, moment):
+def test_ctrl_c_at_the_end_leaves_a_complete_model_and_nothing_else(run, tmp_path, monkeypatch, moment):
     owner, name = {
         "saving": (RelBERT, "save_pretrained"),
         "in its place": (outputs, "_move"),
@@ -264,7 +264,7 @@ def test_sigterm_leaves_a_checkpoint_to_resume(interrupted, tmp_path):
     np.testing.assert_allclose(resumed.encode(PAIRS), straight.encode(PAIRS), atol=1e-5)
 
 
-def test_another_run_is_not_resumed(interrupted, encoders, easy_relations, tmp_path):
+def test_resuming_another_run_is_refused(interrupted, encoders, easy_relations, tmp_path):
     changes = {
         r"to a run with learning_rate=0.001 \(now 0.5\)": {"learning_rate": 0.5},
         r"to a run with template='I discovered.* \(now 'Today": {"template": "a"},
@@ -280,13 +280,13 @@ def test_another_run_is_not_resumed(interrupted, encoders, easy_relations, tmp_p
     assert sorted(path.name for path in (tmp_path / "model-checkpoints").iterdir()) == before
 
 
-def test_what_changes_nothing_may_differ_when_a_run_is_resumed(interrupted, tmp_path):
+def test_settings_that_do_not_change_the_result_may_differ_when_resuming(interrupted, tmp_path):
     encoder = tmp_path / "moved"
     shutil.copytree(interrupted().base_model, encoder)
     interrupted(max_steps=6, base_model=str(encoder), save_steps=2).train(resume=True, show_progress_bar=False)
 
 
-def test_a_second_run_of_the_same_output_says_who_has_it(run, tmp_path):
+def test_a_second_run_with_the_same_output_names_the_first(run, tmp_path):
     lock = output_lock(tmp_path / "model")
     with ThreadPoolExecutor(1) as other:
         other.submit(lock.__enter__).result()
@@ -299,14 +299,14 @@ def test_a_second_run_of_the_same_output_says_who_has_it(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["new", "old", "run.json", "a checkpoint-1"])
-def test_no_name_of_an_output_collides_with_one_of_ours(run, tmp_path, name):
+def test_no_output_name_collides_with_internal_names(run, tmp_path, name):
     for seed in (0, 1):
         run(max_steps=1, seed=seed, output=str(tmp_path / name)).train(overwrite=True, show_progress_bar=False)
     assert os.listdir(tmp_path) == [name]
     assert json.loads((tmp_path / name / "finetuning_config.json").read_text())["random_seed"] == 1
 
 
-def test_a_name_that_is_not_utf8_is_refused_before_the_work(run, tmp_path):
+def test_a_name_that_is_not_utf8_is_refused_before_training(run, tmp_path):
     with pytest.raises(ValueError, match="is not valid UTF-8"):
         run(output=str(tmp_path / "\udcff")).train(show_progress_bar=False)
     assert os.listdir(tmp_path) == []

@@ -25,7 +25,7 @@ def dataset_of(sizes, negatives=0, shared=0):
 
 
 def anchors(dataset, batch):
-    """How many pairs of each relation a batch holds."""
+    """How many pairs of each relation a batch contains."""
     return Counter(dataset[row]["label"] for row in batch if dataset[row]["label"] >= 0)
 
 
@@ -39,7 +39,7 @@ def anchors(dataset, batch):
     augment=st.booleans(),
     shared=st.integers(0, 2),
 )
-def test_every_batch_can_be_learned_from_and_every_positive_is_used(
+def test_every_batch_is_usable_and_every_positive_is_used(
     sizes, negatives, relations_per_batch, pairs_per_relation, negatives_per_relation, augment, shared
 ):
     dataset = dataset_of(sizes, negatives, shared)
@@ -61,7 +61,7 @@ def test_every_batch_can_be_learned_from_and_every_positive_is_used(
         assert len(counts) >= 2 or any(dataset[row]["label"] < 0 for row in batch)
 
 
-def test_batches_have_the_size_that_was_asked_for():
+def test_batches_have_the_requested_size():
     dataset = dataset_of([12] * 10, negatives=5)
     sampler = RelationBatchSampler(dataset, relations_per_batch=5, pairs_per_relation=4, negatives_per_relation=2)
     assert len(sampler) == 6  # 10 relations in 3 groups each, 5 groups a batch
@@ -100,7 +100,7 @@ WEIGHTS = [2.0, 0.5, 1.5, *[1.0] * 8]  # 12 in all, of 11 relations
         (4, {"relations_per_batch": 1, "negatives_per_relation": 1}),
     ],
 )
-def test_relations_are_drawn_as_often_as_they_weigh(size, arguments):
+def test_relations_are_drawn_in_proportion_to_their_weights(size, arguments):
     dataset = dataset_of([size] * 11, negatives=1)
     sampler = RelationBatchSampler(dataset, pairs_per_relation=4, weights=WEIGHTS, **arguments)
     groups = {4: 1, 8: 2, 40: 1 if arguments.get("size_exponent") == 0 else 3}[size]
@@ -122,8 +122,8 @@ def test_relations_are_drawn_as_often_as_they_weigh(size, arguments):
     assert len(used) == min(size, 4 * 2 * groups)  # other pairs each time, while there are some
 
 
-def test_what_an_epoch_draws_again_is_drawn_by_weight():
-    """A large relation has batches of its own; the others of a batch are drawn again."""
+def test_relations_that_ran_out_are_drawn_again_by_weight():
+    """A large relation fills many batches, for which the other relations are drawn again."""
     dataset = dataset_of([400, 4, 4, 4, 4])
     sampler = RelationBatchSampler(dataset, relations_per_batch=2, pairs_per_relation=4, weights=[1, 3, 1, 1, 1])
     drawn = Counter(label for batch in sampler for label in anchors(dataset, batch))
@@ -138,7 +138,7 @@ def test_what_an_epoch_draws_again_is_drawn_by_weight():
     exponent=st.sampled_from([0.0, 0.5, 1.0]),
     data=st.data(),
 )
-def test_weights_leave_every_batch_to_be_learned_from(sizes, relations_per_batch, exponent, data):
+def test_every_batch_is_usable_with_weights(sizes, relations_per_batch, exponent, data):
     weights = data.draw(st.lists(st.floats(1e-6, 4), min_size=len(sizes), max_size=len(sizes)))
     dataset = dataset_of(sizes)
     arguments = {"relations_per_batch": relations_per_batch, "pairs_per_relation": 3, "size_exponent": exponent}
@@ -152,7 +152,7 @@ def test_weights_leave_every_batch_to_be_learned_from(sizes, relations_per_batch
     assert list(alike) == list(RelationBatchSampler(dataset, **arguments))
 
 
-def test_one_relation_a_step_is_as_in_the_relbert_library():
+def test_one_relation_per_step_equals_the_relbert_library():
     """As in the relbert library: up to 10 positives of one relation, negatives from its own and all other positives."""
     dataset = dataset_of([8, 8, 8], negatives=3)
     sampler = RelationBatchSampler(
@@ -171,7 +171,7 @@ def test_one_relation_a_step_is_as_in_the_relbert_library():
     assert sorted(seen) == [0, 1, 2]
 
 
-def test_a_shuffled_dataset_gives_batches_of_the_same_make():
+def test_a_shuffled_dataset_gives_batches_of_the_same_structure():
     dataset = dataset_of([8, 8, 8], negatives=3).shuffle(seed=0)
     sampler = RelationBatchSampler(dataset, relations_per_batch=1, pairs_per_relation=8, negatives_per_relation=100)
     for batch in sampler:
@@ -181,7 +181,7 @@ def test_a_shuffled_dataset_gives_batches_of_the_same_make():
 
 @settings(deadline=None, max_examples=30)
 @given(processes=st.integers(2, 4), shared=st.integers(0, 2), seed=st.integers(0, 3))
-def test_processes_share_the_batches_that_one_would_take(processes, shared, seed):
+def test_processes_share_the_batches_of_a_single_process(processes, shared, seed):
     dataset = dataset_of([5, 7, 9], negatives=2, shared=shared)
     arguments = {"seed": seed, "relations_per_batch": 2, "pairs_per_relation": 3, "negatives_per_relation": 1}
     alone, sampler = (RelationBatchSampler(dataset, **arguments) for _ in range(2))
@@ -194,8 +194,8 @@ def test_processes_share_the_batches_that_one_would_take(processes, shared, seed
         assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
 
 
-def test_each_pair_is_at_most_once_among_the_negatives_of_a_step():
-    """Parents hold the pairs of their relations once more."""
+def test_a_pair_is_a_negative_at_most_once_per_step():
+    """Parents contain the pairs of their relations once more."""
     records = [
         {"relation_type": name, "positives": [[f"{name}{row}", "t"] for row in range(4)]}
         for name in ("a/x", "a/y", "b/z")
@@ -213,7 +213,7 @@ def test_each_pair_is_at_most_once_among_the_negatives_of_a_step():
         assert {pair[0][: len(name)] for pair in pairs[: 8 if name == "a/" else 4]} == {name}
 
 
-def test_the_number_of_negatives_is_a_limit():
+def test_the_number_of_negatives_is_a_maximum():
     dataset = dataset_of([8, 8, 8], negatives=3)
     sampler = RelationBatchSampler(
         dataset, relations_per_batch=1, pairs_per_relation=8, negatives_per_relation=5, augment_negatives=True
@@ -221,7 +221,7 @@ def test_the_number_of_negatives_is_a_limit():
     assert {len(batch) for batch in sampler} == {8 + 5}
 
 
-def test_the_other_label_of_a_shared_pair_comes_along():
+def test_a_batch_includes_the_other_labels_of_its_pairs():
     dataset = dataset_of([2, 2], shared=1)
     rows = {tuple(pair): [] for pair in dataset["pair"]}
     for row, pair in enumerate(dataset["pair"]):
@@ -231,7 +231,7 @@ def test_the_other_label_of_a_shared_pair_comes_along():
         assert set(shared) <= set(batch)
 
 
-def test_seed_and_epoch_decide_the_batches():
+def test_seed_and_epoch_determine_the_batches():
     dataset = dataset_of([6] * 6)
     sampler, same = (RelationBatchSampler(dataset, seed=1, relations_per_batch=2) for _ in range(2))
     assert list(sampler) == list(sampler) == list(same)
@@ -241,7 +241,7 @@ def test_seed_and_epoch_decide_the_batches():
     assert list(RelationBatchSampler(dataset, seed=2, relations_per_batch=2)) != first
 
 
-def test_the_starter_relations_make_batches():
+def test_batches_of_the_starter_relations():
     sampler = RelationBatchSampler(load_relations("starter"), relations_per_batch=32, pairs_per_relation=4)
     assert len(sampler) == 8  # 61 relations of 14 pairs, in 4 groups each
 
@@ -266,7 +266,7 @@ def test_the_starter_relations_make_batches():
         ([3, 3], {"relations_per_batch": 1, "negatives_per_relation": 4}, "2 of 2 have none of their own"),
     ],
 )
-def test_settings_that_make_no_batches_are_refused(sizes, arguments, message):
+def test_impossible_settings_are_refused(sizes, arguments, message):
     with pytest.raises(ValueError, match=message):
         RelationBatchSampler(dataset_of(sizes), **arguments)
 
@@ -291,7 +291,7 @@ def test_the_column_of_pairs_may_have_any_name(name):
         ({"pair": ["ab", "cd"], "label": [0, 0]}, "row of 'pair' 0 is the string 'ab'"),
     ],
 )
-def test_columns_that_hold_no_pairs_with_a_relation_are_refused(columns, message):
+def test_datasets_without_pairs_and_labels_are_refused(columns, message):
     with pytest.raises(ValueError, match=message):
         RelationBatchSampler(Dataset.from_dict({name: list(values) for name, values in columns.items()}))
 
@@ -310,7 +310,7 @@ def test_a_stream_is_grouped_and_keeps_its_rows(buffer_size, size, seed):
         assert max(lengths) > 1
 
 
-def test_a_stream_ordered_by_relation_makes_batches_to_learn_from():
+def test_a_grouped_stream_gives_usable_batches():
     stream = group_relations(dataset_of([16] * 8).to_iterable_dataset(), pairs_per_relation=4)
     for batch in stream.batch(16):
         assert len(set(batch["label"])) > 1 and set(Counter(batch["label"]).values()) <= {4, 8, 12}

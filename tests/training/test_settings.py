@@ -37,10 +37,10 @@ def settings(**values):
         ({"choose_by": "loss", "held_out_relations": 0.2, "validation_data": "v"}, "cannot be combined"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(values, message):
+def test_invalid_settings_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         settings(**values)
 
 
-def test_defaults_make_sense():
+def test_defaults_are_valid():
     assert dataclasses.asdict(settings())["loss"] == "info_nce"

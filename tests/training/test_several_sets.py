@@ -1,4 +1,4 @@
-"""Several train sets at once, each with its own loss, and streams: in sentence-transformers' own trainer."""
+"""Several training sets at once, each with its own loss, and streams, in sentence-transformers' own trainer."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ def model(encoders):
 
 @pytest.fixture(scope="module")
 def own():
-    """Relations of another set, whose labels mean other relations, in a column of another name."""
+    """Another set, whose labels mean other relations, with another name for the column of pairs."""
     records = [
         {"relation_type": tail, "positives": [[head, tail] for head in "abcdefgh"]}
         for tail in ("Japan", "hand", "mask")
@@ -32,13 +32,13 @@ def own():
 
 @pytest.fixture(scope="module")
 def ranked():
-    """Pairs beside a pair that is like them, for a loss of sentence-transformers."""
+    """Pairs and a similar pair for each, for a loss of sentence-transformers."""
     pairs = [["Tokyo", "Japan"], ["finger", "hand"], ["Paris", "France"], ["New York", "City"]]
     return Dataset.from_dict({"anchor": pairs * 4, "positive": [pairs[2], pairs[3], pairs[0], pairs[1]] * 4})
 
 
 def train(model, folder, datasets, loss, **arguments):
-    """Train, and return the loss that each step was computed by."""
+    """Train, and return the loss that computed each step."""
     taken = []
     losses = loss if isinstance(loss, dict) else {"all": loss}
     for name, module in losses.items():
@@ -51,7 +51,7 @@ def train(model, folder, datasets, loss, **arguments):
 
 
 def sampler_of(dataset, **kwargs):
-    """Relations in batches of several; other data in the order they come in."""
+    """Batches of several relations; other data in their original order."""
     if "label" in dataset.column_names:
         return RelationBatchSampler(dataset, relations_per_batch=8, pairs_per_relation=2, **kwargs)
     return NoDuplicatesBatchSampler(dataset, **kwargs)
@@ -95,8 +95,8 @@ def test_one_loss_for_all_sets(model, own, tmp_path, order):
     assert len(taken) == 6 and all(value > 0 for _, value in taken)
 
 
-def test_a_grouped_stream_is_trained_on(model, tmp_path, caplog):
-    """Ordered by relation, as from a file; the stream itself has nothing to learn from in a batch."""
+def test_training_on_a_grouped_stream(model, tmp_path, caplog):
+    """It is ordered by relation, as from a file, so nothing could be learned from its own batches."""
     stream = load_relations("starter").to_iterable_dataset()
     arguments = {"max_steps": 3, "per_device_train_batch_size": 8}
     train(model, tmp_path / "plain", stream, InfoNCELoss(model), **arguments)
@@ -109,7 +109,7 @@ def test_a_grouped_stream_is_trained_on(model, tmp_path, caplog):
 
 @pytest.mark.parametrize("names", [("starter", "ranked"), ("ranked", "starter"), ("starter", "own")])
 def test_several_sets_in_several_processes_are_refused(model, own, ranked, tmp_path, monkeypatch, names):
-    """One process would compute the loss of one set, and wait for another that computes another's."""
+    """Each process would compute the loss of a different set, and wait for the others."""
     sets = {"starter": load_relations("starter"), "own": own, "ranked": ranked}
     losses = {"starter": InfoNCELoss(model), "ranked": MultipleNegativesRankingLoss(model)}
     monkeypatch.setattr(sampler, "get_world_size", lambda: 2)

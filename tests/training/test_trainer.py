@@ -75,7 +75,7 @@ def test_the_trainer_loads_the_best_checkpoint(encoders, tmp_path):
 
 @pytest.mark.parametrize("trailing", [[Normalize()], [Dense(16, 4)], [Dense(16, 8), Normalize()]])
 def test_the_best_checkpoint_is_loaded_with_the_modules_after_the_pooling(encoders, tmp_path, monkeypatch, trailing):
-    """Trained weights of theirs, too; whichever step is the best, as an evaluator that counts backwards has it."""
+    """Their trained weights are loaded too. An evaluator that counts backwards makes an early step the best."""
     prompt = PromptTemplate(encoders["wordpiece"], template="short")
     model = RelBERT(modules=[prompt, RelationPooling(16), *copy.deepcopy(trailing)])
     steps = []
@@ -136,7 +136,7 @@ def test_bfloat16_trains_much_the_same(encoders, tmp_path):
     np.testing.assert_allclose(half, full, atol=0.05)
 
 
-def test_a_plain_sentence_transformer_of_our_layout_can_be_trained_on(encoders, tmp_path):
+def test_a_portable_model_can_be_trained_in_plain_sentence_transformers(encoders, tmp_path):
     RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(tmp_path / "model"))
     plain = SentenceTransformer(str(tmp_path / "model"))
     before = plain.encode(PAIRS)
@@ -146,8 +146,8 @@ def test_a_plain_sentence_transformer_of_our_layout_can_be_trained_on(encoders, 
     np.testing.assert_allclose(RelBERT(str(tmp_path / "trained")).encode(PAIRS), plain.encode(PAIRS), atol=1e-5)
 
 
-def test_lora_trains_the_adapter_alone_and_is_read_back(encoders, tmp_path):
-    """Through sentence-transformers' own PEFT support; the folder holds the adapter and names the encoder."""
+def test_lora_trains_only_the_adapter_and_loads_again(encoders, tmp_path):
+    """This uses sentence-transformers' own PEFT support. The folder contains the adapter and names the encoder."""
     peft = pytest.importorskip("peft", reason="needs pip install peft")
     model = RelBERT(encoders["wordpiece"], template="short", pooling="average")
     model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=4, target_modules=["query", "value"]))
@@ -167,7 +167,7 @@ def test_lora_trains_the_adapter_alone_and_is_read_back(encoders, tmp_path):
 
 @pytest.mark.parametrize("kind", [RelBERT, SentenceTransformer])
 def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monkeypatch, kind):
-    """``model.fit(train_objectives=[(loader, loss)])``, as before the trainer; it makes its own random batches."""
+    """`model.fit(train_objectives=[(loader, loss)])`, from before the trainer, makes its own random batches."""
     monkeypatch.chdir(tmp_path)  # it writes its checkpoints here
     RelBERT(encoders["wordpiece"], template="short").save_pretrained("model")
     model = kind("model")
@@ -199,7 +199,7 @@ def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monke
     assert "Tokyo" in (tmp_path / "fitted" / "README.md").read_text(encoding="utf-8")
 
 
-def test_one_process_alone_writes_a_checkpoint(encoders, tmp_path, monkeypatch):
+def test_only_one_process_writes_a_checkpoint(encoders, tmp_path, monkeypatch):
     model = RelBERT(encoders["wordpiece"], template="short")
     args = SentenceTransformerTrainingArguments(output_dir=str(tmp_path), report_to="none", use_cpu=True)
     relations = RelationSet.load("starter")

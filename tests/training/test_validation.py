@@ -17,7 +17,7 @@ def relation_set(sizes=(3, 2, 1), negatives=2, shared=None):
     return RelationSet.from_records(records)
 
 
-def test_each_pair_asks_for_the_next_of_its_relation():
+def test_each_pair_asks_for_the_next_pair_of_its_relation():
     questions = validation_questions(relation_set())
     assert [question["stem"][0] for question in questions] == ["h0-0", "h0-1", "h0-2", "h1-0", "h1-1"]
     answers = [question["choice"][question["answer"]][0] for question in questions]
@@ -35,19 +35,19 @@ def test_wrong_choices_are_own_negatives_and_pairs_of_other_relations():
         assert len(own) == 4 and len(others) == 5 and f"h{question['prefix']}" not in others
 
 
-def test_a_pair_of_the_stems_relation_is_no_wrong_choice():
+def test_a_pair_of_the_stems_relation_is_never_a_wrong_choice():
     for question in validation_questions(relation_set(sizes=[1, 1, 1], shared=["x", "y"])):
         assert sum(head == "x" for head, _ in question["choice"]) <= 1
         assert question["stem"] == ("x", "y") or question["choice"][question["answer"]] == ("x", "y")
 
 
-def test_the_seed_decides_and_the_right_choice_is_anywhere():
+def test_the_seed_determines_the_questions_and_the_answer_is_anywhere():
     relations = RelationSet.load("starter", "validation")
     questions = validation_questions(relations, seed=1)
     assert questions == validation_questions(relations, seed=1) != validation_questions(relations, seed=2)
     assert {question["answer"] for question in questions} == set(range(10))
 
 
-def test_relations_of_one_pair_make_no_questions():
+def test_relations_with_one_pair_give_no_questions():
     with pytest.raises(ValueError, match="No relation of the validation set has two pairs"):
         validation_questions(relation_set(sizes=[1, 1]))

@@ -1,4 +1,4 @@
-"""Relations of other weights, and names that cannot be shown, on the way from a file into a run."""
+"""Weights of relations, and unprintable names, from a file to a training run."""
 
 import json
 from functools import partial
@@ -34,7 +34,7 @@ def run(tiny_run, tmp_path):
 
 @pytest.fixture
 def samplers(monkeypatch):
-    """The samplers that are made, by the number of their rows, with the weights that they were told."""
+    """The weights of each sampler that is made, by its number of rows."""
     made = []
     init = RelationBatchSampler.__init__
 
@@ -46,13 +46,13 @@ def samplers(monkeypatch):
     return made
 
 
-def test_training_knows_the_weights_and_validation_none(run, tmp_path, samplers):
+def test_weights_apply_to_training_but_not_to_validation(run, tmp_path, samplers):
     validation = write(tmp_path / "validation.jsonl", names=NAMES[2:])
     run(epochs=1, choose_by="loss", validation_data=validation).train(show_progress_bar=False)
     assert samplers[0] == (32, [3, 1, 0.5, 1]) and set(map(str, samplers[1:])) == {"(16, [])"}
 
 
-def test_parents_that_are_steps_weigh_too(run, samplers):
+def test_weights_apply_to_steps_of_parents(run, samplers):
     settings = {"relations_per_batch": 1, "negatives_per_relation": 4, "parent_weight": 1.0}
     run(max_steps=1, **settings).train(show_progress_bar=False)
     assert samplers == [(64, [3, 1, 0.5, 1, 3, 1])]
@@ -72,7 +72,7 @@ def test_resuming_compares_weights(run, tmp_path, monkeypatch):
     run(max_steps=3).train(resume=True, show_progress_bar=False)
 
 
-def test_the_summary_speaks_of_weights(run, caplog):
+def test_the_summary_mentions_weights(run, caplog):
     with caplog.at_level("INFO", logger="st_relbert"):
         run(max_steps=1).train(show_progress_bar=False)
     assert "; 2 relations with a weight other than 1, from " in caplog.text
@@ -80,7 +80,7 @@ def test_the_summary_speaks_of_weights(run, caplog):
 
 @pytest.mark.parametrize("command", ["map", "train"])
 @pytest.mark.parametrize("name", ["a\ud800", "a\nb", "\x1b[2J"])
-def test_a_name_that_cannot_be_shown_is_one_line(encoders, tmp_path, capsys, command, name):
+def test_an_unprintable_name_is_a_one_line_error(encoders, tmp_path, capsys, command, name):
     path, output = write(tmp_path / "names.jsonl", names=["x", name]), tmp_path / "output.html"
     where = (
         [encoders["wordpiece"], path]
