@@ -143,7 +143,7 @@ class Explorer:
                 (
                     shown(label.in_words or relation_title(label.relation)),
                     " : ".join(map(shown, label.example)),
-                    "known" if label.known else f"{label.score:.0%}",
+                    "known" if label.known else "<1%" if label.score < 0.005 else f"{label.score:.0%}",
                 )
                 for label in labels
             )
