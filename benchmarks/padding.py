@@ -48,7 +48,7 @@ def measure(encoder: str) -> dict[str, Any]:
     times = alternate({"at once": lambda: step(False), "by length": lambda: step(True)}, ROUNDS)
     lengths = features["attention_mask"].sum(dim=1)
     return {
-        "encoder": Path(encoder).name,
+        "encoder": f"{model[0].model.config.num_hidden_layers} layers of {model.get_embedding_dimension()}",
         "pairs": number,
         "mean_tokens": round(float(lengths.float().mean()), 1),
         "longest": int(lengths.max()),
