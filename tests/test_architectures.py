@@ -24,7 +24,7 @@ ENCODERS = {
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_alone_in_a_batch_and_plain_are_the_same(tmp_path, name):
+def test_single_batched_and_plain_encoding_agree(tmp_path, name):
     kind, sizes = ENCODERS[name]
     tokenizer = tiny.build_tokenizer(kind)
     tokenizer.save_pretrained(tmp_path / "encoder")

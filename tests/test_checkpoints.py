@@ -81,7 +81,7 @@ def test_the_plain_form_cuts_long_prompts_where_the_fast_one_does(encoders, tmp_
     np.testing.assert_allclose(plain.encode(PAIRS[:1]), model.encode(PAIRS[:1]), atol=1e-5)
 
 
-def test_what_has_no_portable_form_is_not_saved(encoders, tmp_path):
+def test_a_model_without_a_portable_form_is_not_saved(encoders, tmp_path):
     with pytest.raises(ValueError, match="reduction 'sum' has no portable form"):
         RelBERT(encoders["wordpiece"], reduction="sum").save_pretrained(str(tmp_path / "sum"))
     assert not (tmp_path / "sum").exists() or not any((tmp_path / "sum").iterdir())
@@ -96,7 +96,7 @@ def edit_tokenizer(encoder, folder, edit):
     return str(folder)
 
 
-def test_a_tokenizer_that_marks_the_first_word_alone_has_a_portable_form(encoders, tmp_path):
+def test_a_tokenizer_that_marks_only_the_first_word_has_a_portable_form(encoders, tmp_path):
     """The first word's blank is then written out after the start token."""
 
     def edit(state):
@@ -170,13 +170,13 @@ def publish(encoder, folder, relbert_config, **finetuning):
         ({}, "no 'template' .it has: nothing"),
     ],
 )
-def test_checkpoints_of_old_versions_are_answered_with_the_missing_key(encoders, tmp_path, relbert_config, missing):
+def test_errors_for_old_checkpoints_name_the_missing_key(encoders, tmp_path, relbert_config, missing):
     folder = publish(encoders["wordpiece"], tmp_path / "old", relbert_config)
     with pytest.raises(ValueError, match=missing):
         RelBERT(folder)
 
 
-def test_a_published_checkpoint_cuts_where_it_was_trained_to(encoders, tmp_path):
+def test_a_published_checkpoint_keeps_its_maximum_length(encoders, tmp_path):
     relbert_config = {"template": NAMED_TEMPLATES["a"], "aggregation_mode": "average"}
     with_length = publish(encoders["wordpiece"], tmp_path / "a", relbert_config, max_length=48)
     assert read_relbert_config(with_length).max_length == 48

@@ -98,7 +98,7 @@ def parse(command, arguments):
         parse(inner, rest)
 
 
-def test_the_page_for_spreadsheets_works_in_its_order(models, capsys):
+def test_the_spreadsheet_page_works_step_by_step(models, capsys):
     page = ROOT / "docs" / "spreadsheet.md"
     sheets = re.findall(r"```text\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for name, sheet in zip(("pairs.csv", "unlabelled.csv"), sheets, strict=True):
@@ -115,7 +115,7 @@ def test_the_commands_of_a_page_exist_with_their_options(page):
         parse(typer.main.get_command(app), repeat_options(arguments))
 
 
-def test_the_settings_to_move_to_exist():
+def test_the_suggested_settings_exist():
     table = (ROOT / "docs" / "migrate.md").read_text(encoding="utf-8").split("## Training")[1].split("\n## ")[0]
     cells = [row.split("|")[3] for row in table.splitlines() if row.startswith("| ") and row.count("|") == 4]
     settings = [match[1] for match in (re.search(r"`([a-z_]+)[=`]", cell) for cell in cells[1:]) if match]

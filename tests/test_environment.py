@@ -14,13 +14,13 @@ from st_relbert.environment import computes_in_bfloat16
         ({}, False),
     ],
 )
-def test_a_processor_is_asked_for_its_instructions(monkeypatch, capabilities, expected):
+def test_bfloat16_needs_instructions_of_the_processor(monkeypatch, capabilities, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert computes_in_bfloat16(torch.device("cpu")) is expected
 
 
 @pytest.mark.parametrize("expected", [True, False])
-def test_a_gpu_is_asked_whether_it_has_the_units(monkeypatch, expected):
+def test_bfloat16_needs_units_of_the_gpu(monkeypatch, expected):
     asked = {}
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **kwargs: asked.update(kwargs) or expected)
     assert computes_in_bfloat16(torch.device("cuda:0")) is expected

@@ -58,6 +58,6 @@ def message_of(kind, code, names, capsys):
 
 
 @pytest.mark.parametrize(("kind", "code", "message"), mistakes())
-def test_a_mistake_gives_the_message_of_the_page(kind, code, message, names, capsys):
+def test_each_mistake_gives_the_message_on_the_page(kind, code, message, names, capsys):
     pattern = ".+".join(map(re.escape, message.split(ANYTHING)))
     assert re.fullmatch(pattern, message_of(kind, code, names, capsys), re.DOTALL)

@@ -119,7 +119,7 @@ def served(encoders, tmp_path, monkeypatch):
     return client.TestClient(serve.app), model
 
 
-def test_vectors_over_http_are_the_models(served):
+def test_vectors_served_over_http_equal_the_models(served):
     client, model = served
     answer = client.post("/embed", json={"pairs": PAIRS})
     assert answer.status_code == 200

@@ -45,7 +45,7 @@ def no_hub(monkeypatch):
     return tried
 
 
-def test_a_hub_that_cannot_be_reached_is_asked_once_and_said_once(no_hub, caplog):
+def test_an_unreachable_hub_is_asked_once_and_reported_once(no_hub, caplog):
     for name in ("owner/x", "x", "owner/y"):
         with pytest.raises(ValueError, match=f"There is no folder '{name}' here, and the Hugging Face hub cannot be"):
             RelBERT(name)
@@ -57,13 +57,13 @@ def test_a_hub_that_cannot_be_reached_is_asked_once_and_said_once(no_hub, caplog
     assert len(no_hub) == 2
 
 
-def test_who_says_that_there_is_no_hub_does_not_wait_for_it(no_hub):
+def test_offline_mode_does_not_wait_for_the_hub(no_hub):
     with pytest.raises(ValueError, match="Cannot load a model"):
         RelBERT("owner/x", local_files_only=True)
     assert not no_hub
 
 
-def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders, tmp_path, monkeypatch, no_hub):
+def test_a_cached_model_is_found_in_sentence_transformers_cache(encoders, tmp_path, monkeypatch, no_hub):
     RelBERT(encoders["wordpiece"], template="short").save_pretrained(in_the_cache(tmp_path, "owner/relbert-tiny"))
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
     assert RelBERT("owner/relbert-tiny").template.startswith("I discovered")
@@ -71,7 +71,7 @@ def test_a_cached_model_is_found_where_sentence_transformers_keeps_them(encoders
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_a_lora_adapter_loads_from_any_cache_with_its_encoder(encoders, tmp_path, monkeypatch, no_hub, asked):
+def test_a_lora_adapter_and_its_encoder_load_from_any_cache(encoders, tmp_path, monkeypatch, no_hub, asked):
     shutil.copytree(encoders["wordpiece"], in_the_cache(tmp_path, "owner/encoder"))
     kwargs = {"cache_folder": str(tmp_path), "local_files_only": asked}
     model = RelBERT("owner/encoder", template="short", **kwargs)

@@ -22,7 +22,7 @@ def test_an_encoder_of_a_sentence_transformer_is_used_without_its_pooling(encode
     np.testing.assert_allclose(RelBERT(str(tmp_path / "plain")).encode(PAIRS), expected, atol=1e-6)
 
 
-def test_a_pipeline_made_and_saved_by_hand_is_read_back_as_it_was(encoders, tmp_path):
+def test_a_pipeline_saved_by_hand_is_read_back_unchanged(encoders, tmp_path):
     prompt = PromptTemplate(encoders["wordpiece"], template="c")
     by_hand = SentenceTransformer(modules=[prompt, RelationPooling(16, "mask", reduction="sum")])
     by_hand.save_pretrained(str(tmp_path), create_model_card=False)
@@ -75,7 +75,7 @@ def test_unusable_folders_are_clear_errors(encoders, tmp_path):
         RelBERT(str(folder))
 
 
-def test_unknown_settings_are_answered_with_the_known_ones(encoders):
+def test_errors_for_unknown_settings_list_the_known_ones(encoders):
     with pytest.raises(ValueError, match="named templates: a, b, c, d, e, short"):
         RelBERT(encoders["wordpiece"], template="f")
     with pytest.raises(ValueError, match="expected one of 'average_no_mask', 'average', 'mask'"):
@@ -112,7 +112,7 @@ def test_weights_are_not_made_up(saved, tmp_path, missing, message):
             RelBERT(str(folder))
 
 
-def test_layers_that_the_weights_lack_are_not_made_up(saved, tmp_path):
+def test_missing_layers_are_not_made_up(saved, tmp_path):
     folder = shutil.copytree(saved, tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 4}))

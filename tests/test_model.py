@@ -18,7 +18,7 @@ def model(encoders):
     return RelBERT(encoders["wordpiece"])
 
 
-def test_an_encoder_gets_template_a_and_average_no_mask(model):
+def test_an_encoder_defaults_to_template_a_and_average_no_mask(model):
     assert isinstance(model[0], PromptTemplate) and isinstance(model[1], RelationPooling)
     assert model.template.startswith("Today, I finally discovered")
     assert (model.pooling, model.reduction) == ("average_no_mask", "mean")
@@ -52,7 +52,7 @@ def test_every_kind_of_single_pair_gives_the_same(model, pair):
     np.testing.assert_allclose(model.encode(pair), model.encode(("Tokyo", "Japan")), atol=1e-6)
 
 
-def test_two_pairs_are_a_batch_of_two(model):
+def test_a_list_of_two_pairs_is_a_batch_of_two(model):
     assert model.encode(PAIRS[:2]).shape == (2, 16)
 
 
@@ -100,7 +100,7 @@ def test_a_fast_model_computes_in_bfloat16_where_the_device_does(encoders, monke
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_the_callers_own_autocast_counts(model):
+def test_the_callers_autocast_is_respected(model):
     exact = model.encode(PAIRS)
     with torch.autocast("cpu", torch.bfloat16):
         vectors = model.encode(PAIRS)
@@ -199,7 +199,7 @@ def test_the_model_card_shows_pairs_and_cites_relbert(model, tmp_path):
     assert "- relation-embeddings" in card
 
 
-def test_weights_are_saved_as_safetensors_alone(model, tmp_path):
+def test_weights_are_saved_as_safetensors_only(model, tmp_path):
     model.save_pretrained(str(tmp_path))
     suffixes = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".safetensors", ".md", ".jinja", ".txt"}

@@ -42,7 +42,7 @@ def test_the_example_of_the_card_runs(folder):
     exec(code.replace("path/to/this/model", str(folder)), {})
 
 
-def test_a_plain_model_gets_a_card_of_pairs_and_keeps_what_its_own_said(folder):
+def test_a_plain_model_gets_a_pair_card_that_keeps_its_own_data(folder):
     data = SentenceTransformerModelCardData(language="en", license="mit", tags=["mine"])
     model = SentenceTransformer(str(folder), model_card_data=data)
     use_pair_card(model)
@@ -61,7 +61,7 @@ def test_a_model_whose_vectors_have_no_portable_form_has_a_card(encoders):
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_licence_and_base_model_outlive_more_training(folder, tmp_path, broken):
+def test_licence_and_base_model_survive_more_training(folder, tmp_path, broken):
     saved = shutil.copytree(folder, tmp_path / "model")
     metadata = "license: [" if broken else "license: mit\nbase_model: bert-base-cased\nlanguage: en"
     (saved / "README.md").write_text(f"---\n{metadata}\n---\n# Mine\n")
@@ -74,7 +74,7 @@ def test_licence_and_base_model_outlive_more_training(folder, tmp_path, broken):
 
 
 @pytest.mark.parametrize("by_name", [True, False])
-def test_a_merged_model_names_the_data_of_both_and_no_training_of_its_own(encoders, tmp_path, by_name):
+def test_the_card_of_a_merged_model_names_the_data_of_both_and_no_training(encoders, tmp_path, by_name):
     pytest.importorskip("mergekit")
     for number, line in enumerate(("first: mit", "second: cc0-1.0")):
         model = RelBERT(encoders["wordpiece"], template="short")
@@ -97,7 +97,7 @@ def test_a_merged_model_names_the_data_of_both_and_no_training_of_its_own(encode
     )
 
 
-def test_a_merged_model_says_that_the_data_of_one_without_a_card_is_not_known(encoders, tmp_path):
+def test_the_card_of_a_merged_model_says_if_data_is_unknown(encoders, tmp_path):
     pytest.importorskip("mergekit")
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:

@@ -105,7 +105,7 @@ def test_files_and_functions_are_short():
                 assert node.end_lineno - node.lineno + 1 - of_docstring <= 60, f"{node.name} in {path}"
 
 
-def test_what_a_test_needs_otherwise_is_an_argument():
+def test_no_test_patches_a_constant_of_the_package():
     """No test patches a constant of the package."""
     patch = re.compile(r"""setattr\(\s*(\w+, "|"st_relbert\.[\w.]+\.)_?[A-Z][A-Z\d_]+"|setattr\(\w+, name, value\)""")
     for path in (PACKAGE.parent / "tests").rglob("*.py"):

@@ -115,13 +115,13 @@ def test_a_malformed_batch_is_an_error_that_shows_it(batch, message):
         as_pairs(batch)
 
 
-def test_the_error_calls_a_pair_by_the_given_word_and_its_number():
+def test_the_error_names_a_pair_by_the_given_word_and_number():
     with pytest.raises(ValueError, match="row 2 is None"):
         as_pairs([("a", "b"), ("c", "d"), None], "row")
 
 
 @given(st.text(), st.text())
-def test_a_pair_of_strings_is_kept_or_refused(head, tail):
+def test_a_pair_of_strings_is_kept_or_rejected(head, tail):
     try:
         assert as_pair((head, tail), "pair") == (head, tail)
     except ValueError:
@@ -130,7 +130,7 @@ def test_a_pair_of_strings_is_kept_or_refused(head, tail):
         assert surrogate or not all(visible)
 
 
-def test_a_flat_pair_is_no_batch():
+def test_a_flat_pair_is_not_a_batch():
     assert is_flat_pair(["a", "b"]) and is_flat_pair(np.array(["a", "b"]))
     assert not is_flat_pair([["a", "b"], ["c", "d"]])
     assert not is_flat_pair("ab")
@@ -139,7 +139,7 @@ def test_a_flat_pair_is_no_batch():
 
 
 @given(st.text(), st.sampled_from(["NFC", "NFD"]))
-def test_a_fold_is_the_same_for_each_way_to_write_a_word(word, form):
+def test_all_spellings_of_a_word_fold_to_the_same(word, form):
     fold = folded_word(word)
     assert folded_word(fold) == fold
     for other in (unicodedata.normalize(form, word), word.casefold(), f" {word}\t", word.replace(" ", "_")):
@@ -147,11 +147,11 @@ def test_a_fold_is_the_same_for_each_way_to_write_a_word(word, form):
 
 
 @given(st.text(), st.text())
-def test_a_folded_pair_has_no_direction(head, tail):
+def test_folded_pairs_ignore_direction(head, tail):
     assert folded((head, tail)) == folded((tail, head))
 
 
-def test_other_words_have_other_folds():
+def test_different_words_fold_differently():
     assert (
         len({folded_word(word) for word in ("resume", "résumé", "ice cream", "icecream", "ice-cream", "m2", "m²")}) == 7
     )

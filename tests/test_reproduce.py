@@ -121,7 +121,7 @@ def test_weights_are_evaluated_and_recipes_trained(table, capsys):
     assert first["versions"]["torch"] and first["plan"]["sets"] == SETS and first["skipped"] == []
 
 
-def test_runs_that_are_done_are_not_done_again(table, monkeypatch):
+def test_finished_runs_are_not_repeated(table, monkeypatch):
     run(table, "--rows", "trained", "--seeds", "0")
     before = cells(table)
     rows = []
@@ -144,7 +144,7 @@ def test_runs_that_are_done_are_not_done_again(table, monkeypatch):
     assert rows == ["saved", "trained", "trained"]
 
 
-def test_a_kept_model_is_used_again_if_its_training_was_the_same(table, monkeypatch):
+def test_a_kept_model_is_reused_if_its_training_was_the_same(table, monkeypatch):
     models = table.parent / "kept"
     arguments = ("--rows", "trained", "--seeds", "0", "--models", str(models))
     assert run(table, *arguments) == 0
@@ -192,7 +192,7 @@ def test_train_trains_rows_that_name_weights_and_models_are_kept(table):
     assert not np.allclose(kept.encode(("a", "b")), RelBERT(str(table.parent / "model")).encode(("a", "b")))
 
 
-def test_published_figures_stand_beside(tmp_path):
+def test_published_figures_are_shown_next_to_ours(tmp_path):
     path = tmp_path / "published.csv"
     path.write_text("model,set,metric,value,source\nm/1,u2,accuracy,36.84,card\nm/2,u2,accuracy,50,card\n")
     result = {"task": "analogy", "dataset": "u2", "metric": "accuracy", "count": 228}
@@ -254,14 +254,14 @@ def test_rows_change_the_recipe_and_data_of_their_table(table, semeval):
     assert figures["mean"]["value"] == pytest.approx(np.mean(values))
 
 
-def test_reversed_pairs_are_positives_where_a_relation_has_no_negatives(semeval, data_folder):
+def test_reversed_pairs_are_positives_of_relations_without_negatives(semeval, data_folder):
     relations = TrainingData((SEMEVAL,), reverses=True).combine().relations
     assert relations.positives["11/b"][2:] == [pair[::-1] for pair in relations.positives["11/b"][:2]]
     assert relations.positives["1/a"] == [("1/a", "b"), ("1/a", "c")]
     assert relations.negatives["1/a"] == [("1/a", "d"), ("b", "1/a"), ("c", "1/a")]
 
 
-def test_rated_pairs_are_taken_by_their_rating(semeval, data_folder):
+def test_rated_pairs_are_chosen_by_rating(semeval, data_folder):
     pairs = [["a", "b", 50.0], ["c", "d", 1.0], ["e", "f", 0.0], ["g", "h", -30.0], ["i", "j", -31.0]]
     rated = [{"relation_type": name, "pairs": pairs} for name in ("1/a", "1/b", "1/c")]
     (data_folder / "semeval2012_gold_ratings.jsonl").write_text("\n".join(map(json.dumps, rated)) + "\n")

@@ -63,7 +63,7 @@ def walk(model, folder, adapter=False):
     default_prompt=st.booleans(),
 )
 @example("c", "mask", ["Dense", "Normalize"], 8, "dot", {"mine": "x "}, True)
-def test_every_pipeline_goes_round(
+def test_every_pipeline_survives_a_round_trip(
     encoders, tmp_path_factory, template, pooling, trailing, truncate_dim, similarity, prompts, default_prompt
 ):
     modules = [PromptTemplate(encoders["wordpiece"], template=template), RelationPooling(16, pooling)]
@@ -82,7 +82,7 @@ def test_every_pipeline_goes_round(
     assert card == CARD
 
 
-def test_a_module_before_the_pooling_stays_there(encoders, tmp_path):
+def test_a_module_before_the_pooling_keeps_its_place(encoders, tmp_path):
     prompt = PromptTemplate(encoders["wordpiece"], config_kwargs={"output_hidden_states": True})
     layers = WeightedLayerPooling(16, num_hidden_layers=2, layer_start=1)
     with torch.no_grad():
@@ -93,7 +93,7 @@ def test_a_module_before_the_pooling_stays_there(encoders, tmp_path):
 
 
 @pytest.mark.parametrize("pooling", POOLING_MODES)
-def test_an_adapter_goes_round_with_its_template(encoders, tmp_path, pooling):
+def test_an_adapter_is_saved_and_loaded_with_its_template(encoders, tmp_path, pooling):
     model = RelBERT(encoders["wordpiece"], template="short", pooling=pooling)
     model.add_adapter(peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["query"]))
     with torch.no_grad():
@@ -138,9 +138,9 @@ def test_a_pipeline_of_our_modules_saved_by_sentence_transformers_keeps_all_modu
     np.testing.assert_allclose(model.encode(PAIRS), by_hand.encode(PAIRS), rtol=1e-4, atol=1e-5)
 
 
-def test_a_pooling_that_is_not_relberts_is_refused(encoders, tmp_path):
+def test_other_poolings_are_refused(encoders, tmp_path):
     plain = RelBERT(encoders["wordpiece"], template="short").to_sentence_transformer()
     plain[2].pooling_mode = "max"
     plain.save_pretrained(str(tmp_path), create_model_card=False)
-    with pytest.raises(ValueError, match="pools by 'max' after MultiVectorMask.*Load it with SentenceTransformer"):
+    with pytest.raises(ValueError, match="pooling is 'max' after MultiVectorMask.*Load it with SentenceTransformer"):
         RelBERT(str(tmp_path))

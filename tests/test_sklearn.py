@@ -46,7 +46,7 @@ def test_clones_share_the_model(model, kind):
 
 
 @pytest.mark.parametrize("kind", [RelationEncoder, RelationClassifier])
-def test_scikit_learns_checks_that_need_no_numbers(kind):
+def test_scikit_learns_checks_without_numbers_pass(kind):
     """The others fit arrays of numbers, and these estimators take pairs of words."""
     names = ["get_params_invariance", "set_params", "no_attributes_set_in_init"]
     names += ["estimator_cloneable", "estimator_repr", "valid_tag_types"]  # not in scikit-learn before 1.6
@@ -84,7 +84,7 @@ def test_labels_are_those_of_the_probabilities():
     assert classifier.labels_of(probabilities).tolist() == ["a", "none", "b"]
 
 
-def test_what_none_is_learnt_from():
+def test_unrelated_pairs_are_no_known_pairs():
     import random
 
     from st_relbert.data.shipped import shipped_relations
@@ -115,7 +115,7 @@ def test_bad_input_is_one_error(model, pairs, labels, settings, message):
         RelationClassifier(model, **settings).fit(pairs, labels)
 
 
-def test_it_is_checked_whether_they_are_fitted(model):
+def test_unfitted_estimators_are_refused(model):
     for call in (RelationEncoder(model).transform, RelationClassifier(model).predict):
         with pytest.raises(Exception, match="not fitted"):
             call(PAIRS)
@@ -129,7 +129,7 @@ def files(tmp_path):
     return tmp_path
 
 
-def test_the_command_writes_a_label_beside_each_pair(saved, files, capsys):
+def test_the_command_writes_a_label_for_each_pair(saved, files, capsys):
     command = ["classify", str(files / "train.csv"), str(files / "pairs.csv"), "--model", saved, "--output"]
     assert main([*command, str(files / "out.csv")]) == 0
     assert capsys.readouterr().out.startswith(f"Saved 2 pairs to {files / 'out.csv'}: ")

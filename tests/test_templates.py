@@ -47,19 +47,19 @@ words = st.text(alphabet="ab <>objsumk", min_size=1)
 
 
 @given(words, words)
-def test_rendering_fills_every_place_once(head, tail):
+def test_rendering_fills_every_slot_once(head, tail):
     template = Template("x<subj>y<obj>z<subj>")
     assert template.render([(head, tail)], mask="M") == [f"x{head}y{tail}z{head}"]
 
 
 @given(words, words)
-def test_the_essential_part_ends_where_head_tail_and_mask_all_stood(head, tail):
+def test_the_essential_part_ends_after_head_tail_and_mask(head, tail):
     template = Template.named("a")  # head, tail, head, mask, tail: all stood once the mask has
     prompt = template.render([(head, tail)], mask="[M]")[0]
     essential = prompt[: template.essential_length((head, tail), mask="[M]")]
     assert essential == f"Today, I finally discovered the relation between {head} and {tail} : {head} is the [M]"
 
 
-def test_a_text_that_is_not_a_sentence_is_refused():
+def test_a_template_that_is_too_long_is_refused():
     with pytest.raises(ValueError, match="has 120,005 characters, expected at most 2,000"):
         Template("<subj>" * 20_000 + "<obj>")
