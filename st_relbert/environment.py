@@ -35,15 +35,17 @@ def import_extra(module: str, extra: str) -> Any:
 def computes_in_bfloat16(device: torch.device) -> bool:
     """Return whether bfloat16 is faster than float32 on a device; others convert it before each operation.
 
-    True only for processors with such instructions (AVX-512 BF16, AMX, Arm's BF16) and for CUDA devices with such units
-    (Ampere and later).
+    True only for processors with such instructions (AVX-512 BF16, AMX, Arm's BF16), if PyTorch is recent enough to
+    report them, and for CUDA devices with such units (Ampere and later).
     """
     import torch  # only here: the command line imports this module
 
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return any(present is True and name.endswith("bf16") for name, present in torch.cpu.get_capabilities().items())
+        # Older versions of PyTorch do not have it.
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        return any(present is True and name.endswith("bf16") for name, present in capabilities.items())
     return False
 
 

@@ -15,8 +15,13 @@ from st_relbert.environment import computes_in_bfloat16
     ],
 )
 def test_bfloat16_needs_instructions_of_the_processor(monkeypatch, capabilities, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert computes_in_bfloat16(torch.device("cpu")) is expected
+
+
+def test_a_processor_that_an_older_pytorch_does_not_report_keeps_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert computes_in_bfloat16(torch.device("cpu")) is False
 
 
 @pytest.mark.parametrize("expected", [True, False])

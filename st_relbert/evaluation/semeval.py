@@ -16,7 +16,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import spearmanr  # type: ignore[import-untyped]
+from scipy.stats import rankdata, spearmanr  # type: ignore[import-untyped]
 
 from st_relbert.data.sources import place_of, require
 from st_relbert.pairs import Pair, as_pair, as_pairs
@@ -226,7 +226,8 @@ def spearman(ratings: Numbers, numbers: Numbers) -> float:
     gold, system = _values(list(ratings), ratings, "rating"), _values(list(ratings), numbers)
     if len(set(gold)) < 2:
         raise ValueError(f"The {len(ratings)} ratings are equal, expected at least two different ones.")
-    return float(spearmanr(gold, system).statistic) if len(set(system)) > 1 else 0.0
+    # Ranks of its own, because some versions of scipy give nan for infinite numbers.
+    return float(spearmanr(gold, rankdata(system)).statistic) if len(set(system)) > 1 else 0.0
 
 
 def score_relations(

@@ -45,7 +45,7 @@ def record(tmp_path):
 
 
 # With the latter, the first epoch learns slowly, and those after it destroy the model.
-@pytest.mark.parametrize("rate", [{"learning_rate": 1e-3}, {"learning_rate": 0.3, "warmup_steps": 8}])
+@pytest.mark.parametrize("rate", [{"learning_rate": 1e-3}, {"learning_rate": 3.0, "warmup_steps": 8}])
 def test_the_epoch_of_the_best_accuracy_is_kept(run, relations, tmp_path, rate):
     settings = run(choose_by="accuracy", **rate)
     model = settings.train(show_progress_bar=False)
