@@ -104,6 +104,7 @@ class TrainingSettings:
     validation_data: str | None = _setting("choice of the checkpoint", "relations to validate on", None)
     held_out_relations: float = _setting("choice of the checkpoint", "validate on this share of the relations", 0.0)
     patience: int | None = _setting("choice of the checkpoint", "stop after this many epochs without improvement", None)
+    dropout: float | None = _setting("optimisation", "dropout rate of the encoder; default: its own", None)
     seed: int = _setting("optimisation", "random seed of batches, dropout and validation", 0)
     bf16: bool = _setting("batches", "compute in bfloat16 (faster on recent CPUs and GPUs)", False)
     activation_checkpointing: bool = _setting("batches", "recompute activations to save memory", False)
@@ -114,6 +115,8 @@ class TrainingSettings:
         """Check what the components that receive the settings do not check themselves."""
         for name, hint in get_type_hints(type(self)).items():
             self._check(name, hint)
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected a number from 0 to below 1.")
         loss_class(self.loss).check_settings(self)
         if (self.teacher is None) == (self.loss == "distillation"):
             raise ValueError(

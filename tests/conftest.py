@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Nothing in the tests may reach for the hub; read when the hub's client is imported, so set before.
+# No test may contact the hub. The hub's client reads this on import, so it is set before.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from st_relbert import RelBERT
 from tests import tiny
 from tests.data import tiny_wordnet
 
-# How fast a machine is at the moment says nothing about the code.
+# How fast a machine is at the moment is no property of the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 

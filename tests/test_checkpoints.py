@@ -56,7 +56,7 @@ def test_a_plain_process_loads_the_model_without_this_package(encoders, tmp_path
     model.save_pretrained(str(tmp_path / "model"))
     code = f"""
 import sys, numpy
-sys.modules["st_relbert"] = None  # importing it would fail
+sys.modules["st_relbert"] = None  # importing it would raise an error
 from sentence_transformers import SentenceTransformer
 numpy.save({str(tmp_path / "v.npy")!r}, SentenceTransformer({str(tmp_path / "model")!r}).encode({PAIRS!r}))
 """

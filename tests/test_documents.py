@@ -62,7 +62,7 @@ def models(saved_model, tmp_path, monkeypatch):
     for name, kind in MODELS.items():
         saved_model(kind, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    # What a page registers is gone after it.
+    # A page's registrations are undone after it.
     before = [dict(registry) for registry in (EVALUATORS, LOSSES)]
     yield tmp_path
     for registry, entries in zip((EVALUATORS, LOSSES), before, strict=True):

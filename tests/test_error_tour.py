@@ -11,7 +11,7 @@ from st_relbert.cli import main
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ANYTHING = "[...]"  # what the message says there depends on the machine
+ANYTHING = "[...]"  # the rest of the message depends on the machine
 
 
 def blocks(text, language):
@@ -47,7 +47,7 @@ def beside_the_models(saved_model, tmp_path, monkeypatch, names):
 def message_of(kind, code, names, capsys):
     """What a mistake says: the error in Python, or what the command writes."""
     if kind == "py":
-        with pytest.raises(Exception) as error:  # the message is what is compared
+        with pytest.raises(Exception) as error:  # only the message is compared
             exec(code, names)
         return str(error.value)
     *preparation, command = code.strip().splitlines()

@@ -19,7 +19,7 @@ def load(name, monkeypatch):
     """The module of an example."""
     spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "examples" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)  # pydantic looks its models' names up there
+    monkeypatch.setitem(sys.modules, name, module)  # pydantic looks up the names of its models there
     spec.loader.exec_module(module)
     return module
 
@@ -54,7 +54,7 @@ def test_a_few_examples_and_none(saved_model, tmp_path, monkeypatch, capsys):
     assert not {pair for pairs in few_shot.EXAMPLES.values() for pair in pairs}.intersection(
         pair for pairs in few_shot.ASKED.values() for pair in pairs
     )
-    few_shot.main(["--model", str(tmp_path / "model"), "--threshold", "1"])  # so nothing is sure enough
+    few_shot.main(["--model", str(tmp_path / "model"), "--threshold", "1"])  # so no answer is certain enough
     out = capsys.readouterr().out
     assert "Oslo : Norway is capital, classified as none" in out and "45 of 45 pairs have none" in out
 
@@ -77,7 +77,7 @@ def test_completing_a_graph_beside_a_baseline(encoders, saved_model, tmp_path, m
     kept = {"train": slice(1, None), "validation": slice(1)}
     splits = {split: {name: pairs[rows] for name, pairs in relations.items()} for split, rows in kept.items()}
     monkeypatch.setattr(graph.RelationSet, "load", lambda _, split="train": RelationSet(splits[split]))
-    # Vectors that say it all, and vectors that say nothing.
+    # Vectors that separate the classes perfectly, and vectors that carry no information.
     monkeypatch.setattr(graph, "by_words", lambda _, pairs: np.array([[tail == "x", tail != "x"] for _, tail in pairs]))
     graph.main(["--model", str(tmp_path / "model"), "--baseline", encoders["wordpiece"], "--known", "2"])
     out = capsys.readouterr().out

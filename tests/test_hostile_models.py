@@ -130,16 +130,16 @@ def saved(encoders, tmp_path_factory):
     return folder
 
 
-# Each with the next: what stops one may not open the way for another.
+# Each together with the next one: stopping the first must not let the second through.
 @pytest.mark.parametrize(("first", "second"), list(zip(PAYLOADS, [*PAYLOADS[1:], None], strict=True)))
 def test_a_hostile_folder_runs_no_code(saved, tmp_path, monkeypatch, first, second):
     folder = shutil.copytree(saved, tmp_path / "model")
     mark = str(tmp_path / "mark")
     for payload in filter(None, (first, second)):
-        with contextlib.suppress(FileNotFoundError, FileExistsError):  # the other may have been there already
+        with contextlib.suppress(FileNotFoundError, FileExistsError):  # the other may have existed before
             payload(folder, mark)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("builtins.input", lambda *args: "y")  # a question is no consent
+    monkeypatch.setattr("builtins.input", lambda *args: "y")  # asking the user is not consent
     with contextlib.suppress(ValueError, ImportError):
         RelBERT(str(folder)).encode(PAIRS)
     assert not os.path.exists(mark)

@@ -67,7 +67,7 @@ def test_a_cached_model_is_found_in_sentence_transformers_cache(encoders, tmp_pa
     RelBERT(encoders["wordpiece"], template="short").save_pretrained(in_the_cache(tmp_path, "owner/relbert-tiny"))
     monkeypatch.setenv("SENTENCE_TRANSFORMERS_HOME", str(tmp_path))
     assert RelBERT("owner/relbert-tiny").template.startswith("I discovered")
-    assert len(no_hub) == 1  # and not once for each of the files that are looked for
+    assert len(no_hub) == 1  # and not once for each file
 
 
 @pytest.mark.parametrize("asked", [True, False])

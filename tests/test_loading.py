@@ -28,7 +28,7 @@ def test_a_pipeline_saved_by_hand_is_read_back_unchanged(encoders, tmp_path):
     by_hand.save_pretrained(str(tmp_path), create_model_card=False)
     model = RelBERT(str(tmp_path))
     assert (model.template, model.pooling, model.reduction) == (prompt.template, "mask", "sum")
-    # The two put the pairs into batches in different orders, which rounds differently.
+    # The two batch the pairs in different orders, so they round differently.
     np.testing.assert_allclose(model.encode(PAIRS), by_hand.encode(PAIRS), rtol=1e-5, atol=1e-6)
     trusting = SentenceTransformer(str(tmp_path), trust_remote_code=True)
     assert np.array_equal(trusting.encode(PAIRS), by_hand.encode(PAIRS))

@@ -163,7 +163,7 @@ def test_encode_query_and_encode_document_agree_with_encode(model):
 
 def test_sum_is_the_mean_times_the_number_of_tokens(encoders):
     mean, total = (RelBERT(encoders["wordpiece"], reduction=reduction) for reduction in ("mean", "sum"))
-    tokens = mean[0].preprocess([PAIRS[0]])["attention_mask"].sum().item() - 1  # the mask does not count
+    tokens = mean[0].preprocess([PAIRS[0]])["attention_mask"].sum().item() - 1  # the mask token is left out
     np.testing.assert_allclose(total.encode(PAIRS[0]), mean.encode(PAIRS[0]) * tokens, rtol=1e-4)
 
 
@@ -194,7 +194,7 @@ def test_the_model_card_shows_pairs_and_cites_relbert(model, tmp_path):
     model.save_pretrained(str(tmp_path))
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "['Tokyo', 'Japan']," in card
-    assert "# tensor([[1.0" in card  # the snippet was run
+    assert "# tensor([[1.0" in card  # the snippet did run
     assert "Distilling Relation Embeddings from Pretrained Language Models" in card
     assert "- relation-embeddings" in card
 

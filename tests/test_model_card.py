@@ -27,7 +27,7 @@ def test_the_card_says_what_the_model_reads_and_what_its_limits_are(folder):
         "pair of words",
         "`` I discovered: <subj> is the <mask> of <obj> ``",
         "average_no_mask (mean)",
-        "MultiVectorMask",  # the modules as they are saved
+        "MultiVectorMask",  # the modules as saved
         "## Limits and Biases",
         "**License:** cc0-1.0",
     ):

@@ -11,7 +11,7 @@ import st_relbert
 
 PACKAGE = Path(st_relbert.__file__).parent
 
-# What each part may import of the package: one way only, from the top of this list down.
+# Which other parts each part of the package may import: only those above it in this list.
 LAYERS = [
     {"__main__"},
     {"cli"},
@@ -50,7 +50,7 @@ def test_imports_go_one_way():
 def test_the_drawing_of_the_layers_is_the_order_that_is_tested():
     page = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
     drawing = page.split("```text\n")[1].split("```")[0].splitlines()
-    # Names stand before the wide gap, words that explain them behind it.
+    # Names are before the wide gap, and their explanations after it.
     drawn = [set(re.split(r" {3,}", line)[0].split()) for line in drawing if line.strip(" │")]
     assert drawn == LAYERS
     parts = {

@@ -134,7 +134,7 @@ def test_a_flat_pair_is_not_a_batch():
     assert is_flat_pair(["a", "b"]) and is_flat_pair(np.array(["a", "b"]))
     assert not is_flat_pair([["a", "b"], ["c", "d"]])
     assert not is_flat_pair("ab")
-    assert not is_flat_pair(pandas.Series(["a", "b"]))  # a column of two words as well as a row
+    assert not is_flat_pair(pandas.Series(["a", "b"]))  # it could be a column of two words or a row
     assert not is_flat_pair(["a", "b", "c"])
 
 

@@ -20,7 +20,7 @@ REQUIREMENTS = ["transformers==4.57.1", "pandas", "scikit-learn", "datasets", "t
 READ = """
 import json, sys
 import relbert.lm
-relbert.lm.internet_connection = lambda: False  # it would ask a search engine
+relbert.lm.internet_connection = lambda: False  # it would query a search engine
 folder, pairs, output = json.load(sys.stdin)
 model = relbert.lm.RelBERT(folder)
 vectors = model.get_embedding([tuple(pair) for pair in pairs])

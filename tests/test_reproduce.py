@@ -105,7 +105,7 @@ def test_the_seed_models_row_has_the_cards_figures():
 
 
 def test_weights_are_evaluated_and_recipes_trained(table, capsys):
-    assert run(table, "--seeds", "3", "4") == 1  # one row could not be had
+    assert run(table, "--seeds", "3", "4") == 1  # one row could not be computed
     out, err = capsys.readouterr()
     assert out.startswith("A toy.") and err.startswith("Left out nowhere, seed 0: ")
     found = cells(table)
@@ -136,7 +136,7 @@ def test_finished_runs_are_not_repeated(table, monkeypatch):
     assert after["trained", "starter/held_out_pairs"]["values"].startswith(
         before["trained", "starter/held_out_pairs"]["values"]
     )
-    # other settings are another run
+    # other settings make another run
     content = json.loads(table.read_text())
     content["rows"][1]["recipe"]["max_steps"] = 1
     table.write_text(json.dumps(content))

@@ -121,7 +121,7 @@ def test_requirements_and_the_records_of_training_and_evaluation_stay(encoders, 
     model.save_pretrained(str(second))
     assert json.loads((second / "config_sentence_transformers.json").read_text())["requirements"] == requirements
     assert {name: (second / name).read_text() for name in records} == records
-    model.model_card_data.add_tags("generated_from_trainer")  # as the trainer does: the record is of another training
+    model.model_card_data.add_tags("generated_from_trainer")  # as the trainer does; the record is of an earlier run
     model.save_pretrained(str(tmp_path / "third"))
     assert not any((tmp_path / "third" / name).exists() for name in records)
 

@@ -13,7 +13,7 @@ import pytest
 from st_relbert.training import TrainingSettings
 
 ROOT = Path(__file__).parent.parent
-# What a browser fetches by itself, unlike links that somebody follows.
+# What a browser fetches without a click, unlike a link.
 FETCHED = re.compile(r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"([^\"]*)\"|<link\b[^>]*\bhref=\"([^\"]*)\"")
 FETCHED_BY_STYLE = re.compile(r"url\(([^)]*)\)|@import\s+([^;]*)")
 
@@ -35,7 +35,7 @@ def test_pages_load_nothing_from_elsewhere(site):
     fetched = [address for page in pages for address in FETCHED.findall(page.read_text(encoding="utf-8"))]
     fetched += [address for style in styles for address in FETCHED_BY_STYLE.findall(style.read_text(encoding="utf-8"))]
     addresses = {"".join(found).strip("'\"") for found in fetched}
-    assert any(address.endswith(".js") for address in addresses)  # the pattern finds what there is
+    assert any(address.endswith(".js") for address in addresses)  # the pattern does match
     assert not [address for address in addresses if re.match(r"(https?:)?//", address)]
 
 

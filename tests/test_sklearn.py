@@ -49,7 +49,7 @@ def test_clones_share_the_model(model, kind):
 def test_scikit_learns_checks_without_numbers_pass(kind):
     """The others fit arrays of numbers, and these estimators take pairs of words."""
     names = ["get_params_invariance", "set_params", "no_attributes_set_in_init"]
-    names += ["estimator_cloneable", "estimator_repr", "valid_tag_types"]  # not in scikit-learn before 1.6
+    names += ["estimator_cloneable", "estimator_repr", "valid_tag_types"]  # scikit-learn has it from 1.6 on
     checks = [getattr(estimator_checks, f"check_{name}", None) for name in names]
     assert all(checks[:3])
     for check in filter(None, checks):

@@ -54,7 +54,7 @@ def test_rendering_fills_every_slot_once(head, tail):
 
 @given(words, words)
 def test_the_essential_part_ends_after_head_tail_and_mask(head, tail):
-    template = Template.named("a")  # head, tail, head, mask, tail: all stood once the mask has
+    template = Template.named("a")  # in the order head, tail, head, mask, tail, all have occurred once the mask has
     prompt = template.render([(head, tail)], mask="[M]")[0]
     essential = prompt[: template.essential_length((head, tail), mask="[M]")]
     assert essential == f"Today, I finally discovered the relation between {head} and {tail} : {head} is the [M]"

@@ -32,7 +32,7 @@ def build_encoder(kind: str, folder: Path) -> str:
         "intermediate_size": 32,
         "max_position_embeddings": 300,
         "pad_token_id": tokenizer.pad_token_id,
-        # Larger than the default, so that random models tell tokens apart clearly.
+        # Larger than the default, so that random models distinguish tokens clearly.
         "initializer_range": 0.2,
     }
     if kind == "wordpiece":
@@ -80,7 +80,7 @@ def _unigram() -> PreTrainedTokenizerFast:
     special = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "mask": "<mask>"}
     normalizer = normalizers.NFKC()
     pre_tokenizer = pre_tokenizers.Metaspace()
-    # Short pieces, so that most words have several. A piece costs 1, and a rarer one a little more.
+    # Short pieces, so that most words have several. A piece costs 1, and a rare one slightly more.
     pieces = [piece for piece in _pieces(normalizer, pre_tokenizer, inside="") if len(piece) <= 4]
     costs = [(piece, -1 - i / 1000) for i, piece in enumerate(pieces)]
     vocabulary = [(token, 0.0) for token in special.values()] + costs

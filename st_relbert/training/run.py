@@ -13,6 +13,7 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformerTrainingArguments
 from sentence_transformers.util.distributed import get_rank, get_world_size
+from torch import nn
 from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallback
 
 from st_relbert.data.relation_set import RelationSet
@@ -234,6 +235,10 @@ class TrainingRun(TrainingSettings):
             card.name_teacher(str(self.teacher), teacher.model_card_data)
         model = RelBERT(self.base_model, template=self.template, pooling=self.pooling, model_card_data=card)
         model.float()  # half-precision weights would lose small steps; bf16 applies to computations only
+        if self.dropout is not None:
+            for module in model.modules():
+                if isinstance(module, nn.Dropout):
+                    module.p = self.dropout
         if self.max_length is not None:
             model.max_seq_length = min(self.max_length, model.max_seq_length or self.max_length)
         return model

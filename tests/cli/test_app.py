@@ -14,7 +14,7 @@ from st_relbert.search import RelationIndex
 
 pytest.importorskip("gradio", reason="needs pip install st-relbert[app]")
 
-# Says so when anything connects to anywhere.
+# Prints a line when anything opens a connection.
 WATCHED = """
 import sys
 sys.addaudithook(lambda event, _: sys.stderr.write("connected") if event == "socket.connect" else None)
@@ -59,7 +59,7 @@ def test_the_page_is_served_until_ctrl_c(idx, tmp_path):
         finally:
             process.kill()
     assert (process.returncode, out) == (0, "") and "connected" not in err and "Traceback" not in err
-    assert "Loading weights" not in err  # a bar that nobody asked for
+    assert "Loading weights" not in err  # a progress bar that nobody asked for
     assert not any(tmp_path.iterdir())
 
 

@@ -115,7 +115,7 @@ def test_an_index_without_relations_has_no_labels(saved, capsys, tmp_path):
 
 def test_pairs_are_added_exported_and_deleted(idx, capsys, tmp_path):
     (tmp_path / "more.csv").write_text("head,tail\nTokyo,Japan\nOslo,Norway\n")
-    # The row without a label is another one than the row with the label.
+    # A row without a label is not the same row as one with a label.
     assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 2 rows.\n")
     assert run(capsys, "index", "add", idx, tmp_path / "more.csv", "--quiet").startswith("Added 0 rows; 2 were ")
     output = tmp_path / "vectors.txt"
@@ -229,7 +229,7 @@ def test_queries_come_from_a_file_or_the_standard_input(idx, capsys, tmp_path, m
 def test_each_query_of_the_standard_input_is_answered_before_the_next_is_read(idx, monkeypatch, command, queries):
     """So that a program or a person can send queries one by one to a process that has loaded the model."""
     pipe = io.BytesIO()
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe, encoding="utf-8"))  # kept back until it is flushed
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe, encoding="utf-8"))  # buffered until it is flushed
     answered = []
 
     def lines():

@@ -92,7 +92,7 @@ def test_a_model_is_trained_and_evaluated(encoders, tmp_path, capsys):
     assert main([*arguments, "--max-steps", "1", "--relations-per-batch", "4", "--template", "short", "--quiet"]) == 0
     saved, following = capsys.readouterr().out.splitlines()[-2:]
     assert saved == f"Saved {output}"
-    # What it says to do next can be done.
+    # The next step that the message suggests does work.
     assert main(shlex.split(following.removeprefix("Next: st-relbert "))) == 0
     assert "held_out_pairs" in capsys.readouterr().out
 

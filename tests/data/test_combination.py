@@ -46,7 +46,7 @@ def test_sets_are_weighed_by_name_or_stem():
     assert [list(each.weights.values()) for each in weighed] == [[1], [0.5, 0.5], [4, 4]]
     assert combine_relations(weighed).relations.weights == {"capital": 4, "part": 4}
     assert weigh_sets(sets, {}) == list(sets.values())
-    # What a set says itself is multiplied.
+    # The set's own weights are multiplied.
     own = RelationSet(CAPITALS.positives, weights={"capital": 3})
     assert weigh_sets({"own": own}, {"own": 2})[0].weights == {"capital": 6}
 
@@ -86,7 +86,7 @@ def test_small_relations_are_left_out_and_large_ones_sampled():
     assert len(build.relations.negatives["x"]) == 5
     assert combine_relations(sets, least=3, most=5).relations == build.relations
     assert combine_relations(sets, least=3, most=5, seed=1).relations != build.relations
-    # The sample of a relation does not depend on the others.
+    # A relation's sample does not depend on the other relations.
     fewer = combine_relations([RelationSet({name: many[name] for name in "xy"})], most=5).relations
     assert fewer.positives == build.relations.subset("xy").positives
     for numbers, message in (({"least": 0}, "minimum .* is 0"), ({"most": 2, "least": 3}, "maximum .* is 2")):

@@ -119,7 +119,7 @@ def test_pairs_may_be_lists():
     assert find_leakage([QUESTION], {"r": [list(STEM)]}).rows["positive_stem_exact"] == [0]
 
 
-# Few words, so that questions and training pairs meet often.
+# Few words, so that questions and training pairs often share a pair.
 WORDS = st.sampled_from(["a", "A", " a", "b", "ß", "SS", "ss", "b  c", "B c", "b_c", "\u00e9", "E\u0301"])
 PAIRS = st.tuples(WORDS, WORDS)
 RELATIONS = st.dictionaries(st.sampled_from("rst"), st.lists(PAIRS, max_size=4), max_size=3)

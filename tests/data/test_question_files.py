@@ -14,7 +14,7 @@ boy girl brother sister
 brother sister king queen
 """
 SAT = """# SAT Package
-# contact: somebody
+# a contact
 
 190 FROM REAL SATs
 lull trust v:n
@@ -91,7 +91,7 @@ def test_bats(bats):
     assert relations.positives[relations.names[1]] == [("dog", "animal"), ("cat", "animal")]
     made = load_questions(bats)
     assert len(made) == 5
-    # A right answer is no wrong choice, whichever of several it is.
+    # None of several right answers is a wrong choice.
     assert not any(("rome", "europe") in question["choice"] for question in made)
     (file,) = bats.glob("4*/*.txt")
     assert [question.answers for question in load_open_questions(file)] == [("animal", "feline"), ("animal", "canine")]

@@ -26,7 +26,7 @@ def test_pairs_get_the_label_of_their_relation(tmp_path):
         (("Paris", "France"), 0),
         (("a", "b"), -1),  # a negative of relation 0
         (("finger", "hand"), 1),
-        (("wheel", "car"), 1),  # once: a repeat would be pulled towards itself
+        (("wheel", "car"), 1),  # once, because a repeat would be pulled towards itself
     ]
 
 
@@ -109,7 +109,7 @@ def set_of(names, pairs=2):
 def test_the_hierarchy_comes_from_the_names():
     assert set_of(["a/x", "b/y", "a/z", "c"]).parents == [0, 1, 0, 2]
     assert set_of(["a", "b"]).parents is None
-    assert set_of(["a/x", "a/y"]).parents is None  # one parent has nothing to be told from
+    assert set_of(["a/x", "a/y"]).parents is None  # a single parent has nothing to be distinguished from
     assert len(set(RelationSet.load("starter").parents)) == 13
 
 
@@ -198,7 +198,7 @@ def test_weights_are_kept_and_written_if_they_are_not_1(tmp_path):
     assert with_mismatches(relations).weights == relations.weights == combine_relations([relations]).relations.weights
     train, held_out = RelationSet.from_records(set_of("abcd").weighted(3).records()).hold_out(0.5, seed=0)
     assert {*train.weights.values(), *held_out.weights.values()} == {3.0}
-    # As tables of the hub have it.
+    # The form of the hub's tables.
     assert RelationSet.from_records([{**record, "weight": None} for record in RECORDS]).weights["part"] == 1
 
 

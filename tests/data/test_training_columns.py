@@ -104,7 +104,7 @@ def test_readable_data_can_be_trained_on(model, trainer_of):
         Dataset.from_pandas(frame),
         Dataset.from_polars(polars.DataFrame(LABELLED)),
         Dataset.from_dict(LABELLED).to_iterable_dataset(),
-        made,  # rows of a transform are what it gives
+        made,  # its transform makes the rows
     ):
         trainer_of(dataset, InfoNCELoss(model)).train()
     for loss in (losses.BatchAllTripletLoss(model), losses.MatryoshkaLoss(model, InfoNCELoss(model), [16])):

@@ -10,7 +10,7 @@ from st_relbert.pairs import folded
 
 WORDS = st.sampled_from(["a", "b", "B", "c", "d_e", "D e", "f", "é", "e\u0301"])
 TRIPLES = st.lists(st.tuples(WORDS, st.sampled_from("rst"), WORDS), min_size=1, max_size=30)
-# Two relations that are always there: a set has no fewer.
+# Two relations that are always there, because a set has at least two.
 BASE = [("x1", "u", "y1"), ("x1", "v", "y2")]
 
 
@@ -39,7 +39,7 @@ def test_the_sample_depends_neither_on_the_order_nor_on_other_relations():
     )
     assert set(one.positives["r"]) == set(other.positives["r"]) != set(seeded.positives["r"])
     assert len(one.positives["r"]) == 50
-    # Pairs of both relations are the same, so that it shows which relations are inverse.
+    # Both relations have the same pairs, so the test shows which relations are inverses.
     assert set(one.positives["r"]) == set(one.positives["s"])
 
 

@@ -46,7 +46,7 @@ def write(path, language="en"):
             senses.setdefault(f"{word}-{identifier[-1]}", []).append(identifier)
     for entry, of_entry in senses.items():
         word, part = entry.rsplit("-", 1)
-        # The chap comes last among the senses of a dog, whatever the order of the synsets.
+        # The chap is the last sense of "dog", whatever the order of the synsets.
         relations = "".join(_relation("Sense", kind, f"s-{to}-{to}") for kind, to in RELATIONS.get(entry, ()))
         forms = "".join(f"<Form writtenForm={quoteattr(form)}/>" for form in FORMS.get(entry, ()))
         made = "".join(

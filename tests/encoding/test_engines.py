@@ -60,7 +60,7 @@ class SlowEncode(partial):
 def test_a_ray_cluster_resumes_a_single_process_and_survives_a_killed_worker(model, pairs, tmp_path, monkeypatch):
     path, output = pairs, tmp_path / "out"
     cut_short(model, path, str(output), after=3, block_rows=7)
-    assert len(os.listdir(output)) == 7  # three blocks with their records, and what they are made from
+    assert len(os.listdir(output)) == 7  # three blocks with their records, and the digest of the input
     before, killed = _times(output), []
     monkeypatch.setattr(engines, "partial", SlowEncode)
 
@@ -77,7 +77,7 @@ def test_a_ray_cluster_resumes_a_single_process_and_survives_a_killed_worker(mod
     settings = {"engine": "ray", "workers": Workers(2), "block_rows": 7}
     assert encode_files(model, path, str(output), show_progress_bar=False, **settings) == 60
     thread.join()
-    assert killed and killed[0] < 9  # while there was work left
+    assert killed and killed[0] < 9  # while work was left
     assert_all_there(model, str(output))
     assert len(before) == 3 and before.items() <= _times(output).items()
 

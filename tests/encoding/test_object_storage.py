@@ -60,7 +60,7 @@ def test_files_are_read_from_and_written_to_a_store(model, bucket, output, engin
     assert total == len(PAIRS) and pairs == PAIRS
     np.testing.assert_allclose(vectors, model.encode(PAIRS), atol=1e-6)
     names = {"out.parquet": ["out.parquet"], "out": ["out"]}[output]
-    assert Location.of(bucket("")).names() == ["in", *names]  # nothing half done is left
+    assert Location.of(bucket("")).names() == ["in", *names]  # nothing unfinished is left
     with pytest.raises(ValueError, match="already"):
         encode_files(model, bucket("in/*.csv"), bucket(output))
 

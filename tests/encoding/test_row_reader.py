@@ -42,7 +42,7 @@ def test_blocks_in_order_are_read_in_one_pass(tables, monkeypatch):
         files_tables, "read_separated", lambda place, options: opened.append(place) or read_separated(place, options)
     )
     reader = RowReader(in_chunks(tables, 4))
-    for start in (0, 5, 15, 20):  # one is left out, as another worker has it
+    for start in (0, 5, 15, 20):  # one is left out, because another worker has it
         assert len(reader.read(Block(0, 0, start, 5))) == 5
     assert len(opened) == 1
 

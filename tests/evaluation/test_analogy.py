@@ -123,7 +123,7 @@ def test_answers_equal_those_of_the_relbert_library(data, golden, minilm, name):
         for index, (outcome, correct) in enumerate(zip(outcomes, recorded, strict=True))
         if outcome.correct != bool(correct)
     ]
-    for index in differing:  # only where the two best choices score the same to 1e-5
+    for index in differing:  # only where the scores of the two best choices differ by less than 1e-5
         question = evaluator.questions[index]
         vectors = model.encode([question.stem, *question.choices], normalize_embeddings=True)
         best, second = np.sort(vectors[1:] @ vectors[0])[::-1][:2]

@@ -47,7 +47,7 @@ def test_results_equal_a_plain_loop_over_the_grid():
     labels = [row["relation"] for row in TEST]
     assert evaluator.chosen == chosen
     assert evaluator.correct == [guess == label for guess, label in zip(predicted, labels, strict=True)]
-    assert 0.4 < metrics["toy_f1_micro"] < 1  # neither trivial nor impossible, so that the comparison means something
+    assert 0.4 < metrics["toy_f1_micro"] < 1  # neither trivial nor impossible, so that the comparison is meaningful
     assert metrics["toy_f1_micro"] == np.mean(evaluator.correct)
     assert metrics["toy_f1_macro"] == f1_score(labels, predicted, average="macro")
     by_label = f1_score(labels, predicted, average=None)
@@ -89,7 +89,7 @@ def test_the_number_of_processes_changes_no_weight():
 
 def test_processes_share_the_features_and_do_not_import_torch():
     """Torch would cost each process seconds and half a gigabyte."""
-    get_reusable_executor().shutdown(wait=True)  # processes of earlier tests may have imported anything
+    get_reusable_executor().shutdown(wait=True)  # processes of earlier tests may have imported other modules
     features, labels = examples(TRAIN)
     large = np.tile(features, (1, 300))
     assert large.nbytes > 2**20
@@ -144,7 +144,7 @@ def test_a_given_classifier_is_cloned():
     expected = KNeighborsClassifier(n_neighbors=1).fit(*plain_examples(TRAIN, model.of))
     assert evaluator.predict(model) == expected.predict(plain_examples(TEST, model.of)[0]).tolist()
     assert evaluator.chosen == NEAREST.get_params()
-    assert not hasattr(NEAREST, "classes_")  # the caller's own is not fitted
+    assert not hasattr(NEAREST, "classes_")  # the caller's own classifier is not fitted
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -182,7 +182,7 @@ def test_root09_equals_the_relbert_library_up_to_rounding(data, golden, minilm):
     recorded = json.loads((golden / "minilm_evaluation.json").read_text(encoding="utf-8"))["cls/ROOT09"]
     folder = data / "lexical_relation_classification" / "ROOT09"
     train, test = (read_records(folder, [split])[0] for split in ("train", "test"))
-    # Fast, where the processor has bfloat16: 24,000 prompts are most of the time, and any noise is one more draw.
+    # In bfloat16 where the processor has it: embedding 24,000 prompts takes most of the time, and rounding is noise.
     model = RelBERT(minilm, template="a", pooling="average_no_mask", reduction="sum", fast=True)
     model.max_seq_length = 64
     with threadpool_limits(1):

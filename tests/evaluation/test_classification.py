@@ -81,7 +81,7 @@ def test_the_result_names_the_classifier(classifier, name, method):
     result = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier).evaluate(Noisy())
     assert (result.details["classifier"], result.method) == (name, method)
     again = RelationClassificationEvaluator(TRAIN, TEST, classifier=classifier).evaluate(Noisy())
-    assert result == again  # not a matter of luck
+    assert result == again  # no accident
 
 
 def test_the_random_baseline_draws_training_frequencies():

@@ -26,7 +26,7 @@ def test_intervals_agree_with_a_plain_loop(outcomes):
 
 def test_drawing_the_number_of_right_answers_equals_drawing_outcomes():
     outcomes = np.array([1.0] * 130 + [0.0] * 70)
-    # A shift makes them other than 0 and 1, so they are drawn one by one.
+    # With a shift they are no longer 0 and 1, so they are resampled one by one.
     shifted = np.array(bootstrap_interval(outcomes + 5, samples=20_000)) - 5
     assert bootstrap_interval(outcomes, samples=20_000) == pytest.approx(shifted, abs=0.01)
 

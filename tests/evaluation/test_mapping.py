@@ -25,7 +25,7 @@ MIND = {
     "id": "m0",
     "agreement": [90.0, 80.5],
 }
-# As in SCAN: terms that stand on both sides, terms of two words.
+# As in SCAN: terms that occur on both sides, and terms of two words.
 SHARED = {
     "source": ["combustion", "oxygen", "carbon dioxide", "fire place", "fuel", "hot", "intense"],
     "target": ["respiration", "oxygen", "carbon dioxide", "living thing", "food", "alive", "vigorous"],
@@ -149,7 +149,7 @@ def test_predictions_are_the_best_in_a_plain_loop_over_orders(encoder, reduction
         score = plain_score(model, problem)
         scores = sorted(map(score, permutations(problem["target_random"])))
         assert score(predicted) >= scores[-1] - 1e-6
-        assert scores[len(scores) // 2] < scores[-1] - 1e-4  # most orders would fail
+        assert scores[len(scores) // 2] < scores[-1] - 1e-4  # most orders would not pass
 
 
 def soft_by_loop(model, problem):

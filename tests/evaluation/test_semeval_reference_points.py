@@ -25,7 +25,7 @@ def test_every_pair_of_a_question_is_rated_in_the_same_spelling(semeval):
     assert len(semeval) == 69 and sum(len(relation.questions) for relation in semeval) == 6997
     for relation in semeval:
         assert {pair for question in relation.questions for pair in question.pairs} == set(relation.ratings)
-        assert not set(relation.paradigms) & set(relation.ratings)  # nothing is given away
+        assert not set(relation.paradigms) & set(relation.ratings)  # it does not see the ratings
 
 
 def test_reference_point_gold_against_itself(semeval):
@@ -52,7 +52,7 @@ def test_reference_point_random(semeval):
     generator = np.random.default_rng(0)
     draws = np.array([score(semeval, lambda r: ((pair, generator.random()) for pair in r.pairs)) for _ in range(20)])
     spread = draws.std(axis=0, ddof=1)
-    # Four standard errors of the mean of 20 draws around what is expected: a seed in 600 would fail.
+    # Four standard errors of the mean of 20 draws around the expected value. One seed in 600 would fail.
     assert np.all(np.abs(draws.mean(axis=0) - [expected, 0]) < 4 * spread / math.sqrt(len(draws)))
     # The published draw lies within three standard deviations of one draw.
     assert np.all(np.abs(np.array([0.312, 0.018]) - [expected, 0]) < 3 * spread)

@@ -10,7 +10,7 @@ from st_relbert.vectors import EncodeCache
 from tests.evaluation.test_analogy import Lookup
 from tests.evaluation.test_semeval_scores import maxdiff_by_loop
 
-# The more a pair points along the first axis, the more it is like the first paradigm; ("p", "r") is the other one.
+# The first paradigm lies along the first axis, and so do pairs like it. ("p", "r") is the other paradigm.
 VECTORS = {
     ("p", "q"): [2, 0],
     ("p", "r"): [0, 5],
@@ -40,7 +40,7 @@ MAXDIFF = [
     {
         "relation_type": "1/b",
         "split": "testing",
-        # ("d", "x"), in lower case, is another pair than ("D", "x") and rated nowhere.
+        # ("d", "x"), in lower case, is not the pair ("D", "x"), and has no rating.
         "questions": [{"pairs": [*FOUR[:3], ["d", "x"]], "least": [1, 0, 3, 1], "most": [0, 5, 0, 0], "answers": 5}],
     },
     {
@@ -82,8 +82,8 @@ def test_numbers_can_be_the_highest_cosine():
 def test_metrics_are_averages_over_the_relations():
     evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, name="toy")
     assert evaluator.primary_metric == "toy_maxdiff_accuracy"
-    # 1/a, in the order a, b, c, D: wrong is the least guess of the second question, D. 1/b, in the order b, c, a, d:
-    # the least guess, d, is wrong, and of the rated pairs b comes before a.
+    # The order for 1/a is a, b, c, D, so the least guess of the second question, D, is wrong. The order for 1/b is
+    # b, c, a, d: the least guess, d, is wrong, and of the rated pairs b comes before a.
     assert evaluator.relation_scores(Lookup(VECTORS)) == {
         "1/a": (0.75, pytest.approx(1)),
         "1/b": (0.5, pytest.approx(-1)),
@@ -169,8 +169,8 @@ def test_an_untrained_encoder_beats_chance_and_equals_a_plain_loop(data, minilm)
     )
     scores = evaluator.scores(model)
     average = SimilarityScore(*evaluator.evaluate(model).metrics.values())
-    # Random numbers spread around 0.304 and 0 by 0.013 and 0.036 (see test_semeval_reference_points.py; over a third of
-    # the relations by the root of 3 more).
+    # Random scores have means of 0.304 and 0, and standard deviations of 0.013 and 0.036 (see
+    # test_semeval_reference_points.py; over a third of the relations, larger by the root of 3).
     assert average.maxdiff_accuracy > 0.304 + 2 * 0.013 and average.spearman > 2 * 0.036
 
     accuracies, correlations = [], []

@@ -46,7 +46,7 @@ def test_a_build_that_is_ended_goes_on_and_blocks_nothing(model, encoders, tmp_p
     os.kill(process.pid, sign)
     process.join(PATIENCE)
     assert process.exitcode not in (0, None)
-    assert stored(old) == {("old", "index")}  # until the new one is whole
+    assert stored(old) == {("old", "index")}  # until the new one is complete
     done = rows_in(tmp_path / "idx.partial")
     encoded = []
     plain = RelBERT.encode
@@ -70,7 +70,7 @@ def test_an_index_is_the_old_or_the_new_one_after_a_kill_at_any_move(model, enco
         shutil.copytree(made["old"], path)
         shutil.copytree(made["new"], partial)
         assert killed_at((sign, after), number, lambda: move_into_place(partial, path, True)) != 0
-        found = stored(RelationIndex.open(path))  # puts the old one back, if neither is in place
+        found = stored(RelationIndex.open(path))  # puts the old one back if neither is in place
         assert found == {("new" if after and number == 2 else "old", "index")}
         RelationIndex.build(path, [("new", "index")], model, saved_as=encoders["wordpiece"], overwrite=True)
         assert stored(RelationIndex.open(path)) == {("new", "index")}

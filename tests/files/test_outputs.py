@@ -141,6 +141,6 @@ def test_only_one_process_writes_an_output_and_the_error_names_it(tmp_path):
         other.stdin.close()
         other.wait()
     assert os.listdir(tmp_path) == []
-    with output_lock(output), output_lock(output), atomic_output(output) as temporary:  # one process may, again
+    with output_lock(output), output_lock(output), atomic_output(output) as temporary:  # one process may do it again
         temporary.write_text("done")
     assert os.listdir(tmp_path) == ["out"]

@@ -142,7 +142,7 @@ def test_files_without_a_header_are_read(written):
     assert pairs(written("two.csv", "Tokyo,Japan\n"), header=False) == [("Tokyo", "Japan")]
     assert pairs(written("lists.jsonl", '["Tokyo", "Japan"]')) == [("Tokyo", "Japan")]
     lists = written("lists.json", '[["is", "Tokyo", "Japan", {}]]')
-    for name in (path, lists):  # numbers are those of the file, whatever is left out
+    for name in (path, lists):  # line numbers are those of the file, whatever is left out
         table = read_table(name, TableOptions(header=False, columns=(2, 3), drop=[1, 4]))
         assert table.schema.names == ["head", "tail"] and next(table.records())[:2] == (("Tokyo", "Japan"), None)
     with pytest.raises(ValueError, match="there is no column 'head': without a header, columns are numbered.*1 to 4"):
@@ -219,7 +219,7 @@ def test_unreadable_files_are_one_line_errors_with_the_place(written, name, cont
 @given(
     st.binary(max_size=60), st.sampled_from([".csv", ".tsv", ".json", ".jsonl", ".parquet", ".csv.gz", ".jsonl.zst"])
 )
-@example(gzip.compress(b"head,tail\n", mtime=0)[:-9], ".csv.gz")  # one that is cut off
+@example(gzip.compress(b"head,tail\n", mtime=0)[:-9], ".csv.gz")  # one that is truncated
 def test_any_bytes_are_read_or_are_a_value_error(tmp_path_factory, content, suffix):
     path = tmp_path_factory.mktemp("bytes") / f"a{suffix}"
     path.write_bytes(content)

@@ -59,11 +59,11 @@ def test_each_level_has_a_mean_of_its_own(embeddings, loss_class):
 def test_siblings_need_not_be_negatives(embeddings, loss_class):
     loss_fn = loss_class(None, parents=PARENTS, parent_weight=0, siblings_as_negatives=False, reduction="sum")
     pair_ids = torch.arange(len(LABELS))
-    pair_ids[5] = 3  # the pair of row 3, of relation 1, stands in relation 2 as well
+    pair_ids[5] = 3  # the pair of row 3, from relation 1, is also in relation 2
     first = next(iter(loss_fn.parts(embeddings, LABELS, pair_ids, anchors_at_a_time=1)))
     pushed = torch.autograd.grad(first, embeddings)[0].abs().sum(dim=1) > 0
     assert pushed[4] or pushed[6] or pushed[7]  # the triplet loss has a margin
-    assert not pushed[[2, 3, 5]].any()  # the siblings, in whatever row
+    assert not pushed[[2, 3, 5]].any()  # the siblings, whatever their row
     if loss_class is InfoNCELoss:
         assert pushed[[0, 1, 4, 6, 7, 8, 9, 10]].all()
 

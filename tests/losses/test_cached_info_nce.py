@@ -65,7 +65,7 @@ def test_dropout_is_replayed(batch):
     batch = (model, take_rows(features, order), labels[order])
     plain, gradients = step(InfoNCELoss, batch)
     cached, cached_gradients = step(CachedInfoNCELoss, batch, mini_batch_size=100)
-    assert plain != pytest.approx(step(InfoNCELoss, batch, train=False)[0])  # there is dropout
+    assert plain != pytest.approx(step(InfoNCELoss, batch, train=False)[0])  # so that dropout is on
     assert cached == pytest.approx(plain, rel=1e-9)
     for name, gradient in gradients.items():
         torch.testing.assert_close(cached_gradients[name], gradient, rtol=1e-6, atol=1e-9)

@@ -100,7 +100,7 @@ def test_mean_is_the_sum_over_the_number_of_terms():
 
 def test_a_pair_with_both_relations_is_a_negative_of_neither():
     labels = torch.tensor([0, 0, 1, 1, 1])
-    pair_ids = torch.tensor([7, 8, 7, 9, 10])  # the first pair of relation 0 is in relation 1 as well
+    pair_ids = torch.tensor([7, 8, 7, 9, 10])  # the first pair of relation 0 is also in relation 1
     torch.manual_seed(0)
     embeddings = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
 
@@ -110,7 +110,7 @@ def test_a_pair_with_both_relations_is_a_negative_of_neither():
         assert len(parts) == 5
         return torch.autograd.grad(parts[anchor], embeddings, retain_graph=True)[0].abs().sum(dim=1)
 
-    assert gradient(1)[2] == 0 and gradient(3)[0] == 0  # the shared pair is left alone
+    assert gradient(1)[2] == 0 and gradient(3)[0] == 0  # the shared pair is not pushed away
     assert gradient(1)[3] > 0 and gradient(3)[1] > 0  # the others are pushed
 
 

@@ -36,7 +36,7 @@ def test_the_warning_says_what_to_do(loss_class, labels, caplog):
 def test_a_usable_batch_gives_no_warning(loss_class, caplog):
     margin = {} if loss_class is InfoNCELoss else {"margin": 0.0}
     assert loss_of(loss_class, [0, 0, 1, 1, -1, -2], **margin).abs().max() > 0
-    # Parents that have all pairs of the batch have no negatives: that is no fault of the batch.
+    # A parent that has all pairs of the batch has no negatives. That is not an error.
     if loss_class is not RelBERTTripletLoss:
         loss_of(loss_class, [0, 0, 1, 1], parents=[0, 0])
     assert caplog.text == ""

@@ -48,7 +48,7 @@ def test_the_margin_is_how_much_farther_away_negatives_must_be():
     assert losses[1].item() == pytest.approx(((1 - 1.5 + 1) + (1 - far + 1)) / 2)
     losses[1].backward()
     assert torch.isfinite(embeddings.grad).all()
-    assert embeddings.grad[2, 1] < 0  # a step against the gradient takes the negative away
+    assert embeddings.grad[2, 1] < 0  # a step against the gradient moves the negative away
 
 
 def test_equal_embeddings_have_a_gradient():

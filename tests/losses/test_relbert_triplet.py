@@ -45,7 +45,7 @@ def test_a_batch_gives_the_parents_terms():
     embeddings = torch.randn(len(labels), 4, dtype=torch.float64)
     actual = RelBERTTripletLoss(None, margin=0.1, parents=parents).compute_loss_from_embeddings(embeddings, labels)
     anchor, positive, negative = embeddings[0:8:2], embeddings[1:8:2], embeddings[8:]
-    # The next relation of the same parent, and of another; a relation without sibling is its own.
+    # The next relation with the same parent, and one with another. A relation without siblings stands for itself.
     positive_parent, negative_parent = anchor[[2, 1, 3, 0]], anchor[[1, 2, 1, 1]]
     expected = RelBERTTripletLoss(None, margin=0.1).compute_loss_from_triplets(
         anchor, positive, negative, positive_parent, negative_parent

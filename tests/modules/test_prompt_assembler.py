@@ -17,7 +17,7 @@ CUSTOM = [
     "[SEP] <subj> </s><obj>",
     "re<subj>ed, '<obj>'",
 ]
-# Letters of many scripts, blanks, marks, emoji; and what a tokenizer might take for its own.
+# Letters of many scripts, blanks, marks and emoji, and text that looks like a tokenizer's own symbols.
 CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"], exclude_characters="\ufdd0"),
     st.sampled_from(" \t\n'’-.:/▁Ġ_\u0301\u0338\u200d\u0600\u00a0"),

@@ -43,7 +43,7 @@ def test_a_pair_has_the_same_vector_alone_and_batched_with_a_long_one(encoder, s
     prompt = PromptTemplate(encoder, template="a", processor_kwargs={"padding_side": side})
     model = pipeline(prompt)
     widths = [prompt.preprocess([pair])["input_ids"].shape[1] for pair in PAIRS]
-    assert max(widths) > min(widths)  # there is something to pad
+    assert max(widths) > min(widths)  # so that there is padding
     together = model.encode(PAIRS, batch_size=3)
     alone = np.stack([model.encode([pair])[0] for pair in PAIRS])
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -160,7 +160,7 @@ def test_an_added_token_takes_effect_at_once(encoder, tmp_path, token, special):
     prompt.save(str(tmp_path))
     assert after == PromptTemplate.load(str(tmp_path)).preprocess(pairs)["input_ids"].tolist()
     new = prompt.tokenizer.convert_tokens_to_ids(token)
-    assert any(new in row for row in after) != special  # words are data: none spells a special token
+    assert any(new in row for row in after) != special  # words are data, so none of them becomes a special token
     if special:
         assert after == before
 

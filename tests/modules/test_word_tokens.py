@@ -45,14 +45,14 @@ def test_memory_is_bounded_and_results_do_not_change_later(tokenizer):
         assert sum(len(word) + len(ids) for word, ids in tokens.ids_of(words).items()) <= 1_000
     assert "Tokyo" in given
     many = {f"w{number}" for number in range(300)}
-    assert many <= tokens.ids_of(many).keys()  # more at once than are kept
+    assert many <= tokens.ids_of(many).keys()  # more words at once than the cache keeps
 
 
 def test_long_words_displace_others(tokenizer):
     tokens = WordTokens(tokenizer, Surroundings("", "", " ", "x"), most=1_000)
     tokens.ids_of({"Tokyo", "Japan"})
     assert tokens.ids_of({"x" * 600, "Japan"}).keys() == {"x" * 600, "Japan"}
-    # What is still needed is not tokenised again.
+    # Words that are still needed are not tokenised again.
     tokenizer.texts.clear()
     tokens.ids_of({"Japan"})
     assert not tokenizer.texts

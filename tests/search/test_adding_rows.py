@@ -14,7 +14,7 @@ def test_adding_is_idempotent(index, model):
     assert index.add([{"head": h, "tail": t, "relation": "capital"} for h, t in PAIRS["capital"]]) == 0
     assert index.add([("Madrid", "Spain"), ("Oslo", "Norway"), ("Oslo", "Norway")]) == 1
     assert list(index.rows())[: len(before)] == before
-    # The same pair with another label is another row.
+    # The same pair with a different label is a different row.
     assert index.add([{"head": "Tokyo", "tail": "Japan", "relation": "city in"}] * 2) == 1
     assert len(index) == 10
 

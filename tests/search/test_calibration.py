@@ -104,7 +104,7 @@ def test_reversed_hits_are_found_and_marked(model, tmp_path):
     index.add([{"head": "France", "tail": "Paris", "relation": "capital"}, ("finger", "hand")])
     one_way = {hit.pair: hit for hit in index.search(("Paris", "France"))}
     assert not any(hit.reversed for hit in one_way.values()) and len(one_way) == 2
-    (hit,) = index.search(("Paris", "France"), both_directions=True)  # the query itself is not found either way
+    (hit,) = index.search(("Paris", "France"), both_directions=True)  # the query is not found in either direction
     assert set(hit.pair) == {"finger", "hand"} and hit.reversed == (hit.pair == ("hand", "finger"))
     straight, other = (index.search(pair, exclude="nothing") for pair in (("Paris", "France"), ("France", "Paris")))
     (best, _) = best_of([*straight, *(hit.turned() for hit in other)], k=2, turned_costs=0)

@@ -51,7 +51,7 @@ def expected(model, examples, head, candidates):
 
 
 def test_a_score_is_the_mean_of_the_model_and_the_word_vectors(model, words):
-    candidates = ["France", "Italy", "hand", "book", "page", "arm", "finger"]  # not those of the question
+    candidates = ["France", "Italy", "hand", "book", "page", "arm", "finger"]  # without those of the question
     wanted = expected(model, [QUESTION[0]], QUESTION[1], candidates)
     found = AnalogyCompleter(model, words)(*QUESTION, k=100)
     assert [each.word for each in found] == sorted(wanted, key=lambda word: -wanted[word])
@@ -86,12 +86,12 @@ def test_words_known_to_have_the_relation_come_first(index, model, words, streng
     index.add([("Paris", "Louvre"), ("Seine", "Paris"), ("Paris", "Texas"), ("Paris", "paris")])
     strengths |= examples
     plain = AnalogyCompleter(model, words, index=index, shortlist=2)(*QUESTION)
-    near = least + 0.001  # near enough to be known, and too weak for an example
+    near = least + 0.001  # near enough to count as known, but too weak to be an example
     strengths |= dict.fromkeys([("Paris", "Louvre"), ("Seine", "Paris"), ("Paris", "paris")], near)
     strengths[("Paris", "Texas")] = least - 0.001
     found = AnalogyCompleter(model, words, index=index, shortlist=2)(*QUESTION)
     assert {"Louvre", "Seine"} == {each.word for each in found[:2]} and len(found) == 4 and len(plain) == 2
-    assert all(score <= 1 for _, score in found)  # what is known counts for the place, not for the score
+    assert all(score <= 1 for _, score in found)  # known pairs change the rank, not the score
 
 
 def test_the_words_of_an_index_are_candidates(index, model):

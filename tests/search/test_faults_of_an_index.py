@@ -63,7 +63,7 @@ def test_a_reader_notices_a_replacement_by_another_models_index(model, other, tm
     index = RelationIndex.create(tmp_path / "idx", model)
     index.add(PAIRS["capital"])
     RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True)
-    assert set(PAIRS["part"]) == pairs_in(index) and len(index.search(("a", "b"))) == 3  # the same model: go on
+    assert set(PAIRS["part"]) == pairs_in(index) and len(index.search(("a", "b"))) == 3  # the same model, so it resumes
     RelationIndex.build(tmp_path / "idx", PAIRS["capital"], other, overwrite=True)
     for ask in (len, lambda i: i.search(("a", "b")), lambda i: list(i.rows()), lambda i: i.delete({"head": "Rome"})):
         with pytest.raises(ValueError, match="has been replaced by one of another model since it was opened"):
@@ -88,7 +88,7 @@ def test_an_index_is_replaced_only_by_a_complete_one(model, tmp_path, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True, chunk_size=2)
         assert pairs_in(index) == set(PAIRS["capital"])
-        # The same call goes on: of three pairs, two are there.
+        # The same call resumes. Two of the three pairs are already there.
         RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True, chunk_size=2)
     assert calls[2:] == [PAIRS["part"][2:]]
     assert pairs_in(index) == set(PAIRS["part"])
@@ -111,7 +111,7 @@ def test_a_second_build_of_an_index_is_refused(model, tmp_path):
         read = 0
 
         def __iter__(self):
-            if self.read == 2:  # rows and prompts are checked: the build has begun, and holds its lock
+            if self.read == 2:  # rows and prompts have been checked, so the build has begun and holds its lock
                 with pytest.raises(ValueError, match="Another process is building"):
                     RelationIndex.build(tmp_path / "idx", PAIRS["part"], model)
             self.read += 1

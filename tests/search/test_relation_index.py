@@ -47,7 +47,7 @@ def test_hits_have_their_labels(index):
 def test_several_pairs_make_a_prototype(unlabelled, model):
     """The mean of unit vectors, not of vectors."""
     index = unlabelled
-    examples = PAIRS["capital"]  # of two, both would be as near to their mean
+    examples = PAIRS["capital"]  # two pairs would be equally near to their mean
     prototype = unit(model, examples).mean(axis=0)
     hits = index.search(examples, k=8, exclude="nothing")
     rows = [(row["head"], row["tail"]) for row in index.rows()]
@@ -180,7 +180,7 @@ def test_unknown_exclude_is_refused(index):
 
 def test_a_large_index_is_searched_approximately(encoders, tmp_path):
     """The approximate index is built by add, reported, and compared with the exact search, including new rows."""
-    model = RelBERT(encoders["bytelevel"], template="short")  # it knows all these words apart
+    model = RelBERT(encoders["bytelevel"], template="short")  # its vectors of all these words differ
     index = RelationIndex.create(tmp_path / "idx", model)
     index._store.ann_from = 2000
     index.add([(f"head{i}", f"tail{i * 7 % 1000}") for i in range(1000)])

@@ -32,10 +32,10 @@ def test_gensim_reads_the_file_and_finds_the_same_neighbours(index, tmp_path):
     keyed_vectors = pytest.importorskip("gensim.models").KeyedVectors
     index.add([("New York", "50% of_it"), {"head": "Tokyo", "tail": "Japan", "relation": "city in"}])
     path = tmp_path / "vectors.txt"
-    assert export_word2vec(index, path) == 9  # of 10 rows: one pair has two labels
+    assert export_word2vec(index, path) == 9  # of 10 rows, because one pair has two labels
     vectors = keyed_vectors.load_word2vec_format(str(path))
     assert len(vectors) == 9 and vectors.vector_size == 16
-    # Their order is that of the cosines, without the relations' means.
+    # Without the relations' means, they are in the order of their cosines.
     hits = sorted(index.search(("Tokyo", "Japan"), k=8), key=lambda hit: -hit.score)
     expected = list(dict.fromkeys(hit.pair for hit in hits))
     similar = vectors.most_similar(pair_key(("Tokyo", "Japan")), topn=8)

@@ -229,7 +229,7 @@ def test_the_page_in_a_browser(address, browser, width, height):
     page.goto(address + ExplorerQuery(TAG, TEMPLATE, "x_y").link)
     page.wait_for_selector("text=as x_y is to")
     assert page.locator("h2").all_inner_texts() == ["Similar pairs", "Completion", "Relation guess"]
-    # What the address asks is filled in, and its words are text: nothing in them is HTML or a template.
+    # The query in the address is filled in as text: nothing in it is treated as HTML or as a template.
     assert (
         page.get_by_label("A", exact=True).input_value() == TAG
         and page.get_by_label("is to B").input_value() == TEMPLATE

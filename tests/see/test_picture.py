@@ -54,7 +54,7 @@ def test_pictures_of_unusual_sizes_are_written(make_map, tmp_path, sizes):
 
 
 def test_global_state_is_not_changed(make_map, monkeypatch):
-    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # other libraries load it
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # because other libraries load it
     picture.draw_map(make_map())
     assert "matplotlib.pyplot" not in sys.modules
 

@@ -241,7 +241,7 @@ def test_a_pair_unlike_all_others_gets_a_warning(explorer, monkeypatch, related)
     """The nearest pairs are still shown, because there always are some."""
     monkeypatch.setattr(RelationIndex, "relatedness", lambda index, pair: related)
     for question in (ExplorerQuery("zzz", "qqq", "Paris"), ExplorerQuery("Tokyo", "Japan", "Paris")):
-        unlike = related == 0.1 and question.head == "zzz"  # the other one is in the index
+        unlike = related == 0.1 and question.head == "zzz"  # the other pair is in the index
         for view in answers(explorer, question):
             assert ("Not like anything here." in view.message) == unlike
         assert explorer.neighbours(question).rows and explorer.completions(question).rows

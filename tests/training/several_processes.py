@@ -47,7 +47,7 @@ def share_of_a_batch():
     assert sampler.processes == world
     rows = [share for share, _ in zip(sampler, range(world), strict=False)][rank]
     pairs, labels = dataset[rows]["pair"], list(dataset[rows]["label"])
-    if rank == 0:  # a pair of both shares, padded to different widths, is known to be one
+    if rank == 0:  # a pair that both processes have is recognised, although its prompts are padded to different widths
         pairs, labels = [*pairs, ("a very long pair of many words", "b")], [*labels, 0]
     return rows, [*pairs, ("one", "two")], [*labels, rank]
 

@@ -83,7 +83,7 @@ def test_a_distilled_model_names_its_teacher_and_the_teachers_data(encoders, tmp
     known = ["own, by hand.jsonl: not known"]
     assert licences_of_run(student, encoders["wordpiece"], "starter", **taught) == [STARTER, *known]
     assert "- **Distilled from:** teacher (licence: cc-by-4.0)\n" in (student / "README.md").read_text("utf-8")
-    # What is trained on still names them.
+    # The training data still names them.
     assert licences_of_run(tmp_path / "on", str(student), "relations") == [
         STARTER, *known, "relations: CC0 1.0 (public domain)"
     ]  # fmt: skip

@@ -105,7 +105,7 @@ def test_checkpoints_are_only_removed_on_request(folder):
     folder.begin({"loss": "triplet"}, overwrite=True)
     assert [path.name for path in folder.path.iterdir()] == ["run.json"]
     assert json.loads((folder.path / "run.json").read_text()) == {"loss": "triplet"}
-    folder.begin(RUN, overwrite=False)  # no checkpoint yet, so nothing is lost
+    folder.begin(RUN, overwrite=False)  # there is no checkpoint yet, so nothing is lost
     with pytest.raises(ValueError, match="Nothing to resume"):
         folder.resume(RUN)
 

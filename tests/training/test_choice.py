@@ -32,7 +32,7 @@ def relations(tmp_path_factory):
 def run(tiny_run, encoders, relations):
     return partial(
         tiny_run,
-        # The tokenizer that is trained to the same one in every process: these tests follow a few steps closely.
+        # The tokenizer whose training gives the same result in every process, because these tests compare single steps.
         base_model=encoders["bytelevel"],
         train_data=relations,
         relations_per_batch=20,
@@ -44,7 +44,7 @@ def record(tmp_path):
     return json.loads((tmp_path / "model" / "finetuning_config.json").read_text())["st_relbert"]
 
 
-# With the latter, the first epoch learns slowly, and those after it destroy the model.
+# With the second rate, the first epoch learns slowly, and the later ones destroy the model.
 @pytest.mark.parametrize("rate", [{"learning_rate": 1e-3}, {"learning_rate": 3.0, "warmup_steps": 8}])
 def test_the_epoch_of_the_best_accuracy_is_kept(run, relations, tmp_path, rate):
     settings = run(choose_by="accuracy", **rate)
@@ -55,7 +55,7 @@ def test_the_epoch_of_the_best_accuracy_is_kept(run, relations, tmp_path, rate):
     questions = validation_questions(RelationSet.load(relations, "validation"), seed=0)
     saved = RelBERT(str(tmp_path / "model"))
     assert AnalogyEvaluator(questions)(saved)["accuracy"] == max(results.values())
-    # The card has it, too, and not the last evaluation.
+    # The card shows this evaluation too, and not the last one.
     (shown,) = ModelCard.load(tmp_path / "model" / "README.md").data.eval_results
     assert (shown.metric_type, shown.metric_value) == ("accuracy", max(results.values()))
     if "warmup_steps" in rate:
@@ -64,7 +64,7 @@ def test_the_epoch_of_the_best_accuracy_is_kept(run, relations, tmp_path, rate):
 
 
 def test_the_epoch_of_the_lowest_loss_is_kept(run, tmp_path):
-    run(choose_by="loss", learning_rate=10.0, warmup_steps=8).train(show_progress_bar=False)  # it gets worse and worse
+    run(choose_by="loss", learning_rate=10.0, warmup_steps=8).train(show_progress_bar=False)  # it gets worse each time
     found = record(tmp_path)
     losses = {entry["step"]: entry["eval_loss"] for entry in found["validation"]}
     assert len(losses) == 3 and losses[found["chosen_step"]] == min(losses.values())

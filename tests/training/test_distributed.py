@@ -56,7 +56,7 @@ def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, ca
     command = [*torchrun, "-m", "st_relbert", *arguments, "--output", str(tmp_path / "several")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    # By the first process alone.
+    # Only the first process does this.
     assert done.stdout.count("Saved") == capsys.readouterr().out.count("Saved") == 1
     one, several = (
         json.loads((tmp_path / name / "finetuning_config.json").read_text())["st_relbert"]
@@ -67,7 +67,7 @@ def test_the_command_trains_the_same_model(encoder_without_dropout, tmp_path, ca
     vectors = [RelBERT(str(tmp_path / name)).encode(PAIRS) for name in ("one", "several")]
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
     before = RelBERT(encoder_without_dropout, template="short").encode(PAIRS)
-    # A hundred times the tolerance above, after the first epoch already, which may be the chosen one.
+    # A hundred times the tolerance above, even after the first epoch, which may be the chosen one.
     assert not np.allclose(before, vectors[0], rtol=0, atol=1e-3)
 
 
@@ -81,6 +81,6 @@ def test_evaluators_share_the_embedding_and_give_the_same_figures(encoders, save
     assert nothing is None and one > 100 and abs(one - other) <= len(figures) * 4
     alone, _ = several_processes.figures_and_work(str(tmp_path / "model"))
     for several, expected in zip(figures, alone, strict=True):
-        # Ties are leads below 1e-6: batches of other sizes, which round otherwise, have others.
+        # A lead below 1e-6 is a tie, because batches of other sizes round differently.
         assert several.pop("ties", 0) == pytest.approx(expected.pop("ties", 0), abs=3)
         assert several == pytest.approx(expected)

@@ -107,6 +107,18 @@ def test_every_objective_trains(run, tmp_path, settings, in_card):
     assert in_card in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
+def test_dropout_replaces_the_encoders_own_in_training_only(run, tmp_path):
+    def is_random(model):
+        """Whether a model in training mode embeds the same pairs differently each time."""
+        features = model.train().preprocess(PAIRS)
+        first, second = (model(dict(features))["sentence_embedding"] for _ in range(2))
+        return not torch.equal(first, second)
+
+    assert is_random(run(max_steps=1).train(show_progress_bar=False))
+    assert not is_random(run(max_steps=1, dropout=0).train(overwrite=True, show_progress_bar=False))
+    assert is_random(RelBERT(str(tmp_path / "model")))  # the saved encoder keeps its own
+
+
 def test_the_resolved_settings_are_saved_with_the_model(run, tmp_path):
     settings = run(max_steps=2, max_length=50, negatives_per_relation=3)
     settings.train(show_progress_bar=False)
@@ -217,7 +229,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_resume_and_no_half_written_model(run, tmp
     assert "Continue with --resume, or start over with --overwrite" in capsys.readouterr().err
     assert main([*arguments, "--resume"]) == 0
     assert os.listdir(tmp_path) == ["model"]
-    # As a run that nothing interrupted: the same batches, the same random numbers, the same weights.
+    # The same batches, random numbers and weights as in an uninterrupted run.
     straight = dataclasses.replace(settings, output=str(tmp_path / "straight")).train(show_progress_bar=False)
     np.testing.assert_allclose(RelBERT(str(tmp_path / "model")).encode(PAIRS), straight.encode(PAIRS), atol=1e-5)
 

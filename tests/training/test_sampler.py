@@ -80,7 +80,7 @@ def test_the_size_exponent_weighs_relations(exponent, expected):
     sampler = RelationBatchSampler(dataset, relations_per_batch=4, pairs_per_relation=4, size_exponent=exponent)
     batches = list(sampler)
     assert len(batches) == len(sampler) == expected[0] // 4
-    # Where the large relation has a batch of its own, others are drawn again beside it.
+    # When only the large relation has pairs left, other relations are drawn again to fill the batch.
     used = {row for batch in batches for row in batch}
     assert Counter(dataset[row]["label"] for row in used) == expected
     sampler.set_epoch(1)
@@ -116,10 +116,10 @@ def test_relations_are_drawn_in_proportion_to_their_weights(size, arguments):
         counts = {epoch[label] for epoch in drawn}
         assert counts == {math.floor(weight * groups), math.ceil(weight * groups)}, label
         mean = sum(epoch[label] for epoch in drawn) / len(drawn)
-        # Of 200 draws of a half: 5 standard deviations.
+        # Five standard deviations of 200 draws with probability one half.
         assert abs(mean - weight * groups) < 0.18, label
     used = {row for batch in batches for row in batch if labels[row] == 0}
-    assert len(used) == min(size, 4 * 2 * groups)  # other pairs each time, while there are some
+    assert len(used) == min(size, 4 * 2 * groups)  # different pairs each time, while any are left
 
 
 def test_relations_that_ran_out_are_drawn_again_by_weight():
@@ -128,7 +128,7 @@ def test_relations_that_ran_out_are_drawn_again_by_weight():
     sampler = RelationBatchSampler(dataset, relations_per_batch=2, pairs_per_relation=4, weights=[1, 3, 1, 1, 1])
     drawn = Counter(label for batch in sampler for label in anchors(dataset, batch))
     assert len(sampler) == drawn[0] == 100 and sum(drawn.values()) == 200
-    assert 35 < drawn[1] < 65 and all(8 < drawn[label] < 27 for label in (2, 3, 4))  # of 100, half and a sixth
+    assert 35 < drawn[1] < 65 and all(8 < drawn[label] < 27 for label in (2, 3, 4))  # half and a sixth of 100
 
 
 @settings(deadline=None, max_examples=40)
@@ -190,7 +190,7 @@ def test_processes_share_the_batches_of_a_single_process(processes, shared, seed
     assert len(shares) == len(sampler) == processes * len(alone)
     for step, batch in enumerate(alone):
         dealt = shares[step * processes : (step + 1) * processes]
-        assert [row for share in dealt for row in share] == batch  # none is lost, none repeated
+        assert [row for share in dealt for row in share] == batch  # none is lost or repeated
         assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
 
 

@@ -29,6 +29,8 @@ def settings(**values):
         ({"learning_rate": "1e-4"}, "setting learning_rate is '1e-4', expected float"),
         ({"loss": ["triplet"]}, "setting loss is .'triplet'., expected str"),
         ({"epochs": True}, "setting epochs is True, expected float"),
+        ({"dropout": 1.0}, "dropout is 1.0, expected a number from 0 to below 1"),
+        ({"dropout": -0.1}, "dropout is -0.1, expected"),
         ({"seed": 1.5}, "setting seed is 1.5, expected int"),
         ({"max_length": "long"}, "setting max_length is 'long', expected int or None"),
         ({"bf16": None}, "setting bf16 is None, expected bool"),

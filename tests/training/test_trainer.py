@@ -69,7 +69,7 @@ def test_the_trainer_loads_the_best_checkpoint(encoders, tmp_path):
     best = trainer.state.best_model_checkpoint
     assert best is not None
     np.testing.assert_allclose(model.encode(PAIRS), RelBERT(best).encode(PAIRS), atol=1e-6)
-    # A checkpoint is in the portable layout as well.
+    # Checkpoints have the portable layout too.
     np.testing.assert_allclose(model.encode(PAIRS), SentenceTransformer(best).encode(PAIRS), atol=1e-5)
 
 
@@ -168,7 +168,7 @@ def test_lora_trains_only_the_adapter_and_loads_again(encoders, tmp_path):
 @pytest.mark.parametrize("kind", [RelBERT, SentenceTransformer])
 def test_the_older_fit_trains_with_our_losses_and_data(encoders, tmp_path, monkeypatch, kind):
     """`model.fit(train_objectives=[(loader, loss)])`, from before the trainer, makes its own random batches."""
-    monkeypatch.chdir(tmp_path)  # it writes its checkpoints here
+    monkeypatch.chdir(tmp_path)  # the trainer writes its checkpoints here
     RelBERT(encoders["wordpiece"], template="short").save_pretrained("model")
     model = kind("model")
     records = [
@@ -211,7 +211,7 @@ def test_only_one_process_writes_a_checkpoint(encoders, tmp_path, monkeypatch):
         relation_names=relations.names,
     )
     with monkeypatch.context() as patch:
-        patch.setattr(type(args), "should_save", False)  # as in every process but the first
+        patch.setattr(type(args), "should_save", False)  # as in every process except the first
         trainer.save_model(str(tmp_path / "other"))
     trainer.save_model(str(tmp_path / "first"))
     assert not (tmp_path / "other").exists()

@@ -22,7 +22,7 @@ def test_each_pair_asks_for_the_next_pair_of_its_relation():
     assert [question["stem"][0] for question in questions] == ["h0-0", "h0-1", "h0-2", "h1-0", "h1-1"]
     answers = [question["choice"][question["answer"]][0] for question in questions]
     assert answers == ["h0-1", "h0-2", "h0-0", "h1-1", "h1-0"]
-    assert AnalogyEvaluator(questions).questions[0].stem == ("h0-0", "t")  # they are questions for the evaluator
+    assert AnalogyEvaluator(questions).questions[0].stem == ("h0-0", "t")  # in the form that the evaluator takes
 
 
 def test_wrong_choices_are_own_negatives_and_pairs_of_other_relations():
