@@ -34,7 +34,7 @@ canvas.addEventListener("pointermove", (event) => {
 });
 
 canvas.addEventListener("pointerup", (event) => {
-  // A finger covers what it points at: it reaches further than a mouse.
+  // A finger covers what it points at, so it reaches further than a mouse.
   if (moved < 8) select(nearest(...place(event), event.pointerType === "mouse" ? 18 : 28));
   pointers.delete(event.pointerId);
 });
@@ -43,7 +43,7 @@ canvas.addEventListener("pointerleave", (event) => { if (event.pointerType === "
 
 canvas.addEventListener("wheel", (event) => {
   const factor = Math.exp(-event.deltaY / (event.deltaMode ? 8 : 400));
-  // At its limit the wheel scrolls the page.
+  // When the map is zoomed out fully, the wheel scrolls the page.
   if (factor < 1 && view.scale === 1) return;
   event.preventDefault();
   zoomAt(factor, ...place(event));
@@ -57,7 +57,7 @@ function zoomButton(factor) {
 }
 for (const button of byId("zoom").children) button.addEventListener("click", () => zoomButton(Number(button.dataset.zoom)));
 
-// The nearest mark in the direction of the key; what lies aside counts twice.
+// Select the nearest mark in the direction of the key. Distance to the side counts twice.
 function step(dx, dy) {
   const from = current >= 0 ? toScreen(data.points[current]) : [view.width / 2, view.height / 2];
   let best = Infinity, found = current < 0 ? nearest(...from, 1e9) : current;

@@ -1,4 +1,4 @@
-// The map: marks on a canvas, names of groups above it, the pair that is pointed at.
+// The map: marks on a canvas, the groups' names above them, and the pair under the pointer.
 const canvas = byId("map");
 const context = canvas.getContext("2d");
 const outlines = data.shapes.map((corners) => {
@@ -66,7 +66,7 @@ function updateShown() {
   redraw();
 }
 
-// Large clouds first; each name beside its cloud as near as there is room, over no mark, else left out.
+// Large clouds first. A name goes as near to its cloud as it can without covering a mark; without room, it is left out.
 const labels = data.clouds.map((cloud) => {
   const span = document.createElement("span");
   const example = document.createElement("small");
@@ -80,7 +80,7 @@ const shifts = [];
 for (let dx = -4; dx <= 4; dx++) for (let dy = -8; dy <= 8; dy++) shifts.push([dx / 2, dy / 2]);
 shifts.sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
 
-// What is taken, in squares of 6 pixels.
+// Occupied places, in squares of 6 pixels.
 const SQUARE = 6;
 const squares = ([left, top, width, height]) => {
   const found = [];
@@ -120,7 +120,7 @@ function placeLabels(radius) {
   });
 }
 
-// The words of the marks, where few enough are seen.
+// The words of the marks, if few enough are in view.
 function drawWords(radius) {
   const seen = data.points.map((point, row) => [row, ...toScreen(point)])
     .filter(([row, x, y]) => shown[row] && x > 0 && y > 0 && x < view.width && y < view.height);
@@ -129,7 +129,7 @@ function drawWords(radius) {
   context.fillStyle = colour("ink");
   for (const [row, x, y] of seen) {
     const words = pairText(row), width = context.measureText(words).width;
-    const gap = radius / 2 + SQUARE + 3; // so that no square is both a mark's and its words'
+    const gap = radius / 2 + SQUARE + 3; // so that a mark and its words never share a square
     const corners = [[x + gap, y - 7], [x - gap - width, y - 7], [x - width / 2, y - gap - 14], [x - width / 2, y + gap]];
     const box = corners.map((corner) => [...corner, width, 14]).find(isFree);
     if (!box) continue;

@@ -57,7 +57,7 @@ byId("find").addEventListener("input", () => {
   updateChoice();
 });
 
-// The square root of the share: most errors are small.
+// By the square root of the share, because most errors are rare.
 function shade(share) {
   const light = [247, 251, 255], full = [8, 48, 107], part = Math.sqrt(share);
   return `rgb(${light.map((value, index) => Math.round(value + (full[index] - value) * part)).join(",")})`;

@@ -1,4 +1,4 @@
-// What part of the plane is shown, and which pairs: everything else draws from it.
+// Which part of the plane is shown, and which pairs. The other scripts draw from this.
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
@@ -25,7 +25,7 @@ function resize() {
   view.fit = Math.min((view.width - margin * 2) / extent[0].size, (view.height - margin * 2) / extent[1].size);
 }
 
-// Keep what is at a pixel where it is.
+// Zoom, and keep the point under a pixel in place.
 function zoomAt(factor, x, y) {
   const scale = Math.min(40, Math.max(1, view.scale * factor));
   const ratio = scale / view.scale;
@@ -45,7 +45,7 @@ function keepInView() {
   const [x, y] = extent.map((axis) => (axis.size * view.fit * (view.scale - 1)) / 2);
   view.x = Math.min(x, Math.max(-x, view.x));
   view.y = Math.min(y, Math.max(-y, view.y));
-  // A finger moves the map only where there is more of it than is shown; else it scrolls the page.
+  // A finger moves the map only if part of it is out of view. Otherwise it scrolls the page.
   byId("map").style.touchAction = view.scale > 1 ? "none" : "pan-y";
 }
 
@@ -72,10 +72,10 @@ function showRows(rows) {
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
-// Black is not seen on a dark page.
+// Black is invisible on a dark page.
 const visible = (hue) => (dark.matches && hue === "#000000" ? "#e8e8e8" : hue);
 
-// Which pairs are shown in colour: of the chosen groups, or of a cluster, and with the word.
+// Which pairs are shown in colour: those of the chosen groups or cluster that contain the word.
 const choice = { groups: new Set(), relation: -1, rows: null, word: "" };
 
 function isShown(row) {
