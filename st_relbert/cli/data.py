@@ -187,7 +187,7 @@ def triples(
     read = read_triples(files, format=kind, options=table, show_progress_bar=not quiet)
     settings = {"least": least, "most": most, "words": words, "seed": seed}
     build = _of_triples(read, [] if no_exclude else exclude or _default_tests(), relations, without, **settings)
-    sources = sources_of_triples(files, kind)
+    sources = sources_of_triples(files, kind, table)
     _write(build, output, {"files": files, "format": format, "columns": columns, **settings, "sources": sources})
 
 

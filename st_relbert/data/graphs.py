@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import FORMATS as SUFFIXES
 from st_relbert.files.tables import read_table
-from st_relbert.files.text import JSON, SEPARATORS, Row, read_json, read_separated, suffix_of
+from st_relbert.files.text import JSON, SEPARATORS, Row, read_json, read_tab_separated, suffix_of
 from st_relbert.pairs import check_known, counted
 
 FORMATS = ("auto", "table", "conceptnet", "facts", "lre", "docred")
@@ -56,7 +56,7 @@ def read_triples(
             tail; `"facts"` for the JSON Lines of LAMA, ParaRel and T-REX, with one relation per file or a
             `predicate_id`; `"lre"` for the files of the LRE data set; `"docred"` for DocRED and Re-DocRED. `"auto"`
             detects the format from the beginning of each file.
-        options: How to read tables.
+        options: How to read tables. Their encoding is that of files in any format.
         show_progress_bar: Whether to show a progress bar.
 
     Raises:
@@ -66,20 +66,19 @@ def read_triples(
     for path in _files(paths):
         kind = "triples" if format == "auto" else format
         try:
-            kind = _format_of(path) if format == "auto" else format
-            reader = _READERS.get(kind)
-            triples = reader(path) if reader else _read_table(path, options)
+            kind = _format_of(path, options.encoding) if format == "auto" else format
+            triples = _READERS[kind](path, options)
             yield from tqdm(triples, Path(path).name, unit=" triples", disable=not show_progress_bar)
-        except ValueError as error:
+        except (ValueError, OSError, EOFError) as error:
             message = str(error)
             raise ValueError(message if path in message else f"Cannot read {path!r} as {kind}: {message}") from error
 
 
-def sources_of_triples(paths: Iterable[str], format: str = "auto") -> dict[str, str]:
+def sources_of_triples(paths: Iterable[str], format: str = "auto", options: TableOptions = _TABLE) -> dict[str, str]:
     """Return the sources of files, by name, with their licences if the format reveals them; see `read_triples`."""
     sources = {}
     for path in paths:
-        kinds = {_format_of(each) for each in _files([path])} if format == "auto" else {format}
+        kinds = {_format_of(each, options.encoding) for each in _files([path])} if format == "auto" else {format}
         name = CONCEPTNET if kinds == {"conceptnet"} else Path(path).name
         sources[name] = LICENCES.get(name, NOT_KNOWN)
     return sources
@@ -96,12 +95,12 @@ def _files(paths: Iterable[str]) -> Iterator[str]:
             yield from expand(path)
 
 
-def _format_of(path: str) -> str:
+def _format_of(path: str, encoding: str | None) -> str:
     if not Location.of(path).info.is_file:
         raise ValueError(f"There is no file {path!r}.")
     suffix = suffix_of(path)
     if suffix in JSON:
-        first = next(read_json(Location.of(path), None), Row("", {})).cells
+        first = next(read_json(Location.of(path), encoding), Row("", {})).cells
         names = set(first) if isinstance(first, dict) else set()
         if "vertexSet" in names:
             return "docred"
@@ -109,9 +108,9 @@ def _format_of(path: str) -> str:
             return "lre"
         return "facts" if names.intersection(_HEADS[:2]) and names.intersection(_TAILS) else "table"
     if suffix in SEPARATORS:
-        first = next(_tab_separated(path), [""])
-        dump = len(first) == 5 and first[0].startswith("/a/") and first[1].startswith("/r/")
-        return "conceptnet" if dump or (len(first) in (3, 4) and first[0] in _CONCEPTNET) else "table"
+        cells = next(read_tab_separated(Location.of(path), encoding), Row("", [""])).cells
+        dump = len(cells) == 5 and cells[0].startswith("/a/") and cells[1].startswith("/r/")
+        return "conceptnet" if dump or (len(cells) in (3, 4) and cells[0] in _CONCEPTNET) else "table"
     return "table"
 
 
@@ -128,8 +127,8 @@ def _read_table(path: str, options: TableOptions) -> Iterator[Triple]:
         yield head, str(relation), tail
 
 
-def _read_conceptnet(path: str) -> Iterator[Triple]:
-    for number, cells in enumerate(_tab_separated(path), start=1):
+def _read_conceptnet(path: str, options: TableOptions) -> Iterator[Triple]:
+    for place, cells in read_tab_separated(Location.of(path), options.encoding):
         if len(cells) >= 4 and cells[1].startswith("/r/"):
             relation, head, tail = cells[1:4]
             if not (head.startswith("/c/en/") and tail.startswith("/c/en/")):
@@ -140,23 +139,23 @@ def _read_conceptnet(path: str) -> Iterator[Triple]:
             relation, head, tail = cells[:3]
         else:
             raise ValueError(
-                f"line {number} has {counted(len(cells), 'cell')}, expected those of ConceptNet's dump, or a relation, "
+                f"{place} has {counted(len(cells), 'cell')}, expected those of ConceptNet's dump, or a relation, "
                 "a head and a tail."
             )
         yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 
 
-def _read_facts(path: str) -> Iterator[Triple]:
+def _read_facts(path: str, options: TableOptions) -> Iterator[Triple]:
     stem = Path(path).name.split(".")[0]
-    for row in read_json(Location.of(path), None):
+    for row in read_json(Location.of(path), options.encoding):
         fact = _object(row)
         head, tail = (_first(fact, names, row.place) for names in (_HEADS, _TAILS))
         relation = next((str(fact[name]) for name in _RELATIONS if fact.get(name)), stem)
         yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 
 
-def _read_lre(path: str) -> Iterator[Triple]:
-    for row in read_json(Location.of(path), None):
+def _read_lre(path: str, options: TableOptions) -> Iterator[Triple]:
+    for row in read_json(Location.of(path), options.encoding):
         relation = _object(row)
         name, samples = relation.get("name"), relation.get("samples")
         if not isinstance(name, str) or not isinstance(samples, list):
@@ -169,8 +168,8 @@ def _read_lre(path: str) -> Iterator[Triple]:
             yield from both_ways(head, name, tail, symmetric)
 
 
-def _read_docred(path: str) -> Iterator[Triple]:
-    for row in read_json(Location.of(path), None):
+def _read_docred(path: str, options: TableOptions) -> Iterator[Triple]:
+    for row in read_json(Location.of(path), options.encoding):
         document = _object(row)
         try:
             # The name of an entity is its longest mention: "Barack Obama" rather than "Obama".
@@ -185,13 +184,13 @@ def _read_docred(path: str) -> Iterator[Triple]:
             yield from both_ways(head, relation, tail, relation in _SYMMETRIC)
 
 
-_READERS = {"conceptnet": _read_conceptnet, "facts": _read_facts, "lre": _read_lre, "docred": _read_docred}
-
-
-def _tab_separated(path: str) -> Iterator[list[str]]:
-    # Read as a single column of pairs, because a line may have any number of cells.
-    options = TableOptions(columns=("1", "1"), header=False, separator="\t")
-    return (row.cells for row in read_separated(Location.of(path), options)[1])
+_READERS: dict[str, Callable[[str, TableOptions], Iterator[Triple]]] = {
+    "table": _read_table,
+    "conceptnet": _read_conceptnet,
+    "facts": _read_facts,
+    "lre": _read_lre,
+    "docred": _read_docred,
+}
 
 
 def _object(row: Row) -> dict[str, Any]:

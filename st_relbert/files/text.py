@@ -89,6 +89,14 @@ def read_separated(place: Location, options: TableOptions) -> tuple[list[str], I
     return names, of_width(rows, len(names))
 
 
+def read_tab_separated(place: Location, encoding: str | None) -> Iterator[Row]:
+    """Read rows of any number of cells between tabs. Quotes are ordinary characters, whatever the file's suffix.
+
+    The cells of a row are a list. Blank lines are skipped. Raises `ValueError` if the file cannot be read.
+    """
+    return _plain_rows(_lines(place, encoding), "\t")
+
+
 def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
     """Read JSON, one value per line or one array of values, from a file with one of the suffixes in `JSON`.
 

@@ -43,6 +43,17 @@ def test_files_without_a_header_and_chosen_relations_are_read(places, capsys):
     assert "0 of 2 relations have at least 5 pairs" in capsys.readouterr().err
 
 
+def test_an_encoding_may_be_named_for_any_format(places, capsys):
+    for name in ("P1", "P2"):
+        lines = [json.dumps({"sub_label": f"é{i}", "obj_label": f"b{i}"}, ensure_ascii=False) for i in range(6)]
+        (places["out"].parent / f"{name}.jsonl").write_text("\n".join(lines), encoding="latin-1")
+    pattern = str(places["out"].parent / "P*.jsonl")
+    assert triples(places, pattern, "--output", "{out}", "--no-exclude") == 2
+    assert "--encoding" in capsys.readouterr().err
+    assert triples(places, pattern, "--output", "{out}", "--no-exclude", "--encoding", "latin-1") == 0
+    assert ("é3", "b3") in RelationSet.load(places["out"]).positives["P1"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,11 +1,14 @@
 # ruff: noqa: E501  # a case is read in one line
 
+import csv
 import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from st_relbert.data.graphs import read_triples
+from st_relbert.data.graphs import read_triples, sources_of_triples
 from st_relbert.data.triples import relations_of_triples
 from st_relbert.files.options import TableOptions
 
@@ -56,6 +59,9 @@ BOTH = [("hot", "Antonym", "cold"), ("cold", "Antonym", "hot")]
             [("Barack Obama", "P19", "Hawaii")],
         ),
         ("x.csv", "head,relation,tail\nTokyo,capital of,Japan\n", [("Tokyo", "capital of", "Japan")]),
+        ("quoted.csv", '"head","relation","tail"\n"Tokyo","capital of","Japan"\n', [("Tokyo", "capital of", "Japan")]),
+        ("half.csv", 'head,relation,"tail"\n\n5" disk,r,"a\nb"\n', [('5" disk', "r", "a\nb")]),
+        ("blank.txt", '\nIsA\t"dog\tpet\n', [('"dog', "IsA", "pet")]),
         ("x.tsv", "Tail\tRelation\tHead\nJapan\tcapital of\tTokyo\n", [("Tokyo", "capital of", "Japan")]),
         ("x.jsonl", '{"head": "a", "tail": "b", "relation": "r"}\n', [("a", "r", "b")]),
     ],
@@ -69,6 +75,37 @@ def test_formats_are_detected_from_the_beginning(tmp_path, name, content, triple
     assert list(read_triples([str(tmp_path / "files")])) == triples
 
 
+NAMED = [
+    ("x.csv", "head,relation,tail\nCafé,r,b\n"),
+    ("x.txt", "IsA\tCafé\tb\n"),
+    ("assertions.csv", "/a/[]\t/r/IsA\t/c/en/Café/n\t/c/en/b\t{}\n"),
+    ("x.jsonl", '{"head": "Café", "relation": "r", "tail": "b"}\n'),
+    ("P36.jsonl", '{"sub_label": "Café", "obj_label": "b"}\n'),
+    ("lre.json", '{"name": "r", "samples": [{"subject": "Café", "object": "b"}]}'),
+    ("dev.json", '[{"vertexSet": [[{"name": "Café"}], [{"name": "b"}]], "labels": [{"h": 0, "t": 1, "r": "r"}]}]'),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), NAMED)
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
+def test_files_in_any_format_may_have_another_encoding(tmp_path, name, content, encoding):
+    (tmp_path / name).write_bytes(content.encode(encoding))
+    path, options = str(tmp_path / name), TableOptions(encoding=encoding)
+    [(head, _, tail)] = read_triples([path], options=options)
+    assert (head, tail) == ("Café", "b")
+    assert list(sources_of_triples([path], options=options)) == ["ConceptNet" if "IsA" in content else name]
+    with pytest.raises(ValueError, match="--encoding"):
+        list(read_triples([path]))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip))
+def test_any_csv_file_of_triples_is_recognised_as_a_table(tmp_path_factory, word):
+    path = tmp_path_factory.mktemp("triples") / "x.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("head", "relation", "tail"), (f"x{word}", "r", "b")])
+    assert list(read_triples([str(path)])) == [(f"x{word}", "r", "b")]
+
+
 def test_tables_without_a_header_are_read(tmp_path):
     path = write(tmp_path / "x.tsv", "r\ta\tb\n")
     options = TableOptions(columns=("2", "3"), relation="1", header=False)
@@ -80,7 +117,7 @@ def test_tables_without_a_header_are_read(tmp_path):
     [
         ("x.csv", "head,tail\na,b\n", "auto", "no column 'relation'. Name.*--columns HEAD RELATION TAIL"),
         ("x.csv", "head,tail,relation\na,b,\n", "auto", "no relation in line 2"),
-        ("x.txt", "IsA\tdog\n", "conceptnet", "line 1 has 2 cells, expected those of ConceptNet's dump"),
+        ("x.txt", "\nIsA\tdog\n", "conceptnet", "line 2 has 2 cells, expected those of ConceptNet's dump"),
         ("x.jsonl", '{"sub_label": "a"}', "facts", "line 1 has no text in 'obj_label' or"),
         ("x.json", {"name": "r"}, "lre", "element 1 is not a relation of LRE"),
         ("x.json", {"name": "r", "samples": [{"subject": 1, "object": "b"}]}, "auto", "sample 0 of 'r' has no text in 'sub"),
@@ -98,6 +135,13 @@ def test_other_files_are_one_line_errors(tmp_path, name, content, format, messag
     with pytest.raises(ValueError, match=message) as error:
         list(read_triples([path], format=format))
     assert "\n" not in str(error.value) and (format == "rdf" or "x." in str(error.value))
+
+
+def test_a_damaged_archive_is_an_error_that_names_the_file(tmp_path):
+    packed = gzip.compress(b'{"sub_label": "a", "obj_label": "b"}\n' * 100, mtime=0)
+    (tmp_path / "x.jsonl.gz").write_bytes(packed[:-20])
+    with pytest.raises(ValueError, match=r"Cannot read '.*x\.jsonl\.gz' as"):
+        list(read_triples([str(tmp_path / "x.jsonl.gz")]))
 
 
 def test_missing_files_and_folders_are_errors(tmp_path):
