@@ -77,7 +77,7 @@ def evaluate(
     from st_relbert.files.outputs import check_output
 
     if output:
-        check_output(output, overwrite, folder_of="suite.json")
+        check_output(output, overwrite, folder_of="suite.json" if suite else None)
     if write_card:
         check_model_folder(model)
     sets = load_sets(analogies or [])

@@ -98,7 +98,7 @@ def mine(
     from st_relbert.files.outputs import TABLES, check_output
     from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, write_pairs
 
-    check_output(output, overwrite, folder_of=None, suffixes=TABLES)
+    check_output(output, overwrite, suffixes=TABLES)
     pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, table)]
     known = Vocabulary.load(scorer) if scorer else None
     of_heads, of_tails = (_words(file or vocabulary, known) for file in (heads, tails))

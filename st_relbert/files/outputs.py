@@ -32,14 +32,13 @@ TABLES = tuple(_TABLE_WRITERS)
 """The suffixes of the tables that `table_output` can write."""
 
 
-def check_output(
-    path: _Name, overwrite: bool, folder_of: str | None = "modules.json", suffixes: Sequence[str] = ()
-) -> None:
+def check_output(path: _Name, overwrite: bool, folder_of: str | None = None, suffixes: Sequence[str] = ()) -> None:
     """Raise `ValueError` if an output cannot be written, before any work is done for it.
 
-    An existing output is replaced only with `overwrite`, and an existing folder only if it is empty or contains the
-    file `folder_of`, by default the module list of a saved model. If `folder_of` is None, no folder is replaced. The
-    name has to be valid UTF-8 and end in one of the suffixes, if any. The parent is created and has to be writable.
+    The output is a file, or a folder if `folder_of` names the file that all such folders contain, such as
+    `modules.json` for a model. An existing output is replaced only with `overwrite`, a file only by a file, and a
+    folder only if it is empty or contains `folder_of`. The name has to be valid UTF-8 and end in one of the suffixes,
+    if any. The parent is created and has to be writable.
     """
     if suffixes:
         check_suffix(path, suffixes)
@@ -48,9 +47,8 @@ def check_output(
     try:
         if target.exists() and not overwrite:
             raise ValueError(f"{str(target)!r} already exists. Choose another output, or replace it with --overwrite.")
-        if target.is_dir() and folder_of is None:
-            raise ValueError(f"{str(target)!r} is a folder, so it is not replaced. Choose another output.")
-        if target.is_dir() and any(target.iterdir()) and not (target / str(folder_of)).exists():
+        _check_kind(target, folder=folder_of is not None)
+        if folder_of and target.is_dir() and any(target.iterdir()) and not (target / folder_of).exists():
             raise ValueError(
                 f"{str(target)!r} is a folder without {folder_of}, so it is not replaced. Choose another output."
             )
@@ -205,10 +203,21 @@ def _workspaces(target: Path) -> Iterator[Path]:
     return target.parent.glob(f".st-relbert-{_digest(target)}-*")
 
 
+def _check_kind(target: Path, *, folder: bool) -> None:
+    """Raise `ValueError` if a folder would replace a file, or a file a folder with all that it contains."""
+    if target.exists() and target.is_dir() != folder:
+        kind = "folder" if target.is_dir() else "file"
+        raise ValueError(
+            f"{str(target)!r} is a {kind}, expected a {'folder' if folder else 'file'} or a new name, so it is not "
+            "replaced. Choose another output."
+        )
+
+
 def _move(source: Path, target: Path, workspace: Path) -> None:
     flush(source)
+    _check_kind(target, folder=source.is_dir())
     # A non-empty folder cannot be replaced in one step: move the old one aside, and back if the move fails.
-    if target.is_dir() or (source.is_dir() and target.exists()):
+    if target.is_dir():
         os.replace(target, workspace / "old")
     os.replace(source, target)
     _flush_folder(target.parent)

@@ -46,6 +46,7 @@ _CHECKPOINTING = next(
     for name in ("activation_checkpointing", "gradient_checkpointing")
     if name in SentenceTransformerTrainingArguments.__dataclass_fields__
 )
+_MODEL = "modules.json"  # in the folder of every model
 # Settings that may differ when a run is resumed: locations, and what does not change the result.
 _FREE = (
     "output",
@@ -148,7 +149,7 @@ class TrainingRun(TrainingSettings):
             TrainingDiverged: If the loss or a weight is no longer finite; a subclass of `ValueError`.
             TrainingInterrupted: If Ctrl-C or SIGTERM stopped the run after saving a checkpoint.
         """
-        check_output(self.output, overwrite)
+        check_output(self.output, overwrite, _MODEL)
         relations, validation = load_data(self)
         teacher = None if self.teacher is None else RelBERT(self.teacher, fast=self.bf16)
         if teacher is None:
@@ -162,7 +163,7 @@ class TrainingRun(TrainingSettings):
             model.model_card_data.sampler = getattr(arguments.batch_sampler, "keywords", {})
         # The arguments set up distributed processes, so ranks are known from here on. The first process writes.
         with output_lock(self.output) if get_rank() == 0 else nullcontext():
-            check_output(self.output, overwrite)  # another run may have finished in the meantime
+            check_output(self.output, overwrite, _MODEL)  # another run may have finished in the meantime
             run = _description(self, model, teacher, relations, validation)
             checkpoint = self._checkpoint(arguments, run, resume, overwrite)
             held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None

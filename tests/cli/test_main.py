@@ -155,6 +155,42 @@ def test_errors_are_one_line_and_exit_status_2(encoders, model, tmp_path, capsys
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "suffix"),
+    [
+        (["evaluate", "m", "--analogies", QUESTIONS], ""),
+        (["leakage", "--train", "starter", "--test", QUESTIONS], ""),
+        (["data", "combine", "starter"], ".jsonl"),
+        (["data", "triples", "x.csv"], ".jsonl"),
+        (["data", "questions", "starter"], ".html"),
+        (["index", "export", "idx"], ".txt"),
+        (["map", "m", "starter"], ".html"),
+        (["mine", "--examples", "x.csv", "--model", "m"], ".csv"),
+        (["classify", "x.csv", "y.csv", "--model", "m"], ".csv"),
+        (["encode", "{model}", "pairs.csv"], ".npy"),
+    ],
+)
+def test_overwrite_never_replaces_a_folder_by_a_file(model, tmp_path, capsys, command, suffix):
+    folder = tmp_path / f"results{suffix}"
+    folder.mkdir()
+    for name in ("modules.json", "suite.json"):
+        (folder / name).write_text("[]")
+    arguments = [*(word.format(model=model) for word in command), "--output", str(folder), "--overwrite"]
+    assert main(arguments) == 2
+    assert "is a folder, expected a file or a new name, so it is not replaced" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == ["modules.json", "suite.json"]
+
+
+@pytest.mark.parametrize(
+    "command", [["train", "--base-model", "m"], ["distill", "m"], ["evaluate", "m", "--suite", "relbert"]]
+)
+def test_overwrite_never_replaces_a_file_by_a_folder(tmp_path, capsys, command):
+    (tmp_path / "notes").write_text("notes")
+    assert main([*command, "--output", str(tmp_path / "notes"), "--overwrite"]) == 2
+    assert "is a file, expected a folder or a new name, so it is not replaced" in capsys.readouterr().err
+    assert (tmp_path / "notes").read_text() == "notes"
+
+
 def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, tmp_path, capsys):
     arguments = ["--analogies", "starter/held_out_pairs", "--template", "c", "--pooling", "mask", "--quiet"]
     assert main(["evaluate", encoders["wordpiece"], *arguments, "--output", str(tmp_path / "results.json")]) == 0

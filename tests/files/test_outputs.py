@@ -64,7 +64,27 @@ def test_a_folder_that_is_not_a_model_is_never_replaced(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").write_text("years of work")
     with pytest.raises(ValueError, match="folder without modules.json, so it is not replaced"):
-        check_output(tmp_path / "thesis", overwrite=True)
+        check_output(tmp_path / "thesis", overwrite=True, folder_of="modules.json")
+    assert os.listdir(tmp_path / "thesis") == ["chapter1.tex"]
+
+
+@pytest.mark.parametrize("inside", [(), ("modules.json",)])
+def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path, inside):
+    (tmp_path / "model").mkdir()
+    for name in inside:
+        (tmp_path / "model" / name).write_text("[]")
+    (tmp_path / "notes").write_text("notes")
+    with pytest.raises(ValueError, match="model' is a folder, expected a file or a new name, so it is not replaced"):
+        check_output(tmp_path / "model", overwrite=True)
+    with pytest.raises(ValueError, match="notes' is a file, expected a folder or a new name, so it is not replaced"):
+        check_output(tmp_path / "notes", overwrite=True, folder_of="modules.json")
+    # Nor without the check, as from Python.
+    with pytest.raises(ValueError, match="is a folder"), atomic_output(tmp_path / "model") as temporary:
+        temporary.write_text("results")
+    with pytest.raises(ValueError, match="is a file"), atomic_output(tmp_path / "notes") as temporary:
+        temporary.mkdir()
+    assert sorted(os.listdir(tmp_path)) == ["model", "notes"]
+    assert os.listdir(tmp_path / "model") == list(inside) and (tmp_path / "notes").read_text() == "notes"
 
 
 @pytest.mark.parametrize("path", ["file/out", "/proc/nowhere/out"])
