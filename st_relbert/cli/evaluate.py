@@ -147,15 +147,18 @@ def load_sets(names: list[str]) -> dict[str, Any]:
 
 
 def set_name(name: str) -> str:
-    """Return the short name of a question set: `u2` for `data/u2`, `data/u2/test.jsonl` and `data/u2.jsonl`.
+    """Return the short name of a question set: `u2` for `data/u2`, `data/u2/test.jsonl` and `data/u2.jsonl.gz`.
 
-    >>> set_name("data/u2"), set_name("data/u2/test.jsonl"), set_name("data/u2.jsonl")
+    >>> set_name("data/u2"), set_name("data/u2/test.jsonl"), set_name("data/u2.jsonl.gz")
     ('u2', 'u2', 'u2')
     """
+    from st_relbert.files.text import stem_of, suffix_of
+
     path = Path(os.path.normpath(name))
-    if path.suffix not in (".jsonl", ".csv"):
+    if suffix_of(path.name) not in (".jsonl", ".csv"):
         return path.name
-    return path.parent.name if path.stem in _SPLITS and path.parent.name else path.stem
+    stem = stem_of(path.name)
+    return path.parent.name if stem in _SPLITS and path.parent.name else stem
 
 
 def _as_shown(report: EvaluationReport) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from st_relbert.data.relation_set import RelationSet, check_weight
-from st_relbert.files.text import COMPRESSED
+from st_relbert.files.text import stem_of
 from st_relbert.pairs import Pair, counted, folded, folded_word
 
 
@@ -190,7 +190,7 @@ def weigh_sets(sets: Mapping[str, RelationSet], weights: Mapping[str, float]) ->
     """
     weighed: dict[str, RelationSet] = {}
     for name, weight in weights.items():
-        called = [name] if name in sets else [each for each in sets if _stem(each) == name]
+        called = [name] if name in sets else [each for each in sets if Path(stem_of(each)).name == name]
         if len(called) != 1:
             raise ValueError(
                 f"{'Several sets are' if called else 'No set is'} called {name!r}, which has the weight {weight}, "
@@ -201,11 +201,6 @@ def weigh_sets(sets: Mapping[str, RelationSet], weights: Mapping[str, float]) ->
         check_weight(weight, f"the set {name!r}")
         weighed[called[0]] = sets[called[0]].weighted(weight)
     return [weighed.get(name, relations) for name, relations in sets.items()]
-
-
-def _stem(name: str) -> str:
-    path = Path(name)
-    return Path(path.stem).stem if path.suffix in COMPRESSED else path.stem
 
 
 def check_limits(least: int, most: int | None) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from st_relbert.data.question_files import is_question_text
 from st_relbert.data.questions import AnalogyQuestion, MappingProblem, as_questions
 from st_relbert.data.sources import place_of, read_records
+from st_relbert.files.text import stem_of, suffix_of
 from st_relbert.pairs import Pair, as_pair, folded, pairs_of_list
 
-_TRAINING_SPLIT = "train.jsonl"
+_TRAINING_SPLIT = "train"
+_JSON_LINES = (".jsonl", ".ndjson")
 
 
 def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pair]]:
@@ -25,9 +26,9 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     positives and negatives of relation sets.
 
     A name is one that `read_records` accepts; its test split is read, or its validation split if there is no test
-    split. It can also be a folder, such as `$ST_RELBERT_DATA`: all its JSON Lines files at any depth except
-    `train.jsonl` are read, and each is named by its path in the folder without the suffix. Raises `ValueError` if
-    nothing is found, or a record is malformed or of another kind.
+    split. It can also be a folder, such as `$ST_RELBERT_DATA`: all its JSON Lines files at any depth are read, plain or
+    compressed, except `train.jsonl` and hidden files. Links are followed, and each file is named by its path in the
+    folder without the suffix. Raises `ValueError` if nothing is found, or a record is malformed or of another kind.
 
     >>> sorted(benchmark_pairs(["starter/held_out_pairs"]))
     ['starter/held_out_pairs']
@@ -35,9 +36,8 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     sets: dict[str, set[Pair]] = {}
     for name in (os.fspath(name) for name in names):
         listed = os.path.isdir(name) and not is_question_text(name)
-        files = _files(Path(name)) if listed else {name: Path(name)}
-        for key, path in files.items():
-            records, source = read_records(path if path.is_file() else name, ["test", "validation"])
+        for key, path in _files(name) if listed else [(name, name)]:
+            records, source = read_records(path, ["test", "validation"])
             pairs = sets.setdefault(key, set())
             for row, record in enumerate(records):
                 pairs.update(pairs_of_record(record, f"{source}, {place_of(record, row)}"))
@@ -77,14 +77,36 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     return [pair for values in lists for pair in pairs_of_list(values, f"{where}, pair")]
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    paths = sorted(path for path in folder.rglob("*.jsonl") if path.name != _TRAINING_SPLIT)
+def _files(folder: str) -> list[tuple[str, str]]:
+    """Return the name and the path of each test set in a folder, sorted."""
+    paths = sorted(path for path in _walk(folder) if _is_test_set(os.path.basename(path)))
     if not paths:
         raise ValueError(
-            f"The folder {str(folder)!r} contains no JSON Lines files (.jsonl) other than {_TRAINING_SPLIT}, expected "
+            f"The folder {folder!r} contains no JSON Lines files (.jsonl) other than {_TRAINING_SPLIT}.jsonl, expected "
             "test sets. Pass their folder, or the files."
         )
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+    return [(stem_of(os.path.relpath(path, folder)).replace(os.sep, "/"), path) for path in paths]
+
+
+def _is_test_set(name: str) -> bool:
+    return suffix_of(name) in _JSON_LINES and not name.startswith(".") and stem_of(name).lower() != _TRAINING_SPLIT
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """Yield the files in a folder at any depth. Links are followed, but each folder is entered only once."""
+    entered: set[str] = set()
+    for place, inner, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        if os.path.realpath(place) in entered:  # reached by a second way, such as a link to a folder above it
+            inner.clear()
+            continue
+        entered.add(os.path.realpath(place))
+        inner.sort()
+        yield from (os.path.join(place, name) for name in names)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    # A folder that is passed over could contain test pairs.
+    raise ValueError(f"Cannot read the folder {error.filename!r}: {error.strerror}.") from error
 
 
 def _list(values: Any, where: str) -> Any:

@@ -21,7 +21,8 @@ from st_relbert.pairs import counted
 
 SEPARATORS = {".csv": ",;\t|", ".tsv": "\t", ".tab": "\t", ".txt": "\t,;|"}  # those to try, by suffix
 JSON = (".json", ".jsonl", ".ndjson")
-COMPRESSED = (".gz", ".bz2", ".zst")
+_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}  # Arrow's names
+COMPRESSED = tuple(_COMPRESSION)
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 
 _BYTE_ORDER_MARKS = {  # longer ones first, because one of them begins with a shorter one
@@ -51,6 +52,16 @@ def suffix_of(name: str) -> str:
     bare, suffix = posixpath.splitext(path.lower())
     inner = posixpath.splitext(bare)[1]
     return inner if suffix in COMPRESSED and inner in (*SEPARATORS, *JSON) else suffix
+
+
+def stem_of(name: str) -> str:
+    """Return a path without the suffix that decides how the file is read, and without that of compression.
+
+    >>> stem_of("sets/pairs.jsonl.gz"), stem_of("sets/pairs.csv")
+    ('sets/pairs', 'sets/pairs')
+    """
+    bare, suffix = posixpath.splitext(name)
+    return posixpath.splitext(bare)[0] if suffix.lower() in COMPRESSED else bare
 
 
 def check_no_spreadsheet(path: str) -> None:
@@ -141,7 +152,9 @@ def of_width(rows: Iterable[Row], width: int) -> Iterator[Row]:
 
 def _lines(place: Location, encoding: str | None) -> Iterator[str]:
     """Yield the lines of a file with their line ends, decompressed if necessary."""
-    with place.filesystem.open_input_stream(place.path) as stream:
+    # Arrow itself would not recognise a suffix in upper case.
+    compression = _COMPRESSION.get(posixpath.splitext(place.path.lower())[1])
+    with place.filesystem.open_input_stream(place.path, compression=compression) as stream:
         content = io.BufferedReader(stream)
         start = content.peek(4)[:4]
         if start in _SPREADSHEET_MARKS:

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -49,6 +50,43 @@ def test_a_folder_stands_for_all_its_sets_but_training_splits(tmp_path):
     assert benchmark_pairs([tmp_path]) == {"x/test": {("x/test", "b")}, "y": {("y", "b")}}
     file = str(tmp_path / "x" / "train.jsonl")
     assert benchmark_pairs([file]) == {file: {("x/train", "b")}}
+
+
+def write_set(path, word):
+    """A test set with one pair, compressed if its name says so."""
+    line = json.dumps({"head": word, "tail": "b", "relation": "r"}).encode() + b"\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(line, mtime=0) if path.suffix.lower() == ".gz" else line)
+
+
+def test_a_folder_is_searched_through_links_and_for_every_spelling(tmp_path):
+    folder, elsewhere = tmp_path / "sets", tmp_path / "elsewhere"
+    for name in ("a.jsonl.gz", "b.JSONL", "c.ndjson", "d.jsonl", "d.jsonl.gz", "deep/e/f.JSONL.GZ", ".cache/g.jsonl"):
+        write_set(folder / name, name)
+    for name in ("train.jsonl.gz", "Train.JSONL", "._d.jsonl"):  # training splits, and what macOS leaves on other disks
+        write_set(folder / name, "no test")
+    write_set(elsewhere / "h.jsonl", "h.jsonl")
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "linked.jsonl").symlink_to(elsewhere / "h.jsonl")
+    (elsewhere / "around").symlink_to(folder)
+    (folder / "deep" / "up").symlink_to("..")
+    sets = benchmark_pairs([folder])
+    assert sorted(sets) == [".cache/g", "a", "b", "c", "d", "deep/e/f", "linked", "linked/h"]
+    assert sets["d"] == {("d.jsonl", "b"), ("d.jsonl.gz", "b")} and sets["linked/h"] == {("h.jsonl", "b")}
+
+
+def test_a_folder_or_file_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    write_set(tmp_path / "a.jsonl", "a")
+    (tmp_path / "b.jsonl").symlink_to("none.jsonl")
+    with pytest.raises(ValueError, match="There is no file '.*b.jsonl'"):
+        benchmark_pairs([tmp_path])
+
+    def scandir(folder):  # the permissions of a folder do not stop root
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(ValueError, match="Cannot read the folder '.*': Permission denied"):
+        benchmark_pairs([tmp_path])
 
 
 def test_shipped_sets_are_named():

@@ -120,6 +120,8 @@ def test_values_of_different_types_are_refused(written, values, chunk):
             gzip.compress(b"head,tail,relation\n", mtime=0) + gzip.compress(b"Tokyo,Japan,capital\n", mtime=0),
         ),
         ("a.csv.bz2", bz2.compress(b"head,tail,relation\nTokyo,Japan,capital\n")),
+        ("a.csv.GZ", gzip.compress(b"head,tail,relation\nTokyo,Japan,capital\n", mtime=0)),
+        ("A.CSV.Zst", pa.compress(b"head,tail,relation\nTokyo,Japan,capital\n", "zstd", asbytes=True)),
         ("a.csv.zst", pa.compress(b"head,tail,relation\nTokyo,Japan,capital\n", "zstd", asbytes=True)),
         ("a.jsonl.gz", gzip.compress(b'{"Head": "Tokyo", "tail": "Japan", "RELATION": "capital"}\n', mtime=0)),
         ("array.json", '[{"head": "Tokyo",\n "tail": "Japan", "relation": "capital"}]'),
