@@ -16,6 +16,8 @@ Pair: TypeAlias = tuple[str, str]
 LONGEST_WORD = 10_000
 """The maximum length of a word in characters. Anything longer is text by mistake, and takes minutes to tokenize."""
 
+_NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a line break", "Zp": "a line break"}
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun, in singular or plural, for use in messages.
@@ -38,6 +40,26 @@ def check_known(what: str, value: Any, known: Iterable[Any]) -> None:
     choices = list(known)
     if value not in choices:
         raise ValueError(f"Unknown {what} {value!r}, expected one of {', '.join(map(repr, choices))}.")
+
+
+def check_relation_name(name: Any, where: str) -> str:
+    """Return the name of a relation as a string. Whole numbers are valid names too.
+
+    Raises `ValueError` if the name is blank, or contains a control character, a line break or a lone surrogate.
+    """
+    if not isinstance(name, str | int) or isinstance(name, bool):
+        raise ValueError(
+            f"{where}: the relation is {name!r} of type {type(name).__name__}, expected a name such as 'capital'."
+        )
+    text = str(name)
+    if not text.strip():
+        raise ValueError(f"{where}: the relation is {text!r}, expected a name with a visible character.")
+    if unseen := next((char for char in text if unicodedata.category(char) in _NOT_IN_NAMES), None):
+        raise ValueError(
+            f"{where}: the name of the relation {text!r} contains {_NOT_IN_NAMES[unicodedata.category(unseen)]}, "
+            f"{unseen!r}, expected plain text. Rename the relation."
+        )
+    return text
 
 
 def is_flat_pair(value: Any) -> bool:

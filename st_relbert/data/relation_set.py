@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from datasets import Dataset, Features, List, Value
 
 from st_relbert.data.question_files import is_question_text, relation_pairs
 from st_relbert.data.sources import as_lines, place_of, read_records, require, sources_of
-from st_relbert.pairs import Pair, as_pair, counted, negative_label, pairs_of_list
+from st_relbert.pairs import Pair, as_pair, check_relation_name, counted, negative_label, pairs_of_list
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +24,6 @@ LARGEST_WEIGHT = 1000
 """The largest weight of a relation. With a larger one, a training run would see little else."""
 
 _PAIR_COLUMNS = {"head", "tail", "relation"}
-_NOT_IN_NAMES = {"Cc": "a control character", "Cs": "a lone surrogate", "Zl": "a line break", "Zp": "a line break"}
 
 
 @dataclass(frozen=True)
@@ -289,24 +287,6 @@ def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], li
     weight = record.get("weight")
     # In tables, a missing weight is null.
     return relation, positives, negatives, 1.0 if weight is None else check_weight(weight, where)
-
-
-def check_relation_name(name: Any, where: str) -> str:
-    """Return the name of a relation as a string. Whole numbers are valid names too.
-
-    Raises `ValueError` if the name is blank, or contains a control character, a line break or a lone surrogate.
-    """
-    if not isinstance(name, str | int) or isinstance(name, bool):
-        raise ValueError(f"{where}: the relation is {name!r} of type {type(name).__name__}, expected a name.")
-    text = str(name)
-    if not text.strip():
-        raise ValueError(f"{where}: the relation is {text!r}, expected a name with a visible character.")
-    if unseen := next((char for char in text if unicodedata.category(char) in _NOT_IN_NAMES), None):
-        raise ValueError(
-            f"{where}: the name of the relation {text!r} contains {_NOT_IN_NAMES[unicodedata.category(unseen)]}, "
-            f"{unseen!r}, expected plain text. Rename the relation."
-        )
-    return text
 
 
 def check_weight(weight: Any, what: str) -> float:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from st_relbert.data.combine import PairExclusion, RelationBuild, check_enough, check_limits
-from st_relbert.data.relation_set import RelationSet, check_relation_name
-from st_relbert.pairs import Pair, as_pair, folded, folded_word
+from st_relbert.data.relation_set import RelationSet
+from st_relbert.pairs import Pair, as_pair, check_relation_name, folded, folded_word
 
 Triple: TypeAlias = tuple[str, str, str]
 """A head, a relation and a tail."""

@@ -83,10 +83,14 @@ class TableOptions:
         return names
 
     def by_name(self, names: Sequence[str]) -> TableOptions:
-        """Return the options with names instead of numbers, for a file that has these columns."""
+        """Return the options with names instead of numbers, for a file that has these columns.
+
+        Columns that it does not have stay as they are given.
+        """
         relation = None if self.relation is None else find_column(self.relation, names) or self.relation
         columns = tuple(find_column(column, names) or column for column in self.columns)
-        return replace(self, columns=columns, relation=relation, drop=self._dropped(names))
+        drop = tuple(find_column(column, names) or column for column in self.drop)
+        return replace(self, columns=columns, relation=relation, drop=drop)
 
     def by_role(self, names: Sequence[str]) -> TableOptions:
         """Return the options with names instead of numbers, for a file without a header; see `names_by_place`."""

@@ -26,7 +26,7 @@ from st_relbert.files.text import (
     read_separated,
     suffix_of,
 )
-from st_relbert.pairs import Pair, as_pair, as_pairs, pairs_of_list
+from st_relbert.pairs import Pair, as_pair, as_pairs, check_relation_name, pairs_of_list
 
 FORMATS = (*SEPARATORS, *JSON, ".parquet")
 CheckPairs = Callable[[list[Pair]], object]
@@ -221,13 +221,17 @@ def _open_json(rows: Iterator[Row], options: TableOptions) -> _Opened:
         names = options.names_by_place(len(first.cells))
         options = options.by_role(names)
         rows = (Row(place, dict(zip(names, cells, strict=True))) for place, cells in of_width(rows, len(names)))
+    else:  # numbers count the columns as read, before any is left out
+        some = list(islice(rows, options.chunk_rows))
+        options = options.by_name(list(_names(some)))
+        rows = chain(some, rows)
     return _Opened(options, pa.schema([]), _json_chunks(rows, options))
 
 
 def rows_of_relation(row: Row) -> Iterator[Row]:
     """Yield a row for each positive pair of a row of JSON that is a relation. Any other row is yielded as it is.
 
-    Raises `ValueError` for a relation without a name, or a positive that is not a pair.
+    Raises `ValueError` for a relation without a valid name, or a positive that is not a pair.
     """
     if not isinstance(row.cells, dict) or "positives" not in row.cells:
         yield row
@@ -235,7 +239,7 @@ def rows_of_relation(row: Row) -> Iterator[Row]:
     if "relation_type" not in row.cells:
         raise ValueError(f"{row.place} has positives but no 'relation_type', expected the name of their relation.")
     place = f"{row.place}, positive"
-    relation = str(row.cells["relation_type"])
+    relation = check_relation_name(row.cells["relation_type"], row.place)
     for number, (head, tail) in enumerate(pairs_of_list(row.cells["positives"], place)):
         yield Row(f"{place} {number}", {"head": head, "tail": tail, "relation": relation})
 
@@ -260,15 +264,22 @@ def _json_chunks(rows: Iterable[Row], options: TableOptions) -> Iterator[_Chunk]
     seen: dict[str, None] = {}
     for some in _some(rows, options.chunk_rows):
         places = [row.place for row in some]
-        for row in some:
-            if not isinstance(row.cells, dict):
-                raise ValueError(f"{row.place} is a list, expected an object as in the rows before.")
-            seen.update(dict.fromkeys(row.cells))
+        seen |= _names(some)
         dropped = {find_column(column, list(seen)) for column in options.drop}
         names = [name for name in seen if name not in dropped]
         arrays = [json_column([row.cells.get(name) for row in some], name, places) for name in names]
         yield _Chunk(places, pa.record_batch(arrays, names))
     options.kept(list(seen))  # columns to leave out must exist in some row
+
+
+def _names(rows: Iterable[Row]) -> dict[str, None]:
+    """Return the names in rows of JSON objects, in the order in which they first occur."""
+    names: dict[str, None] = {}
+    for place, cells in rows:
+        if not isinstance(cells, dict):
+            raise ValueError(f"{place} is a list, expected an object as in the rows before.")
+        names |= dict.fromkeys(cells)
+    return names
 
 
 def _some(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

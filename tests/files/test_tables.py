@@ -318,6 +318,10 @@ def test_relation_sets_are_read_as_tables_of_their_positives(written):
         path = written("b.jsonl", json.dumps({"relation_type": "r", "positives": positives}))
         with pytest.raises(ValueError, match="Cannot read '.*b.jsonl': .*line 1"):
             read_table(path)
+    for relation in (None, ["a", "b"], {"a": 1}, True, 1.5, " "):
+        path = written("b.jsonl", json.dumps({"relation_type": relation, "positives": [["a", "b"]]}))
+        with pytest.raises(ValueError, match="Cannot read '.*b.jsonl': line 1: the relation is .*, expected a name"):
+            read_table(path)
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "A.ODS"])
