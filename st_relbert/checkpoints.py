@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from st_relbert.templates import MASK, OBJECT, SUBJECT, PoolingMode, Template
 RELBERT_MAX_LENGTH = 64
 """The length at which the relbert library cuts prompts unless told otherwise."""
 
+_EVAL_RESULTS = ".eval_results"
 _PROBES = [("Tokyo", "Japan"), ("New York City", "the USA"), ("mother-in-law", "café"), ("東京", "3.14")]
 
 
@@ -117,10 +120,40 @@ def check_json_files(folder: str) -> None:
 
 def read_records(model_name_or_path: str, **hub_kwargs: Any) -> dict[str, str]:
     """Read the records of training and evaluation saved with a model, by file name."""
-    names = ["finetuning_config.json", ".eval_results/st-relbert.yaml"]
-    names += [f".eval_results/{path.name}" for path in Path(model_name_or_path, ".eval_results").glob("*.yaml")]
-    texts = {name: _read_text(model_name_or_path, name, hub_kwargs) for name in names}
+    names = {f"{_EVAL_RESULTS}/st-relbert.yaml", *_record_names(model_name_or_path)}
+    texts = {name: _read_text(model_name_or_path, name, hub_kwargs) for name in sorted(names)}
     return {name: text for name, text in texts.items() if text is not None}
+
+
+def write_records(folder: str, records: Mapping[str, str]) -> None:
+    """Write records, given by file name, into a saved model's folder, and remove those of an earlier model."""
+    for name in set(_record_names(folder)) - set(records):
+        Path(folder, name).unlink(missing_ok=True)
+    for name, text in records.items():
+        Path(folder, name).parent.mkdir(exist_ok=True)
+        Path(folder, name).write_text(text, encoding="utf-8")
+    with suppress(OSError):  # the folder does not exist, or contains other files
+        Path(folder, _EVAL_RESULTS).rmdir()
+
+
+def _record_names(folder: str) -> list[str]:
+    found = Path(folder, _EVAL_RESULTS).glob("*.yaml")
+    return ["finetuning_config.json", *(f"{_EVAL_RESULTS}/{path.name}" for path in found)]
+
+
+def make_room(folder: str, encoder: Any) -> None:
+    """Remove an earlier model's adapter from the folder where an encoder is to be saved: both would be loaded.
+
+    Raises `ValueError` if the encoder is to be saved as an adapter of another one, but the folder contains a third.
+    """
+    if not getattr(encoder, "_hf_peft_config_loaded", False):
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            Path(folder, name).unlink(missing_ok=True)
+    elif Path(folder, "config.json").exists() and os.path.realpath(encoder.name_or_path) != os.path.realpath(folder):
+        raise ValueError(
+            f"The folder {folder!r} contains an encoder, but the model is saved as an adapter of the encoder "
+            f"{encoder.name_or_path!r}. Save it to another folder."
+        )
 
 
 def to_fast_modules(modules: Sequence[nn.Module]) -> list[nn.Module]:

@@ -18,6 +18,7 @@ from torch import nn
 
 from st_relbert.checkpoints import (
     RelBERTConfig,
+    make_room,
     numbered,
     read_pipeline_template,
     read_records,
@@ -25,6 +26,7 @@ from st_relbert.checkpoints import (
     rename_tokenizer_class,
     to_fast_modules,
     to_portable_modules,
+    write_records,
 )
 from st_relbert.data.sources import as_lines, sources_of
 from st_relbert.environment import computes_in_bfloat16
@@ -34,7 +36,7 @@ from st_relbert.modules import PromptTemplate, RelationPooling
 from st_relbert.modules.relation_pooling import Reduction
 from st_relbert.pairs import as_pair, as_pairs, is_flat_pair
 from st_relbert.templates import DEFAULT_TEMPLATE, PoolingMode
-from st_relbert.vectors import check_finite
+from st_relbert.vectors import check_finite, encode_once
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -180,18 +182,10 @@ class RelBERT(SentenceTransformer):
             )
         args = (None, "", *args)
         # Checked here as well as in the first module, because only here can the error give the position in the input.
+        encode = super().encode
         if self.is_singular_input(inputs):
-            return super().encode(as_pair(inputs, "the input"), *args, **kwargs)
-        pairs = as_pairs(inputs)
-        if not pairs:
-            # Embed one pair and drop it: this gives the right shape, type and device in every output format.
-            return super().encode([("head", "tail")], *args, **kwargs)[:0]
-        rows = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
-        if len(rows) == len(pairs):
-            return super().encode(pairs, *args, **kwargs)
-        vectors = super().encode(list(rows), *args, **kwargs)
-        places = [rows[pair] for pair in pairs]
-        return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
+            return encode(as_pair(inputs, "the input"), *args, **kwargs)
+        return encode_once(lambda pairs: encode(pairs, *args, **kwargs), as_pairs(inputs))
 
     def _inference(self, inputs: list[Any], *, device: Any = None, **kwargs: Any) -> Any:
         """Embed on a device, also in worker processes; in bfloat16 if the model is fast and the device supports it."""
@@ -246,24 +240,33 @@ class RelBERT(SentenceTransformer):
         """Save the model in the portable layout, which plain sentence-transformers can load.
 
         The arguments are those of `SentenceTransformer.save`. A model that has been loaded but not trained since keeps
-        its card.
+        its card and its records of training and evaluation. Those of an earlier model in the folder are removed, and so
+        is its adapter. Other files stay.
 
         Raises:
-            ValueError: If the model has no portable form, for example because its reduction is `"sum"`.
+            ValueError: If the model has no portable form, for example because its reduction is `"sum"`; if it has an
+                adapter, and the folder contains an encoder other than the adapter's.
         """
         plain = self.to_sentence_transformer()
+        make_room(path, self.transformers_model)
         plain.save(path, create_model_card=False, safe_serialization=safe_serialization)
         config = json.dumps(self._get_model_config(), indent=2, sort_keys=True)
         Path(path, "config_sentence_transformers.json").write_text(config, encoding="utf-8")
         rename_tokenizer_class(path)
         # Sentence-transformers uses the same test for whether the card is still valid.
-        if "generated_from_trainer" not in self.model_card_data.tags:
-            for name, text in self._records.items():
-                Path(path, name).parent.mkdir(exist_ok=True)
-                Path(path, name).write_text(text, encoding="utf-8")
+        write_records(path, {} if "generated_from_trainer" in self.model_card_data.tags else self._records)
         if create_model_card:
             self._create_model_card(path, model_name, train_datasets)
         self.source = os.path.abspath(path)
+
+    @_typed_like(SentenceTransformer.push_to_hub)
+    def push_to_hub(self, *args: Any, **kwargs: Any) -> str:
+        """Upload the model; see `SentenceTransformer.push_to_hub`. Its `source` does not change."""
+        source = self.source
+        try:
+            return super().push_to_hub(*args, **kwargs)
+        finally:
+            self.source = source  # not the temporary folder that it was saved to for the upload
 
     def _get_model_config(self) -> dict[str, Any]:
         requirements = {} if self._requirements is None else {"requirements": self._requirements}

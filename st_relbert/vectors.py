@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,21 @@ def check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
             f"The model's vector of the pair ({head[:40]!r}, {tail[:40]!r}) is not finite. Its weights are damaged, or "
             "its training diverged. Restore the model or train it again."
         )
+
+
+def encode_once(encode: Callable[[list[Pair]], Any], pairs: list[Pair]) -> Any:
+    """Return what `encode` gives for pairs, an array or a list with a row per pair, but encode each distinct pair once.
+
+    Without pairs, two are encoded and dropped, which gives the right shape, type and device in every output format.
+    """
+    rows = {pair: row for row, pair in enumerate(dict.fromkeys(pairs))}
+    if len(rows) == len(pairs) > 0:
+        return encode(pairs)
+    distinct = list(rows) or [("head", "tail")]
+    # A single vector has no range to quantize it in, but two equal ones do.
+    vectors = encode(distinct if len(distinct) > 1 else distinct * 2)
+    places = [rows[pair] for pair in pairs]
+    return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
 
 
 def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

@@ -2,12 +2,14 @@
 
 import math
 import shutil
+from unittest.mock import MagicMock
 
 import numpy as np
 import peft
 import pytest
 
 from st_relbert import RelBERT, environment
+from st_relbert.identity import ModelIdentity
 
 PAIRS = [("Tokyo", "Japan"), ("Paris", "France"), ("mother-in-law", "New York City")]
 
@@ -28,6 +30,26 @@ def test_a_model_on_the_hub_is_read_through_its_cache(encoders, tmp_path):
     cached = RelBERT("owner/relbert-tiny", cache_folder=str(tmp_path))
     assert (cached.template, cached.pooling) == (model.template, "mask")
     assert np.array_equal(cached.encode(PAIRS), model.encode(PAIRS))
+
+
+def test_an_uploaded_model_is_still_where_it_was(encoders, tmp_path, monkeypatch):
+    """The folder that is uploaded is a temporary one."""
+    uploaded = []
+    api = MagicMock()
+    api.create_repo.return_value.repo_id = "me/relations"
+    api.upload_folder.side_effect = lambda **given: uploaded.append(RelBERT(given["folder_path"])) or MagicMock()
+    monkeypatch.setattr("sentence_transformers.base.model.HfApi", lambda **_: api)
+    monkeypatch.setattr("sentence_transformers.base.model.load_file_path", lambda *_, **__: None)
+    model = RelBERT(encoders["wordpiece"], template="short")
+    for source in (encoders["wordpiece"], str(tmp_path)):
+        model.push_to_hub("relations")
+        assert model.source == source and ModelIdentity.of(model).name == source
+        model.save_pretrained(str(tmp_path))
+    api.upload_folder.side_effect = OSError("no network")
+    with pytest.raises(OSError):
+        model.push_to_hub("relations")
+    assert model.source == str(tmp_path)
+    assert all(np.array_equal(copy.encode(PAIRS), model.encode(PAIRS)) for copy in uploaded) and len(uploaded) == 2
 
 
 @pytest.fixture

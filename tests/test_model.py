@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from sentence_transformers import quantize_embeddings
 
 from st_relbert import RelBERT
 from st_relbert.modules import PromptTemplate, RelationPooling
@@ -134,6 +135,22 @@ def test_no_pairs_give_no_rows(model, empty):
     assert tensor.shape == (0, 16) and tensor.dtype == torch.float32
     assert model.encode(empty, convert_to_numpy=False) == []
     assert model.encode(empty, truncate_dim=8).shape == (0, 8)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8", "uint8", "binary", "ubinary"])
+def test_any_precision_gives_a_row_per_pair(model, precision):
+    """As sentence-transformers' own function does for the vectors of these pairs."""
+    for pairs in ([], PAIRS[:1] * 2, [*PAIRS, *PAIRS]):
+        expected = quantize_embeddings(model.encode(pairs), precision)
+        vectors = model.encode(pairs, precision=precision)
+        assert vectors.dtype == expected.dtype
+        np.testing.assert_array_equal(vectors, expected)
+
+
+@pytest.mark.parametrize("pairs", [PAIRS[0], PAIRS[:1]])
+def test_one_vector_cannot_be_quantized(model, pairs):
+    with pytest.raises(ValueError, match="Cannot compute int8 quantization ranges from a single embedding"):
+        model.encode(pairs, precision="int8")
 
 
 @pytest.mark.parametrize(

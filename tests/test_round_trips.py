@@ -126,6 +126,55 @@ def test_requirements_and_the_records_of_training_and_evaluation_stay(encoders, 
     assert not any((tmp_path / "third" / name).exists() for name in records)
 
 
+@pytest.mark.parametrize("how", ["loaded", "trained", "merged"])
+def test_saving_over_a_model_leaves_none_of_its_records(encoders, tmp_path, how):
+    """The records of the model that is saved replace those of the model that was there; other files stay."""
+    there, own = tmp_path / "there", tmp_path / "own"
+    for folder in (there, own):
+        RelBERT(encoders["wordpiece"], template="short").save_pretrained(str(folder))
+        (folder / ".eval_results").mkdir()
+        for name in ("finetuning_config.json", f".eval_results/{folder.name}.yaml", ".eval_results/st-relbert.yaml"):
+            (folder / name).write_text(f'"{folder.name}"')
+    (there / ".eval_results" / "notes.txt").write_text("mine")
+    (there / "finetuning_notes.json").write_text("mine")
+    if how == "merged":
+        pytest.importorskip("mergekit")
+        model = RelBERT.merge([own, there])
+    else:
+        model = RelBERT(own)
+    if how == "trained":
+        model.model_card_data.add_tags("generated_from_trainer")
+    model.save_pretrained(str(there))
+    records = {path.relative_to(there).as_posix() for path in (there / ".eval_results").iterdir()}
+    kept = {".eval_results/own.yaml", ".eval_results/st-relbert.yaml"} if how == "loaded" else set()
+    assert records == kept | {".eval_results/notes.txt"} and (there / "finetuning_notes.json").exists()
+    assert (there / "finetuning_config.json").exists() == (how == "loaded")
+    assert all((there / name).read_text() == '"own"' for name in kept)
+
+
+def test_an_encoder_saved_over_an_adapter_is_loaded_without_it(encoders, tmp_path):
+    adapted = RelBERT(encoders["wordpiece"])
+    adapted.add_adapter(peft.LoraConfig(r=2, target_modules=["query"], init_lora_weights=False))
+    adapted.save_pretrained(str(tmp_path))
+    model = RelBERT(encoders["bytelevel"], template="short")
+    model.save_pretrained(str(tmp_path))
+    np.testing.assert_array_equal(RelBERT(tmp_path).encode(PAIRS), model.encode(PAIRS))
+
+
+def test_an_adapter_is_not_saved_over_an_encoder_other_than_its_own(encoders, tmp_path):
+    model = RelBERT(encoders["bytelevel"], template="short")
+    model.save_pretrained(str(tmp_path))
+    adapted = RelBERT(encoders["wordpiece"])
+    adapted.add_adapter(peft.LoraConfig(r=2, target_modules=["query"], init_lora_weights=False))
+    with pytest.raises(ValueError, match="contains an encoder, but the model is saved as an adapter of the encoder"):
+        adapted.save_pretrained(str(tmp_path))
+    np.testing.assert_array_equal(RelBERT(tmp_path).encode(PAIRS), model.encode(PAIRS))
+    own = RelBERT(tmp_path)
+    own.add_adapter(peft.LoraConfig(r=2, target_modules=["query"], init_lora_weights=False))
+    own.save_pretrained(str(tmp_path))
+    np.testing.assert_array_equal(RelBERT(tmp_path).encode(PAIRS), own.encode(PAIRS))
+
+
 def test_a_pipeline_of_our_modules_saved_by_sentence_transformers_keeps_all_modules(encoders, tmp_path):
     prompt = PromptTemplate(encoders["wordpiece"], template="c")
     by_hand = SentenceTransformer(

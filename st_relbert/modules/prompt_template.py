@@ -31,7 +31,8 @@ class PromptTemplate(Transformer):
     tokenises the prompt. Words are data: a word that spells a special token (`[MASK]`, `</s>`) or a placeholder
     (`<obj>`) is tokenised as text. A prompt longer than `max_seq_length` is cut at the end, if the rest still contains
     head, tail and mask; otherwise it is an error. Prompts are always padded on the right, where padding changes no
-    encoder's positions. Tokens that you add to the tokenizer take effect with the next batch.
+    encoder's positions; a tokenizer without a padding token gets another special token as one. Tokens that you add to
+    the tokenizer take effect with the next batch.
 
     Args:
         model_name_or_path: A Hugging Face encoder, hub id or folder.
@@ -40,7 +41,7 @@ class PromptTemplate(Transformer):
 
     Raises:
         ValueError: If the template is unknown or lacks a placeholder; if it has a `<mask>` but the tokenizer has no
-            mask token; if the tokenizer is not a fast one.
+            mask token; if the tokenizer is not a fast one, or has no special token to pad with.
 
     Examples:
         >>> prompt = model[0]  # the first module of a RelBERT
@@ -58,6 +59,8 @@ class PromptTemplate(Transformer):
         self.modality_config = {"text": self.modality_config["text"]}
         self.input_formatter.supported_modalities = ["text"]
         self.tokenizer.padding_side = "right"
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = _padding(self.tokenizer)
         self._prompt_tokenizer = PromptTokenizer(self.tokenizer)
         self.template = template
 
@@ -226,6 +229,17 @@ def _check_token_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
             f"The tokenizer's token {token!r} has the id {last}, but the encoder has only {vectors} token vectors. Use "
             "the tokenizer that belongs to the encoder."
         )
+
+
+def _padding(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return a token to pad with. Padding is not attended to, so any special token will do."""
+    token = tokenizer.eos_token or tokenizer.sep_token or tokenizer.unk_token or tokenizer.cls_token
+    if not token:
+        raise ValueError(
+            f"{type(tokenizer).__name__} has no token to pad with: its pad_token, eos_token, sep_token, unk_token and "
+            "cls_token are not set. Set its pad_token to any token that it has, and save it with the encoder."
+        )
+    return str(token)
 
 
 def _count_at_end(encoding: Encoding) -> int:

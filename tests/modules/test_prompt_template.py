@@ -199,3 +199,18 @@ def test_the_template_is_part_of_the_saved_configuration(encoders, tmp_path):
     prompt = PromptTemplate(encoders["wordpiece"], template="short")
     prompt.save(str(tmp_path))
     assert PromptTemplate.load(str(tmp_path)).template == prompt.template
+
+
+@pytest.mark.parametrize("missing", [["pad"], ["pad", "eos", "sep"]])
+def test_a_tokenizer_without_a_padding_token_gets_one_that_is_saved(encoder, tmp_path, missing):
+    model = RelBERT(encoder, template="short", processor_kwargs={f"{name}_token": None for name in missing})
+    assert model.tokenizer.pad_token in model.tokenizer.all_special_tokens
+    np.testing.assert_array_equal(model.encode(PAIRS), RelBERT(encoder, template="short").encode(PAIRS))
+    model.save_pretrained(str(tmp_path))
+    np.testing.assert_array_equal(RelBERT(tmp_path).encode(PAIRS), model.encode(PAIRS))
+
+
+def test_a_tokenizer_without_any_token_to_pad_with_is_refused(encoders):
+    kwargs = {f"{name}_token": None for name in ("pad", "eos", "sep", "unk", "cls")}
+    with pytest.raises(ValueError, match="has no token to pad with: .* are not set. Set its pad_token to any token"):
+        RelBERT(encoders["wordpiece"], processor_kwargs=kwargs)
