@@ -180,10 +180,20 @@ def _lines(place: Location, encoding: str | None) -> Iterator[str]:
 
 
 def _find_separator(lines: Iterator[str], options: TableOptions, candidates: str) -> tuple[str, Iterator[str]]:
-    """Return the separator, and all lines again: the candidate that gives the most likely names, or the first found."""
-    first = next(lines, "")
+    """Return the separator, and all lines again.
+
+    It is the candidate that gives the most likely names in the first line that is not blank, or the first one found.
+    """
+    start: list[str] = []
+    for line in lines:
+        start.append(line)
+        if not line.isspace():
+            break
+    first = start[-1] if start else ""
     declared = re.fullmatch(r'"?sep=(.)"?\s*', first)  # a line that Excel reads and writes
-    rest = chain(["\n" if declared else first], lines)
+    if declared:
+        start[-1] = "\n"
+    rest = chain(start, lines)
     if options.separator:
         return options.separator, rest
     if declared:
@@ -204,18 +214,44 @@ def _plain_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
 
 
 def _quoted_rows(lines: Iterable[str], separator: str) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    text: list[str] = []  # the lines of the row
+
+    def noted() -> Iterator[str]:
+        for line in lines:
+            text.append(line)
+            yield line
+
+    # Quotes enclose a cell even after a blank, as in "Tokyo", "Japan".
+    reader = csv.reader(noted(), delimiter=separator, strict=True, skipinitialspace=separator != " ")
     line = 1
     try:
         for cells in reader:
+            cells = _with_own_blanks(cells, "".join(text), separator)
             if any(cells):
                 yield Row(f"line {line}", cells)
             line = reader.line_num + 1
+            text.clear()
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise ValueError(
+                f"line {line} has a cell of more than {csv.field_size_limit():,} characters. If it begins with a quote "
+                "that is never closed, double the quote. Otherwise shorten the cell, or use JSON Lines."
+            ) from error
         raise ValueError(
             f"line {line} has a quote that cannot be read ({error}). Double the quotes inside quoted cells, or use "
             "tabs and a name that ends in .tsv: there, a quote is an ordinary character."
         ) from error
+
+
+def _with_own_blanks(cells: list[str], text: str, separator: str) -> list[str]:
+    """Return the cells of a row with the blanks that begin cells without quotes, which the reader has skipped."""
+    if separator == " " or not (text.startswith(" ") or f"{separator} " in text):
+        return cells
+    mark = re.escape(separator)
+    written = re.findall(rf'(?:^|{mark})( *)("(?:[^"]|"")*"|[^{mark}]*)', text)
+    return [
+        cell if raw.startswith('"') else f"{blanks}{cell}" for (blanks, raw), cell in zip(written, cells, strict=True)
+    ]
 
 
 def _json_row(row: Row) -> Row:
