@@ -106,7 +106,7 @@ class TrainingSettings:
     patience: int | None = _setting("choice of the checkpoint", "stop after this many epochs without improvement", None)
     dropout: float | None = _setting("optimisation", "dropout rate of the encoder; default: its own", None)
     seed: int = _setting("optimisation", "random seed of batches, dropout and validation", 0)
-    bf16: bool = _setting("batches", "compute in bfloat16 (faster on recent CPUs and GPUs)", False)
+    bf16: bool = _setting("batches", "compute in bfloat16, where the processor has instructions for it", False)
     activation_checkpointing: bool = _setting("batches", "recompute activations to save memory", False)
     save_steps: int = _setting("checkpoints and logs", "steps between checkpoints to resume from", 100)
     report_to: str = _setting("checkpoints and logs", "log to tensorboard, trackio or another integration", "none")

@@ -17,7 +17,7 @@ from tokenizers import Encoding
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from st_relbert.modules.prompts import GUARD, PromptAssembler, PromptTokenizer
+from st_relbert.modules.prompts import PromptAssembler, PromptTokenizer, is_suspect
 from st_relbert.pairs import Pair, as_pairs
 from st_relbert.templates import DEFAULT_TEMPLATE, MASK, OBJECT, PLACEHOLDERS, SUBJECT, Template
 
@@ -121,7 +121,8 @@ class PromptTemplate(Transformer):
             `input_ids` and `attention_mask`, both int64 of shape `(pairs, tokens)`, and `modality`.
 
         Raises:
-            ValueError: If an input is not a pair of words, or `max_seq_length` cuts off a word or the mask.
+            ValueError: If an input is not a pair of words, the tokenizer cannot read a word (it drops all its
+                characters), or `max_seq_length` cuts off a word or the mask.
         """
         if prompt or processing_kwargs:
             raise ValueError(
@@ -143,8 +144,8 @@ class PromptTemplate(Transformer):
     def check_prompts(self, pairs: Sequence[Pair]) -> None:
         """Raise `ValueError` for pairs that `preprocess` would refuse; call it before long work.
 
-        `preprocess` refuses a pair if `max_seq_length` cuts off a word or the mask, or a word contains U+FDD0. Only
-        pairs that may be refused are tokenised here. The pairs must be the output of `as_pairs`.
+        `preprocess` refuses a pair if `max_seq_length` cuts off a word or the mask, or the tokenizer cannot read a
+        word. Only pairs that may be refused are tokenised here. The pairs must be the output of `as_pairs`.
         """
         limit = self.max_seq_length
         room = inf if limit is None else limit - self.prompt_length(("x", "x"))
@@ -152,7 +153,7 @@ class PromptTemplate(Transformer):
         suspects = [
             (head, tail)
             for head, tail in pairs
-            if heads * _most_tokens(head) + tails * _most_tokens(tail) > room or GUARD in head or GUARD in tail
+            if heads * _most_tokens(head) + tails * _most_tokens(tail) > room or is_suspect(head) or is_suspect(tail)
         ]
         for start in range(0, len(suspects), _CHECKED_AT_A_TIME):
             self.preprocess(suspects[start : start + _CHECKED_AT_A_TIME])
@@ -185,9 +186,7 @@ class PromptTemplate(Transformer):
 
     def _encode(self, pairs: list[Pair]) -> list[Encoding]:
         """Tokenise whole prompts."""
-        for head, tail in pairs:
-            self._prompt_tokenizer.check_word(head)
-            self._prompt_tokenizer.check_word(tail)
+        self._prompt_tokenizer.check_words(chain.from_iterable(pairs))
         return self._prompt_tokenizer(self._marked.render(pairs, self._prompt_tokenizer.mask))
 
     def _cut(self, pair: Pair, limit: int) -> list[int]:

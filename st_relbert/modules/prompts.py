@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 from tokenizers import AddedToken, Encoding, Tokenizer
@@ -42,10 +42,10 @@ class WordTokens:
     def ids_of(self, words: Set[str]) -> dict[str, list[int]]:
         """Return the token ids of these words, including what touches them; the dict may contain other words too.
 
-        Raises `ValueError` if a word contains U+FDD0.
+        Raises `ValueError` for a word that the tokenizer cannot read (see `PromptTokenizer.check_words`).
         """
         known = self._known
-        missing = [word for word in words if word not in known]
+        missing = sorted(word for word in words if word not in known)  # an error names the same word in every run
         if missing:
             tokens = self._tokenize(missing)
             self._size += sum(map(len, missing)) + sum(map(len, tokens))
@@ -63,8 +63,7 @@ class WordTokens:
         return len(self.ids_of({word})[word] if ids is None else ids)
 
     def _tokenize(self, words: list[str]) -> list[list[int]]:
-        for word in words:
-            self._tokenizer.check_word(word)
+        self._tokenizer.check_words(words)
         left, before, after, right = self._around
         tokens = self._tokenizer.pieces([f"{left}{before}{word}{after}{right}" for word in words])
         return [ids[self._first : len(ids) - self._last] for ids in tokens]
@@ -135,11 +134,33 @@ class PromptTokenizer:
         splitter = self._backend.pre_tokenizer
         return splitter is not None and len(splitter.pre_tokenize_str("a b c")) >= 3
 
-    @staticmethod
-    def check_word(word: str) -> None:
-        """Raise `ValueError` for a word with U+FDD0, which marks the renamed special tokens."""
-        if GUARD in word:
-            raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
+    def check_words(self, words: Iterable[str]) -> None:
+        """Raise `ValueError` for a word that cannot be read.
+
+        It contains U+FDD0, which marks the renamed special tokens, or it is lost (see `lost`).
+        """
+        suspects = [word for word in words if is_suspect(word)]
+        for word in suspects:
+            if GUARD in word:
+                raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
+        for word in self.lost(suspects):
+            raise ValueError(
+                f"The model's tokenizer drops every character of the word {word!r}, so the model cannot read it. "
+                "Replace the word, or leave it out."
+            )
+
+    def lost(self, words: Iterable[str]) -> list[str]:
+        """Return the words of which the tokenizer leaves nothing, as an uncased one does with a lone accent.
+
+        The prompt of such a word would be that of an empty one.
+        """
+        suspects = [word for word in words if is_suspect(word)]
+        return [word for word, ids in zip(suspects, self.pieces(suspects), strict=True) if not ids]
+
+
+def is_suspect(word: str) -> bool:
+    """Return whether a tokenizer may be unable to read a word. No tokenizer drops letters and digits."""
+    return GUARD in word or not any(map(str.isalnum, word))
 
 
 def _tokens_of(tokenizer: PreTrainedTokenizerBase) -> tuple[Any, ...]:
@@ -221,7 +242,9 @@ class PromptAssembler:
         text = template.text.replace(MASK, tokenizer.mask)
         if not tokenizer.splits_at_blanks or any(len(_SLOT.findall(chunk)) > 1 for chunk in text.split()):
             return None
-        pairs = [pair for shift in (0, 1, 7) for pair in zip(_PROBES, _PROBES[shift:] + _PROBES[:shift], strict=True)]
+        lost = tokenizer.lost(_PROBES)
+        words = [word for word in _PROBES if word not in lost]
+        pairs = [pair for shift in (0, 1, 7) for pair in zip(words, words[shift:] + words[:shift], strict=True)]
         whole = [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
         # First as if text followed: the last word then has the surroundings of most others, and is tokenised only once.
         for end in (_FILLER, ""):
@@ -231,7 +254,10 @@ class PromptAssembler:
         return None
 
     def __call__(self, pairs: Sequence[Pair]) -> list[list[int]]:
-        """Return the token ids of the prompts, neither cut nor padded. Raises `ValueError` for a word with U+FDD0."""
+        """Return the token ids of the prompts, neither cut nor padded.
+
+        Raises `ValueError` for a word that the tokenizer cannot read (see `PromptTokenizer.check_words`).
+        """
         words = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
         first, *rest = self._constants
         slots = [

@@ -262,8 +262,7 @@ class _WordInput(PromptTemplate):
         return reader
 
     def preprocess(self, inputs: Sequence[Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
-        for word in inputs:
-            self._prompt_tokenizer.check_word(word)
+        self._prompt_tokenizer.check_words(inputs)
         return {**self._pad([encoding.ids for encoding in self._prompt_tokenizer(list(inputs))]), "modality": "text"}
 
 

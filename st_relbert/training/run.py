@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from contextlib import nullcontext, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, ProgressCallbac
 
 from st_relbert.data.relation_set import RelationSet
 from st_relbert.data.sources import as_lines, sources_of
+from st_relbert.environment import computes_in_bfloat16
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
 from st_relbert.identity import ModelIdentity
@@ -75,7 +76,7 @@ def build_arguments(settings: TrainingSettings, model: RelBERT, folder: str) -> 
         weight_decay=0.0,
         **_batches(settings),
         seed=settings.seed,
-        bf16=settings.bf16,
+        bf16=settings.bf16 and computes_in_bfloat16(model.device),
         **checkpointing,
         # Without this, the trainer requires a GPU for bfloat16.
         use_cpu=model.device.type == "cpu",
@@ -159,6 +160,8 @@ class TrainingRun(TrainingSettings):
         model = self._model(teacher)
         _check_lengths(model, relations)
         arguments = build_arguments(self, model, str(self.checkpoints.path))
+        if self.bf16 and not arguments.bf16:
+            logger.warning("This %s has no instructions for bfloat16: computing in float32.", model.device.type.upper())
         if isinstance(model.model_card_data, RelBERTModelCardData):
             model.model_card_data.sampler = getattr(arguments.batch_sampler, "keywords", {})
         # The arguments set up distributed processes, so ranks are known from here on. The first process writes.
@@ -175,7 +178,8 @@ class TrainingRun(TrainingSettings):
                 with SignalsNoted() as finishing:  # finishing takes little time, and half a model is worth nothing
                     with atomic_output(self.output) as temporary:
                         model.save_pretrained(str(temporary))
-                        write_finetuning_config(temporary, finetuning_config(self, model, relations, trainer.state))
+                        used = replace(self, bf16=arguments.bf16)
+                        write_finetuning_config(temporary, finetuning_config(used, model, relations, trainer.state))
                     model.source = str(Path(self.output).absolute())
                     self.checkpoints.clear()
                 if show_progress_bar and not finishing.interrupted:

@@ -46,6 +46,7 @@ def test_token_ids_equal_those_of_whole_prompts(tokenizers, kind, text):
     @settings(max_examples=25)
     @given(pairs=st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=8))
     def same(pairs):
+        pairs = [pair for pair in pairs if not tokenizer.lost(pair)]
         assert assembler(pairs) == [encoding.ids for encoding in tokenizer(template.render(pairs, tokenizer.mask))]
 
     same()

@@ -1,10 +1,12 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import normalizers
 from transformers import AutoTokenizer
 
-from st_relbert.modules.prompts import PromptTokenizer
+from st_relbert.modules.prompts import PromptAssembler, PromptTokenizer
 from st_relbert.templates import Template
+from tests import tiny
 
 SPECIAL = ["[MASK]", "[CLS]", "[SEP]", "[PAD]", "[UNK]", "<mask>", "<s>", "</s>", "<pad>", "<unk>", "<subj>", "<obj>"]
 text = st.text(min_size=1).filter(
@@ -56,9 +58,42 @@ def test_a_plain_tokenizer_reads_a_special_token(tokenizer):
     assert tokenizer(prompt)["input_ids"].count(tokenizer.mask_token_id) == 3
 
 
-def test_the_guard_character_is_refused(tokenizer):
+def test_the_guard_character_is_refused(prompts):
     with pytest.raises(ValueError, match=r"U\+FDD0"):
-        PromptTokenizer.check_word("a\ufdd00\ufdd0")
+        prompts.check_words(["Tokyo", "a\ufdd00\ufdd0"])
+
+
+def build_uncased():
+    tokenizer = tiny.build_tokenizer("wordpiece")
+    tokenizer.backend_tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    return PromptTokenizer(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def every_kind():
+    return [build_uncased(), *(PromptTokenizer(tiny.build_tokenizer(kind)) for kind in tiny.KINDS)]
+
+
+@pytest.mark.parametrize("word", ["\u0301", " \u0301", "\u0301\u0338", "\u3099"])
+def test_a_word_of_which_the_tokenizer_leaves_nothing_is_refused(word):
+    """An uncased BERT removes accents, so that a lone one would be read as an empty word."""
+    uncased = build_uncased()
+    assert uncased.pieces([f"x {word} x"]) == uncased.pieces(["x x"])
+    with pytest.raises(ValueError, match="drops every character of the word"):
+        uncased.check_words(["Tokyo", word, "\U0001f642"])
+    for text in ("<subj> <mask> <obj>", "<subj><obj>"):
+        template = Template(text)
+        assembler = PromptAssembler.try_build(uncased, template)
+        assert (assembler is None) == (text == "<subj><obj>")
+        if assembler:
+            with pytest.raises(ValueError, match="drops every character of the word"):
+                assembler([("Tokyo", word)])
+
+
+@given(words=st.lists(text, min_size=1, max_size=6))
+def test_the_refused_words_are_those_without_tokens(every_kind, words):
+    for tokenizer in every_kind:
+        assert tokenizer.lost(words) == [word for word in words if not tokenizer.pieces([word])[0]]
 
 
 def test_the_tokenizer_itself_is_left_alone(tokenizer):

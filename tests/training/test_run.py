@@ -142,6 +142,17 @@ def test_the_record_has_the_keys_of_the_relbert_library(run, golden, tmp_path):
     assert (config["loss_function"], config["aggregation_mode"]) == ("nce", "average_no_mask")
 
 
+@pytest.mark.parametrize("has_instructions", [True, False])
+def test_bfloat16_is_used_only_where_it_is_faster(run, tmp_path, monkeypatch, caplog, has_instructions):
+    """Without such instructions, a step on a CPU takes sixty times as long in bfloat16 as in float32."""
+    monkeypatch.setattr(run_module, "computes_in_bfloat16", lambda device: has_instructions)
+    training = run(output=str(tmp_path / "model"), bf16=True, max_steps=1)
+    training.train(show_progress_bar=False)
+    record = json.loads((tmp_path / "model" / "finetuning_config.json").read_text())
+    assert record["st_relbert"]["bf16"] is has_instructions
+    assert ("This CPU has no instructions for bfloat16: computing in float32." in caplog.text) is not has_instructions
+
+
 def test_a_summary_of_the_data_is_logged(run, tmp_path, caplog):
     records = [
         {"relation_type": "x", "positives": [["a", "b"], ["c", "d"]], "negatives": [["b", "a"]]},
