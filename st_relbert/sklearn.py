@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from typing_extensions import Self
 
 from st_relbert.data.shipped import shipped_relations
-from st_relbert.files.outputs import scores_column, table_output
+from st_relbert.files.outputs import check_table_columns, scores_column, table_output
 from st_relbert.files.tables import PairTable
 from st_relbert.model import RelBERT
 from st_relbert.pairs import Pair, as_pairs, folded
@@ -219,15 +219,25 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         return make_pipeline(scaled, calibrated)
 
 
-def write_predictions(classifier: RelationClassifier, table: PairTable, output: str) -> Counter[str]:
-    """Predict the relation of each pair of a table, a few thousand at a time, and write a copy of it with two columns.
+def schema_of_predictions(table: PairTable, output: str) -> pa.Schema:
+    """Return the columns that `write_predictions` writes.
 
-    The output, `.csv` or `.parquet`, gets the columns `predicted` and `probability` (of that label). Returns how many
-    pairs have each label, the most frequent first. Raises `ValueError` if the table has one of these columns.
+    Raises `ValueError` if the table has one of the new columns already, or the output cannot hold one of the table's.
     """
     if taken := {"predicted", "probability"} & set(table.schema.names):
         raise ValueError(f"{table.path!r} has the column {min(taken)!r} already. Rename it.")
     schema = table.schema.append(pa.field("predicted", pa.string())).append(pa.field("probability", pa.float64()))
+    check_table_columns(output, schema)
+    return schema
+
+
+def write_predictions(classifier: RelationClassifier, table: PairTable, output: str) -> Counter[str]:
+    """Predict the relation of each pair of a table, a few thousand at a time, and write a copy of it with two columns.
+
+    The output, `.csv` or `.parquet`, gets the columns `predicted` and `probability` (of that label). Returns how many
+    pairs have each label, the most frequent first. Raises `ValueError`; see `schema_of_predictions`.
+    """
+    schema = schema_of_predictions(table, output)
     counts: Counter[str] = Counter()
     with table_output(output, schema) as file:
         for batch in table.batches():

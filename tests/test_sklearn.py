@@ -1,4 +1,5 @@
 import csv
+import json
 
 import numpy as np
 import pyarrow.parquet
@@ -146,9 +147,23 @@ def test_the_command_writes_a_label_for_each_pair(saved, files, capsys):
     assert set(pyarrow.parquet.read_table(files / "out.parquet")["predicted"].to_pylist()) == {"other"}
 
 
+def test_labels_may_be_numbers_and_lists_become_json(saved, files):
+    rows = [{"head": head, "tail": tail, "relation": label} for label, (head, tail) in enumerate(CAPITALS[:2])]
+    (files / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (files / "pairs.jsonl").write_text('{"pair": ["Bern", "Switzerland"], "sources": ["a", "b"]}')
+    command = ["classify", str(files / "train.jsonl"), str(files / "pairs.jsonl"), "--model", saved]
+    assert main([*command, "--threshold", "0", "--output", str(files / "out.csv")]) == 0
+    (row,) = csv.DictReader((files / "out.csv").open())
+    assert (row["pair"], row["sources"]) == ('["Bern", "Switzerland"]', '["a", "b"]')
+    assert row["predicted"] in ("0", "1")
+
+
 def test_errors_of_the_command_are_one_line(saved, files, capsys):
     (files / "bare.csv").write_text("head,tail\na,b\n")
     (files / "taken.csv").write_text("head,tail,predicted\na,b,c\n")
+    pyarrow.parquet.write_table(pyarrow.table({"head": ["a"], "tail": ["b"], "key": [b"c"]}), files / "bytes.parquet")
+    (files / "nothing.jsonl").write_text('{"head": "a", "tail": "b", "x": {}}')
+    (files / "lists.jsonl").write_text('{"head": "a", "tail": "b", "relation": ["in"]}')
     train, pairs, out = str(files / "train.csv"), str(files / "pairs.csv"), str(files / "out.csv")
     for arguments, message in [
         ([train, pairs, "--output", "out.txt"], "expected a name that ends in .csv or .parquet"),
@@ -156,6 +171,9 @@ def test_errors_of_the_command_are_one_line(saved, files, capsys):
         ([train, "none.csv", "--output", out], "'none.csv' does not exist"),
         ([train, str(files / "taken.csv"), "--output", out], "has the column 'predicted' already"),
         ([train, pairs, "--output", train], "already exists"),
+        ([train, str(files / "bytes.parquet"), "--output", out], "cannot hold the column 'key' of type binary"),
+        ([train, str(files / "nothing.jsonl"), "--output", str(files / "out.parquet")], "cannot hold the column 'x'"),
+        ([str(files / "lists.jsonl"), pairs, "--output", out], "the relation is ['in'] of type list, expected a name"),
     ]:
         assert main(["classify", *arguments, "--model", saved]) == 2
         assert message in capsys.readouterr().err

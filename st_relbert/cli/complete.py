@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import say, show, words_given
-from st_relbert.pairs import check_positive, counted
+from st_relbert.pairs import check_positive, check_relation_name, counted
 
 if TYPE_CHECKING:
     from st_relbert.search import AnalogyCompleter, RelationIndex
@@ -156,19 +156,23 @@ def classify(
     from st_relbert.search.sources import open_pair_source
 
     check_output(output, overwrite, suffixes=TABLES)
-    examples = [(row["head"], row["tail"], row.get("relation")) for row in open_pair_source(train)]
-    if missing := next((example for example in examples if not example[2]), None):
-        raise ValueError(
-            f"The example {missing[0]!r}, {missing[1]!r} of {train!r} has no relation. Examples need the columns head, "
-            "tail and relation."
-        )
+    rows = list(open_pair_source(train))
+    labels = [_label(row, train) for row in rows]
     asked = read_table(pairs, table)
-    from st_relbert.sklearn import RelationClassifier, write_predictions
+    from st_relbert.sklearn import RelationClassifier, schema_of_predictions, write_predictions
 
+    schema_of_predictions(asked, output)  # before the model is loaded
     classifier = RelationClassifier(model, none=none, threshold=threshold, batch_size=batch_size)
-    classifier.fit([example[:2] for example in examples], [example[2] for example in examples])
+    classifier.fit([(row["head"], row["tail"]) for row in rows], labels)
     counts = write_predictions(classifier, asked, output)
     say(
         f"Saved {counted(sum(counts.values()), 'pair')} to {output}: "
         + ", ".join(f"{n:,} {name}" for name, n in counts.items())
     )
+
+
+def _label(row: Mapping[str, Any], path: str) -> str:
+    relation, example = row.get("relation"), f"The example {row['head']!r}, {row['tail']!r} of {path!r}"
+    if relation is None:
+        raise ValueError(f"{example} has no relation. Examples need the columns head, tail and relation.")
+    return check_relation_name(relation, example)

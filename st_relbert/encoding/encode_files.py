@@ -14,6 +14,7 @@ from tqdm.autonotebook import tqdm
 
 from st_relbert.encoding.blocks import VectorBlocks, plan_blocks
 from st_relbert.encoding.engines import BlockEncoder, Workers, in_processes, in_this_process, on_ray
+from st_relbert.encoding.formats import check_format
 from st_relbert.files.location import Location
 from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, read_tables
@@ -67,8 +68,8 @@ def encode_files(
 
     Raises:
         ValueError: If the output exists already, or another process is writing it; if a file cannot be read, or a row
-            is not a pair or does not fit into a prompt (nothing is written then); if an interrupted output was made
-            from other files or by another model.
+            is not a pair or does not fit into a prompt, or the output cannot have a column (nothing is written then);
+            if an interrupted output was made from other files or by another model.
         MissingExtraError: If the engine or the output needs a package that is not installed.
     """
     check_known("engine", engine, _ENGINES)
@@ -85,6 +86,7 @@ def encode_files(
         identity = ModelIdentity.of(model)
         metadata = {**(tables[0].schema.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
         schema = tables[0].schema.append(vector).with_metadata(metadata)
+        check_format(output, blocks.kind, schema)
         planned = plan_blocks(tables, block_rows)
         left = blocks.begin(_made_from(model, identity, tables, block_rows), planned)
         total, to_do = (sum(block.rows for block in some) for some in (planned, left))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
 from st_relbert.environment import import_extra
 from st_relbert.files.columns import column_vectors
 from st_relbert.files.location import Location
-from st_relbert.files.outputs import atomic_output
+from st_relbert.files.outputs import CsvWriter, atomic_output, check_columns
 
 _LANCE_OPTIONS = {"region": "region", "access_key": "aws_access_key_id", "secret_key": "aws_secret_access_key"}
 
@@ -38,14 +37,10 @@ def write_npy(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: 
 
 def write_csv(tables: Iterable[pa.Table], schema: pa.Schema, stream: Any, rows: int) -> None:
     """Write a CSV file, with the vectors as columns `vector_1` to `vector_d`, and lists and objects as JSON."""
-    dimension = schema.field("vector").type.list_size
-    names = [*schema.names[:-1], *(f"vector_{number}" for number in range(1, dimension + 1))]
-    kinds = [pa.string() if _nested(kind) else kind for kind in schema.types[:-1]]
-    flat = pa.schema(list(zip(names, [*kinds, *[pa.float32()] * dimension], strict=True)))
-    with pa.csv.CSVWriter(stream, flat) as writer:
+    flat = pa.schema([*list(schema)[:-1], *((name, pa.float32()) for name in _names_in_csv(schema.field("vector")))])
+    with CsvWriter(stream, flat) as writer:
         for table in tables:
-            further = [_as_json(column) if _nested(column.type) else column for column in table.columns[:-1]]
-            writer.write_table(pa.table([*further, *_vectors(table).T], schema=flat))
+            writer.write_table(pa.table([*table.columns[:-1], *_vectors(table).T], schema=flat))
 
 
 FILES: dict[str, Callable[[Iterable[pa.Table], pa.Schema, Any, int], None]] = {
@@ -79,14 +74,35 @@ def write_lance(tables: Iterable[pa.Table], schema: pa.Schema, place: Location, 
     database.create_table(name, batches, mode="overwrite")
 
 
+def check_format(output: str, suffix: str, schema: pa.Schema) -> None:
+    """Raise `ValueError` if an output cannot have the columns of a schema, whose last is `vector`.
+
+    The suffix is a key of `FILES`, or `.lance`, or empty for a folder of Parquet files.
+    """
+    further, vector = pa.schema(list(schema)[:-1]), schema.field("vector")
+    if suffix == ".csv" and (taken := set(further.names).intersection(_names_in_csv(vector))):
+        name = min(taken)
+        raise ValueError(
+            f"The input has the column {name!r}, which {output!r} needs for the vectors. Rename it, leave it out with "
+            f"--drop {name}, or choose another format."
+        )
+    check_columns(output, further, _empty(write_parquet, vector))  # the form in which blocks of any output are kept
+    if suffix in FILES:
+        check_columns(output, further, _empty(FILES[suffix], vector))
+    elif suffix == ".lance":
+        with tempfile.TemporaryDirectory() as folder:
+            database = import_extra("lancedb", "search").connect(folder)
+            check_columns(output, further, lambda one: database.create_table("empty", schema=one, mode="overwrite"))
+
+
+def _empty(write: Callable[..., object], vector: pa.Field) -> Callable[[pa.Schema], object]:
+    """Return a function that writes no rows, with the vectors besides the columns that it is given."""
+    return lambda further: write([], further.append(vector), pa.BufferOutputStream(), 0)
+
+
 def _vectors(table: pa.Table) -> Any:
     return column_vectors(table.column("vector").combine_chunks())
 
 
-def _nested(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_nested(kind))
-
-
-def _as_json(column: pa.ChunkedArray) -> pa.Array:
-    values = column.to_pylist()
-    return pa.array([None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values])
+def _names_in_csv(vector: pa.Field) -> list[str]:
+    return [f"vector_{number}" for number in range(1, vector.type.list_size + 1)]

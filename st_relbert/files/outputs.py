@@ -8,12 +8,13 @@ so that it fits any name, and the next process that writes the output finds what
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,6 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 _Name = str | os.PathLike[str]
-_TABLE_WRITERS: dict[str, Any] = {".csv": pa.csv.CSVWriter, ".parquet": pa.parquet.ParquetWriter}
-TABLES = tuple(_TABLE_WRITERS)
-"""The suffixes of the tables that `table_output` can write."""
 
 
 def check_output(path: _Name, overwrite: bool, folder_of: str | None = None, suffixes: Sequence[str] = ()) -> None:
@@ -146,6 +144,54 @@ def check_suffix(path: _Name, suffixes: Sequence[str]) -> str:
     return suffix
 
 
+def check_columns(path: _Name, schema: pa.Schema, write: Callable[[pa.Schema], object]) -> None:
+    """Raise `ValueError` if the format of an output cannot hold a column, before any work is done for it.
+
+    `write` writes a file of this format without rows.
+    """
+    for field in schema:
+        try:
+            write(pa.schema([field]))
+        except (pa.ArrowException, RuntimeError, ValueError) as error:  # LanceDB raises the latter two
+            raise ValueError(
+                f"{os.fspath(path)!r} cannot hold the column {field.name!r} of type {field.type}. Rename or convert "
+                f"it, leave it out with --drop {field.name}, or choose another format."
+            ) from error
+
+
+class CsvWriter(AbstractContextManager["CsvWriter"]):
+    """Writes tables of a schema to a CSV file, with lists and objects as JSON.
+
+    Raises an Arrow error for columns that are not text, such as bytes.
+    """
+
+    def __init__(self, file: Any, schema: pa.Schema) -> None:
+        if any(map(_is_bytes, schema.types)):  # Arrow itself raises an error only for bytes that are not UTF-8
+            raise pa.ArrowTypeError("CSV holds text, not bytes.")
+        kinds = [pa.string() if pa.types.is_nested(kind) else kind for kind in schema.types]
+        self._schema = pa.schema(list(zip(schema.names, kinds, strict=True)))
+        self._writer = pa.csv.CSVWriter(file, self._schema)
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.close()
+
+    def write_table(self, table: pa.Table) -> None:
+        """Write the rows of a table."""
+        columns = [_as_json(column) if pa.types.is_nested(column.type) else column for column in table.columns]
+        self._writer.write_table(pa.table(columns, schema=self._schema))
+
+
+_TABLE_WRITERS: dict[str, Any] = {".csv": CsvWriter, ".parquet": pa.parquet.ParquetWriter}
+TABLES = tuple(_TABLE_WRITERS)
+"""The suffixes of the tables that `table_output` can write."""
+
+
+def check_table_columns(path: _Name, schema: pa.Schema) -> None:
+    """Raise `ValueError` if `table_output` cannot write a column."""
+    writer = _TABLE_WRITERS[check_suffix(path, TABLES)]
+    check_columns(path, schema, lambda one: writer(pa.BufferOutputStream(), one))
+
+
 @contextmanager
 def table_output(path: _Name, schema: pa.Schema) -> Iterator[Any]:
     """Yield a writer whose `write_table` appends tables with the given schema to one file.
@@ -192,6 +238,18 @@ def mend(path: _Name) -> None:
     if any(_workspaces(target)):
         with output_lock(target):
             pass
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+
+
+def _as_json(column: pa.ChunkedArray) -> pa.Array:
+    values = column.to_pylist()
+    return pa.array(
+        [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values], pa.string()
+    )
 
 
 def _workspace(target: Path) -> Path:

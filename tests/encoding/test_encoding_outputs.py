@@ -1,5 +1,6 @@
 """The formats in which encoded pairs are written."""
 
+import json
 import os
 
 import numpy as np
@@ -86,6 +87,48 @@ def test_an_invalid_output_is_refused_before_encoding(model, tmp_path, name):
     with pytest.raises(ValueError, match="expected|is a folder|is also one of the input tables"):
         encode_files(model, path, str(tmp_path / name), overwrite=True)
     assert sorted(os.listdir(tmp_path)) == ["folder.csv", "pairs.csv"]
+
+
+ALL = [".csv", ".npy", ".parquet", ".lance", ""]
+
+
+@pytest.mark.parametrize("suffix", ALL)
+@pytest.mark.parametrize(
+    ("column", "values", "refused_by"),
+    [
+        ("a.b", pa.array(["x"]), [".lance"]),
+        ("nothing", pa.array([{}]), ALL),
+        ("nothings", pa.array([[{}]]), ALL),
+        ("view", pa.array(["x"], pa.string_view()), [".csv"]),
+        ("id", pa.array([bytes(16)], pa.uuid()), [".csv"]),
+        ("note", pa.array(["{}"], pa.json_()), [".csv"]),
+        ("bytes", pa.array([b"\xff"]), [".csv"]),
+        ("enum", pa.array([b"\xff"]).dictionary_encode(), [".csv"]),
+        ("lists", pa.array([[1]], pa.list_view(pa.int64())), [".lance"]),
+        ("vector_1", pa.array([1]), [".csv"]),
+        ("vector_16", pa.array([1]), [".csv"]),
+        ("vector_17", pa.array([1]), []),
+    ],
+)
+def test_a_column_that_the_output_cannot_hold_is_refused_before_encoding(
+    model, tmp_path, column, values, refused_by, suffix
+):
+    if suffix == ".lance":
+        pytest.importorskip("lancedb")
+    path, output = tmp_path / "pairs.parquet", str(tmp_path / f"out{suffix}")
+    if column.startswith("nothing"):  # JSON may contain empty objects, Parquet may not
+        path = tmp_path / "pairs.jsonl"
+        path.write_text(json.dumps({"head": "a", "tail": "b", column: values[0].as_py()}))
+    else:
+        pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"], column: values}), path)
+    drop = []
+    if suffix in refused_by:
+        encode, model.encode = model.encode, None
+        with pytest.raises(ValueError, match=f"the column '{column}'.*--drop {column}"):
+            encode_files(model, str(path), output)
+        assert os.listdir(tmp_path) == [path.name]
+        model.encode, drop = encode, [column]
+    assert encode_files(model, str(path), output, options=TableOptions(drop=drop), show_progress_bar=False) == 1
 
 
 def test_the_whole_file_is_checked_before_the_first_pair_is_embedded(model, tmp_path):
