@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from sentence_transformers import SentenceTransformer
+from torch import nn
 
 from st_relbert.checkpoints import check_json_files
 from st_relbert.environment import hub_is_reachable
@@ -83,12 +86,39 @@ class ModelIdentity:
                 )
 
 
+def vectors_digest(model: SentenceTransformer) -> str:
+    """Return a digest of all that a model's vectors depend on: not only the weights, but every setting."""
+    settings = {
+        "weights": _digest(model),
+        "modules": [(type(module).__name__, getattr(module, "get_config_dict", dict)()) for module in model],
+        **{name: getattr(model, name, None) for name in ("max_seq_length", "truncate_dim", "fast")},
+    }
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def _digest(model: SentenceTransformer) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, weight in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    for module in model:
+        encoder: Any = getattr(module, "model", None)
+        if hasattr(encoder, "save_pretrained") and not isinstance(encoder, nn.Module):
+            _add_saved_weights(digest, encoder)
     return digest.hexdigest()
+
+
+def _add_saved_weights(digest: Any, encoder: Any) -> None:
+    """Add the weights of an encoder of another backend (ONNX, OpenVINO), which only its files contain."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoder.save_pretrained(folder)
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file() and path.suffix not in (".json", ".xml"):  # settings, and versions of libraries
+                digest.update(path.relative_to(folder).as_posix().encode())
+                with path.open("rb") as file:
+                    while block := file.read(2**20):
+                        digest.update(block)
 
 
 def _short(value: Any) -> str:

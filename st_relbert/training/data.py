@@ -24,7 +24,7 @@ from st_relbert.data.relation_set import RelationSet
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.columns import vector_column
 from st_relbert.files.outputs import read_arrays, write_arrays
-from st_relbert.identity import ModelIdentity
+from st_relbert.identity import vectors_digest
 from st_relbert.pairs import Pair
 from st_relbert.settings import TrainingSettings
 
@@ -153,7 +153,8 @@ def distillation_dataset(
         teacher: The model to learn from.
         batch_size: The number of pairs that the teacher embeds at a time.
         show_progress_bar: Show the teacher's progress.
-        kept_in: A file to store the teacher's vectors of these pairs for the next call. None: they are not stored.
+        kept_in: A file to store the vectors for the next call with the same teacher and pairs. None: they are not
+            stored.
 
     Returns:
         A dataset with the columns `pair`, a list of two words, and `label`, the teacher's vector.
@@ -166,7 +167,7 @@ def distillation_dataset(
     groups = (*relations.positives.values(), *relations.negatives.values())
     pairs = list(dict.fromkeys(pair for group in groups for pair in group))
     made_from = {
-        "teacher": ModelIdentity.of(teacher).digest,
+        "teacher": vectors_digest(teacher),
         "pairs": hashlib.blake2b(repr(pairs).encode()).hexdigest(),
     }
     vectors = _kept_vectors(kept_in, made_from)
@@ -180,7 +181,7 @@ def distillation_dataset(
 
 
 def _kept_vectors(path: Path | None, made_from: dict[str, str]) -> NDArray[np.float32] | None:
-    """Return the teacher's vectors from a file, or None if there are none, or they are damaged or of other pairs."""
+    """Return vectors from a file, or None if there are none, they are damaged, or another teacher's or other pairs'."""
     try:
         kept = None if path is None else read_arrays(path)
     except ValueError as error:

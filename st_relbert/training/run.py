@@ -21,7 +21,7 @@ from st_relbert.data.sources import as_lines, sources_of
 from st_relbert.environment import computes_in_bfloat16
 from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.outputs import atomic_output, check_output, output_lock
-from st_relbert.identity import ModelIdentity
+from st_relbert.identity import ModelIdentity, vectors_digest
 from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.model_card import RelBERTModelCardData
@@ -303,7 +303,7 @@ def _description(
         "pooling": model.pooling,
         "processes": get_world_size(),
         "base_model_digest": ModelIdentity.of(model).digest,
-        "teacher_digest": ModelIdentity.of(teacher).digest if teacher else None,
+        "teacher_digest": vectors_digest(teacher) if teacher else None,
         "train_data_digest": _digest(relations),
         "validation_data_digest": _digest(validation) if validation else None,
     }

@@ -1,6 +1,7 @@
 """Training a small model to find pairs as similar as a teacher does."""
 
 import json
+import shutil
 from functools import partial
 
 import numpy as np
@@ -9,17 +10,20 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers.base.modules import Normalize
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
 from st_relbert.data import RelationSet
 from st_relbert.losses import SimilarityDistillationLoss
 from st_relbert.training import TrainingRun, distillation_dataset
+from st_relbert.training.checkpoints import CheckpointFolder
 
 RELATIONS = RelationSet(
     {"capital": [("Tokyo", "Japan"), ("Paris", "France")], "part": [("finger", "hand"), ("Paris", "France")]},
     {"capital": [("Japan", "Tokyo")], "part": []},
 )
+PAIRS = [("Tokyo", "Japan"), ("Paris", "France"), ("finger", "hand"), ("Japan", "Tokyo")]
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +103,22 @@ def test_an_interrupted_run_is_resumed_to_the_same_model(run, tmp_path, monkeypa
     np.testing.assert_allclose(resumed.encode([("Tokyo", "Japan")]), whole.encode([("Tokyo", "Japan")]), rtol=1e-5)
 
 
-def test_resuming_with_another_teacher_is_refused(run, encoders, tmp_path, monkeypatch):
-    monkeypatch.setattr(TrainingRun, "_run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+@pytest.mark.parametrize("change", [{"template": "short"}, {"pooling": "mask"}, {"truncate_dim": 8}])
+def test_resuming_with_another_teacher_is_refused(run, teacher, tmp_path, monkeypatch, change):
+    """Also if it has the same weights but is read otherwise."""
+
+    def killed(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CheckpointFolder, "clear", killed)  # at the end, after the last checkpoint
     with pytest.raises(KeyboardInterrupt):
-        run().train(show_progress_bar=False)
+        run(max_steps=1, save_steps=1).train(show_progress_bar=False)
     monkeypatch.undo()
     other = tmp_path / "other"
-    RelBERT(encoders["unigram"], template="a").save_pretrained(str(other))
-    with pytest.raises(ValueError, match="teacher_digest|checkpoint"):
-        run(teacher=str(other)).train(resume=True, show_progress_bar=False)
+    RelBERT(teacher, **change).save_pretrained(str(other))
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(ValueError, match="to a run with other teacher. Resume with"):
+        run(max_steps=1, save_steps=1, teacher=str(other)).train(resume=True, show_progress_bar=False)
 
 
 def test_the_command_says_what_it_does(encoders, teacher, tmp_path, caplog):
@@ -172,5 +183,10 @@ def test_saved_vectors_are_used_only_for_the_same_teacher_and_pairs(encoders, te
     fewer = RelationSet({"capital": [("Tokyo", "Japan")], "part": [("finger", "hand")]})
     assert distillation_dataset(fewer, model, kept_in=kept)["pair"] == [["Tokyo", "Japan"], ["finger", "hand"]]
     assert distillation_dataset(fewer, other, kept_in=kept)["label"] == distillation_dataset(fewer, other)["label"]
+    read_otherwise = RelBERT(teacher, template="short", pooling="mask", reduction="sum")
+    in_half = RelBERT(teacher, model_kwargs={"dtype": torch.float16})
+    of_one_length = RelBERT(modules=[*model, Normalize()])
+    for changed in (read_otherwise, in_half, of_one_length, RelBERT(teacher, truncate_dim=8)):
+        assert distillation_dataset(RELATIONS, changed, kept_in=kept)["label"] == changed.encode(PAIRS).tolist()
     kept.write_bytes(b"x")
     assert len(distillation_dataset(fewer, model, kept_in=kept)) == 2 and "pairs are embedded again" in caplog.text
