@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -72,24 +72,25 @@ def output_lock(path: _Name) -> Iterator[None]:
         lock = FileLock(target.parent / f".st-relbert-{digest}.lock", timeout=0, is_singleton=True)
         lock.acquire()
     except Timeout:
-        holder = ""
-        with suppress(OSError):
-            holder = Path(lock.lock_file).read_text(encoding="utf-8")
         raise ValueError(
-            f"{str(path)!r} is being written by {holder or 'another process'}. Wait for it to finish, or choose "
-            "another output."
+            f"{str(path)!r} is being written by {_holder(lock.lock_file)}. Wait for it to finish, or choose another "
+            "output."
         ) from None
     except (OSError, ValueError) as error:
         raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
     first = lock.lock_counter == 1  # this process may already hold the lock
+    # On file systems without flock, the lock is a file that filelock itself writes, in the same form, and removes. If
+    # the process that it names no longer runs, the next one takes the lock over.
+    native = not isinstance(lock, SoftFileLock)
     try:
         if first:
-            Path(lock.lock_file).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+            if native:
+                Path(lock.lock_file).write_text(f"{os.getpid()}\n{socket.gethostname()}\n", encoding="utf-8")
             for workspace in _workspaces(target):
                 _clear(workspace, target)
         yield
     finally:
-        if first:
+        if first and native:
             with suppress(OSError):  # before the release, so that whoever opens it now notices that it is gone
                 os.unlink(lock.lock_file)
         lock.release()
@@ -238,6 +239,14 @@ def mend(path: _Name) -> None:
     if any(_workspaces(target)):
         with output_lock(target):
             pass
+
+
+def _holder(lock_file: str) -> str:
+    """Say which process holds a lock, as far as its file tells."""
+    with suppress(OSError, ValueError):
+        process, machine, *_ = Path(lock_file).read_text(encoding="utf-8").splitlines()
+        return f"process {process} on {machine}"
+    return "another process"
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

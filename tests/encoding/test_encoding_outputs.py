@@ -94,33 +94,40 @@ ALL = [".csv", ".npy", ".parquet", ".lance", ""]
 
 @pytest.mark.parametrize("suffix", ALL)
 @pytest.mark.parametrize(
-    ("column", "values", "refused_by"),
+    ("column", "make", "refused_by"),
     [
-        ("a.b", pa.array(["x"]), [".lance"]),
-        ("nothing", pa.array([{}]), ALL),
-        ("nothings", pa.array([[{}]]), ALL),
-        ("view", pa.array(["x"], pa.string_view()), [".csv"]),
-        ("id", pa.array([bytes(16)], pa.uuid()), [".csv"]),
-        ("note", pa.array(["{}"], pa.json_()), [".csv"]),
-        ("bytes", pa.array([b"\xff"]), [".csv"]),
-        ("enum", pa.array([b"\xff"]).dictionary_encode(), [".csv"]),
-        ("lists", pa.array([[1]], pa.list_view(pa.int64())), [".lance"]),
-        ("vector_1", pa.array([1]), [".csv"]),
-        ("vector_16", pa.array([1]), [".csv"]),
-        ("vector_17", pa.array([1]), []),
+        ("a.b", lambda: pa.array(["x"]), [".lance"]),
+        ("nothing", lambda: pa.array([{}]), ALL),
+        ("nothings", lambda: pa.array([[{}]]), ALL),
+        ("view", lambda: pa.array(["x"], pa.string_view()), [".csv"]),
+        ("id", lambda: pa.array([bytes(16)], pa.uuid()), [".csv"]),
+        ("note", lambda: pa.array(["{}"], pa.json_()), [".csv"]),
+        ("bytes", lambda: pa.array([b"\xff"]), [".csv"]),
+        ("enum", lambda: pa.array([b"\xff"]).dictionary_encode(), [".csv"]),
+        ("lists", lambda: pa.array([[1]], pa.list_view(pa.int64())), [".lance"]),
+        ("vector_1", lambda: pa.array([1]), [".csv"]),
+        ("vector_16", lambda: pa.array([1]), [".csv"]),
+        ("vector_17", lambda: pa.array([1]), []),
     ],
 )
 def test_a_column_that_the_output_cannot_hold_is_refused_before_encoding(
-    model, tmp_path, column, values, refused_by, suffix
+    model, tmp_path, column, make, refused_by, suffix
 ):
     if suffix == ".lance":
         pytest.importorskip("lancedb")
     path, output = tmp_path / "pairs.parquet", str(tmp_path / f"out{suffix}")
+    try:
+        values = make()
+    except AttributeError:
+        pytest.skip("this version of pyarrow has no such type")
     if column.startswith("nothing"):  # JSON may contain empty objects, Parquet may not
         path = tmp_path / "pairs.jsonl"
         path.write_text(json.dumps({"head": "a", "tail": "b", column: values[0].as_py()}))
     else:
-        pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"], column: values}), path)
+        try:
+            pa.parquet.write_table(pa.table({"head": ["a"], "tail": ["b"], column: values}), path)
+        except pa.ArrowNotImplementedError:
+            pytest.skip("this version of pyarrow does not write such a type")
     drop = []
     if suffix in refused_by:
         encode, model.encode = model.encode, None

@@ -145,22 +145,57 @@ def test_the_content_is_on_the_disk_before_it_is_moved(tmp_path, monkeypatch):
     assert done == ["flush", "move", "flush"]
 
 
-def test_only_one_process_writes_an_output_and_the_error_names_it(tmp_path):
-    code = (
-        "import sys, time; from st_relbert.files.outputs import output_lock\n"
-        "with output_lock(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
-    )
+HOLD = """
+import sys
+from st_relbert.files.outputs import output_lock
+with output_lock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+WITHOUT_FLOCK = """
+import errno, fcntl
+def flock(file, operation):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+fcntl.flock = flock
+"""
+
+
+@pytest.fixture(params=["flock", "no flock"])
+def held(request, tmp_path, monkeypatch):
+    """An output, and another process that is writing it, on a file system with and without flock."""
+    code = HOLD
+    if request.param == "no flock":
+        fcntl = pytest.importorskip("fcntl")
+        monkeypatch.setattr(fcntl, "flock", fcntl.flock)  # so that it comes back
+        exec(WITHOUT_FLOCK, {})
+        code = WITHOUT_FLOCK + HOLD
     output = tmp_path / "out"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", code, str(output)], **pipes) as other:
         assert other.stdout.readline() == b"held\n"
-        for use in (lambda: output_lock(output).__enter__(), lambda: atomic_output(output).__enter__()):
-            with pytest.raises(ValueError, match=rf"'.*out' is being written by process {other.pid} on"):
-                use()
-        other.stdin.close()
-        other.wait()
-    assert os.listdir(tmp_path) == []
+        yield output, other
+        other.kill()
+
+
+@pytest.mark.filterwarnings("ignore:flock not supported")
+def test_only_one_process_writes_an_output_and_the_error_names_it(held):
+    output, other = held
+    for use in (lambda: output_lock(output).__enter__(), lambda: atomic_output(output).__enter__()):
+        with pytest.raises(ValueError, match=rf"'.*out' is being written by process {other.pid} on"):
+            use()
+    other.stdin.close()
+    other.wait()
+    assert os.listdir(output.parent) == []
     with output_lock(output), output_lock(output), atomic_output(output) as temporary:  # one process may do it again
         temporary.write_text("done")
-    assert os.listdir(tmp_path) == ["out"]
+    assert os.listdir(output.parent) == ["out"]
+
+
+@pytest.mark.filterwarnings("ignore:flock not supported")
+def test_the_lock_of_a_killed_process_is_taken_over(held):
+    output, other = held
+    other.kill()
+    other.wait()
+    with atomic_output(output) as temporary:
+        temporary.write_text("done")
+    assert os.listdir(output.parent) == ["out"]
