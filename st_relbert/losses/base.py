@@ -169,6 +169,16 @@ class RelationLoss(nn.Module):
         embeddings = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
         return sum(self.parts(embeddings, labels, pair_ids, len(labels)), embeddings.sum() * 0.0)
 
+    def parents_for(self, labels: Tensor) -> Tensor:
+        """Return the parents by relation, `(R,)`, after checking that they cover the labels of a batch."""
+        parents = torch.tensor(self.parents, device=labels.device, dtype=labels.dtype)
+        if (labels >= len(parents)).any():
+            raise ValueError(
+                f"Got the label {int(labels.max())}, but the parents of only {len(parents)} relations. Pass the parent "
+                "of each relation in the dataset, in the order of the labels, such as RelationSet.parents."
+            )
+        return parents
+
     def get_config_dict(self) -> dict[str, Any]:
         """Return the settings, for the model card."""
         return {"hierarchy": self.parents is not None, "classification_head": self.classification_head is not None}
@@ -293,7 +303,7 @@ class AnchorLoss(RelationLoss):
         if self.parents is None:
             yield RelationBatch(embeddings, labels, pair_ids, families=labels), 1.0
             return
-        parents = torch.tensor(self.parents, device=labels.device)
+        parents = self.parents_for(labels)
         families = labels if self.siblings_as_negatives else torch.where(labels < 0, labels, parents[labels])
         batch = RelationBatch(embeddings, labels, pair_ids, families)
         yield batch, 1.0

@@ -79,7 +79,7 @@ class RelationBatch:
         """
         related = self.labels >= 0
         if first_only:
-            related = related & (self.labels == self.labels[0])
+            related = related & (self.labels == self.labels[:1])
         _, index, counts = self.labels.unique(return_inverse=True, return_counts=True)
         if len(self.labels[related].unique()) > 1:
             related = related & (counts[index] >= 2)
@@ -94,6 +94,8 @@ class RelationBatch:
 
         A pair is not pushed away if any row of the batch has it in the anchor's family.
         """
+        if not len(rows):  # perhaps there are no pairs either
+            return rows.new_zeros((0, len(self.labels)), dtype=torch.bool)
         families, index = self.families.unique(return_inverse=True)
         holds = torch.zeros(len(families), int(self.pair_ids.max()) + 1, dtype=torch.bool, device=self.labels.device)
         holds[index, self.pair_ids] = True

@@ -137,7 +137,7 @@ class SimilarityDistillationLoss(RelationLoss):
         unit = functional.normalize(vectors.float(), dim=-1)
         cosines = unit @ unit.T
         others = ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
-        return (cosines[others].view(len(unit), -1) / self.temperature).log_softmax(dim=-1)
+        return (cosines[others].view(len(unit), max(len(unit) - 1, 0)) / self.temperature).log_softmax(dim=-1)
 
     def get_config_dict(self) -> dict[str, Any]:
         """Return the settings, for the model card."""

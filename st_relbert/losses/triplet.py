@@ -158,7 +158,7 @@ class RelBERTTripletLoss(RelationLoss):
         anchor, positive, negative = embeddings[rows]
         further: Tensor | tuple[()] = ()
         if self.parents is not None:
-            parents = torch.tensor(self.parents, device=labels.device)[labels[rows[0]]]
+            parents = self.parents_for(labels)[labels[rows[0]]]
             further = embeddings[parent_rows(rows[0], parents)]
         yield self.compute_loss_from_triplets(anchor, positive, negative, *further)
 

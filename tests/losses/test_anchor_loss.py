@@ -2,8 +2,18 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from st_relbert.losses import CachedInfoNCELoss, InfoNCELoss, RelationTripletLoss
+from st_relbert.losses import (
+    CachedInfoNCELoss,
+    ClassificationHead,
+    InfoNCELoss,
+    RelationTripletLoss,
+    RelBERTTripletLoss,
+)
+from tests.losses.test_info_nce import loss_slowly as info_nce_slowly
+from tests.losses.test_relation_triplet import loss_slowly as triplet_slowly
 
 PARENTS = [0, 0, 1, 1]
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2, 2, 3, 3, -1, -3])
@@ -42,6 +52,51 @@ def test_a_parents_step_equals_the_relbert_library(embeddings):
         labels = torch.where(torch.tensor(PARENTS)[LABELS[related]] == parent, 0, -1)
         steps = steps + value(InfoNCELoss, embeddings[related], labels)
     torch.testing.assert_close(value(InfoNCELoss, embeddings, LABELS, parents=PARENTS), steps)
+
+
+# Of relations of two parents; often of one relation, or of negatives alone.
+BATCHES = st.one_of(*(st.lists(st.integers(*bounds), max_size=8) for bounds in ((-4, 3), (0, 0), (-4, -1), (0, 3))))
+
+
+@given(labels=BATCHES, data=st.data(), loss_class=st.sampled_from(LOSSES))
+def test_the_hierarchy_equals_the_formula_over_any_batch(labels, data, loss_class):
+    pair_ids = data.draw(st.lists(st.integers(0, 9), min_size=len(labels), max_size=len(labels)))
+    torch.manual_seed(data.draw(st.integers(0, 9)))
+    vectors = torch.randn(len(labels), 3, dtype=torch.float64)
+    slowly = {
+        InfoNCELoss: lambda *batch: info_nce_slowly(*batch[:2], 0.3, *batch[2:]),
+        RelationTripletLoss: lambda *batch: triplet_slowly(*batch[:2], 0.7, *batch[2:])[0],
+    }[loss_class]
+    of_parents = [PARENTS[label] for label in labels if label >= 0]
+    related = [row for row, label in enumerate(labels) if label >= 0]
+    expected = slowly(vectors, labels, pair_ids)
+    expected = expected + 0.5 * slowly(vectors[related], of_parents, [pair_ids[row] for row in related])
+    settings = {"temperature": 0.3} if loss_class is InfoNCELoss else {"margin": 0.7}
+    loss = loss_class(None, parents=PARENTS, parent_weight=0.5, reduction="sum", **settings)
+    batch = torch.tensor(labels, dtype=torch.long), torch.tensor(pair_ids, dtype=torch.long)
+    torch.testing.assert_close(loss.compute_loss_from_embeddings(vectors, *batch), expected)
+
+
+@given(labels=BATCHES, data=st.data())
+@pytest.mark.parametrize("loss_class", [*LOSSES, CachedInfoNCELoss, RelBERTTripletLoss])
+def test_any_batch_has_a_finite_loss_and_gradient(loss_class, labels, data):
+    """Of whatever relations: also one alone, a pair of each, only negatives, or none."""
+    settings = {"parents": data.draw(st.sampled_from([None, PARENTS, [0] * 4]))}
+    settings["classification_head"] = ClassificationHead(3) if data.draw(st.booleans()) else None
+    if loss_class is not RelBERTTripletLoss:
+        settings["anchors"] = data.draw(st.sampled_from(["all", "first"]))
+        settings["reduction"] = data.draw(st.sampled_from(["mean", "sum"]))
+        settings["siblings_as_negatives"] = settings["parents"] is None or data.draw(st.booleans())
+    vectors = torch.randn(len(labels), 3, requires_grad=True)
+    loss = loss_class(None, **settings).compute_loss_from_embeddings(vectors, torch.tensor(labels, dtype=torch.long))
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(vectors.grad).all()
+
+
+@pytest.mark.parametrize("loss_class", [*LOSSES, RelBERTTripletLoss])
+def test_a_relation_without_a_parent_is_refused(embeddings, loss_class):
+    with pytest.raises(ValueError, match="Got the label 3, but the parents of only 3 relations. Pass the parent of"):
+        loss_class(None, parents=PARENTS[:3]).compute_loss_from_embeddings(embeddings, LABELS)
 
 
 @pytest.mark.parametrize("loss_class", LOSSES)

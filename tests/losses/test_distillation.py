@@ -53,8 +53,9 @@ def test_is_zero_if_the_teacher_agrees_whatever_the_lengths_and_dimensions(loss)
     assert loss.compute_loss_from_embeddings(own, random_vectors(4, 5, 4)).item() > 0.1
 
 
-def test_a_single_pair_has_zero_loss(loss):
-    assert loss.compute_loss_from_embeddings(random_vectors(5, 1, 4), random_vectors(6, 1, 4)).item() == 0
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_single_pair_has_zero_loss(loss, count):
+    assert loss.compute_loss_from_embeddings(random_vectors(5, count, 4), random_vectors(6, count, 4)).item() == 0
 
 
 def test_following_the_gradient_approaches_the_teacher(loss):
