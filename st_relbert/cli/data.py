@@ -172,9 +172,10 @@ def triples(
     Files of heads, relations and tails of any size become a relation set. Pairs that occur in test sets are left out.
     Reversed pairs become negatives, except in symmetric relations.
     """
-    from st_relbert.data.graphs import read_triples, sources_of_triples
+    from st_relbert.data.graphs import check_apart, read_triples, sources_of_triples
     from st_relbert.files.options import TableOptions
 
+    check_apart(output, files)
     _check_output(output, overwrite)
     head, relation, tail = columns
     if no_header and columns == ("head", "relation", "tail"):

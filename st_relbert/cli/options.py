@@ -61,8 +61,8 @@ Exclude = Annotated[
     list[str],
     typer.Option(
         metavar="SET...",
-        help="test sets whose pairs are left out: JSON Lines files, hub ids, or folders (all their sets except "
-        "train.jsonl)",
+        help="test sets whose pairs are left out: files, hub ids, or folders (their JSON Lines files at any depth, "
+        "except train.jsonl)",
     ),
 ]
 RelationFile = Annotated[
@@ -95,7 +95,7 @@ def _table_options(
         separator=separator,
         encoding=encoding,
         drop=tuple(drop),
-        types=dict(_column_and_type(each) for each in types),
+        types=_types_by_column(types),
     )
 
 
@@ -113,8 +113,13 @@ def with_table_options(run: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _column_and_type(text: str) -> tuple[str, str]:
-    column, equals, kind = text.rpartition("=")
-    if not equals:
-        raise ValueError(f"The type is {text!r}, expected COLUMN=TYPE, such as year=int.")
-    return column, kind
+def _types_by_column(given: list[str]) -> dict[str | int, str]:
+    types: dict[str | int, str] = {}
+    for text in given:
+        column, equals, kind = text.rpartition("=")
+        if not equals:
+            raise ValueError(f"The type is {text!r}, expected COLUMN=TYPE, such as year=int.")
+        if column in types:
+            raise ValueError(f"The column {column!r} has two types, {types[column]} and {kind}. Remove one.")
+        types[column] = kind
+    return types

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from st_relbert.data.sources import CONCEPTNET, LICENCES, NOT_KNOWN
+from st_relbert.data.sources import CONCEPTNET, LICENCES, NOT_KNOWN, report_of
 from st_relbert.data.triples import Triple, both_ways
 from st_relbert.files.location import Location, expand
 from st_relbert.files.options import TableOptions
@@ -50,7 +51,7 @@ def read_triples(
     """Read the triples of several files, one file after another. Only `.json` files are held in memory as a whole.
 
     Args:
-        paths: Files, plain or compressed, or folders. All files in a folder are read.
+        paths: Files, plain or compressed, or folders. All files in a folder are read, except hidden ones.
         format: The format of the files: `"table"` for CSV, TSV, JSON Lines and Parquet with the columns in `options`;
             `"conceptnet"` for the ConceptNet dump (only the English part is read) or for lines of relation, head and
             tail; `"facts"` for the JSON Lines of LAMA, ParaRel and T-REX, with one relation per file or a
@@ -84,10 +85,23 @@ def sources_of_triples(paths: Iterable[str], format: str = "auto", options: Tabl
     return sources
 
 
+def check_apart(output: Path, paths: Iterable[str]) -> None:
+    """Raise `ValueError` if an output or its report has a place among the files to read: the next run would read it."""
+    for path in paths:
+        folder, pattern = (Path(path), "*") if Path(path).is_dir() else (Path(path).parent, Path(path).name)
+        written = [each for each in (output, report_of(output)) if fnmatch(each.name, pattern)]
+        if written and folder.resolve() == output.parent.resolve():
+            raise ValueError(
+                f"{str(written[0])!r} is written to where {path!r} is read, so the next run would read it too. Choose "
+                "an output in another folder."
+            )
+
+
 def _files(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         if Path(path).is_dir():
-            names = sorted(str(each) for each in Path(path).iterdir() if suffix_of(each.name) in SUFFIXES)
+            files = [each for each in Path(path).iterdir() if suffix_of(each.name) in SUFFIXES]
+            names = sorted(str(each) for each in files if not each.name.startswith("."))
             if not names:
                 raise ValueError(f"The folder {path!r} contains no files of triples ({', '.join(SUFFIXES)}).")
             yield from names

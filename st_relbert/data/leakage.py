@@ -37,7 +37,7 @@ def benchmark_pairs(names: Iterable[str | os.PathLike[str]]) -> dict[str, set[Pa
     for name in (os.fspath(name) for name in names):
         listed = os.path.isdir(name) and not is_question_text(name)
         for key, path in _files(name) if listed else [(name, name)]:
-            records, source = read_records(path, ["test", "validation"])
+            records, source = read_records(path, ["test", "validation"], with_relations=False)
             pairs = sets.setdefault(key, set())
             for row, record in enumerate(records):
                 pairs.update(pairs_of_record(record, f"{source}, {place_of(record, row)}"))

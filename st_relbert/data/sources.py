@@ -41,15 +41,15 @@ def place_of(record: Any, row: int) -> str:
 
 
 def read_records(
-    name_or_path: str | os.PathLike[str], splits: Sequence[str], example: str = ""
+    name_or_path: str | os.PathLike[str], splits: Sequence[str], example: str = "", *, with_relations: bool = True
 ) -> tuple[list[dict[str, Any]], str]:
     """Read the records of a data set, from the first place that has it.
 
     Returns the records, and the name of their source for error messages. Records of a file know their lines (see
     `place_of`). The first of the `splits` that exists is read; a file is read whatever its name. The name is one of:
 
-    - a JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation`, in upper or lower
-      case; several of either (`pairs-*.csv`); or a folder of Parquet files
+    - a JSON Lines file; a CSV, TSV or Parquet file with the columns `head`, `tail` and `relation` (optional unless
+      `with_relations`), in upper or lower case; several of either (`pairs-*.csv`); or a folder of Parquet files
     - questions of Google, BATS, MSR or SAT as published, or a CSV file written by `data questions`
     - a folder with one JSON Lines file per split (`train.jsonl`)
     - `"relations"`, `"relations/held_out_pairs"` and so on, or `"starter/..."`, for the data that the package ships
@@ -69,7 +69,7 @@ def read_records(
                 return read_file(path, example), str(path)
     if os.path.isfile(name) or is_table(name):
         files = [name] if os.path.isfile(name) else expand(name)
-        return [record for file in files for record in read_file(file, example)], name
+        return [record for file in files for record in read_file(file, example, with_relations=with_relations)], name
     if os.path.isdir(name):
         found = ", ".join(sorted(os.listdir(name))) or "nothing"
         raise ValueError(f"The folder {name!r} contains {found}, expected {' or '.join(f'{s}.jsonl' for s in splits)}.")
@@ -80,7 +80,7 @@ def read_records(
     return _read_hub(name, splits)
 
 
-def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str, Any]]:
+def read_file(path: str | os.PathLike[str], example: str = "", *, with_relations: bool = True) -> list[dict[str, Any]]:
     """Read the records of a file; see `read_records`. Raises `ValueError` if it cannot be read."""
     name = os.fspath(path)
     if not Location.of(name).info.is_file:
@@ -88,7 +88,9 @@ def read_file(path: str | os.PathLike[str], example: str = "") -> list[dict[str,
     check_no_spreadsheet(name)
     if name.lower().endswith(".html"):
         raise ValueError(f"{name!r} is a page to print. To evaluate on a quiz, write it to a .jsonl or .csv file.")
-    return _read_table(name) if is_table(name) and suffix_of(name) not in JSON else _read_json(name, example)
+    if is_table(name) and suffix_of(name) not in JSON:
+        return _read_table(name, with_relations)
+    return _read_json(name, example)
 
 
 def _folders(name: str) -> list[Path]:
@@ -130,14 +132,14 @@ def _with_usual_names(record: dict[str, Any], place: str) -> dict[str, Any]:
     return {usual.get(name, name): value for name, value in record.items()}
 
 
-def _read_table(path: str) -> list[dict[str, Any]]:
+def _read_table(path: str, with_relations: bool) -> list[dict[str, Any]]:
     try:
         if questions := read_sheet(path):
             return [FileRecord(row.cells, row.place) for row in questions]
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"Cannot read {path!r}: {error}") from error
     table = read_table(path)
-    if table.relation is None:
+    if table.relation is None and with_relations:
         raise ValueError(
             f"{path!r} has the columns {', '.join(table.schema.names)}, expected head, tail and relation. Rename "
             "them, or make a relation set with st-relbert data triples --columns HEAD RELATION TAIL."
@@ -223,8 +225,8 @@ LICENCES = {
 def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
     """Return the sources of a relation set, by name, each with its licence or `"not known"`.
 
-    For a file made by `st-relbert data`, they are in the report next to it. The source of any other path is its last
-    part.
+    For a file made by `st-relbert data`, whose name ends in `.jsonl`, they are in the report next to it. The source of
+    any other path is its last part.
 
     Examples:
         >>> sources_of("starter"), sources_of("my/own.csv")
@@ -232,7 +234,10 @@ def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
     """
     name = os.fspath(name_or_path)
     if os.path.exists(name) or is_table(name):
-        return _reported_sources(report_of(Path(name))) or {Path(name).name: NOT_KNOWN}
+        path = Path(name)
+        # The report next to own.csv is that of own.jsonl.
+        reported = _reported_sources(report_of(path)) if path.suffix.lower() == ".jsonl" else {}
+        return reported or {path.name: NOT_KNOWN}
     known = (licence for source, licence in LICENCES.items() if f"{name}/".startswith(f"{source}/"))
     return {name: next(known, NOT_KNOWN)}
 

@@ -38,14 +38,28 @@ def json_column(values: list[Any], name: str, places: Sequence[str]) -> pa.Array
     """
     try:
         return pa.array(values)
-    except _UNFIT as error:
+    except _UNFIT:
         kind = pa.null()
         for place, value in zip(places, values, strict=True):  # find the row
             try:
                 kind = _unified_types(kind, pa.array([value]).type)
             except _UNFIT as cause:
                 raise ValueError(_unfit(name, kind, place, value)) from cause
-        raise ValueError(_unfit(name, kind, places[0], values[0])) from error
+        # All types agree. If a value does not fit their common type, it is an integer that no float is equal to.
+        return _array(values, kind, name, places)
+
+
+def _array(values: list[Any], kind: pa.DataType, name: str, places: Sequence[str]) -> pa.Array:
+    """Make an array of a type. Raises `ValueError` for the first value that does not fit; it names the place."""
+    try:
+        return pa.array(values, kind)
+    except _UNFIT:
+        for place, value in zip(places, values, strict=True):  # find the row
+            try:
+                pa.array([value], kind)
+            except _UNFIT as error:
+                raise ValueError(_unfit(name, kind, place, value)) from error
+        raise
 
 
 def vector_column(vectors: NDArray[np.float32]) -> pa.FixedSizeListArray:
@@ -60,9 +74,10 @@ def column_vectors(column: pa.FixedSizeListArray) -> NDArray[np.float32]:
 
 
 def _unfit(name: str, kind: pa.DataType, place: str, value: Any) -> str:
+    reason = "cannot be stored" if kind == pa.null() else f"does not fit the other values ({kind})"
     return (
-        f"the column {name!r} has {value!r:.60} in {place}, which does not fit the values before it ({kind}). Give all "
-        f"values the same type, or leave the column out with --drop {name}."
+        f"the column {name!r} has {value!r:.60} in {place}, which {reason}. Give all values the same type, or leave "
+        f"the column out with --drop {name}."
     )
 
 
@@ -104,19 +119,14 @@ def _depth(kind: pa.DataType) -> int:
     return depth
 
 
-def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def conform(batch: pa.RecordBatch, schema: pa.Schema, places: Sequence[str]) -> pa.RecordBatch:
     """Convert rows to the columns and types of a schema: missing columns become null, and integers become floats.
 
-    Raises `ValueError` if a value does not fit.
+    Raises `ValueError` for a value that does not fit; the message names its place.
     """
     arrays = []
     for field in schema:
         column = batch.column(field.name) if field.name in batch.schema.names else pa.nulls(len(batch), field.type)
-        try:
-            arrays.append(column if column.type == field.type else pa.array(column.to_pylist(), field.type))
-        except _UNFIT as error:
-            raise ValueError(
-                f"the column {field.name!r} does not fit the type {field.type}: {error}. Give all its values the same "
-                f"type, or leave it out with --drop {field.name}."
-            ) from error
+        same = column.type == field.type
+        arrays.append(column if same else _array(column.to_pylist(), field.type, field.name, places))
     return pa.record_batch(arrays, schema)

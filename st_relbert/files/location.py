@@ -123,8 +123,9 @@ class Location:
 def expand(pattern: str) -> list[str]:
     """Return the files that match a pattern, or the Parquet files in a folder, sorted. Any other name is returned.
 
-    A pattern is a path or URI with `*` in its last part only. In a folder, names that begin with `_` or `.` are
-    skipped. Raises `ValueError` if nothing matches, or a folder of vectors is not finished.
+    A pattern is a path or URI with `*` in its last part only. It matches hidden files, whose names begin with `.`, only
+    if it begins with `.` itself. In a folder, names that begin with `_` or `.` are skipped. Raises `ValueError` if
+    nothing matches, or a folder of vectors is not finished.
     """
     bare, mark, query = pattern.partition("?") if "://" in pattern else (pattern, "", "")
     place = Location.of(pattern)
@@ -137,7 +138,7 @@ def expand(pattern: str) -> list[str]:
         if "*" not in last or place.exists:
             return [pattern]
         folder, place = (folder, Location.of(f"{folder or '/'}{mark}{query}")) if separator else ("", Location.of("."))
-    names = [name for name in place.names() if fnmatch(name, last)]
+    names = [name for name in place.names() if fnmatch(name, last) and (last[0] == "." or name[0] != ".")]
     if not names:
         raise ValueError(f"No file matches {pattern!r}.")
     return [f"{folder}/{name}{mark}{query}" if "/" in bare or folder else name for name in names]

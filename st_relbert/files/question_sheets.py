@@ -33,13 +33,18 @@ def as_json_lines(questions: _Questions) -> str:
 
 
 def as_csv(questions: _Questions) -> str:
-    """Return CSV with one row per question: number, stem, choices, right letter, right pair and relation."""
+    """Return CSV with one row per question: number, stem, choices, right letter, right pair and relation.
+
+    Raises `ValueError` for a pair that `read_sheet` could not read back.
+    """
     most = max(len(question["choice"]) for question in questions)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["number", "stem", *map(_letter, range(most)), "answer", "right pair", "relation"])
     for number, question in enumerate(questions, start=1):
         pairs = [_IS_TO.join(pair) for pair in (question["stem"], *question["choice"])]
+        for pair in pairs:
+            _as_pair(pair, f"a pair of question {number}")
         right = question["answer"]
         blanks = [""] * (most + 1 - len(pairs))
         writer.writerow([number, *pairs, *blanks, _letter(right), pairs[1 + right], question.get("prefix", "")])

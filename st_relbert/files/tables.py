@@ -71,7 +71,7 @@ class PairTable:
     def _chunks(self) -> Iterator[_Chunk]:
         with _reading(self.path):
             for places, batch in _open(self.path, self.options).chunks:
-                yield _Chunk(places, conform(batch, self.schema))
+                yield _Chunk(places, conform(batch, self.schema, places))
 
     def pairs(self, rows: pa.RecordBatch | pa.Table) -> list[Any]:
         """Return the pairs of some rows."""
@@ -152,6 +152,7 @@ def read_table(
             merged = merged_schema(schema, chunk.batch.schema, chunk.places[0])
             promoted |= any(merged.field(field.name).type != field.type for field in schema)
             schema = merged
+            conform(chunk.batch, schema, chunk.places)  # a large integer may not fit a column of floats
             _check_pairs(chunk, *named.find_pair(schema.names), check)
             rows += len(chunk.batch)
         if "vector" in schema.names and not vectors:
@@ -206,8 +207,14 @@ def _open(path: str, options: TableOptions) -> _Opened:
 
 
 def _open_text(names: list[str], rows: Iterator[Row], options: TableOptions) -> _Opened:
-    if unknown := [column for column in options.types if find_column(column, names) is None]:
-        raise ValueError(f"there is no column {unknown[0]!r} for the type (the columns are {', '.join(names)}).")
+    typed: dict[str, str | int] = {}
+    for column in options.types:
+        name = find_column(column, names)
+        if name is None:
+            raise ValueError(f"there is no column {column!r} for the type (the columns are {', '.join(names)}).")
+        if name in typed:
+            raise ValueError(f"the column {name!r} has two types, as {typed[name]!r} and as {column!r}. Remove one.")
+        typed[name] = column
     schema = pa.schema([(name, _TYPES[options.type_of(name, names)]) for name in options.kept(names)])
     return _Opened(options, schema, _text_chunks(rows, names, schema, options.chunk_rows))
 

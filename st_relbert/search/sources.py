@@ -163,18 +163,19 @@ def read_queries(name: str, expected: str, fits: Callable[[int], bool]) -> Itera
     Raises:
         ValueError: If the file cannot be read, or a line is not a query.
     """
-    if fits(2) and is_table(name) and not name.endswith(".txt"):
+    if fits(2) and is_table(name) and not name.lower().endswith(".txt"):
         yield from ([row["head"], row["tail"]] for row in open_pair_source(name))
         return
     try:
-        with nullcontext(sys.stdin) if name == "-" else open(name, encoding="utf-8-sig") as lines:
+        with nullcontext(sys.stdin) if name == "-" else open(name, encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
-                if not line.strip():
+                text = line.removeprefix("\ufeff") if number == 1 else line
+                if not text.strip():
                     continue
-                query = [word.strip() for word in line.split("\t")]
+                query = [word.strip() for word in text.split("\t")]
                 if not fits(len(query)) or not all(query):
                     raise ValueError(
-                        f"Line {number} of the queries is {line.strip()!r}, expected {expected}, separated by tabs."
+                        f"Line {number} of the queries is {text.strip()!r}, expected {expected}, separated by tabs."
                     )
                 yield query
     except (OSError, UnicodeDecodeError) as error:

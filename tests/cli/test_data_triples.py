@@ -43,6 +43,17 @@ def test_files_without_a_header_and_chosen_relations_are_read(places, capsys):
     assert "0 of 2 relations have at least 5 pairs" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["kg", "kg/", "kg/*.jsonl", "kg/*.json", "kg/out.jsonl"])
+def test_an_output_is_not_written_to_where_the_next_run_would_read_it(places, capsys, monkeypatch, name):
+    monkeypatch.chdir(places["out"].parent)
+    (places["out"].parent / "kg").mkdir()
+    places["bare"].rename(places["out"].parent / "kg" / "graph.tsv")
+    arguments = [name, "--output", "{out}", "--no-exclude", "--columns", "1", "2", "3", "--no-header"]
+    assert triples(places, *arguments[:2], "kg/out.jsonl", *arguments[3:]) == 2
+    assert f"is written to where {name!r} is read, so the next run would read it" in capsys.readouterr().err
+    assert not name.startswith("kg/") or name == "kg/" or triples(places, "kg/*.tsv", *arguments[1:]) == 0
+
+
 def test_an_encoding_may_be_named_for_any_format(places, capsys):
     for name in ("P1", "P2"):
         lines = [json.dumps({"sub_label": f"é{i}", "obj_label": f"b{i}"}, ensure_ascii=False) for i in range(6)]

@@ -158,6 +158,11 @@ def test_without_lancedb_the_command_says_what_to_install(idx, capsys, monkeypat
     assert "pip install 'st-relbert[search]'" in capsys.readouterr().err
 
 
+def test_a_column_has_one_type(saved, pairs, tmp_path, capsys):
+    assert main(["encode", saved, pairs, "--output", str(tmp_path / "v"), "--type", "year=int", "year=float"]) == 2
+    assert "The column 'year' has two types, int and float. Remove one." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("output", ["vectors.parquet", "vectors"])
 def test_an_index_is_built_from_existing_vectors(saved, pairs, idx, tmp_path, capsys, monkeypatch, output):
     vectors = str(tmp_path / output)

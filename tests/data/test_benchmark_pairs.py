@@ -52,6 +52,16 @@ def test_a_folder_stands_for_all_its_sets_but_training_splits(tmp_path):
     assert benchmark_pairs([file]) == {file: {("x/train", "b")}}
 
 
+@pytest.mark.parametrize("columns", ["head,tail", "Tail;HEAD;note", "head,tail,relation"])
+def test_a_table_of_test_pairs_needs_no_relations(tmp_path, columns):
+    row = {"head": "Tokyo", "tail": "Japan"}
+    separator = ";" if ";" in columns else ","
+    cells = [row.get(name.lower(), "x") for name in columns.split(separator)]
+    path = str(tmp_path / "ex.csv")
+    (tmp_path / "ex.csv").write_text(f"{columns}\n{separator.join(cells)}\n")
+    assert benchmark_pairs([path]) == {path: {("Tokyo", "Japan")}}
+
+
 def write_set(path, word):
     """A test set with one pair, compressed if its name says so."""
     line = json.dumps({"head": word, "tail": "b", "relation": "r"}).encode() + b"\n"

@@ -144,6 +144,12 @@ def test_a_damaged_archive_is_an_error_that_names_the_file(tmp_path):
         list(read_triples([str(tmp_path / "x.jsonl.gz")]))
 
 
+def test_hidden_files_of_a_folder_are_not_read(tmp_path):
+    for name in ("x.csv", "._x.csv", ".y.csv"):
+        write(tmp_path / name, f"head,relation,tail\n{name},r,b\n")
+    assert list(read_triples([str(tmp_path)])) == list(read_triples([str(tmp_path / "*.csv")])) == [("x.csv", "r", "b")]
+
+
 def test_missing_files_and_folders_are_errors(tmp_path):
     with pytest.raises(ValueError, match="contains no files of triples"):
         list(read_triples([str(tmp_path)]))

@@ -40,6 +40,16 @@ def test_a_report_of_another_program_is_ignored(tmp_path, report):
     assert sources_of(tmp_path / "own.jsonl") == {"own.jsonl": NOT_KNOWN}
 
 
+def test_a_report_is_that_of_the_json_lines_only(tmp_path):
+    (tmp_path / "own.report.json").write_text('{"sources": {"other": "CC0"}}')
+    (tmp_path / "own").mkdir()
+    for name in ("own.jsonl", "own.csv", "own.csv.gz"):
+        (tmp_path / name).touch()
+    assert sources_of(tmp_path / "own.jsonl") == {"other": "CC0"}
+    for name in ("own", "own.csv", "own.csv.gz"):
+        assert sources_of(tmp_path / name) == {name: NOT_KNOWN}
+
+
 def test_sets_made_by_data_commands_know_their_sources(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, separator in (("own.csv", ","), ("conceptnet.tsv", "\t")):

@@ -38,12 +38,13 @@ def test_folders(tmp_path):
 
 
 def test_patterns(tmp_path, monkeypatch):
-    for name in ("b.csv", "a.csv", "a.txt"):
+    for name in ("b.csv", "a.csv", "a.txt", "._a.csv", ".b.txt"):
         (tmp_path / name).write_text("")
     assert expand(f"{tmp_path}/*.csv") == [f"{tmp_path}/a.csv", f"{tmp_path}/b.csv"]
     assert expand(f"file://{tmp_path}/a.*") == [f"file://{tmp_path}/a.csv", f"file://{tmp_path}/a.txt"]
     monkeypatch.chdir(tmp_path)
     assert expand("*.txt") == ["a.txt"] and expand("no.csv") == ["no.csv"]
+    assert expand(".*.txt") == [".b.txt"] and expand("*") == ["a.csv", "a.txt", "b.csv"]
     with pytest.raises(ValueError, match="No file matches"):
         expand(f"{tmp_path}/*.parquet")
 

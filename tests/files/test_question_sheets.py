@@ -48,6 +48,17 @@ def test_the_page_loads_nothing_and_its_key_is_on_a_separate_page():
     assert "<b>A</b> &lt;script&gt; is to a;b <small>(&lt;i&gt;)</small>" in key
 
 
+@pytest.mark.parametrize("pair", [["a : b", "c"], ["a", "b : c"], [" :", "b"], ["a", ": b"]])
+def test_a_pair_that_could_not_be_read_back_from_csv_is_refused(tmp_path, pair):
+    for question in ({**QUESTIONS[0], "stem": pair}, {**QUESTIONS[0], "choice": [pair, ["c", "d"]]}):
+        with pytest.raises(ValueError, match="a pair of question 2 is '.*'.* If a word contains ' : ', use JSON Lines"):
+            write_questions([QUESTIONS[0], question], tmp_path / "quiz.csv")
+        assert not list(tmp_path.iterdir())
+        write_questions([question], tmp_path / "quiz.jsonl")
+        assert load_questions(tmp_path / "quiz.jsonl") == [question]
+        (tmp_path / "quiz.jsonl").unlink()
+
+
 def test_other_names_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"quiz.pdf', expected a name that ends in .jsonl, .csv or .html"):
         write_questions(QUESTIONS, tmp_path / "quiz.pdf")

@@ -46,6 +46,22 @@ def test_later_rows_decide_the_type_of_a_json_column(written, values, kind):
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ([3, 2**53 + 1, 0.5], "line 2"),
+        ([0.5, 3, 2**53 + 1], "line 3"),
+        ([1, "x", 2], "line 2"),
+        ([None, 2**70], "line 2"),
+    ],
+)
+def test_the_row_that_does_not_fit_is_named(written, values, place, chunk):
+    path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
+    with pytest.raises(ValueError, match=rf"{place}\b.*--drop"):
+        read_table(path, TableOptions(chunk_rows=chunk))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 100])
 @pytest.mark.parametrize("values", [[1, 2, "x"], [True, 2, 3], [2**53 + 1, 3, 0.5], [1, 2**70, 3], [[1], 2, 3]])
 def test_values_of_different_types_are_refused(written, values, chunk):
     path = written("a.jsonl", "".join(f'{{"head": "a", "tail": "b", "x": {json.dumps(value)}}}\n' for value in values))
@@ -246,6 +262,8 @@ def test_columns_can_be_given_a_type(written):
         read_table(path, TableOptions(types={"share": "int"}))
     with pytest.raises(ValueError, match="no column 'x' for the type"):
         read_table(path, TableOptions(types={"x": "int"}))
+    with pytest.raises(ValueError, match="the column 'year' has two types, as 'year' and as 3. Remove one"):
+        read_table(path, TableOptions(types={"year": "int", 3: "float"}))
     with pytest.raises(ValueError, match="is 'date', expected one of int, float, bool"):
         TableOptions(types={"x": "date"})
     with pytest.raises(ValueError, match="its columns already have types"):

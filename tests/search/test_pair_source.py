@@ -1,3 +1,4 @@
+import io
 import json
 
 import pyarrow as pa
@@ -6,7 +7,7 @@ import pytest
 
 from st_relbert.data.sources import read_records
 from st_relbert.files.options import TableOptions
-from st_relbert.search import open_pair_source
+from st_relbert.search import open_pair_source, read_queries
 
 
 def rows_of(source):
@@ -84,6 +85,19 @@ def test_the_shipped_relations_are_read():
 def test_malformed_files_are_refused(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         open_pair_source(write_lines(tmp_path / "bad.jsonl", content))
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("name", ["queries.txt", "QUERIES.TXT", "-"])
+def test_queries_are_lines_of_words_with_or_without_a_byte_order_mark(tmp_path, monkeypatch, mark, name):
+    monkeypatch.chdir(tmp_path)
+    text = f"{mark}Tokyo\tJapan\n\nNew York \tUSA\n"
+    if name == "-":
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    else:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    asked = read_queries(name, "head and tail", lambda count: count == 2)
+    assert list(asked) == [["Tokyo", "Japan"], ["New York", "USA"]]
 
 
 def test_missing_files_are_errors(tmp_path):
