@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # re-exported
 from sentence_transformers import SentenceTransformer
 from torch import nn
 
@@ -88,7 +90,7 @@ class ModelIdentity:
 
 def vectors_digest(model: SentenceTransformer) -> str:
     """Return a digest of all that a model's vectors depend on: not only the weights, but every setting."""
-    settings = {
+    settings: dict[str, Any] = {
         "weights": _digest(model),
         "modules": [(type(module).__name__, getattr(module, "get_config_dict", dict)()) for module in model],
         **{name: getattr(model, name, None) for name in ("max_seq_length", "truncate_dim", "fast")},
@@ -130,11 +132,18 @@ def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
 
     If the name is a folder, it is never sent to the hub. The arguments are the given ones, plus `local_files_only` if
     the hub cannot be reached. Raises `ValueError` if the name is a file or a folder without a model, or if there is no
-    such folder, the hub cannot be reached and its cache does not contain the model.
+    such folder, and the name cannot be that of a model on the hub, or the hub cannot be reached and its cache does not
+    contain the model.
     """
     if os.path.exists(name):
         _check_folder(name)
         return name, kwargs
+    try:
+        if name.count("/") < 2:  # otherwise it is a path, which is reported as one below
+            validate_repo_id(name)
+    except HFValidationError as error:
+        unfit = ValueError("there is no such folder, and the name cannot be the id of a model")
+        raise loading_error(name, unfit) from error
     offline = kwargs.get("local_files_only") or constants.HF_HUB_OFFLINE
     if not offline and hub_is_reachable():
         return name, kwargs

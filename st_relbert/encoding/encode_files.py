@@ -58,7 +58,7 @@ def encode_files(
         batch_size: The number of pairs to embed at a time.
         engine: `"one"`: this process; `"processes"`: sentence-transformers' pool of processes; `"ray"`: a Ray
             cluster, whose machines all need access to the files.
-        workers: The number of workers, and the resources of each.
+        workers: The number of workers, for `"processes"` and `"ray"`; and the resources of each, for `"ray"`.
         block_rows: The number of rows in a block, the most work that an interruption costs each worker.
         overwrite: Replace a file or a table at the output.
         show_progress_bar: Show how many pairs are done.
@@ -73,6 +73,7 @@ def encode_files(
         MissingExtraError: If the engine or the output needs a package that is not installed.
     """
     check_known("engine", engine, _ENGINES)
+    _check_used(workers, engine)
     check_positive(block_rows=block_rows)
     blocks = VectorBlocks(output)
     with blocks.hold():
@@ -97,6 +98,20 @@ def encode_files(
             for count in _ENGINES[engine](model, make, left, batch_size, workers) if left else ():
                 progress.update(count)
         return blocks.finish(planned, schema)
+
+
+def _check_used(workers: Workers, engine: Engine) -> None:
+    """Raise `ValueError` for a number that the engine would ignore."""
+    ignored = [] if engine == "ray" else ["cpus", "gpus"] if engine == "processes" else ["count", "cpus", "gpus"]
+    usual = Workers()
+    for name in ignored:
+        if getattr(workers, name) != getattr(usual, name):
+            option = "workers" if name == "count" else name
+            engines = "processes or ray" if name == "count" else "ray"
+            raise ValueError(
+                f"The engine is {engine!r}, so {option} {getattr(workers, name)} would have no effect. Choose the "
+                f"engine {engines}, or leave out {option}."
+            )
 
 
 def _made_from(

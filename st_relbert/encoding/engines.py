@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,7 +74,7 @@ class Workers:
     def __post_init__(self) -> None:
         if self.count is not None and self.count < 1:
             raise ValueError(f"The number of workers is {self.count}, expected 1 or more.")
-        if self.cpus <= 0 or self.gpus < 0:
+        if not 0 < self.cpus < math.inf or not 0 <= self.gpus < math.inf:
             raise ValueError(
                 f"A worker has {self.cpus} CPUs and {self.gpus} GPUs, expected more than 0 CPUs and at least 0 GPUs."
             )
