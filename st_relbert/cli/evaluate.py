@@ -195,16 +195,22 @@ def compare(
     """
     from st_relbert.evaluation import read_results
 
-    results = [read_results(path) for path in (first, second)]
-    answered = [{name: result for name, result in of_model.items() if result.correct} for of_model in results]
-    shared = [name for name in answered[0] if name in answered[1]]
+    answered = [
+        {(result.task, result.dataset): result for result in read_results(path).values() if result.correct}
+        for path in (first, second)
+    ]
+    shared = [each for each in answered[0] if each in answered[1]]
     if not shared:
-        has = [", ".join(of_model) or "none" for of_model in answered]
+        has = [", ".join(name for _, name in of_model) or "none" for of_model in answered]
         raise ValueError(
             f"{first!r} has answers to the question sets {has[0]} and {second!r} to {has[1]}, "
             "expected at least one in common."
         )
-    rows = [_compared(name, *(of_model[name] for of_model in answered)) for name in shared]
+    of_name = Counter(name for _, name in shared)
+    rows = [
+        _compared(name if of_name[name] == 1 else f"{task}/{name}", *(of_model[task, name] for of_model in answered))
+        for task, name in shared
+    ]
     if not as_json:
         shown = {"first": percent, "second": percent, "p value": "{:.2g}".format}
         rows = [{name: shown.get(name, lambda value: value)(value) for name, value in row.items()} for row in rows]

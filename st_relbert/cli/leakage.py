@@ -84,14 +84,19 @@ def _correct(path: str, sets: Mapping[str, list[dict[str, Any]]]) -> dict[str, l
     from st_relbert.evaluation.results import digest
 
     results = read_results(path)
+    correct = {}
     for name, questions in sets.items():
-        if name not in results:
+        of_set = [result for result in results.values() if result.dataset == name]
+        if not of_set:
             raise ValueError(f"{path!r} has no results for the set {name!r} (it has: {', '.join(results)}).")
-        if results[name].digest != digest(as_questions(questions)):
+        asked = digest(as_questions(questions))
+        same = [result for result in of_set if result.digest == asked]
+        if not same:
             raise ValueError(
                 f"The results for {name!r} in {path!r} are for other questions. Evaluate on the same data."
             )
-    return {name: results[name].correct or [] for name in sets}
+        correct[name] = same[0].correct or []
+    return correct
 
 
 def _rows(name: str, report: LeakageReport) -> Iterator[dict[str, Any]]:

@@ -21,8 +21,10 @@ from st_relbert.vectors import PairVectors
 
 Direction = Literal["forward", "reverse", "bidirectional"]
 Similarity = Literal["cosine", "euclidean"]
+_Scores = NDArray[np.floating[Any]]
 
-# Cosines in float32 have errors of about 1e-7, so a lead smaller than this is not a preference.
+# Vectors in float32 have errors of about 1e-7 of their length, so a lead smaller than this part of it is not a
+# preference. Cosines are of vectors of length 1.
 TIE_TOLERANCE = 1e-6
 
 
@@ -139,7 +141,7 @@ class AnalogyEvaluator(RelationEvaluator):
         """Return the prediction for each question, whether it is correct, and whether it is a tie."""
         pairs = (pair for question in self.questions for pair in (question.stem, *question.choices))
         vectors = self.vectors_of(model, (as_read for pair in pairs for as_read in self._as_read(pair)))
-        return [answer(question, self._scores(question, vectors)) for question in self.questions]
+        return [answer(question, *self._scores(question, vectors)) for question in self.questions]
 
     def accuracy_by_prefix(self, model: SentenceTransformer) -> dict[str, float]:
         """Return the accuracy on each group of questions, by the group's name."""
@@ -156,24 +158,38 @@ class AnalogyEvaluator(RelationEvaluator):
         orders = {"forward": [pair], "reverse": [pair[::-1]], "bidirectional": [pair, pair[::-1]]}
         return orders[self.direction]
 
-    def _scores(self, question: AnalogyQuestion, vectors: PairVectors) -> NDArray[np.floating[Any]]:
+    def _scores(self, question: AnalogyQuestion, vectors: PairVectors) -> tuple[_Scores, _Scores | float]:
+        """Return the choices' scores, `(choices,)`, and how much lower they may be than an equal one."""
+        stems = self._as_read(question.stem)
+        choices = [[self._as_read(choice)[order] for choice in question.choices] for order in range(len(stems))]
+        if self.similarity == "euclidean":
+            return _by_distance(vectors.raw(stems), np.stack([vectors.raw(pairs) for pairs in choices]))
         scores = np.ones(len(question.choices), dtype=np.float32)
-        for order, stem in enumerate(self._as_read(question.stem)):
-            choices = [self._as_read(choice)[order] for choice in question.choices]
-            if self.similarity == "cosine":
-                scores = scores * (vectors.unit(choices) @ vectors.unit([stem])[0])
-            else:
-                scores = scores / (1 + np.linalg.norm(vectors.raw(choices) - vectors.raw([stem]), axis=1))
-        return scores
+        for stem, pairs in zip(stems, choices, strict=True):
+            scores = scores * (vectors.unit(pairs) @ vectors.unit([stem])[0])
+        return scores, TIE_TOLERANCE
 
 
-def answer(question: AnalogyQuestion, scores: NDArray[np.floating[Any]]) -> Outcome:
+def _by_distance(stems: _Scores, choices: _Scores) -> tuple[_Scores, _Scores]:
+    """Score vectors `(orders, choices, d)` by the product of 1 / (1 + distance) to the stems `(orders, d)`.
+
+    The logarithms are returned, because the products themselves hardly differ if the distances are small or large.
+    """
+    stems, choices = stems[:, None].astype(np.float64), choices.astype(np.float64)
+    distances = np.linalg.norm(choices - stems, axis=2)
+    lengths = np.maximum(np.linalg.norm(choices, axis=2), np.linalg.norm(stems, axis=2))
+    tolerances = TIE_TOLERANCE * lengths / (1 + distances)
+    return -np.log1p(distances).sum(axis=0), tolerances.sum(axis=0)
+
+
+def answer(question: AnalogyQuestion, scores: _Scores, tolerance: _Scores | float) -> Outcome:
     """Answer a question from the scores of its choices, `(choices,)`; a higher score is more similar to the stem.
 
-    The prediction is the first of the best choices. It counts as wrong if a different pair scores within 1e-6.
+    The prediction is the first of the best choices. It counts as wrong if a different pair's score is as high, up to
+    the tolerance.
     """
     predicted = int(np.argmax(scores))
     best = question.choices[predicted]
-    near = np.flatnonzero(scores >= scores[predicted] - TIE_TOLERANCE)
+    near = np.flatnonzero(scores >= scores[predicted] - tolerance)
     tied = any(question.choices[index] != best for index in near)
     return Outcome(predicted, best == question.choices[question.answer] and not tied, tied)

@@ -19,6 +19,7 @@ from typing_extensions import Self, Unpack
 from st_relbert.data.sources import DATA_DIR_VARIABLE
 from st_relbert.evaluation.results import EvaluationResult, digest
 from st_relbert.evaluation.statistics import bootstrap_interval
+from st_relbert.files.outputs import file_name
 from st_relbert.pairs import Pair
 from st_relbert.vectors import PairVectors
 
@@ -87,7 +88,7 @@ class RelationEvaluator(BaseEvaluator):
         batch_size: Number of pairs embedded at a time; 64 by default.
         show_progress_bar: Whether to show the progress of embedding; False by default.
         write_csv: Whether to append the metrics to `{task}_evaluation_{name}_results.csv` when called with an output
-            path; True by default.
+            path; True by default. Characters that no file's name can have are escaped: `relbert/u2` is `relbert%2Fu2`.
     """
 
     task: ClassVar[str]
@@ -103,7 +104,7 @@ class RelationEvaluator(BaseEvaluator):
         self.batch_size = options.get("batch_size", 64)
         self.show_progress_bar = options.get("show_progress_bar", False)
         self.write_csv = options.get("write_csv", True)
-        self.csv_file = "_".join(part for part in (self.task, "evaluation", name, "results.csv") if part)
+        self.csv_file = "_".join(part for part in (self.task, "evaluation", file_name(name), "results.csv") if part)
         self.csv_headers = ["epoch", "steps", *self.columns]
         self.primary_metric = f"{name}_{self.columns[0]}" if name else self.columns[0]
 

@@ -7,11 +7,14 @@ import importlib.metadata
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+
+from st_relbert.files.outputs import file_name
 
 _PACKAGES = ("st-relbert", "sentence-transformers", "transformers", "torch", "scikit-learn", "numpy")
 _REPORT_FILE = "suite.json"
@@ -181,7 +184,7 @@ def write_report_folder(folder: str | os.PathLike[str], report: EvaluationReport
             about = {key: result.details.get(key) for key in ("classifier", "classifier_config")}
             classified[f"lexical_relation_classification/{name}"] = {**about, **figures}
         elif result.task == "mapping":
-            write_json(Path(folder, f"{name}.json"), {"accuracy": value, **result.details})
+            write_json(Path(folder, f"{file_name(name)}.json"), {"accuracy": value, **result.details})
     if analogies:
         head = {"distance_function": "cosine_similarity", **model}
         write_json(Path(folder, "analogy.forward.json"), {**head, **analogies})
@@ -199,11 +202,13 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 def read_results(path: str | os.PathLike[str]) -> dict[str, EvaluationResult]:
     """Read the results of a model, by the names of the sets.
 
+    If a set has results of several tasks, each has a name such as `analogy/u2` instead.
+
     Args:
         path: A file written by `write_report`, or a folder with `suite.json`.
 
     Raises:
-        ValueError: If the file does not exist or contains no results.
+        ValueError: If the file does not exist, contains no results, or contains two of one task on the same set.
     """
     file = Path(path, _REPORT_FILE) if Path(path).is_dir() else Path(path)
     try:
@@ -217,4 +222,14 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, EvaluationResult]:
         ) from error
     if not results:
         raise ValueError(f"{os.fspath(path)!r} has an empty list of results. Evaluate the model on at least one set.")
-    return {result.dataset: result for result in results}
+    counts = Counter(result.dataset for result in results)
+    by_name: dict[str, EvaluationResult] = {}
+    for result in results:
+        name = result.dataset if counts[result.dataset] == 1 else f"{result.task}/{result.dataset}"
+        if name in by_name:
+            raise ValueError(
+                f"{os.fspath(path)!r} has two results of the task {result.task!r} on the set {result.dataset!r}, "
+                "expected one. Give the evaluators different names."
+            )
+        by_name[name] = result
+    return by_name

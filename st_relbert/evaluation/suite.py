@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,16 +78,18 @@ def run_suite(
     of_task = {"classification": {"seed": seed, "classifier": classifier}}
     cached: Any = EncodeCache(model)
     report = EvaluationReport(seed=seed)
-    sets = [(task, name) for task, names in by_task.items() for name in names]
+    sets = list(dict.fromkeys((task, name) for task, names in by_task.items() for name in names))
+    of_name = Counter(name for _, name in sets)
     for task, name in tqdm(sets, desc="Sets", disable=not show_progress_bar):
         started = time.monotonic()
+        shown = name if of_name[name] == 1 else f"{task}/{name}"
         try:
             evaluator = EVALUATORS[task].load(name, **options, **of_task.get(task, {}))
             report.results.append(evaluator.evaluate(cached))
         except ValueError as error:
-            report.skipped[name] = str(error)
-            logger.info("Left out %s: %s", name, error)
+            report.skipped[shown] = str(error)
+            logger.info("Left out %s: %s", shown, error)
             continue
-        report.seconds[name] = round(time.monotonic() - started, 1)
+        report.seconds[shown] = round(time.monotonic() - started, 1)
     report.pairs = len(cached)
     return report

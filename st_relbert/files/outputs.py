@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -191,6 +192,15 @@ def check_table_columns(path: _Name, schema: pa.Schema) -> None:
     """Raise `ValueError` if `table_output` cannot write a column."""
     writer = _TABLE_WRITERS[check_suffix(path, TABLES)]
     check_columns(path, schema, lambda one: writer(pa.BufferOutputStream(), one))
+
+
+def file_name(name: str) -> str:
+    """Return a name as part of a file's name: what some file systems refuse is escaped, so that no two names collide.
+
+    >>> file_name("relbert/u2"), file_name("U2 (50%)")
+    ('relbert%2Fu2', 'U2 (50%25)')
+    """
+    return re.sub(r'[%/\\:*?"<>|\x00-\x1f]', lambda match: f"%{ord(match[0]):02X}", name)
 
 
 @contextmanager

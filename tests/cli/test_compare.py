@@ -37,6 +37,16 @@ def test_shared_sets_are_compared(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["first"] == 6 / 7
 
 
+def test_sets_are_told_apart_by_their_tasks(tmp_path, capsys):
+    own = result("u2", [True], task="length", digest="other")
+    first = write(tmp_path / "1.json", result("u2", [True]), own)
+    second = write(tmp_path / "2.json", own, result("u2", [False]), result("bats", [True]))
+    third = write(tmp_path / "3.json", own)
+    for other, names in ((second, ["analogy/u2", "length/u2"]), (third, ["u2"])):
+        assert main(["compare", first, other, "--json"]) == 0
+        assert [json.loads(line)["set"] for line in capsys.readouterr().out.splitlines()] == names
+
+
 def test_outputs_of_evaluate_can_be_compared(encoders, tmp_path, capsys):
     files = []
     for template in ("a", "short"):

@@ -109,6 +109,16 @@ def test_scores_without_the_leaked_questions(places, capsys):
     assert scores["without_overlap"] == {"questions": 1, "accuracy": 1.0}
 
 
+def test_scores_of_another_task_on_the_set_are_not_used(places, capsys):
+    content = json.loads(Path(places["results"]).read_text())
+    (own,) = content["results"]
+    other = own | {"task": "other", "digest": "other", "correct": [True] * 4}
+    for results in ([own, other], [other, own]):
+        Path(places["results"]).write_text(json.dumps(content | {"results": results}))
+        assert leakage(places, [*BASE, "--results", "{results}", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["scores"]["all"]["accuracy"] == 0.5
+
+
 def test_without_questions_there_is_no_accuracy(places, tmp_path, capsys):
     places["test"] = write_lines(tmp_path / "toy.jsonl", QUESTIONS[:1])
     write_answers(tmp_path / "results.json", QUESTIONS[:1], [True])

@@ -1,5 +1,6 @@
 import csv
 import json
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -32,6 +33,13 @@ class Lookup:
 
     def set_evaluation_metrics(self, *args):
         self.metrics = args
+
+
+class Raw(Lookup):
+    """Its vectors have any length."""
+
+    def encode(self, pairs, **kwargs):
+        return np.array([self.vectors[pair] for pair in pairs], dtype=np.float32)
 
 
 VECTORS = {("a", "b"): [1, 0], ("c", "d"): [0, 1], ("e", "f"): [5, 0.1], ("g", "h"): [-1, 0]}
@@ -99,6 +107,15 @@ def test_metrics_are_appended_to_a_csv_file(tmp_path):
     assert float(rows[1][2]) == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("name", ["relbert/u2", "relbert%2Fu2", "../u2", "a\\b", 'what: "this"?'])
+def test_any_name_has_a_csv_file_of_its_own(tmp_path, name):
+    AnalogyEvaluator(QUESTIONS, name)(Lookup(VECTORS), str(tmp_path))
+    AnalogyEvaluator(QUESTIONS, "relbert_u2")(Lookup(VECTORS), str(tmp_path))
+    own, other = sorted(tmp_path.iterdir(), key=lambda path: path.name == "analogy_evaluation_relbert_u2_results.csv")
+    assert other.name == "analogy_evaluation_relbert_u2_results.csv"
+    assert unquote(own.name) == f"analogy_evaluation_{name}_results.csv" and len(own.read_text().splitlines()) == 2
+
+
 def test_metrics_go_into_the_model_card_and_ties_do_not():
     model = Lookup(VECTORS)
     AnalogyEvaluator(QUESTIONS, "toy")(model)
@@ -163,13 +180,23 @@ def test_the_euclidean_similarity_chooses_the_nearest():
     """Unlike the relbert library, which takes the farthest."""
     vectors = {("a", "b"): [1, 0], ("c", "d"): [0.9, 0.1], ("e", "f"): [9, 0], ("g", "h"): [-1, 0]}
 
-    class Raw(Lookup):
-        def encode(self, pairs, **kwargs):
-            return np.array([self.vectors[pair] for pair in pairs], dtype=np.float32)
-
     question = {"stem": ["a", "b"], "choice": [["e", "f"], ["c", "d"], ["g", "h"]], "answer": 1}
     assert AnalogyEvaluator([question], similarity="euclidean").predict(Raw(vectors)) == [1]
     assert AnalogyEvaluator([question], similarity="cosine").predict(Raw(vectors)) == [0]
+
+
+@pytest.mark.parametrize("length", [1e-6, 1e-3, 1, 1e3, 1e6])
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+def test_what_is_a_tie_of_distances_depends_on_the_length_of_the_vectors(length, direction):
+    """A thousandth of it is a lead, a ten-millionth is noise, and an even longer vector elsewhere changes nothing."""
+    question = {"stem": ["a", "b"], "choice": [["g", "h"], ["c", "d"], ["e", "f"]], "answer": 1}
+    evaluator = AnalogyEvaluator([question], similarity="euclidean", direction=direction)
+    for lead, tied in ((1e-3, False), (1e-7, True)):
+        vectors = {("a", "b"): [1, 0], ("c", "d"): [1.5, 0], ("e", "f"): [1.5 + lead, 0], ("g", "h"): [-9e6, 0]}
+        vectors = {pair: np.multiply(vector, length) for pair, vector in vectors.items()}
+        model = Raw(vectors | {pair[::-1]: vector for pair, vector in vectors.items()})
+        (outcome,) = evaluator.outcomes(model)
+        assert (outcome.predicted, outcome.tied) == (1, tied)
 
 
 def test_the_result_is_complete():

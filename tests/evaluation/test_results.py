@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from st_relbert import RelBERT
 from st_relbert.cli import main
-from st_relbert.evaluation import EvaluationReport, EvaluationResult, read_results, write_report
+from st_relbert.evaluation import EvaluationReport, EvaluationResult, read_results, write_report, write_report_folder
 
 U2 = EvaluationResult(
     task="analogy",
@@ -39,6 +40,20 @@ def test_results_survive_writing_and_reading(tmp_path):
     assert read_results(tmp_path / "r.json") == {"u2": U2, "relation_mapping": MAPPING}
     written = json.loads((tmp_path / "r.json").read_text())
     assert written["model"] == "m" and written["skipped"] == {"sat": "nowhere"} and written["versions"]["torch"]
+
+
+def test_results_of_several_tasks_on_a_set_are_all_read(tmp_path):
+    other = replace(MAPPING, dataset="u2")
+    write_report(tmp_path / "r.json", EvaluationReport([U2, other, MAPPING]), ABOUT)
+    assert read_results(tmp_path / "r.json") == {"analogy/u2": U2, "mapping/u2": other, "relation_mapping": MAPPING}
+    write_report(tmp_path / "r.json", EvaluationReport([U2, MAPPING, U2]), ABOUT)
+    with pytest.raises(ValueError, match="has two results of the task 'analogy' on the set 'u2', expected one"):
+        read_results(tmp_path / "r.json")
+
+
+def test_the_files_of_a_report_can_have_any_names(tmp_path):
+    write_report_folder(tmp_path, EvaluationReport([replace(MAPPING, dataset="mine/first")]), ABOUT)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine%2Ffirst.json", "suite.json"}
 
 
 def test_rows_are_flat():

@@ -184,6 +184,13 @@ def test_an_evaluator_of_your_own_runs_in_the_suite(few, model, encoders, tmp_pa
     assert "| Length | Short | Accuracy |" in (tmp_path / "model" / "README.md").read_text()
 
 
+def test_sets_of_the_same_name_are_told_apart_by_their_tasks(few, model, monkeypatch):
+    monkeypatch.setitem(EVALUATORS, "length", LengthEvaluator)
+    report = run_suite(model, {"analogy": ["none"], "length": ["none", "short", "short"]}, show_progress_bar=False)
+    assert set(report.skipped) == {"analogy/none", "length/none"}
+    assert list(report.seconds) == ["short"] and len(report.results) == 1
+
+
 @pytest.fixture
 def all_tasks(few):
     """A data folder with a set of each task."""
