@@ -6,6 +6,7 @@ import importlib
 import logging
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,18 @@ def computes_in_bfloat16(device: torch.device) -> bool:
         capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(present is True and name.endswith("bf16") for name, present in capabilities.items())
     return False
+
+
+def inference_context(model: Any, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context for embedding on a device: bfloat16 if the model is `fast` and the device supports it.
+
+    Otherwise it is no autocast at all, because a disabled one would end the caller's own. Half-precision weights are
+    fast already, and layer norm cannot mix them with bfloat16.
+    """
+    import torch  # only here: the command line imports this module
+
+    fast = getattr(model, "fast", False) and model.dtype == torch.float32 and computes_in_bfloat16(device)
+    return torch.autocast(device.type, torch.bfloat16) if fast else nullcontext()
 
 
 @dataclass

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
 from sentence_transformers.util import fullname
@@ -29,7 +27,7 @@ from st_relbert.checkpoints import (
     write_records,
 )
 from st_relbert.data.sources import as_lines, sources_of
-from st_relbert.environment import computes_in_bfloat16
+from st_relbert.environment import inference_context
 from st_relbert.identity import hub_kwargs_of, loading_error, locate_model
 from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.modules import PromptTemplate, RelationPooling
@@ -190,10 +188,7 @@ class RelBERT(SentenceTransformer):
     def _inference(self, inputs: list[Any], *, device: Any = None, **kwargs: Any) -> Any:
         """Embed on a device, also in worker processes; in bfloat16 if the model is fast and the device supports it."""
         device = self._resolve_inference_device(device)
-        # Otherwise use no autocast at all: a disabled one would end the caller's own. Half-precision weights are fast
-        # already, and layer norm cannot mix them with bfloat16.
-        fast = self.fast and self.dtype == torch.float32 and computes_in_bfloat16(device)
-        with torch.autocast(device.type, torch.bfloat16) if fast else nullcontext():
+        with inference_context(self, device):
             outputs = super()._inference(inputs, device=device, **kwargs)
         check_finite(inputs, outputs)
         return outputs

@@ -91,9 +91,9 @@ def test_a_repeated_pair_is_embedded_once_in_every_kind_of_output(model, kwargs,
 def test_a_fast_model_computes_in_bfloat16_where_the_device_does(encoders, monkeypatch):
     exact = RelBERT(encoders["wordpiece"]).encode(PAIRS)
     model = RelBERT(encoders["wordpiece"], fast=True)
-    monkeypatch.setattr("st_relbert.model.computes_in_bfloat16", lambda device: False)
+    monkeypatch.setattr("st_relbert.environment.computes_in_bfloat16", lambda device: False)
     np.testing.assert_array_equal(model.encode(PAIRS), exact)
-    monkeypatch.setattr("st_relbert.model.computes_in_bfloat16", lambda device: device.type == "cpu")
+    monkeypatch.setattr("st_relbert.environment.computes_in_bfloat16", lambda device: device.type == "cpu")
     for vectors in (model.encode(PAIRS), model.encode(PAIRS, device="cpu", convert_to_tensor=True).numpy()):
         assert vectors.dtype == np.float32 and not np.array_equal(vectors, exact)
         cosines = (vectors * exact).sum(1) / np.linalg.norm(vectors, axis=1) / np.linalg.norm(exact, axis=1)

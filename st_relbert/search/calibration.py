@@ -51,7 +51,7 @@ class Calibration:
         hit: Intercept and slope of the first curve.
         pair: Intercept of the second curve, then a slope for each number of the vector, for the first cosine, and for
             the mean of the first 20 cosines.
-        rows: The number of rows in the index when it was calibrated.
+        rows: The number of labelled rows in the index when it was calibrated.
     """
 
     hit: tuple[float, ...]
@@ -74,7 +74,7 @@ class Calibration:
         return float(expit(self.pair[0] + np.dot(self.pair[1:], evidence)))
 
     def fits(self, rows: int) -> bool:
-        """Return whether the calibration still holds for so many rows: the index changed by at most a fifth since."""
+        """Return whether the calibration still holds for so many labelled rows: at most a fifth more or fewer."""
         return abs(rows - self.rows) <= self.rows / 5
 
     @classmethod
@@ -103,7 +103,8 @@ def calibrate(
     letters. Each pair is used as a query the way a user would ask it: it is not among its own hits.
 
     The labelled pairs are in random order, with vectors `(n, d)` of length 1; `encode` returns the vectors of other
-    pairs. Returns None for fewer than 100 labelled pairs, or if they all have the same relation.
+    pairs. Returns None if there is nothing to learn from: there are fewer than 100 labelled pairs, their words make no
+    unrelated pair, or no pair has the relation of one of its neighbours.
 
     Source: logistic calibration, Platt (1999).
     """
@@ -112,9 +113,12 @@ def calibrate(
     rng = random.Random(0)
     asked = vectors[:_ASKED]
     repaired, nonsense = _repaired(pairs[: 2 * _REPAIRED], relations, set(pairs), rng), _nonsense(rng)
-    astray = encode([*repaired, *nonsense])
     labelled = _Labelled(vectors, relations)
-    own, others = labelled.neighbours(asked, own=True), labelled.neighbours(astray)
+    own = labelled.neighbours(asked, own=True)
+    if not repaired or not own.same.any():
+        return None
+    astray = encode([*repaired, *nonsense])
+    others = labelled.neighbours(astray)
     hits = np.concatenate([own.strengths.ravel(), others.strengths.ravel()])[:, None]
     of_hit = _fit(hits, np.concatenate([own.same.ravel(), others.same.ravel()]), np.ones(len(hits)))
     weights = np.repeat(
@@ -135,7 +139,7 @@ def read_calibration(store: PairStore) -> Calibration | None:
     except ValueError as error:
         _LOG.warning("%s is damaged, so the index is treated as not calibrated: %s", store.path / CALIBRATION, error)
         return None
-    return found if found.fits(len(store)) else None
+    return found if found.fits(store.labelled) else None
 
 
 def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
@@ -143,8 +147,7 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
 
     Raises `ValueError` if the model that made the index is no longer there or has changed.
     """
-    rows, labelled = len(store), store.count("relation IS NOT NULL")
-    condition = "relation IS NOT NULL"
+    labelled, condition = store.labelled, "relation IS NOT NULL"
     if labelled > SAMPLE:  # keys are hashes, so the keys below a limit are a random sample
         condition += f" AND row_key < '{int(SAMPLE / labelled * 16**8):08x}'"
     made = None
@@ -153,7 +156,7 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
         found = sorted(store.read(columns, condition), key=itemgetter("row_key"))
         pairs = [(row["head"], row["tail"]) for row in found]
         vectors = np.asarray([row.pop("vector") for row in found], dtype=np.float32)
-        made = calibrate(pairs, [row["relation"] for row in found], vectors, model.encode, rows)
+        made = calibrate(pairs, [row["relation"] for row in found], vectors, model.encode, labelled)
     try:
         if made is None:
             (store.path / CALIBRATION).unlink(missing_ok=True)
@@ -228,9 +231,12 @@ class _Labelled:
             cosines[itself], strengths[itself] = -1, -1
         count = min(NEIGHBOURS, len(self._vectors) // 4)
         found = np.argpartition(-strengths, count, axis=1)[:, :count]
-        same = np.zeros(found.shape, bool) if own is None else self._places[found] == own[:, None]
+        strongest = np.take_along_axis(strengths, found, axis=1)
+        same = np.zeros(found.shape, bool)
+        if own is not None:
+            same = (self._places[found] == own[:, None]) & (strongest > -1)
         nearest = -np.sort(np.partition(-cosines, count, axis=1)[:, :count], axis=1)
-        return _Neighbours(nearest, np.take_along_axis(strengths, found, axis=1), same)
+        return _Neighbours(nearest, strongest, same)
 
 
 def _fit(evidence: Floats, right: NDArray[np.bool_], weights: Floats) -> tuple[float, ...]:

@@ -61,7 +61,7 @@ class AnalogyCompleter:
         show_progress_bar: Show the progress of encoding.
 
     Raises:
-        ValueError: If the scorer or the vocabulary belongs to another model, or `shortlist` is not positive.
+        ValueError: If the scorer, the vocabulary or the index belongs to another model, or `shortlist` is not positive.
 
     Examples:
         >>> words = Vocabulary.encode(model, ["France", "Japan", "Paris"])
@@ -82,7 +82,12 @@ class AnalogyCompleter:
         show_progress_bar: bool = False,
     ) -> None:
         check_positive(shortlist=shortlist)
-        identity = ModelIdentity.of(model) if index is None else index.identity
+        if index is not None and index.model is model:
+            identity = index.identity  # so that the model's weights need not be read again
+        else:
+            identity = ModelIdentity.of(model)
+            if index is not None:
+                index.identity.require_same(identity)
         vocabulary.require(identity)
         if scorer is not None:
             scorer.require(identity)

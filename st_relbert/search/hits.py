@@ -150,7 +150,7 @@ class RelationMeans:
         self.vectors = vectors
         self.version = version
         self._names = list(names)
-        self._rows = {name: row for row, name in enumerate(names)}
+        self._rows: dict[str | None, int] = {name: row for row, name in enumerate(names)}
 
     @classmethod
     def of(cls, store: PairStore) -> RelationMeans:
@@ -200,6 +200,6 @@ class RelationMeans:
         wanted = _MORE + _A_HIT * k if len(self) else k
         hits = nearest(store, vector, wanted, condition, left_out, exact)  # refuses a vector of zeros
         cosines = self.vectors @ (vector / np.linalg.norm(vector))
-        rows = ((hit, self._rows.get(hit.relation or "")) for hit in hits)
+        rows = ((hit, self._rows.get(hit.relation)) for hit in hits)
         found = [replace(hit, relation_score=None if row is None else float(cosines[row])) for hit, row in rows]
         return sorted(found, key=lambda hit: -hit.strength)[:k]

@@ -58,6 +58,7 @@ class RelationIndex(IndexContent):
         """The model that made the vectors."""
         self._model = IndexModel(store.identity, model, store.path)
         self._means: RelationMeans | None = None
+        self._uncalibrated = ""  # the version of the rows that is known to allow no calibration
 
     @classmethod
     def create(
@@ -173,20 +174,23 @@ class RelationIndex(IndexContent):
 
     @property
     def calibration(self) -> Calibration | None:
-        """The calibration that `build` made. None: there is none, or the index has since changed by over a fifth."""
+        """The calibration that `build` made. None: there is none, or over a fifth of the labelled rows have changed."""
         return read_calibration(self._store)
 
     def calibrate(self) -> Calibration | None:
         """Calibrate the index again, on its own pairs and unrelated pairs. This takes seconds.
 
         Returns:
-            The calibration, which is stored with the index. None: the index has fewer than 100 labelled pairs or only
-            one relation, and gives no probabilities.
+            The calibration, which is stored with the index. None: the index has fewer than 100 labelled pairs, or
+            labels that show nothing (all are the same or all differ), and gives no probabilities.
 
         Raises:
             ValueError: If the model that made the index is no longer there or has changed.
         """
-        return make_calibration(self._store, self._model)
+        version = self._store.version
+        made = make_calibration(self._store, self._model)
+        self._uncalibrated = "" if made else version
+        return made
 
     def add(
         self,
@@ -204,7 +208,7 @@ class RelationIndex(IndexContent):
 
         Args:
             rows: Pairs; or mappings with `head`, `tail` and optionally `relation` and further columns (a
-                `datasets.Dataset`). Either all or none include a `vector` `(d,)` of the model.
+                `datasets.Dataset`, a DataFrame). Either all or none include a `vector` `(d,)` of the model.
             batch_size: Pairs encoded at a time.
             chunk_size: Rows held in memory and written at a time.
             show_progress_bar: Show the number of rows done.
@@ -251,8 +255,8 @@ class RelationIndex(IndexContent):
         (`SearchHit.strength`): the nearest few hundred rows are re-ranked this way.
 
         Args:
-            query: A pair; several pairs, as examples of one relation, whose unit vectors are averaged; or a vector
-                `(d,)`.
+            query: A pair; several pairs (a list, a DataFrame), as examples of one relation, whose unit vectors are
+                averaged; or a vector `(d,)`.
             k: The number of rows to find. There may be fewer.
             where: Only return rows that meet this: SQL, or values by column; see `st_relbert.search.rows.as_sql`.
             exclude: `"pair"`: leave out the query's pairs; `"words"`: also leave out pairs that share a word with them,
@@ -273,35 +277,38 @@ class RelationIndex(IndexContent):
         pairs, vector = self._model.read_query(query)
         turned = [pair[::-1] for pair in pairs] if both_directions else []
         left_out = Exclusion([*pairs, *turned], exclude)
-        hits = self._strongest(vector, k, condition, left_out, exact)
+        wanted = 2 * k if both_directions else k  # a pair may be there in both directions, and then counts once
+        hits = self._strongest(vector, wanted, condition, left_out, exact)
         if both_directions:
             _, vector = self._model.read_query(turned)
-            other = self._strongest(vector, k, condition, left_out, exact)
-            hits = best_of([*hits, *(hit.turned() for hit in other)], k)
+            hits += [hit.turned() for hit in self._strongest(vector, wanted, condition, left_out, exact)]
+            hits = best_of(hits, k)
         return self._judged(hits)
 
     def relatedness(self, pair: Pair) -> float | None:
         """Return the probability that two words have any relation like those of the index, in either direction.
 
-        An index that is not calibrated is calibrated first.
+        An index that is not calibrated is calibrated first, once after each change.
 
         Args:
             pair: The pair. Rows of the index with exactly this pair do not count.
 
         Returns:
-            The probability. None: the index has too few labelled pairs to tell.
+            The probability. None: the labelled pairs of the index are too few or too alike to tell; see `calibrate`.
 
         Raises:
             ValueError: If it is not a pair, or the model that made the index is no longer there.
         """
-        if (calibration := self.calibration or self.calibrate()) is None:
+        calibration = self.calibration or (self.calibrate() if self._uncalibrated != self._store.version else None)
+        if calibration is None:
             return None
         probabilities = []
         for order in (pair, pair[::-1]):
             pairs, vector = self._model.read_query(order)
             hits = nearest(self._store, vector, NEIGHBOURS, "relation IS NOT NULL", Exclusion(pairs))
-            probabilities.append(calibration.of_pair(vector, [hit.score for hit in hits]))
-        return max(probabilities)
+            if hits:
+                probabilities.append(calibration.of_pair(vector, [hit.score for hit in hits]))
+        return max(probabilities, default=None)
 
     def search_relation(self, relation: str, k: int = 10, *, where: Where | None = None) -> list[SearchHit]:
         """Find pairs similar to those labelled with a relation, which are left out themselves.

@@ -84,7 +84,7 @@ class IndexModel:
             if query.shape != (self.identity.dimension,):
                 raise ValueError(f"The query has shape {query.shape}, expected ({self.identity.dimension},).")
             return [], query.astype(np.float32)
-        pairs = as_pairs([query] if is_flat_pair(query) else list(query), "query pair")
+        pairs = as_pairs([query] if is_flat_pair(query) else query, "query pair")
         if not pairs:
             raise ValueError("The query contains no pairs, expected at least one.")
         mean: NDArray[np.float32] = self.encode(pairs).mean(axis=0)
@@ -139,7 +139,10 @@ def _warn_if_untrained(model: SentenceTransformer) -> None:
 
 def _load(name: str, identity: ModelIdentity, **kwargs: Any) -> RelBERT:
     made_by: Any = identity
-    return RelBERT(name, template=made_by.template, pooling=made_by.pooling, **kwargs)
+    model = RelBERT(name, template=made_by.template, pooling=made_by.pooling, **kwargs)
+    if (model.get_embedding_dimension() or 0) > identity.dimension:
+        model.truncate_dim = identity.dimension  # it was given when the model was loaded, and is not saved with it
+    return model
 
 
 def _is_saved_as(name: str, identity: ModelIdentity) -> bool:

@@ -145,14 +145,28 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
     return pa.schema([*fields, ("vector", pa.list_(pa.float32(), dimension))])
 
 
+def records(values: Iterable[Any]) -> Iterable[Any]:
+    """Return what to iterate over to read rows: a DataFrame's rows as mappings, with None for missing values.
+
+    Anything else is returned as it is. Neither pandas nor polars is imported.
+    """
+    frame: Any = values
+    found: Iterable[Any] = values
+    if hasattr(frame, "iter_rows"):
+        found = frame.iter_rows(named=True)
+    elif hasattr(frame, "columns") and hasattr(frame, "notna"):
+        found = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return found
+
+
 def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
     """Check rows and yield them one by one.
 
-    Rows are pairs, or mappings with `head`, `tail` and optionally `relation`, `vector` and further columns. Raises
-    `ValueError` if one is not a pair or has an unknown column.
+    Rows are pairs, or mappings (or a DataFrame) with `head`, `tail` and optionally `relation`, `vector` and further
+    columns. A blank relation is none. Raises `ValueError` if one is not a pair or has an unknown column.
     """
     known = {"head", "tail", "relation", "vector", *columns}
-    for number, value in enumerate(values):
+    for number, value in enumerate(records(values)):
         where = f"row {number}"
         if not isinstance(value, Mapping):
             yield Row(as_pair(value, where), None, {})
@@ -165,6 +179,7 @@ def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:
         relation = value.get("relation")
         if relation is not None and not isinstance(relation, str):
             raise ValueError(f"The relation of {where} is {relation!r}, expected a string, or None.")
+        relation = relation if relation and relation.strip() else None
         pair = as_pair((value.get("head"), value.get("tail")), where)
         yield Row(pair, relation, {name: value[name] for name in value if name not in RESERVED}, value.get("vector"))
 

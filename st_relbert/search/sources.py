@@ -16,7 +16,7 @@ from st_relbert.files.options import TableOptions
 from st_relbert.files.tables import PairTable, is_table, read_tables, rows_of_relation
 from st_relbert.files.text import Row
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
-from st_relbert.search.rows import digest_of, schema_of
+from st_relbert.search.rows import digest_of, records, schema_of
 
 _RELATION_SET = ("relation_type", "positives")
 
@@ -72,7 +72,7 @@ def as_pair_source(rows: Iterable[Any], columns: Mapping[str, Any] | None = None
             f"The rows are a {type(rows).__name__}, which can only be read once, expected a list, a Dataset or the "
             "result of open_pair_source: all rows are checked before the first is encoded."
         )
-    return PairSource(lambda: iter(rows), columns or {}, len(rows) if isinstance(rows, Sized) else None)
+    return PairSource(lambda: iter(records(rows)), columns or {}, len(rows) if isinstance(rows, Sized) else None)
 
 
 def open_pair_source(name_or_path: str, options: TableOptions = TableOptions()) -> PairSource:  # noqa: B008  # frozen

@@ -79,6 +79,7 @@ class PairStore:
         self.path = path
         self._table = table
         self._lock = lock_of(path)
+        self._labelled = ("", 0)  # a version, and its number of labelled rows
         metadata = table.schema.metadata or {}
         if MODEL_METADATA not in metadata:
             raise ValueError(f"{str(path)!r} is a LanceDB table that RelationIndex did not make: it names no model.")
@@ -160,6 +161,14 @@ class PairStore:
         with self._current(condition) as table:
             count: int = table.count_rows(condition)
         return count
+
+    @property
+    def labelled(self) -> int:
+        """The number of rows with a label. They are counted once after each change: each search asks for it."""
+        version = self.version
+        if self._labelled[0] != version:
+            self._labelled = version, self.count("relation IS NOT NULL")
+        return self._labelled[1]
 
     def check(self, condition: str) -> None:
         """Refuse a condition that cannot be used, without reading any row.

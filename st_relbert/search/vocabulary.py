@@ -7,19 +7,18 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 
-from st_relbert.environment import computes_in_bfloat16
+from st_relbert.environment import inference_context
 from st_relbert.files.outputs import atomic_output
 from st_relbert.identity import ModelIdentity
 from st_relbert.modules import PromptTemplate
@@ -266,14 +265,16 @@ class _WordInput(PromptTemplate):
         return {**self._pad([encoding.ids for encoding in self._prompt_tokenizer(list(inputs))]), "modality": "text"}
 
 
-def _encode(model: SentenceTransformer, words: list[str], batch_size: int, show_progress_bar: bool) -> Any:
+def _encode(
+    model: SentenceTransformer, words: list[str], batch_size: int, show_progress_bar: bool
+) -> NDArray[np.float32]:
     prompt: Any = model[0]
     plain = SentenceTransformer(
         modules=[_WordInput.of(prompt), Pooling(encoder_dimension(model), "mean")], device=str(model.device)
     )
-    fast = getattr(model, "fast", False) and computes_in_bfloat16(model.device)
-    with torch.autocast(model.device.type, torch.bfloat16) if fast else nullcontext():
-        vectors: Any = plain.encode(words, batch_size=batch_size, show_progress_bar=show_progress_bar)
+    with inference_context(model, model.device):
+        encoded = plain.encode(words, batch_size=batch_size, show_progress_bar=show_progress_bar)
+    vectors = np.asarray(encoded, np.float32)
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(broken):
         raise ValueError(f"The model gives the word {words[broken[0]]!r} a vector that is not finite.")

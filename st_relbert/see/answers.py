@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from html import escape
 from itertools import zip_longest
@@ -53,12 +54,16 @@ def answer(title: str, view: AnswerTable) -> str:
     return "".join(lines) + "</section>"
 
 
+_NUMBER = re.compile(r"<?(-?[0-9]+(?:\.[0-9]+)?)(%?)")
+
+
 def _cell(column: str, text: str) -> str:
-    """Return a cell as HTML. A number gets a bar of proportional length."""
-    if column not in ("cosine", "score", "votes") or text == "known":
+    """Return a cell as HTML. A number, such as 0.25, 25% or <1%, gets a bar of proportional length."""
+    number = _NUMBER.fullmatch(text) if column in ("cosine", "score", "votes") else None
+    if number is None:
         return _text(text)
-    value = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
-    return f'<meter value="{max(value, 0):.2f}"></meter>{text}'
+    value = float(number[1]) / (100 if number[2] else 1)
+    return f'<meter value="{max(value, 0):.2f}"></meter>{_text(text)}'
 
 
 def further(question: ExplorerQuery, view: AnswerTable) -> str:

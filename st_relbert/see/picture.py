@@ -15,6 +15,7 @@ from st_relbert.see.map import RelationMap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
 
@@ -107,10 +108,11 @@ def draw_map(relation_map: RelationMap) -> Figure:
     for spine in axes.spines.values():
         spine.set_color("#BBBBBB")
     names = np.array(relation_map.groups)
-    for index, group in enumerate(groups):
-        _scatter(axes, relation_map.points[names == group], index, label=short[group])
+    marks = [_scatter(axes, relation_map.points[names == group], index) for index, group in enumerate(groups)]
     if in_legend:
         legend = figure.legend(
+            marks,
+            [" "] * len(marks),
             loc="upper left",
             bbox_to_anchor=(8.95 / width, 0.94),
             ncols=columns,
@@ -119,13 +121,14 @@ def draw_map(relation_map: RelationMap) -> Figure:
             labelcolor=INK,
             handletextpad=0.2,
         )
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+        # Only now: some versions of matplotlib leave out labels that begin with "_".
+        for text, group in zip(legend.get_texts(), groups, strict=True):
+            text.set(text=short[group], parse_math=False)
     _label_clouds(figure, axes, relation_map)
     return figure
 
 
-def _scatter(axes: Axes, points: Any, index: int, label: str) -> None:
+def _scatter(axes: Axes, points: Any, index: int) -> PathCollection:
     from matplotlib.path import Path
 
     colour, shape = marker_of(index)
@@ -133,8 +136,8 @@ def _scatter(axes: Axes, points: Any, index: int, label: str) -> None:
     marker = Path([*outline, outline[0]], closed=True)
     # matplotlib scales an outline to its largest coordinate; this scales it back.
     size = 7.5 * max(abs(coordinate) for corner in outline for coordinate in corner)
-    axes.scatter(
-        points[:, 0], points[:, 1], s=size**2, marker=marker, c=colour, linewidths=0.3, edgecolors="white", label=label
+    return axes.scatter(
+        points[:, 0], points[:, 1], s=size**2, marker=marker, c=colour, linewidths=0.3, edgecolors="white"
     )
 
 

@@ -62,7 +62,7 @@ class ExplorerQuery(NamedTuple):
             for field, value in self._asdict().items()
             if value != usual[field]
         }
-        return f"?{urlencode(asked)}"
+        return f"?{urlencode(asked, errors='replace')}"  # somebody may have sent half of a surrogate pair
 
     @property
     def trimmed(self) -> ExplorerQuery:

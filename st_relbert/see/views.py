@@ -71,7 +71,7 @@ class Explorer:
 
     def __init__(self, index: RelationIndex, show_progress_bar: bool = False) -> None:
         self.index = index
-        self.relations = [name for name in index.relations() if name.strip()]
+        self.relations = index.relations()
         words = index.words()
         self.word_count = len(words)
         self.suggestions = [word for word in words if len(word) <= LONGEST] if len(words) <= SUGGESTIONS else []
@@ -109,6 +109,8 @@ class Explorer:
     def _pairs_of_relation(self, asked: ExplorerQuery) -> AnswerTable:
         found = islice(self.index.rows_of_relation(asked.relation), asked.number)
         pairs = [(row["head"], row["tail"]) for row in found]
+        if asked.sort == "head":
+            pairs.sort()
         rows = tuple((f"{shown(head)} : {shown(tail)}",) for head, tail in pairs)
         caption = f"pairs of the relation {relation_title(asked.relation)}"
         links, records = tuple(ExplorerQuery(*pair) for pair in pairs), tuple((*pair, asked.relation) for pair in pairs)

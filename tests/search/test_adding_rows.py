@@ -29,6 +29,28 @@ def test_existing_pairs_are_not_encoded_again(index, model, monkeypatch):
     assert encoded == [("Oslo", "Norway")]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_rows_and_queries_may_be_a_data_frame(model, tmp_path, library):
+    library = pytest.importorskip(library)
+    rows = [
+        {"head": "Paris", "tail": "France", "relation": "capital", "year": 987},
+        {"head": "hand", "tail": "arm", "relation": None, "year": None},
+    ]
+    frame = library.DataFrame({name: [row[name] for row in rows] for name in rows[0]})
+    built = RelationIndex.build(tmp_path / "built", frame, model, columns={"year": int})
+    assert list(built.rows()) == rows
+    index = RelationIndex.create(tmp_path / "idx", model, columns={"year": int})
+    assert index.add(frame) == 2 and list(index.rows()) == rows
+    queries = frame[["head", "tail"]]
+    assert index.search(queries, exclude="nothing") == index.search(
+        [(row["head"], row["tail"]) for row in rows], exclude="nothing"
+    )
+    with pytest.raises(ValueError, match=r"The DataFrame has the columns .*expected head and tail, or two columns"):
+        index.search(frame[["tail", "year", "relation"]])
+    with pytest.raises(ValueError, match="row 0 has the column 'year', expected one of head, relation, tail, vector"):
+        RelationIndex.build(tmp_path / "other", frame, model)
+
+
 @pytest.mark.parametrize("chunk_size", [1, 3, 1000])
 def test_the_chunk_size_does_not_matter(model, tmp_path, chunk_size):
     pairs = [(f"h{i % 7}", f"t{i % 5}") for i in range(40)]

@@ -3,6 +3,8 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from st_relbert.search import Calibration, RelationIndex, relation_labels
 from st_relbert.search.calibration import calibrate
@@ -42,6 +44,31 @@ def test_too_few_pairs_give_no_calibration(relations):
     assert calibrate(pairs, ["a"] * len(pairs), vectors, encode, rows=160) is None
 
 
+@settings(max_examples=20)
+@given(
+    words=st.integers(1, 150),
+    labels=st.integers(1, 150),
+    vectors=st.sampled_from([1, 2, 40, 150]),
+    seed=st.integers(0, 99),
+)
+@example(words=150, labels=150, vectors=150, seed=0)  # each label once
+@example(words=12, labels=2, vectors=150, seed=0)  # all combinations of the words
+@example(words=1, labels=50, vectors=150, seed=0)  # all pairs have the same tail
+@example(words=150, labels=2, vectors=1, seed=0)  # to the model, all pairs are the same
+def test_any_labels_give_probabilities_or_no_calibration(words, labels, vectors, seed):
+    """Numbers of distinct words on each side, of labels and of vectors; 150 rows."""
+    rng = np.random.default_rng(seed)
+    pairs = [(f"h{row // words}", f"t{row % words}") for row in range(150)]
+    relations = [f"r{row % labels}" for row in range(150)]
+    of_rows = unit(rng.normal(size=(vectors, D)))[np.arange(150) % vectors]
+    made = calibrate(pairs, relations, of_rows, lambda asked: unit(rng.normal(size=(len(asked), D))), rows=150)
+    if labels in (1, 150) or words == 1 or vectors == 1:
+        assert made is None
+    if made is not None:
+        probabilities = [made.of_hit(0.5), made.of_hit(-1), made.of_pair(of_rows[0], [0.5] * 20)]
+        assert all(0 <= each <= 1 for each in probabilities)
+
+
 def test_a_calibration_survives_writing_and_reading(relations):
     made = calibrate(*relations, rows=160)
     assert Calibration.from_json(json.dumps(asdict(made))) == made
@@ -75,12 +102,38 @@ def test_an_index_is_calibrated_when_it_is_built(built, model):
     assert built.relatedness(("hand", "finger")) == built.relatedness(("finger", "hand"))
 
 
+def labelled(word, count=20):
+    return [{"head": f"{word} {number}", "tail": "y", "relation": "Tokyo"} for number in range(count)]
+
+
 def test_an_index_that_has_changed_much_is_calibrated_again(built):
-    built.add([(f"x {number}", "y") for number in range(20)])
+    """Only labelled rows count: the others say nothing about relations."""
+    built.add([(f"w {number}", "y") for number in range(80)])
+    built.add(labelled("x"))
     assert built.calibration is not None
-    built.add([(f"z {number}", "y") for number in range(20)])
+    built.add(labelled("z"))
     assert built.calibration is None and built.search(("a", "b"), k=1)[0].probability is None
     assert built.relatedness(("a", "b")) is not None and built.calibration.rows == 160
+
+
+def test_an_index_without_its_labelled_rows_gives_no_probability(built):
+    built.add([(f"w {number}", "y") for number in range(480)])
+    assert built.relatedness(("a", "b")) is not None
+    built.delete("relation IS NOT NULL")
+    assert built.calibration is None and built.relatedness(("a", "b")) is None
+    assert {hit.probability for hit in built.search(("a", "b"))} == {None}
+
+
+def test_an_index_with_a_label_per_pair_gives_no_probability(model, tmp_path, monkeypatch):
+    """Whether it can be calibrated is only tried again after a change."""
+    rows = [{"head": f"hand {n}", "tail": f"finger {n}", "relation": f"r{n}"} for n in range(120)]
+    index = RelationIndex.build(tmp_path / "idx", rows, model)
+    assert index.calibration is None and index.relatedness(("a", "b")) is None
+    tried, plain = [], index.calibrate
+    monkeypatch.setattr(index, "calibrate", lambda: tried.append(1) or plain())
+    assert index.relatedness(("a", "b")) is None and not tried
+    index.add(labelled("x", 40))
+    assert index.relatedness(("a", "b")) is not None and tried
 
 
 def test_a_replaced_index_does_not_keep_the_calibration(built, model):
@@ -112,6 +165,16 @@ def test_reversed_hits_are_found_and_marked(model, tmp_path):
     assert best.score == pytest.approx(1, abs=1e-5)
     with pytest.raises(ValueError, match="contains no pairs"):
         index.search(np.ones(16, dtype=np.float32), both_directions=True)
+
+
+def test_both_directions_find_as_many_pairs_as_one(model, tmp_path):
+    """The index has each pair in both directions, which count as one."""
+    index = RelationIndex.create(tmp_path / "idx", model)
+    pairs = [(f"hand {number}", f"finger {number}") for number in range(20)]
+    index.add([order for pair in pairs for order in (pair, pair[::-1])])
+    everything = index.search(("Tokyo", "Japan"), k=20, both_directions=True)
+    assert len({frozenset(hit.pair) for hit in everything}) == 20
+    assert index.search(("Tokyo", "Japan"), k=7, both_directions=True) == everything[:7]
 
 
 def test_a_reversed_hit_has_to_be_nearer():

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from st_relbert import RelBERT
 from st_relbert.search import AnalogyCompleter, Completion, RelationIndex, Vocabulary, completion
 
 WORDS = ["France", "Italy", "hand", "book", "page", "tokyo", "Paris", "Italy", "arm", "finger"]
@@ -65,7 +66,8 @@ def test_word_vectors_decide_the_shortlist(model, words):
     place = unit("Paris") + unit("Japan") - unit("Tokyo")
     everything = AnalogyCompleter(model, words)(*QUESTION)
     found = AnalogyCompleter(model, words, shortlist=4)(*QUESTION)
-    assert found == [each for each in everything if each.word in dict(found)]
+    assert [each.word for each in found] == [each.word for each in everything if each.word in dict(found)]
+    assert dict(found) == pytest.approx({word: dict(everything)[word] for word in dict(found)}, abs=1e-6)
     likely = sorted(dict(everything), key=lambda word: -(unit(word) @ place))[:4]
     assert set(dict(found)) == set(likely)
 
@@ -128,6 +130,16 @@ def test_a_model_is_identified_only_once(index, model, tmp_path, monkeypatch):
     assert len(asked) == 1
     AnalogyCompleter.of_index(opened)(*QUESTION)
     assert len(asked) == 1
+
+
+def test_an_index_of_another_model_is_refused(index, encoders):
+    """The vocabulary fits the model, but the index's pairs would be found by other vectors."""
+    other = RelBERT(encoders["bytelevel"], template="short")
+    with pytest.raises(ValueError, match="different weights.*not comparable"):
+        AnalogyCompleter(other, Vocabulary.encode(other, WORDS), index=index)
+    template = RelBERT(encoders["wordpiece"], template="a")
+    with pytest.raises(ValueError, match="different template.*not comparable"):
+        AnalogyCompleter(template, Vocabulary.encode(template, WORDS), index=index)
 
 
 def test_bad_input_is_refused(model, words):

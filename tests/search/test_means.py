@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from st_relbert.search import RelationIndex, SearchHit, relation_labels
-from st_relbert.search.hits import RELATION_WEIGHS, TURNED_COSTS, RelationMeans
+from st_relbert.search.hits import RELATION_WEIGHS, TURNED_COSTS, Exclusion, RelationMeans
 
 D = 16
 
@@ -139,3 +139,13 @@ def test_the_strongest_hits_decide_the_label(index, monkeypatch):
         ("x", pytest.approx(0.8), 1),
         ("y", pytest.approx(0.2), 2),
     ]
+
+
+def test_a_blank_label_is_none(model, tmp_path):
+    index = RelationIndex.create(tmp_path / "idx", model)
+    labels = ["", " ", None, "part", "part"]
+    assert index.add([{"head": "hand", "tail": f"arm {n // 2}", "relation": r} for n, r in enumerate(labels)]) == 4
+    assert index.relation_counts() == {"part": 2} and len(list(index.rows({"relation": None}))) == 2
+    means = RelationMeans([""], np.ones((1, D), np.float32), index._store.version)
+    hits = means.strongest(index._store, model.encode(("Tokyo", "Japan")), 9, None, Exclusion([]))
+    assert [hit.relation_score for hit in hits] == [None] * 4

@@ -45,6 +45,18 @@ def test_an_index_of_an_adapter_loads_the_adapter_not_just_its_encoder(encoders,
     assert pairs_of(found) == pairs_of(index.search(("Tokyo", "Japan"), k=2))
 
 
+def test_an_index_of_shortened_vectors_loads_its_model(saved_model, tmp_path, caplog):
+    """`truncate_dim` is an argument of loading, so it is not in the model's folder."""
+    saved_model("wordpiece", tmp_path / "saved")
+    index = RelationIndex.create(tmp_path / "idx", RelBERT(str(tmp_path / "saved"), truncate_dim=8))
+    index.add([("Paris", "France"), ("finger", "hand")])
+    assert not caplog.text and index.identity.dimension == 8
+    again = RelationIndex.open(tmp_path / "idx")
+    assert again.search(("Tokyo", "Japan")) == index.search(("Tokyo", "Japan"))
+    with pytest.raises(ValueError, match=r"different dimension \(16, expected 8\)"):
+        RelationIndex.open(tmp_path / "idx", RelBERT(str(tmp_path / "saved")))
+
+
 def test_a_model_that_has_changed_is_refused(tmp_path, encoders, model):
     saved = str(tmp_path / "saved")
     model.save_pretrained(saved, create_model_card=False)

@@ -27,6 +27,18 @@ def test_a_word_is_the_mean_of_its_token_vectors(encoder):
         np.testing.assert_allclose(vector, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_fast_model_in_half_precision_gives_float32(encoders, monkeypatch, dtype):
+    """Also on a processor that computes in bfloat16, which would mix the two."""
+    monkeypatch.setattr("st_relbert.environment.computes_in_bfloat16", lambda device: True)
+    exact = Vocabulary.encode(RelBERT(encoders["wordpiece"], template="short"), WORDS)
+    half = RelBERT(encoders["wordpiece"], template="short", fast=True, model_kwargs={"dtype": dtype})
+    vocabulary = Vocabulary.encode(half, WORDS[:3])
+    found = np.vstack([vocabulary.vectors, vocabulary.look_up(WORDS[3:], half)])
+    assert found.dtype == vocabulary.look_up(["x"], half).dtype == np.float32
+    np.testing.assert_allclose(found, exact.vectors, atol=0.1)
+
+
 def test_words_are_looked_up_or_encoded(model, monkeypatch):
     """Vectors are in the order of the words, repeated or not. A word that cannot be encoded is an error here too."""
     known = Vocabulary.encode(model, WORDS[:3])

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,15 @@ def test_names_of_distant_groups_are_all_shown(make_map):
     relation_map = make_map(groups=6)
     boxes, _ = label_boxes(picture.draw_map(relation_map))
     assert len(boxes) == 6
+
+
+def test_the_legend_names_all_groups(make_map):
+    """Those of WordNet's graphs begin with "_", which hides a label in matplotlib."""
+    plain = make_map(groups=4)
+    names = dict(zip(plain.group_sizes, ["_hypernym", "$x$", "a", "_"], strict=True))
+    groups = [names[group] for group in plain.groups]
+    figure = picture.draw_map(replace(plain, groups=groups, relations=groups, clusters=[]))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(names.values())
 
 
 def test_the_heat_map_shows_the_shares(make_map):

@@ -167,6 +167,11 @@ def test_relation_number_and_order(explorer):
     view = explorer.neighbours(ExplorerQuery(relation="capital"))
     assert view.caption == "pairs of the relation capital"
     assert sorted(column(view, "pair")) == ["Paris : France", "Rome : Italy", "Tokyo : Japan"]
+    first = explorer.neighbours(ExplorerQuery(relation="capital", number=2))
+    assert column(first, "pair") == ["Tokyo : Japan", "Paris : France"]  # as in the index
+    by_head = explorer.neighbours(ExplorerQuery(relation="capital", number=2, sort="head"))
+    assert column(by_head, "pair") == ["Paris : France", "Tokyo : Japan"]
+    assert [link[:2] for link in by_head.links] == [record[:2] for record in by_head.records]
     assert "No row has the relation" in explorer.neighbours(ExplorerQuery(relation="none")).message
     question = ExplorerQuery("Berlin", "Germany", number=4)
     best = explorer.neighbours(question)
@@ -228,6 +233,10 @@ QUERIES = st.builds(
 def test_a_question_is_an_address(question):
     parameters = dict(parse_qsl(question.link.removeprefix("?"), keep_blank_values=True))
     assert ExplorerQuery.of(parameters) == question
+
+
+def test_half_a_surrogate_pair_has_an_address():
+    assert ExplorerQuery("\ud800", "b").link == "?a=%3F&b=b"
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c", "more", "relation", "other", "n", "sort", "x"]), st.text()))
