@@ -113,15 +113,16 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
 
     Args:
         model: See `RelationEncoder`.
-        none: The label of a pair that has none of the relations. Examples may have it too. None: there is no such
-            label, and the most probable relation is always predicted.
+        none: The label of a pair that has none of the relations: text if the labels are text, a number such as -1 if
+            they are numbers. Examples may have it too. None: there is no such label, and the most probable relation is
+            always predicted.
         threshold: A pair gets the label `none` if the probability that it has any of the relations is lower.
         C: The inverse strength of the penalty; see `LogisticRegression`.
         batch_size: The number of pairs to encode at a time.
         random_state: The seed for the pairs from which "none" is learned.
 
     Attributes:
-        classes_: The labels, sorted.
+        classes_: The labels, sorted, with the type of those in `fit`.
 
     Examples:
         >>> examples = [("Tokyo", "Japan"), ("Paris", "France"), ("hot", "cold"), ("big", "small")]
@@ -136,7 +137,7 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         self,
         model: Model,
         *,
-        none: str | None = "none",
+        none: str | int | None = "none",
         threshold: float = 0.5,
         C: float = 1.0,
         batch_size: int = 64,
@@ -154,18 +155,17 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
 
         Args:
             X: Pairs; see `RelationEncoder.fit`.
-            y: The relation of each.
+            y: The relation of each: all are text, or all are numbers. `predict` gives labels of this type.
 
         Raises:
-            ValueError: If there are no pairs, an item is not a pair, the number of labels differs, or there are too few
-                relations.
+            ValueError: If there are no pairs, an item is not a pair, the number of labels differs, the labels or `none`
+                are of several types, or there are too few relations.
         """
-        pairs, labels = _pairs(X), [str(label) for label in y]
-        if len(pairs) != len(labels):
-            raise ValueError(f"There are {len(pairs)} pairs and {len(labels)} labels, expected a label for each pair.")
+        pairs = _pairs(X)
+        labels = _labels(y, len(pairs), self.none)
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"threshold is {self.threshold!r}, expected a probability from 0 to 1.")
-        relations = Counter(label for label in labels if label != self.none)
+        relations = set(labels.tolist()) - {self.none}
         if len(relations) < (2 if self.none is None else 1):
             raise ValueError(
                 f"The only label is {next(iter(relations), self.none)!r}, expected "
@@ -173,11 +173,11 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
             )
         if self.none is not None:
             unrelated = _unrelated(pairs, labels, random.Random(self.random_state))
-            pairs, labels = [*pairs, *unrelated], [*labels, *[self.none] * len(unrelated)]
+            pairs, labels = [*pairs, *unrelated], np.append(labels, [self.none] * len(unrelated))
         # Half of the weight is on "none", however many pairs it has; the relations share the rest equally.
-        counts = Counter(labels)
+        counts = Counter(labels.tolist())
         share = {label: len(relations) if label == self.none else 1 for label in counts}
-        weights = [share[label] / counts[label] for label in labels]
+        weights = [share[label] / counts[label] for label in labels.tolist()]
         self._classifier = self._fitted(
             self._features(pairs), labels, np.array(weights) * len(labels) / sum(share.values())
         )
@@ -194,11 +194,11 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         probabilities: NDArray[np.float64] = self._classifier.predict_proba(self._features(_pairs(X)))
         return probabilities
 
-    def predict(self, X: Any) -> NDArray[np.str_]:
+    def predict(self, X: Any) -> NDArray[Any]:
         """Return the relation of each pair, or `none`; see `predict_proba`."""
         return self.labels_of(self.predict_proba(X))
 
-    def labels_of(self, probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
+    def labels_of(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
         """Return the labels that `predict` chooses by the probabilities of `predict_proba`."""
         if self.none is None:
             return np.asarray(self.classes_[probabilities.argmax(axis=1)])
@@ -207,9 +207,9 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         best = np.delete(self.classes_, column)[related.argmax(axis=1)]
         return np.where(related.sum(axis=1) < self.threshold, self.none, best)
 
-    def _fitted(self, features: NDArray[np.float64], labels: list[str], weights: NDArray[np.float64]) -> Any:
+    def _fitted(self, features: NDArray[np.float64], labels: NDArray[Any], weights: NDArray[np.float64]) -> Any:
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=self.C, max_iter=1_000))
-        folds = min(5, *Counter(labels).values())
+        folds = min(5, *Counter(labels.tolist()).values())
         if folds < 2:
             return regression.fit(features, labels, logisticregression__sample_weight=weights)
         # One scaler for all folds: it sees no labels.
@@ -251,7 +251,7 @@ def write_predictions(classifier: RelationClassifier, table: PairTable, output: 
     return Counter(dict(counts.most_common()))
 
 
-def _unrelated(pairs: Sequence[Pair], labels: Sequence[str], rng: random.Random) -> list[Pair]:
+def _unrelated(pairs: Sequence[Pair], labels: Sequence[Any] | NDArray[Any], rng: random.Random) -> list[Pair]:
     """Return pairs that most likely have none of the relations of the examples."""
     seen = {folded(pair) for pair in pairs}
     others = [relation.pairs for relation in shipped_relations() if len(seen & set(map(folded, relation.pairs))) < 2]
@@ -267,6 +267,27 @@ def _pairs(values: Any) -> list[Pair]:
     if not pairs:
         raise ValueError("There are no pairs, expected at least one.")
     return pairs
+
+
+def _labels(values: Any, count: int, none: Any) -> NDArray[Any]:
+    """Check that labels are all text or all numbers, as many as there are pairs, and that `none` fits them."""
+    labels = np.asarray(values)
+    if labels.ndim != 1:
+        raise ValueError(f"The labels are {values!r:.60}, expected a list with a label for each pair.")
+    if len(labels) != count:
+        raise ValueError(f"There are {count} pairs and {len(labels)} labels, expected a label for each pair.")
+    numbers = labels.dtype.kind in "biuf"
+    wrong = [] if numbers else [label for label in labels if not isinstance(label, str)]
+    if wrong:
+        raise ValueError(
+            f"A label is {wrong[0]!r} of type {type(wrong[0]).__name__}, expected only text or only numbers."
+        )
+    if none is not None and isinstance(none, str) == numbers:
+        raise ValueError(
+            f"none is {none!r}, but the labels are {'numbers' if numbers else 'text'} such as {labels.tolist()[0]!r}. "
+            f"Pass a label of the same kind, for example none={-1 if numbers else 'none'!r}, or none=None."
+        )
+    return labels
 
 
 @lru_cache(maxsize=2)

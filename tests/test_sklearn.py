@@ -6,7 +6,7 @@ import pyarrow.parquet
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 
@@ -65,6 +65,38 @@ def test_in_a_pipeline_and_a_grid_search(saved):
     assert few.best_params_["C"] in (0.1, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("labels", "none"),
+    [
+        ([0] * 4 + [1] * 4, None),
+        ([0] * 4 + [1] * 4, -1),
+        (np.array([3] * 4 + [7] * 4, np.int16), 3),
+        (np.array([True] * 4 + [False] * 4), None),
+        (np.array(LABELS, object), "none"),
+        (LABELS, "no relation at all"),
+    ],
+)
+def test_labels_keep_their_type(model, labels, none):
+    """As in scikit-learn, so that predictions can be compared with the labels."""
+    classifier = RelationClassifier(model, none=none, C=100.0).fit(PAIRS, labels)
+    known = np.unique(labels)
+    assert classifier.classes_.tolist() == sorted({*known.tolist(), *([] if none is None else [none])})
+    predicted = classifier.predict(PAIRS)
+    assert predicted.dtype.kind == known.dtype.kind and set(predicted) <= set(classifier.classes_)
+    assert classifier.score(PAIRS, labels) == np.mean(predicted == np.asarray(labels))
+    if none is None:
+        assert classifier.classes_.dtype == known.dtype
+
+
+def test_numbers_as_labels_in_cross_validation(model):
+    numbers = [0] * 4 + [1] * 4
+    for none in (None, -1):
+        scores = cross_val_score(RelationClassifier(model, none=none), PAIRS, numbers, cv=2, error_score="raise")
+        assert ((scores >= 0) & (scores <= 1)).all()
+        search = GridSearchCV(RelationClassifier(model, none=none), {"C": [0.1, 1.0]}, cv=2, error_score="raise")
+        assert set(search.fit(np.array(PAIRS), np.array(numbers)).predict(PAIRS)) <= {-1, 0, 1}
+
+
 def test_a_classifier_tells_relations_or_none(model):
     classifier = RelationClassifier(model, C=100.0).fit(PAIRS, LABELS)
     assert classifier.classes_.tolist() == ["capital", "none", "part"]
@@ -109,6 +141,11 @@ def test_unrelated_pairs_are_no_known_pairs():
         (PAIRS, LABELS, {"threshold": 2}, "expected a probability"),
         (CAPITALS, LABELS[:4], {"none": None}, "The only label is .capital., expected two relations"),
         (CAPITALS, ["none"] * 4, {}, "The only label is .none., expected a relation besides it"),
+        (CAPITALS, [0, 0, 1, 1], {}, "none is 'none', but the labels are numbers such as 0.* none=-1, or none="),
+        (CAPITALS, LABELS[:4], {"none": -1}, "none is -1, but the labels are text such as 'capital'.*none='none'"),
+        (CAPITALS, [*LABELS[:3], None], {}, "A label is None of type NoneType, expected only text or only numbers"),
+        (CAPITALS, None, {}, "The labels are None, expected a list"),
+        (CAPITALS, [["a"], ["b"]], {}, "The labels are .*expected a list"),
     ],
 )
 def test_bad_input_is_one_error(model, pairs, labels, settings, message):

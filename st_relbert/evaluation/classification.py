@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
@@ -303,22 +302,34 @@ def fit_best(
     differently, and a change in the last bit can lead to a different classifier. The processes share one copy of the
     features. Returns the settings of the best classifier, and the fitted classifier.
     """
+
+    # A function in a function is sent to the processes with its code. For any other, they would import torch with this
+    # module.
+    def fit(classifier: Any, *train: Any) -> tuple[Any, bool]:
+        """Fit a classifier. Return it, and whether it converged according to scikit-learn's warnings."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ConvergenceWarning)
+            classifier.fit(*train)
+        others = [each for each in caught if not issubclass(each.category, ConvergenceWarning)]
+        for each in others:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+        return classifier, len(others) == len(caught)
+
     workers = min(effective_n_jobs(n_jobs), len(candidates))
     # Arrays above max_nbytes are written to a file once, and all processes map it into memory.
     parallel = Parallel(n_jobs=workers, return_as="generator", max_nbytes="1M", mmap_mode="r")
-    with threadpool_limits(1), parallel_config("loky", inner_max_num_threads=1), warnings.catch_warnings():
-        # Missing convergence is logged below. scikit-learn's Parallel passes the filter on to its processes.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fits = parallel(delayed(clone(classifier).fit)(*train) for _, classifier in candidates)
-        fitted = list(tqdm(fits, desc="Classifiers", total=len(candidates), disable=not show_progress_bar))
+    with threadpool_limits(1), parallel_config("loky", inner_max_num_threads=1):
+        fits = parallel(delayed(fit)(clone(classifier), *train) for _, classifier in candidates)
+        fitted, converged = zip(
+            *tqdm(fits, desc="Classifiers", total=len(candidates), disable=not show_progress_bar), strict=True
+        )
     scores = [0.0] * len(candidates)
     if validation is not None and len(candidates) > 1:
         features, labels = validation
         scores = [f1_score(labels, classifier.predict(features), average="micro") for classifier in fitted]
     best = int(np.argmax(scores))
-    settings, classifier = candidates[best][0], fitted[best]
+    settings = candidates[best][0]
     logger.info("Chosen of %d classifiers: %s, validation micro F1 %.4f.", len(candidates), settings, scores[best])
-    last = classifier[-1] if isinstance(classifier, Pipeline) else classifier
-    if np.max(getattr(last, "n_iter_", 0)) >= (getattr(last, "max_iter", None) or math.inf):
+    if not converged[best]:
         logger.warning("The classifier %s did not converge within scikit-learn's limit of iterations.", settings)
-    return settings, classifier
+    return settings, fitted[best]

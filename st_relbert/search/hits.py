@@ -196,10 +196,13 @@ class RelationMeans:
     def strongest(
         self, store: PairStore, vector: Vectors, k: int, condition: str | None, left_out: Exclusion, exact: bool = False
     ) -> list[SearchHit]:
-        """Return the pairs most similar to a vector by `SearchHit.strength`, best first; see `nearest`."""
-        wanted = _MORE + _A_HIT * k if len(self) else k
+        """Return the pairs most similar to a vector by `SearchHit.strength`, best first; see `nearest`.
+
+        There are at least 2 k, if the store has as many: `best_of` counts a pair once that is there in both directions.
+        """
+        wanted = _MORE + _A_HIT * k if len(self) else 2 * k
         hits = nearest(store, vector, wanted, condition, left_out, exact)  # refuses a vector of zeros
         cosines = self.vectors @ (vector / np.linalg.norm(vector))
         rows = ((hit, self._rows.get(hit.relation)) for hit in hits)
         found = [replace(hit, relation_score=None if row is None else float(cosines[row])) for hit, row in rows]
-        return sorted(found, key=lambda hit: -hit.strength)[:k]
+        return sorted(found, key=lambda hit: -hit.strength)

@@ -277,13 +277,12 @@ class RelationIndex(IndexContent):
         pairs, vector = self._model.read_query(query)
         turned = [pair[::-1] for pair in pairs] if both_directions else []
         left_out = Exclusion([*pairs, *turned], exclude)
-        wanted = 2 * k if both_directions else k  # a pair may be there in both directions, and then counts once
-        hits = self._strongest(vector, wanted, condition, left_out, exact)
+        hits = self._strongest(vector, k, condition, left_out, exact)
         if both_directions:
             _, vector = self._model.read_query(turned)
-            hits += [hit.turned() for hit in self._strongest(vector, wanted, condition, left_out, exact)]
+            hits += [hit.turned() for hit in self._strongest(vector, k, condition, left_out, exact)]
             hits = best_of(hits, k)
-        return self._judged(hits)
+        return self._judged(hits[:k])
 
     def relatedness(self, pair: Pair) -> float | None:
         """Return the probability that two words have any relation like those of the index, in either direction.
@@ -326,7 +325,7 @@ class RelationIndex(IndexContent):
         prototype, pairs = self.prototype(relation)
         other = f"(relation IS NULL OR relation != {literal(relation)})"
         condition = f"{condition} AND {other}" if condition else other
-        return self._judged(self._strongest(prototype, k, condition, Exclusion(pairs)))
+        return self._judged(self._strongest(prototype, k, condition, Exclusion(pairs))[:k])
 
     def _strongest(
         self, vector: NDArray[np.float32], k: int, condition: str | None, left_out: Exclusion, exact: bool = False

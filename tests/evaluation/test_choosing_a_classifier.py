@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -16,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
 from st_relbert import RelBERT
@@ -156,6 +158,24 @@ def test_missing_convergence_is_logged_without_a_warning(caplog, capfd, n_jobs):
         evaluator.predict(Noisy())
     assert "Chosen of 9 classifiers" in caplog.text and "did not converge" in caplog.text
     assert warnings.filters == filters and "ConvergenceWarning" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        SVC(),  # its max_iter is -1
+        LinearSVC(max_iter=100_000),
+        KNeighborsClassifier(n_neighbors=1),  # has no iterations
+        HistGradientBoostingClassifier(max_iter=2),  # always uses them all
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    ],
+)
+def test_a_classifier_that_converges_gives_no_warning(classifier, caplog):
+    fit_best([({}, classifier)], examples(TRAIN), n_jobs=1)
+    assert "did not converge" not in caplog.text
+    if "max_iter" in classifier.get_params() and not isinstance(classifier, HistGradientBoostingClassifier):
+        fit_best([({}, classifier.set_params(max_iter=1))], examples(TRAIN), n_jobs=1)
+        assert "did not converge" in caplog.text
 
 
 def test_other_warnings_of_a_fit_are_kept():

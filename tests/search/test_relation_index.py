@@ -162,7 +162,8 @@ def test_k_must_be_positive(index, k):
     ("query", "message"),
     [
         ([], "The query contains no pairs"),
-        ("Tokyo", "query pair 0"),
+        ("Tokyo", "The input is 'Tokyo'. Expected pairs of words"),
+        (["Tokyo"], "query pair 0 is the string 'Tokyo'"),
         (np.zeros(16, np.float32), "zero or not finite"),
         (np.full(16, np.nan, np.float32), "zero or not finite"),
         (np.ones(3, np.float32), r"has shape \(3,\), expected \(16,\)"),
