@@ -189,7 +189,7 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
     from st_relbert.files.text import parse_json  # imported here, so that --help does not load Arrow
 
     try:
-        settings = parse_json(path.read_text(encoding="utf-8"), "it")
+        settings = parse_json(path.read_text(encoding="utf-8-sig"), "it")
     except ValueError as error:
         raise ValueError(f"Cannot read the preset {str(path)!r}: {error}") from error
     if not isinstance(settings, dict):

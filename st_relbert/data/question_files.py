@@ -82,7 +82,7 @@ def is_question_text(path: str | os.PathLike[str]) -> bool:
     path = Path(path)
     if not path.is_file() or path.suffix == ".questions":
         return path.is_file() or bool(_bats_files(path))
-    return path.suffix == ".txt" and bool(_bats_files(path) or _kind(_lines(path, 500)))
+    return path.suffix.lower() == ".txt" and bool(_bats_files(path) or _kind(_lines(path, 500)))
 
 
 def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[str, Any]]:

@@ -54,9 +54,10 @@ def write(path, text, encoding="utf-8"):
     return path
 
 
+@pytest.mark.parametrize("name", ["questions-words.txt", "QUESTIONS.TXT"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_google(tmp_path, encoding):
-    path = write(tmp_path / "questions-words.txt", GOOGLE, encoding)
+def test_google(tmp_path, name, encoding):
+    path = write(tmp_path / name, GOOGLE, encoding)
     questions = load_open_questions(path)
     assert len(questions) == 5
     assert questions[1] == OpenQuestion(("Athens", "Greece"), "Bangkok", ("Thailand",), "capital-common-countries")

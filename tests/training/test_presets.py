@@ -38,9 +38,10 @@ def test_the_roberta_models_differ_in_encoder_and_negatives():
     assert large == {**bert, "base_model": "roberta-large", "negatives_per_relation": 100}
 
 
-def test_a_file_can_be_a_preset(tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_can_be_a_preset(tmp_path, encoding):
     path = tmp_path / "mine.json"
-    path.write_text('{"description": "mine", "epochs": 3}')
+    path.write_text('{"description": "mine", "epochs": 3}', encoding=encoding)
     assert read_preset(str(path)) == {"epochs": 3}
 
 
