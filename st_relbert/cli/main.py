@@ -12,7 +12,7 @@ import typer
 
 from st_relbert import __version__
 from st_relbert.cli import complete, data, encode, evaluate, index, leakage, mine, see, train
-from st_relbert.cli.output import Interrupted, say
+from st_relbert.cli.output import Interrupted, print_any_character, say
 from st_relbert.environment import MissingExtraError
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The status is 0 on success, 2 for bad input (with one line that says what is wrong), and 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    print_any_character()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     # The libraries read both variables when they are imported.
     if given[:1] != ["train"]:  # its trainer shows its progress with tqdm

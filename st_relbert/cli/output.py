@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,12 @@ def resumable() -> Iterator[None]:
         raise Interrupted("Interrupted. Run the same command again to resume.") from interrupt
 
 
+def print_any_character() -> None:
+    """Print characters that the output's encoding lacks, as on some Windows consoles, as escapes."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def say(line: str) -> None:
     """Print a line and flush it, because another program may be waiting for it."""
     sys.stdout.write(f"{line}\n")
@@ -39,7 +46,9 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequ
     are left out.
     """
     if as_json:
-        sys.stdout.writelines(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        # In other encodings, characters may be missing, and JSON has its own way to write them.
+        ascii_only = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+        sys.stdout.writelines(json.dumps(row, ensure_ascii=ascii_only, default=str) + "\n" for row in rows)
         sys.stdout.flush()
         return
     if not rows:
@@ -56,7 +65,9 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool = False, columns: Sequ
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row[name]) for name in names))
-    console = Console(file=sys.stdout, markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    # Words are printed as they are: neither [b] nor :smile: has a meaning.
+    width = None if sys.stdout.isatty() else _WIDE
+    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False, width=width)
     with console.capture() as capture:
         console.print(table)
     sys.stdout.writelines(line.rstrip() + "\n" for line in capture.get().splitlines())
