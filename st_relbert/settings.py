@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import pkgutil
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -43,8 +45,21 @@ def loss_class(name: str) -> type[Any]:
     return found
 
 
-def _setting(topic: str, text: str, default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"topic": topic, "help": text})
+_RANGES: dict[str, Callable[[Any], bool]] = {
+    "above 0": lambda number: number > 0,
+    "at least 0": lambda number: number >= 0,
+    "at least 1": lambda number: number >= 1,
+    "at least 1, or -1": lambda number: number >= 1 or number == -1,
+    "at least 2": lambda number: number >= 2,
+    "from 0 to 1": lambda number: 0 <= number <= 1,
+    "from 0 to below 1": lambda number: 0 <= number < 1,
+    "from 0 to 4294967295": lambda number: 0 <= number < 2**32,  # as NumPy's seeds
+}
+
+
+def _setting(topic: str, text: str, default: Any = MISSING, numbers: str | None = None) -> Any:
+    """Define a setting; `numbers` is the key in `_RANGES` of those that it may be."""
+    return field(default=default, metadata={"topic": topic, "help": text, "numbers": numbers})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,48 +90,74 @@ class TrainingSettings:
         None,
     )
     pooling: PoolingMode | None = _setting("model and data", "average_no_mask, average or mask", None)
-    max_length: int | None = _setting("model and data", "cut prompts after this many tokens; default: no limit", None)
+    max_length: int | None = _setting(
+        "model and data", "cut prompts after this many tokens; default: no limit", None, "at least 1"
+    )
     loss: str = _setting("objective", f"loss to minimise: {', '.join(LOSSES)}", "info_nce")
     teacher: str | None = _setting("objective", "model that the distillation loss learns from: folder or hub id", None)
-    temperature: float = _setting("objective", "temperature of info_nce, info_loob and distillation", 0.05)
-    margin: float = _setting("objective", "margin of the triplet losses", 1.0)
+    temperature: float = _setting("objective", "temperature of info_nce, info_loob and distillation", 0.05, "above 0")
+    margin: float = _setting("objective", "margin of the triplet losses", 1.0, "at least 0")
     reduction: Literal["mean", "sum"] = _setting("objective", "mean or sum over the terms of the loss", "mean")
     classification_head: bool = _setting("objective", "also train a three-way classification head", False)
-    parent_weight: float = _setting("objective", "weight of the loss terms of parents (in names parent/child)", 0.0)
+    parent_weight: float = _setting(
+        "objective", "weight of the loss terms of parents (in names parent/child)", 0.0, "at least 0"
+    )
     siblings_as_negatives: bool = _setting("objective", "push relations with the same parent apart", True)
-    epochs: float = _setting("optimisation", "passes over the relation set", 10)
-    max_steps: int = _setting("optimisation", "stop after this many steps, regardless of epochs; -1: no limit", -1)
-    learning_rate: float = _setting("optimisation", "peak learning rate", 5e-5)
+    epochs: float = _setting("optimisation", "passes over the relation set", 10, "above 0")
+    max_steps: int = _setting(
+        "optimisation", "stop after this many steps, regardless of epochs; -1: no limit", -1, "at least 1, or -1"
+    )
+    learning_rate: float = _setting("optimisation", "peak learning rate", 5e-5, "above 0")
     schedule: Schedule = _setting("optimisation", "after the warm-up: linear (down to zero) or constant", "linear")
-    warmup_steps: int = _setting("optimisation", "steps until the peak learning rate", 10)
-    max_grad_norm: float = _setting("optimisation", "clip gradients to this norm; 0: no clipping", 1.0)
-    relations_per_batch: int = _setting("batches", "relations per batch; 1: as in the relbert library", 32)
-    pairs_per_relation: int = _setting("batches", "positive pairs per relation in a batch", 4)
-    negatives_per_relation: int = _setting("batches", "additional negatives per relation", 1)
-    size_exponent: float = _setting("batches", "1: weight relations by their number of pairs; 0: equally", 1.0)
-    pairs_per_batch: int = _setting("batches", "pairs per batch and device, for the distillation loss", 512)
-    mini_batch_size: int | None = _setting("batches", "embed this many pairs at a time, to limit memory", None)
+    warmup_steps: int = _setting("optimisation", "steps until the peak learning rate", 10, "at least 0")
+    max_grad_norm: float = _setting("optimisation", "clip gradients to this norm; 0: no clipping", 1.0, "at least 0")
+    relations_per_batch: int = _setting(
+        "batches", "relations per batch; 1: as in the relbert library", 32, "at least 1"
+    )
+    pairs_per_relation: int = _setting("batches", "positive pairs per relation in a batch", 4, "at least 2")
+    negatives_per_relation: int = _setting("batches", "additional negatives per relation", 1, "at least 0")
+    size_exponent: float = _setting(
+        "batches", "1: weight relations by their number of pairs; 0: equally", 1.0, "from 0 to 1"
+    )
+    pairs_per_batch: int = _setting(
+        "batches", "pairs per batch and device, for the distillation loss", 512, "at least 1"
+    )
+    mini_batch_size: int | None = _setting(
+        "batches", "embed this many pairs at a time, to limit memory", None, "at least 1"
+    )
     choose_by: Choice = _setting(
         "choice of the checkpoint",
         "keep the best epoch, by accuracy or loss",
         "none",
     )
     validation_data: str | None = _setting("choice of the checkpoint", "relations to validate on", None)
-    held_out_relations: float = _setting("choice of the checkpoint", "validate on this share of the relations", 0.0)
-    patience: int | None = _setting("choice of the checkpoint", "stop after this many epochs without improvement", None)
-    dropout: float | None = _setting("optimisation", "dropout rate of the encoder; default: its own", None)
-    seed: int = _setting("optimisation", "random seed of batches, dropout and validation", 0)
+    held_out_relations: float = _setting(
+        "choice of the checkpoint", "validate on this share of the relations", 0.0, "from 0 to below 1"
+    )
+    patience: int | None = _setting(
+        "choice of the checkpoint", "stop after this many epochs without improvement", None, "at least 1"
+    )
+    dropout: float | None = _setting(
+        "optimisation", "dropout rate of the encoder; default: its own", None, "from 0 to below 1"
+    )
+    seed: int = _setting("optimisation", "random seed of batches, dropout and validation", 0, "from 0 to 4294967295")
     bf16: bool = _setting("batches", "compute in bfloat16, where the processor has instructions for it", False)
     activation_checkpointing: bool = _setting("batches", "recompute activations to save memory", False)
-    save_steps: int = _setting("checkpoints and logs", "steps between checkpoints to resume from", 100)
+    save_steps: int = _setting("checkpoints and logs", "steps between checkpoints to resume from", 100, "at least 1")
     report_to: str = _setting("checkpoints and logs", "log to tensorboard, trackio or another integration", "none")
 
     def __post_init__(self) -> None:
         """Check what the components that receive the settings do not check themselves."""
         for name, hint in get_type_hints(type(self)).items():
             self._check(name, hint)
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}, expected a number from 0 to below 1.")
+        for each in fields(TrainingSettings):
+            value, numbers = getattr(self, each.name), each.metadata["numbers"]
+            if numbers is None or value is None:
+                continue
+            if not math.isfinite(value):
+                raise ValueError(f"{each.name} is {value}, expected a finite number {numbers}.")
+            if not _RANGES[numbers](value):
+                raise ValueError(f"{each.name} is {value}, expected a number {numbers}.")
         loss_class(self.loss).check_settings(self)
         if (self.teacher is None) == (self.loss == "distillation"):
             raise ValueError(

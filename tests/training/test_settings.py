@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -42,6 +43,39 @@ def settings(**values):
 def test_invalid_settings_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         settings(**values)
+
+
+NUMBERS = [field for field in dataclasses.fields(TrainingSettings) if field.type.startswith(("int", "float"))]
+
+
+@pytest.mark.parametrize("field", NUMBERS, ids=lambda field: field.name)
+def test_every_number_has_to_be_in_its_range(field):
+    refused = [-0.5, math.nan, math.inf, -math.inf] if "float" in field.type else [-2]
+    for number in refused:
+        with pytest.raises(ValueError, match=f"^{field.name} is {number}, expected a (finite )?number "):
+            settings(**{field.name: number})
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("learning_rate", 0),
+        ("temperature", 0),
+        ("epochs", 0),
+        ("max_steps", 0),
+        ("save_steps", 0),
+        ("patience", 0),
+        ("max_length", 0),
+        ("mini_batch_size", 0),
+        ("pairs_per_relation", 1),
+        ("size_exponent", 1.5),
+        ("held_out_relations", 1),
+        ("seed", 2**32),
+    ],
+)
+def test_limits_of_the_ranges(name, number):
+    with pytest.raises(ValueError, match=f"{name} is {number}, expected a number"):
+        settings(**{name: number})
 
 
 def test_defaults_are_valid():
