@@ -119,7 +119,7 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         threshold: A pair gets the label `none` if the probability that it has any of the relations is lower.
         C: The inverse strength of the penalty; see `LogisticRegression`.
         batch_size: The number of pairs to encode at a time.
-        random_state: The seed for the pairs from which "none" is learned.
+        random_state: The seed for the pairs from which "none" is learned. None: other pairs in each call.
 
     Attributes:
         classes_: The labels, sorted, with the type of those in `fit`.
@@ -141,7 +141,7 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
         threshold: float = 0.5,
         C: float = 1.0,
         batch_size: int = 64,
-        random_state: int = 0,
+        random_state: int | None = 0,
     ) -> None:
         self.model = model
         self.none = none
@@ -172,7 +172,8 @@ class RelationClassifier(ClassifierMixin, _PairEstimator):  # type: ignore[misc]
                 f"{'two relations' if self.none is None else 'a relation besides it'}."
             )
         if self.none is not None:
-            unrelated = _unrelated(pairs, labels, random.Random(self.random_state))
+            seed = None if self.random_state is None else int(self.random_state)  # it may be NumPy's
+            unrelated = _unrelated(pairs, labels, random.Random(seed))
             pairs, labels = [*pairs, *unrelated], np.append(labels, [self.none] * len(unrelated))
         # Half of the weight is on "none", however many pairs it has; the relations share the rest equally.
         counts = Counter(labels.tolist())
@@ -277,7 +278,7 @@ def _labels(values: Any, count: int, none: Any) -> NDArray[Any]:
     if len(labels) != count:
         raise ValueError(f"There are {count} pairs and {len(labels)} labels, expected a label for each pair.")
     numbers = labels.dtype.kind in "biuf"
-    wrong = [] if numbers else [label for label in labels if not isinstance(label, str)]
+    wrong = [label for label in labels.tolist() if (label != label if numbers else not isinstance(label, str))]
     if wrong:
         raise ValueError(
             f"A label is {wrong[0]!r} of type {type(wrong[0]).__name__}, expected only text or only numbers."

@@ -88,6 +88,11 @@ def test_labels_keep_their_type(model, labels, none):
         assert classifier.classes_.dtype == known.dtype
 
 
+def test_the_seed_may_be_a_number_of_numpy(model):
+    one, two = (RelationClassifier(model, random_state=seed).fit(PAIRS, LABELS) for seed in (3, np.int64(3)))
+    assert two.predict_proba(PAIRS) == pytest.approx(one.predict_proba(PAIRS))
+
+
 def test_numbers_as_labels_in_cross_validation(model):
     numbers = [0] * 4 + [1] * 4
     for none in (None, -1):
@@ -144,6 +149,7 @@ def test_unrelated_pairs_are_no_known_pairs():
         (CAPITALS, [0, 0, 1, 1], {}, "none is 'none', but the labels are numbers such as 0.* none=-1, or none="),
         (CAPITALS, LABELS[:4], {"none": -1}, "none is -1, but the labels are text such as 'capital'.*none='none'"),
         (CAPITALS, [*LABELS[:3], None], {}, "A label is None of type NoneType, expected only text or only numbers"),
+        (CAPITALS, [0, 1, 1, np.nan], {"none": None}, "A label is nan of type float, expected only"),
         (CAPITALS, None, {}, "The labels are None, expected a list"),
         (CAPITALS, [["a"], ["b"]], {}, "The labels are .*expected a list"),
     ],

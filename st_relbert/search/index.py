@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from tqdm.auto import tqdm
 
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, as_pair
 from st_relbert.search.calibration import NEIGHBOURS, Calibration, make_calibration, read_calibration
 from st_relbert.search.content import IndexContent
 from st_relbert.search.folder import check_place
@@ -293,18 +293,19 @@ class RelationIndex(IndexContent):
             pair: The pair. Rows of the index with exactly this pair do not count.
 
         Returns:
-            The probability. None: the labelled pairs of the index are too few or too alike to tell; see `calibrate`.
+            The probability. None: the labelled pairs of the index are too few or too alike; see `calibrate`.
 
         Raises:
             ValueError: If it is not a pair, or the model that made the index is no longer there.
         """
+        pair = as_pair(pair, "the pair")
         calibration = self.calibration or (self.calibrate() if self._uncalibrated != self._store.version else None)
         if calibration is None:
             return None
         probabilities = []
         for order in (pair, pair[::-1]):
-            pairs, vector = self._model.read_query(order)
-            hits = nearest(self._store, vector, NEIGHBOURS, "relation IS NOT NULL", Exclusion(pairs))
+            _, vector = self._model.read_query(order)
+            hits = nearest(self._store, vector, NEIGHBOURS, "relation IS NOT NULL", Exclusion([order]))
             if hits:
                 probabilities.append(calibration.of_pair(vector, [hit.score for hit in hits]))
         return max(probabilities, default=None)

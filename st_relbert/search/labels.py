@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.data.shipped import ShippedRelation, in_words, shipped_relations
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, as_pair
 from st_relbert.search.hits import TURNED_COSTS, SearchHit
 from st_relbert.search.index import RelationIndex
 from st_relbert.search.rows import Where
@@ -60,8 +60,13 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
         The labels that the index has for the pair itself, then those of the neighbours, best first. Empty if no row has
         a label.
 
+    Raises:
+        ValueError: If it is not a pair, `neighbours` is not positive, or the model that made the index is no longer
+            there.
+
     Source: the distance-weighted k-nearest-neighbour rule, Dudani (1976).
     """
+    pair = as_pair(pair, "the pair")
     hits = index.search(pair, k=neighbours, where="relation IS NOT NULL", both_directions=True)
     known = _known(index, pair)
     found: dict[str, list[tuple[SearchHit, float]]] = {hit.relation: [] for hit in known if hit.relation}

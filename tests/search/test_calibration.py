@@ -167,6 +167,16 @@ def test_reversed_hits_are_found_and_marked(model, tmp_path):
         index.search(np.ones(16, dtype=np.float32), both_directions=True)
 
 
+@pytest.mark.parametrize("pair", [[("a", "b"), ("c", "d")], np.ones(D, np.float32), ("a",), "ab"])
+def test_only_a_pair_is_related(built, index, pair):
+    """Several pairs or a vector, which a search takes, would give a number that says nothing."""
+    for asked in (built, index):
+        with pytest.raises(ValueError, match="the pair is|the head of the pair is"):
+            asked.relatedness(pair)
+        with pytest.raises(ValueError, match="the pair is|the head of the pair is"):
+            relation_labels(asked, pair)
+
+
 def test_both_directions_find_as_many_pairs_as_one(model, tmp_path):
     """The index has each pair in both directions, which count as one."""
     index = RelationIndex.create(tmp_path / "idx", model)
