@@ -102,7 +102,7 @@ class RelBERT(SentenceTransformer):
         name = os.fspath(model_name_or_path) if model_name_or_path is not None else None
         self.source = name
         """The folder that the model was last saved to, or the hub id or folder it came from; an index records it."""
-        if name is None and any(self._requested.values()):
+        if name is None and any(value is not None for value in self._requested.values()):
             raise ValueError("template, pooling and reduction have no effect without model_name_or_path. Omit them.")
         located = name
         if name is not None:
@@ -308,17 +308,21 @@ class RelBERT(SentenceTransformer):
 
     def _get_module_init_defaults(self, class_ref: str) -> dict[str, Any]:
         is_prompt = class_ref.rpartition(".")[2] in ("Transformer", "PromptTemplate")
-        return {"template": self._requested["template"] or self._saved_template} if is_prompt else {}
+        return {"template": self._requested_or("template", self._saved_template)} if is_prompt else {}
+
+    def _requested_or(self, name: str, saved: Any) -> Any:
+        requested = self._requested[name]
+        return saved if requested is None else requested
 
     def _as_requested(self, module: nn.Module) -> nn.Module:
         """Return the module, with the saved values replaced by those that the caller asked for."""
-        if isinstance(module, PromptTemplate) and self._requested["template"]:
+        if isinstance(module, PromptTemplate) and self._requested["template"] is not None:
             module.template = self._requested["template"]
         if isinstance(module, RelationPooling):
             return RelationPooling(
                 module.embedding_dimension,
-                self._requested["pooling"] or module.pooling,
-                reduction=self._requested["reduction"] or module.reduction,
+                self._requested_or("pooling", module.pooling),
+                reduction=self._requested_or("reduction", module.reduction),
             )
         return module
 
@@ -333,7 +337,7 @@ class RelBERT(SentenceTransformer):
             self._records = read_records(model_name_or_path, **hub_kwargs)
             if saved.data and isinstance(self.model_card_data, RelBERTModelCardData):
                 self.model_card_data.training_data = as_lines(sources_of(saved.data))
-        template = self._requested["template"] or saved.template
+        template = self._requested_or("template", saved.template)
         prompt = PromptTemplate.load(
             model_name_or_path, backend=self.backend, init_defaults={"template": template}, **kwargs
         )

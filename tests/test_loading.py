@@ -80,6 +80,11 @@ def test_errors_for_unknown_settings_list_the_known_ones(encoders):
         RelBERT(encoders["wordpiece"], template="f")
     with pytest.raises(ValueError, match="expected one of 'average_no_mask', 'average', 'mask'"):
         RelBERT(encoders["wordpiece"], pooling="cls")
+    for name in ("template", "pooling", "reduction"):  # an empty text is not the default
+        with pytest.raises(ValueError, match="''"):
+            RelBERT(encoders["wordpiece"], **{name: ""})
+        with pytest.raises(ValueError, match="no effect without model_name_or_path"):
+            RelBERT(**{name: ""})
 
 
 def damage_weights(folder, change):

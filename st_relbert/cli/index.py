@@ -143,13 +143,13 @@ def search(
             "in quotes: 'New York'), or one of --relation, --phrase and --queries."
         )
     check_positive(k=k)
-    if own and not relation:
+    if own and relation is None:
         raise ValueError("--own shows the pairs of a relation. Name it with --relation.")
     opened = RelationIndex.open(index, model)
     if own:
         show(list(islice(opened.rows_of_relation(str(relation), where), k)), as_json)
         return
-    if relation:
+    if relation is not None:
         _show_hits(opened.search_relation(relation, k, where=where), as_json)
         return
     if phrase is not None:

@@ -46,8 +46,10 @@ class AnalogyQuestion:
         answer = record["answer"]
         if isinstance(answer, bool) or not isinstance(answer, int | np.integer) or not 0 <= answer < len(choices):
             raise ValueError(f"{where} has the answer {answer!r}, expected an index from 0 to {len(choices) - 1}.")
-        prefix = str(record.get("prefix") or "")
-        return cls(as_pair(record["stem"], f"{where}, the stem"), choices, int(answer), prefix)
+        prefix = record.get("prefix")
+        return cls(
+            as_pair(record["stem"], f"{where}, the stem"), choices, int(answer), "" if prefix is None else str(prefix)
+        )
 
 
 def as_questions(records: Iterable[Mapping[str, Any]], source: str = "analogy questions") -> list[AnalogyQuestion]:

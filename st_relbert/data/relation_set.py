@@ -281,7 +281,8 @@ def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], li
     require(record, ["relation_type", "positives"], where, RELATION_EXAMPLE)
     relation = check_relation_name(record["relation_type"], where)
     positives = pairs_of_list(record["positives"], f"{where}, positive")
-    negatives = pairs_of_list(record.get("negatives") or [], f"{where}, negative")
+    of_negatives = record.get("negatives")
+    negatives = [] if of_negatives is None else pairs_of_list(of_negatives, f"{where}, negative")
     if not positives:
         raise ValueError(f"{where}: the relation {relation!r} has no positives, expected at least one pair.")
     weight = record.get("weight")

@@ -137,6 +137,7 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
         (["index", "search", idx], "0 words were given"),
         (["index", "search", idx, "a", "b", "--relation", "capital"], "2 words were given"),
         (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
+        (["index", "search", idx, "--relation", ""], "''"),
         (["index", "search", idx, "a", "b", "--where", "colour = 1"], "The filter cannot be used"),
         (["index", "search", idx, "a", "b", "--model", encoders["bytelevel"]], "with different weights"),
         (["index", "build", pairs, "--model", saved, "--output", idx, "--quiet"], "already exists. Choose another"),

@@ -31,6 +31,12 @@ def test_answers_may_be_numpy_integers():
     assert evaluator.questions[0].answer == 1
 
 
+@pytest.mark.parametrize(("prefix", "kept"), [(None, ""), ("", ""), (0, "0"), ("capital", "capital")])
+def test_a_relation_may_be_called_zero(prefix, kept):
+    (question,) = AnalogyEvaluator([{**GOOD, "prefix": prefix}]).questions
+    assert question.prefix == kept
+
+
 def test_no_questions_are_an_error():
     with pytest.raises(ValueError, match="no questions, expected at least one"):
         AnalogyEvaluator([])

@@ -94,6 +94,14 @@ def test_a_set_that_cannot_be_found_is_an_error():
         load_relations("no/such-set")
 
 
+@pytest.mark.parametrize("negatives", [0, False, "", {}])
+def test_only_null_and_a_list_are_negatives(negatives):
+    records = [{**record, "negatives": None} for record in RECORDS]
+    assert RelationSet.from_records(records).negatives == {"capital": [], "part": []}
+    with pytest.raises(ValueError, match="row 0, negatives are .*, expected a list"):
+        RelationSet.from_records([{**RECORDS[0], "negatives": negatives}, RECORDS[1]])
+
+
 def test_negatives_are_labelled_with_their_relation():
     more = {"relation_type": "x", "positives": [["c", "d"]], "negatives": [["e", "f"]]}
     dataset = RelationSet.from_records([*RECORDS, more]).dataset()
