@@ -169,6 +169,11 @@ class TrainingSettings:
                 f"parent_weight is {self.parent_weight}, expected 0 or 1 because relations_per_batch is 1. In steps of "
                 "one relation, a parent counts as one more relation."
             )
+        if self.relations_per_batch == 1 and not self.siblings_as_negatives:
+            raise ValueError(
+                "siblings_as_negatives is False, which steps of one relation do not support. Omit it, or set "
+                "relations_per_batch above 1."
+            )
         if self.choose_by == "none":
             for name in ("validation_data", "held_out_relations", "patience"):
                 if getattr(self, name):

@@ -87,6 +87,15 @@ def test_errors_for_unknown_settings_list_the_known_ones(encoders):
             RelBERT(**{name: ""})
 
 
+@pytest.mark.parametrize("name", ["template", "pooling", "reduction"])
+def test_an_empty_text_is_not_a_default(encoders, tmp_path, name):
+    """A variable that is not set in a script becomes one."""
+    RelBERT(encoders["wordpiece"]).save_pretrained(str(tmp_path))
+    for folder in (encoders["wordpiece"], tmp_path):
+        with pytest.raises(ValueError, match=f"(Unknown|The) {name} ''"):
+            RelBERT(folder, **{name: ""})
+
+
 def damage_weights(folder, change):
     weights = load_file(folder / "model.safetensors")
     save_file(change(weights), folder / "model.safetensors", metadata={"format": "pt"})

@@ -139,8 +139,13 @@ class RelBERTTripletLoss(RelationLoss):
 
     @classmethod
     def check_settings(cls, settings: Any) -> None:
-        """Refuse a weight of the parents other than 0 and 1, because their terms are either included or not."""
+        """Refuse settings that the relbert library's loss does not have.
+
+        The terms of the parents are either included or not, and siblings are always negatives.
+        """
         super().check_settings(settings)
+        if not settings.siblings_as_negatives:
+            raise ValueError(f"siblings_as_negatives is False, expected True for {settings.loss!r}. Omit it.")
         if settings.parent_weight not in (0, 1):
             raise ValueError(f"parent_weight is {settings.parent_weight}, expected 0 or 1 for {settings.loss!r}.")
 

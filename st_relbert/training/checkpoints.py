@@ -6,7 +6,8 @@ import json
 import logging
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,16 @@ class CheckpointFolder:
                 f"The checkpoints in {str(self.path)!r} belong to a run with {listed}. Resume with the settings and "
                 "data of that run, or start over with --overwrite."
             )
+
+    @contextmanager
+    def cleared_without_checkpoint(self) -> Iterator[None]:
+        """Remove what a run has written to the folder if the run fails before its first checkpoint."""
+        try:
+            yield
+        except BaseException:
+            if not self.complete():
+                self.clear()
+            raise
 
     def clear(self) -> None:
         """Remove the checkpoints, but keep the logs."""

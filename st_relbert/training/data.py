@@ -36,6 +36,7 @@ _MOST_QUESTIONS = 500
 def load_data(settings: TrainingSettings) -> tuple[RelationSet, RelationSet | None]:
     """Return the relations to train on, and those to validate on (None if no checkpoint is to be chosen)."""
     relations, validation = _load_relations(settings)
+    _check_parents(settings, relations)
     if settings.mismatches:
         held_out = validation or _validation_split(settings)
         tests = {"validation": [pair for pairs in held_out.positives.values() for pair in pairs]} if held_out else {}
@@ -55,6 +56,20 @@ def _load_relations(settings: TrainingSettings) -> tuple[RelationSet, RelationSe
             "validation_data, or hold out some with held_out_relations."
         )
     return relations, RelationSet.load(settings.validation_data or settings.train_data, "validation")
+
+
+def _check_parents(settings: TrainingSettings, relations: RelationSet) -> None:
+    """Refuse or report settings about parents for relations that have none."""
+    if relations.parents is not None:
+        return
+    found = (
+        f"the relations of {settings.train_data!r} have no parents. Expected names of the form parent/child, with at "
+        "least two parents"
+    )
+    if not settings.siblings_as_negatives:
+        raise ValueError(f"siblings_as_negatives is False, but {found}. Rename them, or omit the setting.")
+    if settings.parent_weight:
+        logger.warning("parent_weight has no effect: %s.", found)
 
 
 def _validation_split(settings: TrainingSettings) -> RelationSet | None:
@@ -103,7 +118,8 @@ def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int 
             questions.append(question)
     if not questions:
         raise ValueError(
-            "No relation of the validation set has two pairs, so no questions can be made. Set choose_by to 'loss'."
+            "No relation of the validation set has two pairs, so no questions can be made. Add pairs, or validate on "
+            "other relations."
         )
     return questions
 

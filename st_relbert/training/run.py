@@ -169,10 +169,11 @@ class TrainingRun(TrainingSettings):
             check_output(self.output, overwrite, _MODEL)  # another run may have finished in the meantime
             run = _description(self, model, teacher, relations, validation)
             checkpoint = self._checkpoint(arguments, run, resume, overwrite)
-            held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
-            before = held_out.evaluate(model).metrics["accuracy"] if held_out else 0.0
-            trainer = self._trainer(model, teacher, arguments, relations, validation, show_progress_bar)
-            self._run(trainer, checkpoint)
+            with self.checkpoints.cleared_without_checkpoint() if get_rank() == 0 else nullcontext():
+                held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
+                before = held_out.evaluate(model).metrics["accuracy"] if held_out else 0.0
+                trainer = self._trainer(model, teacher, arguments, relations, validation, show_progress_bar)
+                self._run(trainer, checkpoint)
             trainer.check_weights()
             if get_rank() == 0:
                 with SignalsNoted() as finishing:  # finishing takes little time, and half a model is worth nothing

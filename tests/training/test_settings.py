@@ -23,6 +23,8 @@ def settings(**values):
         ({"reduction": "max"}, "Unknown reduction 'max'"),
         ({"relations_per_batch": 1, "parent_weight": 0.5}, "parent_weight is 0.5, expected 0 or 1 because"),
         ({"loss": "relbert_triplet", "parent_weight": 2}, "expected 0 or 1 for 'relbert_triplet'"),
+        ({"loss": "relbert_triplet", "siblings_as_negatives": False}, "expected True for 'relbert_triplet'"),
+        ({"relations_per_batch": 1, "siblings_as_negatives": False}, "which steps of one relation do not support"),
         (
             {"loss": "triplet", "mini_batch_size": 8},
             "mini_batch_size is 8, but the loss 'triplet' embeds a whole batch at once",
