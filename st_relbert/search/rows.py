@@ -123,7 +123,7 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
     """Return the schema of a table with vectors of this dimension.
 
     Further columns are `str`, `int`, `float`, `bool` or an Arrow type. Raises `ValueError` if a name is taken or is not
-    an identifier, or a type is unknown.
+    an identifier, or a type is unknown or cannot be stored.
     """
     fields = [(name, pa.string()) for name in RESERVED[:4]]
     taken = set(RESERVED)
@@ -141,6 +141,10 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
             raise ValueError(
                 f"The column {name!r} has the type {kind!r}, expected str, int, float, bool or an Arrow type."
             )
+        if not _storable(TYPES.get(kind, kind)):
+            raise ValueError(
+                f"The column {name!r} has the type {kind}, which an index cannot hold. Convert it, or leave it out."
+            )
         fields.append((name, TYPES.get(kind, kind)))
     return pa.schema([*fields, ("vector", pa.list_(pa.float32(), dimension))])
 
@@ -157,6 +161,19 @@ def records(values: Iterable[Any]) -> Iterable[Any]:
     elif hasattr(frame, "columns") and hasattr(frame, "notna"):
         found = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return found
+
+
+_VIEWS = ("list_view", "large_list_view", "run_end_encoded")
+
+
+def _storable(kind: pa.DataType) -> bool:
+    """Return whether LanceDB can add rows with values of this type, to whatever table."""
+    types = pa.types
+    if types.is_map(kind) or types.is_union(kind) or types.is_interval(kind) or str(kind).startswith(_VIEWS):
+        return False
+    if types.is_struct(kind) and not kind.num_fields:
+        return False
+    return all(_storable(kind.field(number).type) for number in range(kind.num_fields))
 
 
 def as_rows(values: Iterable[Any], columns: Iterable[str]) -> Iterator[Row]:

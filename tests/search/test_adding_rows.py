@@ -86,6 +86,9 @@ def test_further_columns_are_kept_and_can_be_filtered(model, tmp_path):
         ({"vector": str}, "'vector' cannot be created"),
         ({"a b": str}, "'a b' cannot be created"),
         ({"a": "text"}, "type 'text'"),
+        ({"a": pa.map_(pa.string(), pa.int64())}, "'a' has the type map<.*>, which an index cannot hold"),
+        ({"a": pa.list_view(pa.int64())}, "which an index cannot hold"),
+        ({"a": pa.struct([("x", pa.list_(pa.struct([])))])}, "which an index cannot hold"),
     ],
 )
 def test_invalid_columns_are_refused(model, tmp_path, columns, message):
