@@ -35,6 +35,12 @@ def check_positive(**numbers: Any) -> None:
             raise ValueError(f"{name} is {number!r}, expected a positive whole number.")
 
 
+def check_seed(seed: Any) -> None:
+    """Raise `ValueError` for a random seed that NumPy does not take."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < 2**32:
+        raise ValueError(f"seed is {seed!r}, expected a whole number from 0 to {2**32 - 1}.")
+
+
 def check_known(what: str, value: Any, known: Iterable[Any]) -> None:
     """Raise `ValueError` if an argument, called `what`, is not one of the known values."""
     choices = list(known)

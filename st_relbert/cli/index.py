@@ -61,6 +61,7 @@ def build(
     from st_relbert import RelBERT
     from st_relbert.search import RelationIndex, check_place, open_pair_source
 
+    check_positive(batch_size=batch_size)
     source = open_pair_source(pairs, table)
     check_place(Path(output), overwrite)
     source.check()  # before the model is loaded

@@ -9,7 +9,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import resumable, say
-from st_relbert.pairs import counted
+from st_relbert.pairs import check_positive, check_seed, counted
 
 if TYPE_CHECKING:
     from st_relbert.search import Vocabulary
@@ -46,6 +46,8 @@ def distill(
     from st_relbert.search import PairScorer, Vocabulary, read_words, train_scorer
 
     check_output(output, overwrite, folder_of="scorer.json")
+    check_positive(steps=steps, hidden=hidden)
+    check_seed(seed)
     words = read_words(vocabulary) if vocabulary else []
     relations = RelationSet.merge([RelationSet.load(name) for name in train_data or ["relations"]])
     loaded = RelBERT(model, fast=fast)
@@ -99,6 +101,7 @@ def mine(
     from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, write_pairs
 
     check_output(output, overwrite, suffixes=TABLES)
+    check_positive(k=k, shortlist=shortlist, tails_per_head=tails_per_head)
     pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, table)]
     known = Vocabulary.load(scorer) if scorer else None
     of_heads, of_tails = (_words(file or vocabulary, known) for file in (heads, tails))

@@ -11,7 +11,7 @@ import typer
 from st_relbert.cli import options
 from st_relbert.cli.output import percent, say, show
 from st_relbert.environment import import_extra
-from st_relbert.pairs import counted
+from st_relbert.pairs import check_seed, counted
 
 if TYPE_CHECKING:
     from st_relbert.data.relation_set import RelationSet
@@ -93,6 +93,7 @@ def make_map(
     if pictures:
         check_matplotlib()
     check_method(method)
+    check_seed(seed)
     drawn, total = _load(relations, max_pairs, seed)
     group_names(drawn, colour)
     sets = ", ".join(Path(name).name for name in relations)

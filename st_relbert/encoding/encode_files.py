@@ -74,7 +74,7 @@ def encode_files(
     """
     check_known("engine", engine, _ENGINES)
     _check_used(workers, engine)
-    check_positive(block_rows=block_rows)
+    check_positive(batch_size=batch_size, block_rows=block_rows)
     blocks = VectorBlocks(output)
     with blocks.hold():
         blocks.check(overwrite)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from st_relbert.data import RelationSet
-from st_relbert.pairs import Pair, check_positive, counted
+from st_relbert.pairs import Pair, check_positive, check_seed, counted
 from st_relbert.search.scorer import PairScorer
 from st_relbert.search.vocabulary import Vocabulary
 
@@ -53,9 +53,10 @@ def train_scorer(
 
     Raises:
         ValueError: If no relation has two or more pairs, one of their words is not in the vocabulary, or a number is
-            not positive.
+            not positive, or the seed is not one.
     """
     check_positive(hidden=hidden, steps=steps, batch_size=batch_size, wrong_tails=wrong_tails)
+    check_seed(seed)
     batches = _Batches(vocabulary, relations, batch_size, wrong_tails, seed)
     vectors = torch.from_numpy(vocabulary.vectors)
     center = vectors[torch.from_numpy(batches.words)].mean(dim=0)

@@ -191,6 +191,22 @@ def test_overwrite_never_replaces_a_file_by_a_folder(tmp_path, capsys, command):
     assert (tmp_path / "notes").read_text() == "notes"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["distill", "m", "--seed", "-1"], "seed is -1, expected a whole number from 0 to 4294967295"),
+        (["distill", "m", "--steps", "0"], "steps is 0, expected a positive whole number"),
+        (["map", "m", "starter", "--seed", "4294967296"], "seed is 4294967296, expected"),
+        (["mine", "--examples", "x.csv", "--model", "m", "-k", "0"], "k is 0"),
+        (["index", "build", "x.csv", "--model", "m", "--batch-size", "0"], "batch_size is 0"),
+    ],
+)
+def test_numbers_are_checked_before_any_work(tmp_path, capsys, arguments, message):
+    suffix = {"map": ".html", "mine": ".csv"}.get(arguments[0], "")
+    assert main([*arguments, "--output", str(tmp_path / f"out{suffix}")]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, tmp_path, capsys):
     arguments = ["--analogies", "starter/held_out_pairs", "--template", "c", "--pooling", "mask", "--quiet"]
     assert main(["evaluate", encoders["wordpiece"], *arguments, "--output", str(tmp_path / "results.json")]) == 0

@@ -121,6 +121,9 @@ def test_an_unknown_engine_is_refused(model, tmp_path):
 def test_blocks_and_chunks_have_rows(model, tmp_path):
     with pytest.raises(ValueError, match="block_rows is 0, expected a positive whole number"):
         encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), block_rows=0)
+    with pytest.raises(ValueError, match="batch_size is 0, expected a positive whole number"):
+        encode_files(model, write(tmp_path, ".csv"), str(tmp_path / "out.parquet"), batch_size=0)
+    assert os.listdir(tmp_path) == ["pairs.csv"]
     with pytest.raises(ValueError, match="chunk_rows is 0, expected a positive whole number"):
         TableOptions(chunk_rows=0)
 
