@@ -16,7 +16,8 @@ _DEFAULT_COLUMNS = ("head", "tail")
 class TableOptions:
     """How to read tables of pairs. The defaults fit most files with a header.
 
-    Columns are given by name, or by number from 1. Case is ignored unless the file has both spellings.
+    Columns are given by name, or by number from 1 (in JSON, in the order in which they first occur). Case is ignored
+    unless the file has both spellings.
 
     Args:
         columns: The columns of heads and tails. A column of pairs (lists of two words, or objects with `head` and
