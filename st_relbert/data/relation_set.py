@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 from datasets import Dataset, Features, List, Value
@@ -292,7 +293,8 @@ def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], li
 
 def check_weight(weight: Any, what: str) -> float:
     """Return the weight as a float. Raises `ValueError`, naming `what`, unless it is above 0 and at most 1,000."""
-    if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= LARGEST_WEIGHT:
+    number: Any = Real  # also those of NumPy
+    if not isinstance(weight, number) or isinstance(weight, bool) or not 0 < weight <= LARGEST_WEIGHT:
         raise ValueError(
             f"The weight of {what} is {weight!r}, expected a number above 0 and at most {LARGEST_WEIGHT:,}."
         )

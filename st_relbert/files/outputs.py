@@ -47,6 +47,10 @@ def check_output(path: _Name, overwrite: bool, folder_of: str | None = None, suf
         if target.exists() and not overwrite:
             raise ValueError(f"{str(target)!r} already exists. Choose another output, or replace it with --overwrite.")
         _check_kind(target, folder=folder_of is not None)
+        if target.is_dir() and Path.cwd().is_relative_to(target.resolve()):
+            raise ValueError(
+                f"{str(target)!r} contains the current folder, so it is not replaced. Choose another output."
+            )
         if folder_of and target.is_dir() and any(target.iterdir()) and not (target / folder_of).exists():
             raise ValueError(
                 f"{str(target)!r} is a folder without {folder_of}, so it is not replaced. Choose another output."

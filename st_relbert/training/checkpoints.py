@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
@@ -28,8 +29,11 @@ class CheckpointFolder:
 
     def complete(self) -> list[Path]:
         """Return the completely written checkpoints, oldest first."""
-        folders = [path.parent for path in self.path.glob(f"checkpoint-*/{_CHECKSUMS}")]
+        folders = [folder for folder in self._checkpoints() if (folder / _CHECKSUMS).is_file()]
         return sorted(folders, key=lambda folder: int(folder.name.split("-")[1]))
+
+    def _checkpoints(self) -> list[Path]:
+        return [path for path in self.path.glob("checkpoint-*") if _is_checkpoint(path)]
 
     def begin(self, run: Mapping[str, Any], overwrite: bool) -> None:
         """Make room for a new run. `run` describes it in JSON values, for `resume` to compare.
@@ -104,7 +108,7 @@ class CheckpointFolder:
 
     def clear(self) -> None:
         """Remove the checkpoints, but keep the logs."""
-        for path in [*self.path.glob("checkpoint-*"), self.path / _EVALUATION]:
+        for path in [*self._checkpoints(), self.path / _EVALUATION]:
             shutil.rmtree(path, ignore_errors=True)
         for name in (_RUN, TEACHER):
             (self.path / name).unlink(missing_ok=True)
@@ -112,8 +116,13 @@ class CheckpointFolder:
             self.path.rmdir()
 
 
+def _is_checkpoint(path: Path) -> bool:
+    """Return whether a run made the folder; "checkpoint-best" is a copy that somebody keeps."""
+    return re.fullmatch("checkpoint-[0-9]+", path.name) is not None
+
+
 def _is_ours(path: Path) -> bool:
-    return path.name.startswith("checkpoint-") or path.name in (_EVALUATION, _LOGS, _RUN, TEACHER)
+    return _is_checkpoint(path) or path.name in (_EVALUATION, _LOGS, _RUN, TEACHER)
 
 
 def write_checksums(checkpoint: Path) -> None:

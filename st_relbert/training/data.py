@@ -25,7 +25,7 @@ from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.columns import vector_column
 from st_relbert.files.outputs import read_arrays, write_arrays
 from st_relbert.identity import vectors_digest
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, check_positive
 from st_relbert.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -93,13 +93,13 @@ def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int 
     Args:
         relations: The relations, usually of a validation split.
         seed: Determines the wrong choices and the order of all choices.
-        choices: The number of choices per question; fewer if there are too few relations.
+        choices: The number of choices per question, at least 2; fewer if there are too few relations.
 
     Returns:
         Records with `stem`, `choice`, `answer` and `prefix` (the relation).
 
     Raises:
-        ValueError: If no relation has two pairs.
+        ValueError: If no relation has two pairs, or there is no wrong choice for any.
 
     Examples:
         >>> relations = RelationSet.load("starter", "validation")
@@ -107,6 +107,8 @@ def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int 
         >>> len(questions), len(questions[0]["choice"])
         (478, 10)
     """
+    if choices < 2:
+        raise ValueError(f"choices is {choices}, expected at least 2.")
     rng = random.Random(seed)
     questions = []
     for name, pairs in relations.positives.items():
@@ -115,11 +117,12 @@ def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int 
             options = [answer, *_wrong_choices(relations, name, choices - 1, rng)]
             rng.shuffle(options)
             question = {"stem": stem, "choice": options, "answer": options.index(answer), "prefix": name}
-            questions.append(question)
+            if len(options) > 1:  # otherwise, every answer would be right
+                questions.append(question)
     if not questions:
         raise ValueError(
-            "No relation of the validation set has two pairs, so no questions can be made. Add pairs, or validate on "
-            "other relations."
+            "No relation of the validation set has two pairs, and a pair of another relation as a wrong choice, so no "
+            "questions can be made. Add pairs, or validate on other relations."
         )
     return questions
 
@@ -227,6 +230,10 @@ def group_relations(
             relation, shuffle it first or use a larger buffer.
         seed: Determines the order.
 
+    Raises:
+        ValueError: If a number is not positive, or the stream has no column `label`. While it is read: if a label is
+            not a whole number.
+
     Returns:
         The same rows in another order.
 
@@ -236,12 +243,21 @@ def group_relations(
         >>> len({row["label"] for row in stream.take(32)}) > 1
         True
     """
+    check_positive(pairs_per_relation=pairs_per_relation, buffer_size=buffer_size)
+    if "label" not in (stream.column_names or ["label"]):
+        raise ValueError(
+            f"The stream has the columns {', '.join(stream.column_names)}, expected one called 'label', with the "
+            "relation of each pair. Use rename_column."
+        )
     grouped = partial(_in_groups, size=pairs_per_relation, seed=seed)
     return stream.map(grouped, batched=True, batch_size=buffer_size, features=stream.features)
 
 
 def _in_groups(rows: dict[str, list[Any]], size: int, seed: int) -> dict[str, list[Any]]:
     labels = np.array(rows["label"])
+    if labels.dtype.kind not in "biu":
+        other = next((label for label in rows["label"] if not isinstance(label, int)), rows["label"][0])
+        raise ValueError(f"The column 'label' contains {other!r}, expected integer labels.")
     random = np.random.default_rng([seed, len(labels)])
     rounds: list[list[NDArray[np.int64]]] = []  # a group of each relation, then another of each that has more
     for label in random.permutation(np.unique(labels[labels >= 0])):

@@ -214,7 +214,7 @@ class TrainingRun(TrainingSettings):
             train_dataset=data,
             loss=loss_class(self.loss).from_settings(model, self, relations.parents),
             relation_names=trained.names,
-            relation_weights=list(trained.weights.values()),
+            relation_weights=() if teacher else list(trained.weights.values()),  # a teacher's pairs have no relations
             callbacks=callbacks,
             **build_validation(self, validation),
         )

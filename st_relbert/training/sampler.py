@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -101,8 +102,7 @@ class RelationBatchSampler(DefaultBatchSampler):
             ("pairs_per_relation", pairs_per_relation, 2),
             ("negatives_per_relation", negatives_per_relation, 0),
         ):
-            if value < least:
-                raise ValueError(f"{name} is {value}, expected at least {least}.")
+            _check_whole(name, value, least)
         if not 0 <= size_exponent <= 1:
             raise ValueError(f"size_exponent is {size_exponent}, expected a number from 0 to 1.")
         self.size_exponent = size_exponent
@@ -132,8 +132,8 @@ class RelationBatchSampler(DefaultBatchSampler):
         pair_column, label_column = _columns(dataset, label_columns)
         table = dataset.with_format("arrow")[:]
         self._labels: list[int] = table[label_column].to_pylist()
-        if not all(isinstance(label, int) for label in self._labels):
-            raise ValueError(f"The column {label_column!r} contains {self._labels[0]!r}, expected integer labels.")
+        if others := [label for label in self._labels if not isinstance(label, int)]:
+            raise ValueError(f"The column {label_column!r} contains {others[0]!r}, expected integer labels.")
         number: dict[Any, int] = {}
         pairs = as_pairs(table[pair_column].to_pylist(), f"row of {pair_column!r}")
         # Equal pairs have equal numbers.
@@ -284,6 +284,13 @@ class RelationBatchSampler(DefaultBatchSampler):
                 if self._labels[twin] in labels:
                     distinct.setdefault(twin)
         return list(distinct)
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} is {value!r}, expected a whole number of at least {least}.")
+    if int(value) < least:
+        raise ValueError(f"{name} is {value}, expected at least {least}.")
 
 
 def _columns(dataset: Dataset, label_columns: list[str]) -> tuple[str, str]:

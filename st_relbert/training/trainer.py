@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -172,7 +172,8 @@ class RelationTrainer(SentenceTransformerTrainer):
     Args:
         loss: The loss.
         relation_names: The relations by label, to describe a batch in an error.
-        relation_weights: Their weights by label, for `RelationBatchSampler`. Empty: all weights are 1.
+        relation_weights: Their weights by label, for the `RelationBatchSampler` in the arguments. Empty: all weights
+            are 1.
         **kwargs: See `SentenceTransformerTrainer`.
     """
 
@@ -192,8 +193,14 @@ class RelationTrainer(SentenceTransformerTrainer):
     def get_batch_sampler(self, dataset: Dataset, *args: Any, **kwargs: Any) -> BatchSampler | None:
         """Return the batches of a dataset, with the weights only for the training set, whose relations have them."""
         if dataset is self.train_dataset and any(weight != 1 for weight in self.relation_weights):
-            make: Callable[..., BatchSampler] = self.args.batch_sampler  # type: ignore[assignment]
-            return make(dataset, *args, weights=self.relation_weights, **kwargs)
+            make: Any = self.args.batch_sampler
+            if not callable(make):
+                raise ValueError(
+                    f"relation_weights have no effect with batch_sampler={make!r}. Pass "
+                    "batch_sampler=RelationBatchSampler in the training arguments."
+                )
+            batches: BatchSampler = make(dataset, *args, weights=self.relation_weights, **kwargs)
+            return batches
         return super().get_batch_sampler(dataset, *args, **kwargs)
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
@@ -203,7 +210,8 @@ class RelationTrainer(SentenceTransformerTrainer):
         if labels is not None and not torch.isfinite(loss):
             # Labels with one dimension are relations; a teacher's vectors have two.
             known = labels.tolist() if labels.ndim == 1 else []
-            names = list(dict.fromkeys(self.relation_names[label] for label in known if label >= 0))
+            named = (label for label in known if 0 <= label < len(self.relation_names))
+            names = list(dict.fromkeys(self.relation_names[label] for label in named))
             of_relations = (
                 f" of the relations {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}" if names else ""
             )

@@ -60,6 +60,17 @@ def test_existing_outputs_are_refused_without_overwrite(tmp_path):
     check_output(tmp_path / "out", overwrite=True)
 
 
+@pytest.mark.parametrize("output", [".", "", "..", "../model"])
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch, output):
+    (tmp_path / "model" / "1_Pooling").mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "model"):
+        (folder / "modules.json").write_text("[]")
+    monkeypatch.chdir(tmp_path / "model")
+    with pytest.raises(ValueError, match="contains the current folder, so it is not replaced"):
+        check_output(output, overwrite=True, folder_of="modules.json")
+    check_output("1_Pooling", overwrite=True, folder_of="modules.json")
+
+
 def test_a_folder_that_is_not_a_model_is_never_replaced(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.tex").write_text("years of work")

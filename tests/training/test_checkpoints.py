@@ -1,6 +1,7 @@
 """Only undamaged checkpoints of the same run are used."""
 
 import json
+import shutil
 
 import pytest
 
@@ -115,6 +116,15 @@ def test_logs_are_kept(folder):
     (folder.path / "eval").mkdir()
     folder.clear()
     assert [path.name for path in folder.path.iterdir()] == ["runs"]
+
+
+def test_a_copy_of_a_checkpoint_is_not_a_checkpoint(folder):
+    shutil.copytree(folder.path / "checkpoint-2", folder.path / "checkpoint-best")
+    assert [path.name for path in folder.complete()] == ["checkpoint-2", "checkpoint-10"]
+    with pytest.raises(ValueError, match="contains 'checkpoint-best', which is not a checkpoint"):
+        folder.begin(RUN, overwrite=True)
+    folder.clear()
+    assert [path.name for path in folder.path.iterdir()] == ["checkpoint-best"]
 
 
 def test_other_files_are_never_removed(folder):

@@ -132,6 +132,14 @@ def test_the_command_says_what_it_does(encoders, teacher, tmp_path, caplog):
     assert "SimilarityDistillationLoss" in card and "Probabilistic Knowledge Transfer" in card
 
 
+def test_weights_of_relations_do_not_matter(run, tmp_path):
+    records = [{**record, "weight": 3} for record in RelationSet.load("starter").records()]
+    (tmp_path / "weighted.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    models = [run(train_data=data, max_steps=1) for data in ("starter", str(tmp_path / "weighted.jsonl"))]
+    first, second = (one.train(overwrite=True, show_progress_bar=False).encode(PAIRS) for one in models)
+    np.testing.assert_array_equal(first, second)
+
+
 def test_a_missing_teacher_is_a_one_line_error(encoders, tmp_path, capsys):
     arguments = ["--base-model", encoders["wordpiece"], "--output", str(tmp_path / "model")]
     assert main(["train", "--loss", "distillation", *arguments]) == 2

@@ -2,6 +2,7 @@ import itertools
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 from datasets import Dataset
 from hypothesis import given, settings
@@ -252,6 +253,9 @@ def test_batches_of_the_starter_relations():
         ([3, 3], {"relations_per_batch": 0}, "relations_per_batch is 0, expected at least 1"),
         ([3, 3], {"pairs_per_relation": 1}, "pairs_per_relation is 1, expected at least 2"),
         ([3, 3], {"negatives_per_relation": -1}, "negatives_per_relation is -1, expected at least 0"),
+        ([3, 3], {"relations_per_batch": 2.5}, "relations_per_batch is 2.5, expected a whole number of at least 1"),
+        ([3, 3], {"pairs_per_relation": None}, "pairs_per_relation is None, expected a whole number of at least 2"),
+        ([3, 3], {"negatives_per_relation": True}, "negatives_per_relation is True, expected a whole number"),
         ([3, 3], {"size_exponent": 1.5}, "size_exponent is 1.5, expected a number from 0 to 1"),
         ([3, 3], {"size_exponent": float("nan")}, "size_exponent is nan"),
         (
@@ -308,6 +312,31 @@ def test_a_stream_is_grouped_and_keeps_its_rows(buffer_size, size, seed):
     lengths = [len(list(run)) for _, run in itertools.groupby(label for _, label in rows[:buffer_size])]
     if size > 1:
         assert max(lengths) > 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "arguments", "message"),
+    [
+        ([0, 0, 1], {"pairs_per_relation": 0}, "pairs_per_relation is 0, expected a positive whole number"),
+        ([0, 0, 1], {"buffer_size": -1}, "buffer_size is -1, expected a positive whole number"),
+        ([0, None, 1], {}, "The column 'label' contains None, expected integer labels"),
+        (["a", "a", "b"], {}, "The column 'label' contains 'a', expected integer labels"),
+    ],
+)
+def test_streams_that_cannot_be_grouped_are_refused(labels, arguments, message):
+    stream = Dataset.from_dict({"pair": [["a", "b"]] * 3, "label": labels}).to_iterable_dataset()
+    with pytest.raises(ValueError, match=message):
+        list(group_relations(stream, **arguments))
+    with pytest.raises(ValueError, match="has the columns pair, relation, expected one called 'label'"):
+        group_relations(stream.rename_column("label", "relation"))
+
+
+def test_weights_may_be_an_array():
+    dataset = dataset_of([4, 4, 4])
+    given, same = (
+        RelationBatchSampler(dataset, relations_per_batch=2, weights=w) for w in (np.arange(1, 4), [1, 2, 3])
+    )
+    assert list(given) == list(same)
 
 
 def test_a_grouped_stream_gives_usable_batches():

@@ -48,6 +48,14 @@ def test_the_seed_determines_the_questions_and_the_answer_is_anywhere():
     assert {question["answer"] for question in questions} == set(range(10))
 
 
+def test_a_question_has_a_wrong_choice():
+    relations = RelationSet({"a": [("x", "y"), ("u", "v")], "b": [("x", "y"), ("u", "v")], "c": [("x", "y")]})
+    with pytest.raises(ValueError, match="a pair of another relation as a wrong choice, so no questions can be made"):
+        validation_questions(relations)
+    with pytest.raises(ValueError, match="choices is 1, expected at least 2"):
+        validation_questions(relation_set(), choices=1)
+
+
 def test_relations_with_one_pair_give_no_questions():
     with pytest.raises(ValueError, match="No relation of the validation set has two pairs"):
         validation_questions(relation_set(sizes=[1, 1]))

@@ -4,9 +4,13 @@ import json
 from functools import partial
 
 import pytest
+from sentence_transformers import SentenceTransformerTrainingArguments
 
+from st_relbert import RelBERT
 from st_relbert.cli import main
-from st_relbert.training import RelationBatchSampler, TrainingInterrupted
+from st_relbert.data import load_relations
+from st_relbert.losses import InfoNCELoss
+from st_relbert.training import RelationBatchSampler, RelationTrainer, TrainingInterrupted
 from st_relbert.training.trainer import CheckpointCallback
 
 NAMES = ["group/Japan", "group/hand", "other/France", "other/finger"]
@@ -56,6 +60,21 @@ def test_weights_apply_to_steps_of_parents(run, samplers):
     settings = {"relations_per_batch": 1, "negatives_per_relation": 4, "parent_weight": 1.0}
     run(max_steps=1, **settings).train(show_progress_bar=False)
     assert samplers == [(64, [3, 1, 0.5, 1, 3, 1])]
+
+
+def test_weights_need_a_sampler_that_uses_them(encoders, tmp_path):
+    model = RelBERT(encoders["wordpiece"], template="short")
+    arguments = SentenceTransformerTrainingArguments(str(tmp_path), report_to="none", use_cpu=True)
+    trainer = RelationTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=load_relations("starter"),
+        loss=InfoNCELoss(model),
+        relation_names=[],
+        relation_weights=[2.0] * 61,
+    )
+    with pytest.raises(ValueError, match="relation_weights have no effect with batch_sampler=.*Pass batch_sampler="):
+        trainer.train()
 
 
 def test_resuming_compares_weights(run, tmp_path, monkeypatch):
