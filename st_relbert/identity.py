@@ -161,6 +161,15 @@ def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
     return source, {**kwargs, "local_files_only": True}
 
 
+def load_text_encoder(name: str) -> SentenceTransformer:
+    """Load a SentenceTransformer that reads texts. Raises `ValueError` if there is none of this name."""
+    located, kwargs = (name, {}) if os.path.isdir(name) else locate_model(name)
+    try:
+        return SentenceTransformer(located, **kwargs)
+    except OSError as error:
+        raise loading_error(name, error) from error
+
+
 def hub_kwargs_of(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the loading arguments that control how files are looked up on the hub."""
     return {key: kwargs[key] for key in ("token", "cache_folder", "revision", "local_files_only")}

@@ -168,11 +168,10 @@ def search(
 def _search_phrase(
     index: RelationIndex, phrase: str, encoder: str | None, k: int, where: str | None, as_json: bool
 ) -> None:
-    from sentence_transformers import SentenceTransformer
-
+    from st_relbert.identity import load_text_encoder
     from st_relbert.search import search_phrase
 
-    loaded = SentenceTransformer(encoder) if encoder else None
+    loaded = None if encoder is None else load_text_encoder(encoder)
     answer = search_phrase(index, phrase, k, where=where, encoder=loaded)
     if not as_json:
         say(f"Understood as: {answer.understood}")

@@ -12,7 +12,7 @@ from typing import Any
 from st_relbert.data.question_files import choice_questions, is_question_text
 from st_relbert.data.shipped import SHIPPED, shipped_records
 from st_relbert.environment import hub_is_reachable
-from st_relbert.files.location import Location, expand
+from st_relbert.files.location import Location, check_named, expand
 from st_relbert.files.options import find_column
 from st_relbert.files.question_sheets import read_sheet
 from st_relbert.files.tables import FORMATS, is_table, pair_of_cell, read_table
@@ -60,6 +60,7 @@ def read_records(
     record should look like.
     """
     name = os.fspath(name_or_path)
+    check_named(name)
     if is_question_text(name):
         return choice_questions(name), name
     for folder in _folders(name):

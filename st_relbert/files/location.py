@@ -32,8 +32,9 @@ class Location:
         """Return the location of a path, or of a URI such as `s3://bucket/pairs.parquet`.
 
         Access to an object store is configured as in Arrow, by environment variables or the URI's query
-        (`?region=eu-west-1`). Raises `ValueError` for a URI of an unknown kind.
+        (`?region=eu-west-1`). Raises `ValueError` for a blank name, or a URI of an unknown kind.
         """
+        check_named(name)
         if "://" not in name:
             return cls(pa.fs.LocalFileSystem(), os.path.abspath(name))
         try:
@@ -118,6 +119,12 @@ class Location:
                 self.filesystem.delete_dir(self.path)
             else:
                 self.filesystem.delete_file(self.path)
+
+
+def check_named(path: str | os.PathLike[str]) -> None:
+    """Raise `ValueError` for a blank name, which would mean the current folder."""
+    if not os.fspath(path).strip():
+        raise ValueError(f"The name is {os.fspath(path)!r}, expected that of a file or folder.")
 
 
 def expand(pattern: str) -> list[str]:

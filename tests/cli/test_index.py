@@ -138,6 +138,8 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
         (["index", "search", idx, "a", "b", "--relation", "capital"], "2 words were given"),
         (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
         (["index", "search", idx, "--relation", ""], "''"),
+        (["index", "search", idx, "--phrase", "in", "--phrase-encoder", ""], "Cannot load a model from ''"),
+        (["index", "search", idx, "--phrase", "in", "--phrase-encoder", "no/such"], "Cannot load a model from 'no/su"),
         (["index", "search", idx, "a", "b", "--where", "colour = 1"], "The filter cannot be used"),
         (["index", "search", idx, "a", "b", "--model", encoders["bytelevel"]], "with different weights"),
         (["index", "build", pairs, "--model", saved, "--output", idx, "--quiet"], "already exists. Choose another"),

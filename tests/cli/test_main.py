@@ -207,6 +207,23 @@ def test_numbers_are_checked_before_any_work(tmp_path, capsys, arguments, messag
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["", " "])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["leakage", "--train", "{name}", "--test", QUESTIONS],
+        ["evaluate", "m", "--analogies", "{name}"],
+        ["data", "combine", "{name}", "--output", "out.jsonl"],
+        ["encode", "{model}", "{name}", "--output", "out.parquet"],
+        ["encode", "{model}", "pairs.csv", "--output", "{name}"],
+    ],
+)
+def test_a_blank_name_is_not_the_current_folder(model, capsys, monkeypatch, arguments, name):
+    monkeypatch.chdir(model)
+    assert main([argument.format(model=model, name=name) for argument in arguments]) == 2
+    assert f"The name is {name!r}, expected that of a file or folder." in capsys.readouterr().err
+
+
 def test_evaluate_takes_a_plain_encoder_with_a_template(encoders, tmp_path, capsys):
     arguments = ["--analogies", "starter/held_out_pairs", "--template", "c", "--pooling", "mask", "--quiet"]
     assert main(["evaluate", encoders["wordpiece"], *arguments, "--output", str(tmp_path / "results.json")]) == 0
