@@ -304,7 +304,9 @@ class AnchorLoss(RelationLoss):
             yield RelationBatch(embeddings, labels, pair_ids, families=labels), 1.0
             return
         parents = self.parents_for(labels)
-        families = labels if self.siblings_as_negatives else torch.where(labels < 0, labels, parents[labels])
+        families = (
+            labels if self.siblings_as_negatives else torch.where(labels < 0, labels, parents[labels.clamp(min=0)])
+        )
         batch = RelationBatch(embeddings, labels, pair_ids, families)
         yield batch, 1.0
         if self.parent_weight > 0:

@@ -1,6 +1,7 @@
 """Training that diverges stops, says where, and loses nothing."""
 
 import json
+import os
 from functools import partial
 
 import pytest
@@ -89,3 +90,13 @@ def test_relations_without_negatives_or_with_one_pair_can_be_trained_on(run, tmp
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     run(train_data=str(path), max_steps=2).train(show_progress_bar=False)
     assert (tmp_path / "model" / "model.safetensors").is_file()
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(tiny_run, tmp_path):
+    for settings in ({"report_to": "nothing"}, {"learning_rate": 1e30, "max_steps": 5}):
+        with pytest.raises(ValueError):
+            tiny_run(**settings).train(show_progress_bar=False)
+        assert os.listdir(tmp_path) == []
+    with pytest.raises(ValueError, match="The loss became"):
+        tiny_run(learning_rate=1e30, max_steps=5, save_steps=1).train(show_progress_bar=False)
+    assert os.listdir(tmp_path) == ["model-checkpoints"]

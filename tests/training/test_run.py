@@ -206,16 +206,6 @@ def test_a_folder_of_other_files_is_never_removed_for_checkpoints(run, tmp_path)
     assert (tmp_path / "model-checkpoints" / "thesis.tex").is_file()
 
 
-def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(run, tmp_path, monkeypatch):
-    for settings in ({"report_to": "nothing"}, {"learning_rate": 1e30, "max_steps": 5}):
-        with pytest.raises(ValueError):
-            run(**settings).train(show_progress_bar=False)
-        assert os.listdir(tmp_path) == []
-    with pytest.raises(ValueError, match="The loss became"):
-        run(learning_rate=1e30, max_steps=5, save_steps=1).train(show_progress_bar=False)
-    assert os.listdir(tmp_path) == ["model-checkpoints"]
-
-
 def test_parents_must_be_in_the_names(run, easy_relations, caplog):
     with pytest.raises(ValueError, match="siblings_as_negatives is False, but the relations of .* have no parents"):
         run(train_data=easy_relations, siblings_as_negatives=False).train(show_progress_bar=False)
