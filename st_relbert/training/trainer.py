@@ -170,7 +170,7 @@ class RelationTrainer(SentenceTransformerTrainer):
     """A `SentenceTransformerTrainer` that stops when training diverges, and also resumes the classification head.
 
     Args:
-        loss: The loss.
+        loss: A loss of this package, or one around it, such as sentence-transformers' `MatryoshkaLoss`.
         relation_names: The relations by label, to describe a batch in an error.
         relation_weights: Their weights by label, for the `RelationBatchSampler` in the arguments. Empty: all weights
             are 1.
@@ -180,7 +180,7 @@ class RelationTrainer(SentenceTransformerTrainer):
     def __init__(
         self,
         *,
-        loss: RelationLoss,
+        loss: nn.Module,
         relation_names: Sequence[str],
         relation_weights: Sequence[float] = (),
         **kwargs: Any,
@@ -251,12 +251,15 @@ class RelationTrainer(SentenceTransformerTrainer):
         if not self.args.should_save:
             return
         super()._save(output_dir, state_dict)
-        if self.relation_loss.classification_head is not None:
-            path = os.path.join(output_dir or str(self.args.output_dir), _HEAD_FILE)
-            save_file(self.relation_loss.classification_head.state_dict(), path)
+        if (head := self._classification_head()) is not None:
+            save_file(head.state_dict(), os.path.join(output_dir or str(self.args.output_dir), _HEAD_FILE))
 
     def _load_from_checkpoint(self, checkpoint_path: str) -> None:  # type: ignore[override]
         super()._load_from_checkpoint(checkpoint_path)
-        if self.relation_loss.classification_head is not None:
-            weights = load_file(os.path.join(checkpoint_path, _HEAD_FILE))
-            self.relation_loss.classification_head.load_state_dict(weights)
+        if (head := self._classification_head()) is not None:
+            head.load_state_dict(load_file(os.path.join(checkpoint_path, _HEAD_FILE)))
+
+    def _classification_head(self) -> nn.Module | None:
+        """Return the head of the loss, also if another loss wraps it."""
+        losses = (loss for loss in self.relation_loss.modules() if isinstance(loss, RelationLoss))
+        return next((loss.classification_head for loss in losses), None)

@@ -13,6 +13,7 @@ from sentence_transformers import (
     SentenceTransformerTrainingArguments,
 )
 from sentence_transformers.base.modules import Dense, Normalize
+from sentence_transformers.sentence_transformer.losses import MatryoshkaLoss
 from torch.utils.data import DataLoader
 
 from st_relbert import RelBERT
@@ -218,10 +219,11 @@ def test_only_one_process_writes_a_checkpoint(encoders, tmp_path, monkeypatch):
     assert (tmp_path / "first" / "model.safetensors").exists()
 
 
-def test_the_head_is_saved_and_resumed_with_a_checkpoint(encoders, tmp_path):
+@pytest.mark.parametrize("wrap", [lambda model, loss: loss, partial(MatryoshkaLoss, matryoshka_dims=[16])])
+def test_the_head_is_saved_and_resumed_with_a_checkpoint(encoders, tmp_path, wrap):
     def trainer_with_head(folder):
         model = RelBERT(encoders["wordpiece"], template="short")
-        loss = InfoNCELoss(model, classification_head=ClassificationHead(16))
+        loss = wrap(model, InfoNCELoss(model, classification_head=ClassificationHead(16)))
         plain = trainer_of(model, folder, max_steps=6, save_steps=3)
         return RelationTrainer(
             model=model,
@@ -232,9 +234,10 @@ def test_the_head_is_saved_and_resumed_with_a_checkpoint(encoders, tmp_path):
         )
 
     straight, resumed = (trainer_with_head(tmp_path / name) for name in ("straight", "resumed"))
-    start = straight.relation_loss.classification_head.linear.weight.detach().clone()
+    (head,) = (module for module in straight.relation_loss.modules() if isinstance(module, ClassificationHead))
+    start = head.linear.weight.detach().clone()
     straight.train()
-    assert not torch.equal(straight.relation_loss.classification_head.linear.weight, start)
+    assert not torch.equal(head.linear.weight, start)
     resumed.train(resume_from_checkpoint=str(tmp_path / "straight" / "checkpoint-3"))
     for ours, theirs in zip(resumed.relation_loss.parameters(), straight.relation_loss.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
