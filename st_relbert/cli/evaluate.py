@@ -26,7 +26,8 @@ Analogies = Annotated[
     typer.Option(
         metavar="SET...",
         help="question sets: JSON Lines files, CSV files of data questions, folders, hub ids such as "
-        "relbert/analogy_questions/u2, or starter/held_out_pairs and starter/held_out_relations (shipped)",
+        "relbert/analogy_questions/u2 or .../u2/validation, or starter/held_out_pairs and starter/held_out_relations "
+        "(shipped)",
     ),
 ]
 Tasks = Annotated[
@@ -151,12 +152,14 @@ def set_name(name: str) -> str:
 
     >>> set_name("data/u2"), set_name("data/u2/test.jsonl"), set_name("data/u2.jsonl.gz")
     ('u2', 'u2', 'u2')
+    >>> set_name("relbert/analogy_questions/u2/validation")
+    'u2/validation'
     """
     from st_relbert.files.text import stem_of, suffix_of
 
     path = Path(os.path.normpath(name))
     if suffix_of(path.name) not in (".jsonl", ".csv"):
-        return path.name
+        return f"{path.parent.name}/{path.name}" if path.name in _SPLITS and path.parent.name else path.name
     stem = stem_of(path.name)
     return path.parent.name if stem in _SPLITS and path.parent.name else stem
 

@@ -78,8 +78,9 @@ def load_questions(name_or_path: str | os.PathLike[str], split: str | None = Non
         name_or_path: A JSON Lines file, or a folder with one per split, with the columns of `relbert/analogy_questions`
             (`stem`, `choice`, `answer`); that data set on the hub, such as `relbert/analogy_questions/u2`; a set that
             the package ships, such as `"starter/held_out_pairs"`; the published files of SAT, Google, BATS or MSR (the
-            last three get wrong choices, see `choice_questions`); or a CSV file written by `data questions`.
-        split: The split. None means `test`, or `validation` if there is no test split.
+            last three get wrong choices, see `choice_questions`); or a CSV file written by `data questions`. The name
+            may end in a split: `relbert/analogy_questions/u2/validation`.
+        split: The split. None means that of the name, and otherwise `test`, or `validation` if there is no test split.
 
     Returns:
         The records.
@@ -87,7 +88,11 @@ def load_questions(name_or_path: str | os.PathLike[str], split: str | None = Non
     Raises:
         ValueError: If nothing is found, or a record is malformed.
     """
-    records, source = read_records(name_or_path, [split] if split else ["test", "validation"], QUESTION_EXAMPLE)
+    splits = [split] if split else ["test", "validation"]
+    data_set, _, last = os.fspath(name_or_path).rpartition("/")
+    if split is None and data_set and last in splits and not os.path.exists(name_or_path):
+        name_or_path, splits = data_set, [last]
+    records, source = read_records(name_or_path, splits, QUESTION_EXAMPLE)
     as_questions(records, source)
     return records
 

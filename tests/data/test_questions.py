@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from st_relbert.cli.evaluate import load_sets
 from st_relbert.evaluation import AnalogyEvaluator, load_questions
 
 GOOD = {"stem": ["a", "b"], "choice": [["c", "d"], ["e", "f"]], "answer": 1}
@@ -50,7 +51,23 @@ def test_the_existing_split_is_read(tmp_path, split):
         load_questions(tmp_path, "train")
 
 
-@pytest.mark.parametrize(("name", "size"), [("u2", 228), ("google", 500), ("bats", 1799)])
+def test_a_name_may_end_in_a_split(tmp_path, monkeypatch):
+    folder = tmp_path / "analogy_questions" / "u2"
+    folder.mkdir(parents=True)
+    other = {**GOOD, "stem": ["Paris", "France"]}
+    (folder / "test.jsonl").write_text(json.dumps(GOOD))
+    (folder / "validation.jsonl").write_text(json.dumps(other))
+    monkeypatch.setenv("ST_RELBERT_DATA", str(tmp_path))
+    for name in ("relbert/analogy_questions/u2", str(folder)):
+        assert [load_questions(f"{name}{end}") for end in ("", "/test", "/validation")] == [[GOOD], [GOOD], [other]]
+    sets = load_sets([f"relbert/analogy_questions/u2{end}" for end in ("", "/validation")])
+    assert sets == {"u2": [GOOD], "u2/validation": [other]}
+    (folder / "validation").mkdir()  # a folder of this name is a set of its own
+    (folder / "validation" / "test.jsonl").write_text(json.dumps(GOOD))
+    assert load_questions(folder / "validation") == [GOOD]
+
+
+@pytest.mark.parametrize(("name", "size"), [("u2", 228), ("google", 500), ("bats", 1799), ("u4/validation", 33)])
 def test_benchmarks_are_found_by_their_hub_names(data, monkeypatch, name, size):
     monkeypatch.setenv("ST_RELBERT_DATA", str(data))
     assert len(load_questions(f"relbert/analogy_questions/{name}")) == size
