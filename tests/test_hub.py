@@ -80,7 +80,7 @@ def test_an_unreachable_hub_is_asked_once_and_reported_once(no_hub, caplog):
 
 
 @pytest.mark.parametrize("local_files_only", [True, False])
-@pytest.mark.parametrize("name", ["", " ", "C:\\models\\relbert", "my model", "~/relbert", "relbert-nce/", "x--y"])
+@pytest.mark.parametrize("name", ["", " ", "C:\\models\\relbert", "my model", "~/relbert", "no-such-model/", "x--y"])
 def test_a_name_that_no_model_of_the_hub_can_have_is_reported_without_the_hub(no_hub, name, local_files_only):
     with pytest.raises(ValueError, match=r"^Cannot load a model from '.*': there is no such folder, and the name can"):
         RelBERT(name, local_files_only=local_files_only)
