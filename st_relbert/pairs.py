@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -46,6 +47,14 @@ def check_known(what: str, value: Any, known: Iterable[Any]) -> None:
     choices = list(known)
     if value not in choices:
         raise ValueError(f"Unknown {what} {value!r}, expected one of {', '.join(map(repr, choices))}.")
+
+
+def check_number(what: str, value: Any, *, may_be_0: bool) -> None:
+    """Raise `ValueError` if an argument, called `what`, is not a finite number above 0, or at least 0."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or value < 0 or (value == 0 and not may_be_0):
+        wanted = "of at least 0" if may_be_0 else "above 0"
+        raise ValueError(f"The {what} is {value!r}, expected a finite number {wanted}.")
 
 
 def check_relation_name(name: Any, where: str) -> str:

@@ -10,11 +10,10 @@ from typing import Any, NoReturn, TypeAlias
 
 from st_relbert.data.question_files import is_question_text
 from st_relbert.data.questions import AnalogyQuestion, MappingProblem, as_questions
-from st_relbert.data.sources import place_of, read_records
+from st_relbert.data.sources import TRAINING_SPLIT, place_of, read_records
 from st_relbert.files.text import stem_of, suffix_of
 from st_relbert.pairs import Pair, as_pair, folded, pairs_of_list
 
-_TRAINING_SPLIT = "train"
 _JSON_LINES = (".jsonl", ".ndjson")
 
 
@@ -61,11 +60,11 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     if "head" in record and "tail" in record:
         return [as_pair((record["head"], record["tail"]), f"the pair of {where}")]
     if "positives" in record:
-        lists = [record["positives"], record.get("negatives") or []]
+        lists = [record["positives"], _optional(record.get("negatives"))]
     elif "pairs" in record:
         # The third element is a rating.
         rated = [pair[:2] if isinstance(pair, list | tuple) else pair for pair in _list(record["pairs"], where)]
-        lists = [rated, record.get("paradigms") or []]
+        lists = [rated, _optional(record.get("paradigms"))]
     elif "questions" in record:
         questions = _list(record["questions"], where)
         lists = [question.get("pairs") if isinstance(question, Mapping) else None for question in questions]
@@ -77,19 +76,24 @@ def pairs_of_record(record: Mapping[str, Any], where: str) -> list[Pair]:
     return [pair for values in lists for pair in pairs_of_list(values, f"{where}, pair")]
 
 
+def _optional(values: Any) -> Any:
+    # Only an absent list is empty. Any other value without length, such as 0, is refused as malformed.
+    return [] if values is None else values
+
+
 def _files(folder: str) -> list[tuple[str, str]]:
     """Return the name and the path of each test set in a folder, sorted."""
     paths = sorted(path for path in _walk(folder) if _is_test_set(os.path.basename(path)))
     if not paths:
         raise ValueError(
-            f"The folder {folder!r} contains no JSON Lines files (.jsonl) other than {_TRAINING_SPLIT}.jsonl, expected "
+            f"The folder {folder!r} contains no JSON Lines files (.jsonl) other than {TRAINING_SPLIT}.jsonl, expected "
             "test sets. Pass their folder, or the files."
         )
     return [(stem_of(os.path.relpath(path, folder)).replace(os.sep, "/"), path) for path in paths]
 
 
 def _is_test_set(name: str) -> bool:
-    return suffix_of(name) in _JSON_LINES and not name.startswith(".") and stem_of(name).lower() != _TRAINING_SPLIT
+    return suffix_of(name) in _JSON_LINES and not name.startswith(".") and stem_of(name).lower() != TRAINING_SPLIT
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from st_relbert.files.text import COMPRESSED, JSON, SPREADSHEETS, check_no_sprea
 from st_relbert.pairs import as_pair
 
 STARTER = "starter"
+TRAINING_SPLIT = "train"
 _SHIPPED = Path(__file__).parent
 DATA_DIR_VARIABLE = "ST_RELBERT_DATA"
 
@@ -226,8 +227,8 @@ LICENCES = {
 def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
     """Return the sources of a relation set, by name, each with its licence or `"not known"`.
 
-    For a file made by `st-relbert data`, whose name ends in `.jsonl`, they are in the report next to it. The source of
-    any other path is its last part.
+    For a file made by `st-relbert data`, whose name ends in `.jsonl`, they are in the report next to it. This includes
+    the `train.jsonl` of a folder, and files that match a pattern. The source of any other path is its last part.
 
     Examples:
         >>> sources_of("starter"), sources_of("my/own.csv")
@@ -236,9 +237,13 @@ def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
     name = os.fspath(name_or_path)
     if os.path.exists(name) or is_table(name):
         path = Path(name)
-        # The report next to own.csv is that of own.jsonl.
-        reported = _reported_sources(report_of(path)) if path.suffix.lower() == ".jsonl" else {}
-        return reported or {path.name: NOT_KNOWN}
+        files = [path / f"{TRAINING_SPLIT}.jsonl"] if path.is_dir() else sorted(path.parent.glob(path.name)) or [path]
+        sources: dict[str, str] = {}
+        for file in files:
+            # The report next to own.csv is that of own.jsonl.
+            reported = _reported_sources(report_of(file)) if file.suffix.lower() == ".jsonl" else {}
+            sources |= reported or {path.name: NOT_KNOWN}
+        return sources
     known = (licence for source, licence in LICENCES.items() if f"{name}/".startswith(f"{source}/"))
     return {name: next(known, NOT_KNOWN)}
 

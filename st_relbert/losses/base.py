@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 
 from st_relbert.losses.batch import ClassificationHead, RelationBatch, embed_by_length, gather_rows, prompt_tokens
 from st_relbert.model_card import use_pair_card
-from st_relbert.pairs import check_known
+from st_relbert.pairs import check_known, check_number
 
 logger = logging.getLogger(__name__)
 
@@ -251,8 +251,7 @@ class AnchorLoss(RelationLoss):
         super().__init__(model, **shared)
         check_known("reduction", reduction, ("mean", "sum"))
         check_known("anchors", anchors, ("all", "first"))
-        if not parent_weight >= 0:
-            raise ValueError(f"The parent_weight is {parent_weight!r}, expected at least 0.")
+        check_number("parent_weight", parent_weight, may_be_0=True)
         if self.parents is None and not siblings_as_negatives:
             raise ValueError("siblings_as_negatives=False needs the parents of the relations. Pass `parents`.")
         self.reduction = reduction

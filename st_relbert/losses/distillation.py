@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from st_relbert.losses.base import RelationLoss
 from st_relbert.losses.batch import embed_by_length, gather_rows
-from st_relbert.pairs import counted
+from st_relbert.pairs import check_number, counted
 
 _CITATION = """
 @inproceedings{passalis-tefas-2018-learning,
@@ -42,7 +42,7 @@ class SimilarityDistillationLoss(RelationLoss):
         gather_across_devices: With several processes, compare the pairs of all.
 
     Raises:
-        ValueError: If the temperature is not positive.
+        ValueError: If the temperature is not a finite number above 0.
 
     Examples:
         >>> loss = SimilarityDistillationLoss(model)  # a RelBERT
@@ -71,8 +71,7 @@ class SimilarityDistillationLoss(RelationLoss):
         self, model: SentenceTransformer, *, temperature: float = 0.05, gather_across_devices: bool = True
     ) -> None:
         super().__init__(model, gather_across_devices=gather_across_devices)
-        if not temperature > 0:
-            raise ValueError(f"The temperature is {temperature}, expected a number above 0.")
+        check_number("temperature", temperature, may_be_0=False)
         self.temperature = temperature
 
     @classmethod

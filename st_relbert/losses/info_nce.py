@@ -15,7 +15,7 @@ from typing_extensions import Unpack
 
 from st_relbert.losses.base import AnchorLoss, RelationLoss, SharedSettings, one_column
 from st_relbert.losses.batch import RelationBatch, prompt_ends, prompt_tokens, take_rows
-from st_relbert.pairs import check_positive
+from st_relbert.pairs import check_number, check_positive
 
 # Added to the denominator by the relbert library.
 _LOG_EPSILON = math.log(1e-5)
@@ -78,8 +78,7 @@ class InfoNCELoss(AnchorLoss):
         **shared: Unpack[SharedSettings],
     ) -> None:
         super().__init__(model, **shared)
-        if not temperature > 0:
-            raise ValueError(f"The temperature is {temperature!r}, expected a number above 0.")
+        check_number("temperature", temperature, may_be_0=False)
         self.temperature = temperature
         self.info_loob = info_loob
 

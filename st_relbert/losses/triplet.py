@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 
 from st_relbert.losses.base import AnchorLoss, RelationLoss, RelationSettings, SharedSettings
 from st_relbert.losses.batch import RelationBatch
-from st_relbert.pairs import negative_label
+from st_relbert.pairs import check_number, negative_label
 
 
 class RelationTripletLoss(AnchorLoss):
@@ -57,8 +57,7 @@ class RelationTripletLoss(AnchorLoss):
 
     def __init__(self, model: SentenceTransformer, margin: float = 1.0, **shared: Unpack[SharedSettings]) -> None:
         super().__init__(model, **shared)
-        if not margin >= 0:
-            raise ValueError(f"The margin is {margin!r}, expected at least 0.")
+        check_number("margin", margin, may_be_0=True)
         self.margin = margin
 
     @classmethod
@@ -116,6 +115,9 @@ class RelBERTTripletLoss(RelationLoss):
         As for `InfoNCELoss`, in batches of two pairs per relation and one of its own negatives (`pairs_per_relation=2,
         negatives_per_relation=1`). Relations without two pairs and a negative are left out.
 
+    Raises:
+        ValueError: If an argument is out of range.
+
     Examples:
         >>> loss = RelBERTTripletLoss(model, margin=0.01)  # a RelBERT
         >>> pairs = [("Tokyo", "Japan"), ("Paris", "France"), ("Japan", "Tokyo")]
@@ -130,6 +132,7 @@ class RelBERTTripletLoss(RelationLoss):
 
     def __init__(self, model: SentenceTransformer, margin: float = 1.0, **shared: Unpack[RelationSettings]) -> None:
         super().__init__(model, **shared)
+        check_number("margin", margin, may_be_0=True)
         self.margin = margin
 
     @classmethod

@@ -32,6 +32,18 @@ def test_every_kind_of_test_set_is_read(record, pairs):
     assert pairs_of_record(record, "row 0") == [tuple(pair) for pair in pairs.split()]
 
 
+@pytest.mark.parametrize("column", ["positives", "negatives", "pairs", "paradigms", "questions"])
+@pytest.mark.parametrize("value", [0, False, "", {}])
+def test_only_an_absent_list_is_an_empty_one(column, value):
+    record = {"positives": [["a", "b"]], "pairs": [["a", "b", 1.0]], column: value}
+    if column in ("pairs", "paradigms", "questions"):
+        del record["positives"]
+    if column == "questions":
+        del record["pairs"]
+    with pytest.raises(ValueError, match="row 0.*expected a list"):
+        pairs_of_record(record, "row 0")
+
+
 @given(st.dictionaries(COLUMNS, JSON, max_size=4))
 def test_anything_but_a_test_set_is_a_value_error(record):
     try:

@@ -50,6 +50,16 @@ def test_a_report_is_that_of_the_json_lines_only(tmp_path):
         assert sources_of(tmp_path / name) == {name: NOT_KNOWN}
 
 
+def test_reports_in_a_folder_and_of_a_pattern_are_found(tmp_path):
+    for name in ("train", "a-1", "a-2"):
+        (tmp_path / f"{name}.jsonl").touch()
+        (tmp_path / f"{name}.report.json").write_text(json.dumps({"sources": {f"source of {name}": "CC0"}}))
+    assert sources_of(tmp_path) == {"source of train": "CC0"}
+    assert sources_of(tmp_path / "a-*.jsonl") == {"source of a-1": "CC0", "source of a-2": "CC0"}
+    (tmp_path / "a-2.report.json").unlink()
+    assert sources_of(tmp_path / "a-*.jsonl") == {"source of a-1": "CC0", "a-*.jsonl": NOT_KNOWN}
+
+
 def test_sets_made_by_data_commands_know_their_sources(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, separator in (("own.csv", ","), ("conceptnet.tsv", "\t")):

@@ -140,7 +140,7 @@ def test_the_cached_loss_supports_the_hierarchy(embeddings):
     [
         ({"reduction": "max"}, "Unknown reduction 'max', expected one of 'mean', 'sum'"),
         ({"anchors": "last"}, "Unknown anchors 'last'"),
-        ({"parents": [0, 1], "parent_weight": -1}, "parent_weight is -1, expected at least 0"),
+        ({"parents": [0, 1], "parent_weight": -1}, "parent_weight is -1, expected a finite number of at least 0"),
         ({"siblings_as_negatives": False}, "needs the parents of the relations. Pass `parents`"),
     ],
 )

@@ -74,9 +74,9 @@ def test_labels_that_are_not_vectors_are_refused(loss, relbert):
         loss([features, features], random_vectors(9, 4, 3))
 
 
-@pytest.mark.parametrize("temperature", [0, -1, float("nan")])
+@pytest.mark.parametrize("temperature", [0, -1, float("nan"), float("inf"), True])
 def test_a_temperature_that_is_not_positive_is_refused(relbert, temperature):
-    with pytest.raises(ValueError, match="expected a number above 0"):
+    with pytest.raises(ValueError, match="expected a finite number above 0"):
         SimilarityDistillationLoss(relbert, temperature=temperature)
 
 

@@ -161,8 +161,10 @@ def test_equal_prompts_are_treated_as_equal_pairs(encoders):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"temperature": 0}, "temperature is 0, expected a number above 0"),
-        ({"temperature": math.nan}, "expected a number above 0"),
+        ({"temperature": 0}, "temperature is 0, expected a finite number above 0"),
+        ({"temperature": math.nan}, "expected a finite number above 0"),
+        ({"temperature": math.inf}, "expected a finite number above 0"),
+        ({"temperature": "0.1"}, "temperature is '0.1', expected a finite number above 0"),
         ({"reduction": "max"}, "Unknown reduction 'max', expected one of 'mean', 'sum'"),
         ({"anchors": "last"}, "Unknown anchors 'last'"),
     ],

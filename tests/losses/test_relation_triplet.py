@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from st_relbert.losses import RelationTripletLoss
+from st_relbert.losses import RelationTripletLoss, RelBERTTripletLoss
 
 
 def loss_slowly(embeddings, labels, margin, pair_ids):
@@ -57,7 +57,9 @@ def test_equal_embeddings_have_a_gradient():
     assert torch.isfinite(embeddings.grad).all()
 
 
-def test_a_negative_margin_is_refused():
-    with pytest.raises(ValueError, match="margin is -1, expected at least 0"):
-        RelationTripletLoss(None, margin=-1)
+@pytest.mark.parametrize("loss_class", [RelationTripletLoss, RelBERTTripletLoss])
+@pytest.mark.parametrize("margin", [-1, float("nan"), float("inf")])
+def test_a_margin_must_be_a_finite_number_of_at_least_0(loss_class, margin):
+    with pytest.raises(ValueError, match=f"margin is {margin}, expected a finite number of at least 0"):
+        loss_class(None, margin=margin)
     assert RelationTripletLoss(None).get_config_dict()["margin"] == 1.0
