@@ -23,7 +23,10 @@ def run(
     ],
     output: Annotated[
         str,
-        typer.Option(help="NAME.parquet, NAME.lance (a Lance table), or a folder for Parquet files: path or URI"),
+        typer.Option(
+            help="NAME.parquet, NAME.csv, NAME.npy (the vectors alone), NAME.lance (a Lance table), or a folder for "
+            "Parquet files: path or URI"
+        ),
     ],
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,

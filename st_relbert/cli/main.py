@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The status is 0 on success, 2 for bad input (with one line that says what is wrong), and 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with_traceback = "--traceback" in given
+    given = [argument for argument in given if argument != "--traceback"]  # at any place: people add it at the end
     print_any_character()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     # The libraries read both variables when they are imported.
@@ -82,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as interrupt:
         return _fail(given, str(interrupt), INTERRUPTED)
     except (ValueError, OSError, MissingExtraError) as error:
-        if "--traceback" in given:
+        if with_traceback:
             raise
         return _fail(given, str(error), 2)
     return _fail(given, "Interrupted.", INTERRUPTED) if status == INTERRUPTED else status or 0

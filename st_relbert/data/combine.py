@@ -14,7 +14,7 @@ from st_relbert.pairs import Pair, counted, folded, folded_word
 
 
 class PairExclusion:
-    """Check whether a pair occurs in a test set, ignoring direction, case and white space.
+    """Check whether a pair occurs in a test set, ignoring direction, case, underscores and how accents are encoded.
 
     Args:
         tests: The pairs of each test set; see `benchmark_pairs`.

@@ -136,10 +136,10 @@ class LeakageReport:
         rows: For each kind of leakage, the rows (from 0, ascending) of the affected questions. The kinds are
             `{positive,negative}_{part}_{form}` and `shared_analogy`; every kind is present, with an empty list if
             nothing was found. The parts of a question are its `stem`, its right `answer`, `stem_or_answer`, and
-            `choice` (any of the choices, including the right one). The forms are `exact` (the pair is a training
-            pair), `reversed` (it is one with head and tail swapped) and `folded` (either of these, ignoring case and
-            white space). In a `shared_analogy`, stem and answer are both positives of the same training relation, in
-            any form.
+            `choice` (any of the choices, including the right one). The forms are `exact` (the pair is a training pair),
+            `reversed` (it is one with head and tail swapped) and `folded` (either of these, ignoring case, underscores,
+            white space and how accents are encoded). In a `shared_analogy`, stem and answer are both positives of the
+            same training relation, in any form.
     """
 
     questions: int

@@ -73,7 +73,7 @@ class RelationSet:
                 JSON Lines, CSV, TSV or Parquet file with one pair per row: `head`, `tail` and `relation`. Or the
                 published questions of Google, BATS or MSR. Or a data set on the hub, or one that the package ships:
                 `"relations"`, `"starter"`. Records of the same relation are merged.
-            split: `"train"` or `"validation"`.
+            split: `"train"` or `"validation"`; for `"relations"` also `"all"`.
 
         Raises:
             ValueError: If nothing is found, a record is malformed (the error names its row), or there are fewer than

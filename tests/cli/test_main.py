@@ -70,8 +70,10 @@ def test_placeholders_are_visible_in_the_help(capsys):
 
 
 def test_the_traceback_of_an_error_can_be_shown(capsys):
-    with pytest.raises(ValueError, match="no preset 'slow'"):
-        main(["--traceback", "train", "--preset", "slow", "--output", "x"])
+    command = ["train", "--preset", "slow", "--output", "x"]
+    for arguments in (["--traceback", *command], [*command, "--traceback"]):
+        with pytest.raises(ValueError, match="no preset 'slow'"):
+            main(arguments)
     assert main(["train", "--no-such-option"]) == 2
     assert capsys.readouterr().err.startswith("st-relbert train: No such option: --no-such-option")
 
