@@ -51,7 +51,8 @@ def check_known(what: str, value: Any, known: Iterable[Any]) -> None:
 
 def check_number(what: str, value: Any, *, may_be_0: bool) -> None:
     """Raise `ValueError` if an argument, called `what`, is not a finite number above 0, or at least 0."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    number: Any = Real  # mypy takes a bool for no Real
+    is_number = isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
     if not is_number or value < 0 or (value == 0 and not may_be_0):
         wanted = "of at least 0" if may_be_0 else "above 0"
         raise ValueError(f"The {what} is {value!r}, expected a finite number {wanted}.")
