@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from st_relbert.data import RelationBuild
     from st_relbert.data.triples import Triple, TripleBuild
 
-app = typer.Typer(help="Make training relations without the pairs of test sets, and analogy questions.")
+app = typer.Typer(help="Make relation sets for training, without the pairs of test sets; and make analogy questions.")
 
 
 Least = Annotated[int, typer.Option(help="leave out relations with fewer pairs")]

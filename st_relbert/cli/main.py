@@ -96,6 +96,8 @@ def repeat_options(arguments: Sequence[str]) -> list[str]:
     >>> repeat_options(["leakage", "--train", "a", "b", "--test", "c"])
     ['leakage', '--train', 'a', '--train', 'b', '--test', 'c']
     """
+    if arguments[:1] == ["train"]:  # its --train-data takes one set, unlike that of distill
+        return list(arguments)
     spelled: list[str] = []
     option, fresh = "", False
     for argument in arguments:

@@ -123,7 +123,7 @@ WRITERS: dict[str, Callable[[_Questions], str]] = {".jsonl": as_json_lines, ".cs
 
 
 def write_questions(questions: _Questions, path: str | os.PathLike[str]) -> None:
-    """Write analogy questions atomically, in the format given by the file's suffix (see `WRITERS`).
+    """Write analogy questions atomically, as `.jsonl`, `.csv` or `.html`: the suffix of the file says which.
 
     The questions are records with `stem`, `choice`, `answer` and optionally `prefix`. There has to be at least one.
     Raises `ValueError` for any other suffix.

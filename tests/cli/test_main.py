@@ -10,7 +10,7 @@ import typer
 
 from st_relbert import RelBERT, __version__
 from st_relbert.cli import main
-from st_relbert.cli.main import app
+from st_relbert.cli.main import app, repeat_options
 from st_relbert.templates import NAMED_TEMPLATES
 from st_relbert.training import TrainingSettings
 
@@ -62,6 +62,23 @@ def test_every_setting_is_an_option_with_its_help_and_default():
         assert field.metadata["help"] in text
         if field.default not in (dataclasses.MISSING, None, -1) and not isinstance(field.default, bool):
             assert text.endswith(f"({field.default:g})" if isinstance(field.default, float) else f"({field.default})")
+
+
+def commands(command, words=()):
+    """Every command with its words, those of a group (`index build`) too."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return [(words, command)]
+    return [found for name, each in inner.items() for found in commands(each, (*words, name))]
+
+
+def test_options_take_several_values_where_their_command_does():
+    """An option that takes one value would silently take the last of several."""
+    for words, command in commands(typer.main.get_command(app)):
+        for option in command.params:
+            given = [*words, option.opts[0], "one", "two"]
+            if option.opts[0].startswith("--"):
+                assert (repeat_options(given) != given) == getattr(option, "multiple", False), given
 
 
 def test_placeholders_are_visible_in_the_help(capsys):
