@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from st_relbert import RelBERT
 from st_relbert.data.sources import read_records
 from st_relbert.pairs import Pair
-from st_relbert.search.calibration import Calibration, _Labelled, _nonsense, _repaired, calibrate
+from st_relbert.search.calibration import Calibration, _Labelled, _nonsense, _recombined, calibrate
 from st_relbert.vectors import EncodeCache
 
 MOST = 1_000  # pairs of each kind
@@ -80,7 +80,7 @@ def measure(model: Any) -> dict[str, Any]:
     of_known = [pair for pair, label in zip(unseen, theirs, strict=True) if label in known][:MOST]
     of_new = [pair for pair, label in zip(unseen, theirs, strict=True) if label not in known][:MOST]
     rng = random.Random(1)
-    anew = related(_repaired(unseen, theirs, {*pairs, *unseen}, rng)[:MOST])
+    anew = related(_recombined(unseen, theirs, {*pairs, *unseen}, rng)[:MOST])
     results = {
         "held-out pairs / paired anew": figures(related(of_known), anew),
         "pairs of held-out relations / paired anew": figures(related(of_new), anew),

@@ -27,7 +27,7 @@ from st_relbert.data.sources import read_records
 from st_relbert.evaluation import bootstrap_interval
 from st_relbert.pairs import folded_word
 from st_relbert.search import OffsetScorer, RelationIndex, Vocabulary
-from st_relbert.search.hits import RELATION_WEIGHS, TURNED_COSTS, unit
+from st_relbert.search.hits import RELATION_WEIGHT, REVERSED_PENALTY, unit
 
 EXAMPLES = (5, 10, 20, 30)
 WIDE, NEVER = 100, 10**6
@@ -62,10 +62,10 @@ class Content:
     def strengths(self, straight: Any, turned: Any, means: Any) -> Any:
         """How strong each row would be as a hit, in both directions `(2, rows)`."""
         found = [
-            (self.vectors @ query + RELATION_WEIGHS * (means @ query)[self.labels]) / (1 + RELATION_WEIGHS)
+            (self.vectors @ query + RELATION_WEIGHT * (means @ query)[self.labels]) / (1 + RELATION_WEIGHT)
             for query in (straight, turned)
         ]
-        return np.stack([found[0], found[1] - TURNED_COSTS])
+        return np.stack([found[0], found[1] - REVERSED_PENALTY])
 
 
 def questions(content: Content, count: int) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ class Measurement:
                     continue
                 turn = content.pairs[row][0] != head
                 query, vector = (turned if turn else straight), content.vectors[row]
-                strength = (vector + RELATION_WEIGHS * of_means[content.labels[row]]) @ query / (1 + RELATION_WEIGHS)
+                strength = (vector + RELATION_WEIGHT * of_means[content.labels[row]]) @ query / (1 + RELATION_WEIGHT)
                 (place,) = self._words.rows_of([content.pairs[row][0 if turn else 1]])
                 if self._words.words[place] not in (*question["stem"], head):
                     words[place] = max(words.get(place, -9), float(strength))
@@ -187,10 +187,10 @@ class Measurement:
         for count in (0, *EXAMPLES):
             one, other = (unit(query[: count + 1].mean(axis=0)) for query in queries)
             say[f"the model, {count} like pairs"] = (forth @ one + back @ other) / 2
-        of_relation = [means @ queries[0][0], means @ queries[1][0] - TURNED_COSTS]
+        of_relation = [means @ queries[0][0], means @ queries[1][0] - REVERSED_PENALTY]
         turn, relation = divmod(int(np.concatenate(of_relation).argmax()), len(means))
         near = (back if turn else forth) @ means[relation]
-        weight = RELATION_WEIGHS
+        weight = RELATION_WEIGHT
         say["the model and its relation's mean"] = (say["the model, 0 like pairs"] + weight * near) / (1 + weight)
         first = {count: by_words[count][rows] for count in by_words}
         say["the vectors of words"] = first[20]

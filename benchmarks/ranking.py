@@ -24,7 +24,7 @@ from common import provenance
 from st_relbert import RelBERT
 from st_relbert.data import RelationSet
 from st_relbert.data.sources import read_records
-from st_relbert.search.hits import TURNED_COSTS, unit
+from st_relbert.search.hits import REVERSED_PENALTY, unit
 
 WEIGHTS = (0, 0.5, 1, 2, 3, 4, 6)
 ASKED = 300
@@ -70,7 +70,7 @@ def measure(encode: Any, pairs: dict[str, Any], asked: list[tuple[str, Any]]) ->
         cosines, of_means = vectors @ query, (unit(means) @ query)[labels[1]]
         cosines[[set(other) == set(pair) for other, _ in rows]] = -9
         for weight in WEIGHTS:
-            strengths = (cosines + weight * of_means) / (1 + weight) - [0, TURNED_COSTS]
+            strengths = (cosines + weight * of_means) / (1 + weight) - [0, REVERSED_PENALTY]
             best = np.argsort(-strengths.max(axis=1))[:5]
             right[weight].append((labels[1][best] == own) & (strengths[best].argmax(axis=1) == flip))
     return {

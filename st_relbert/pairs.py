@@ -51,8 +51,7 @@ def check_known(what: str, value: Any, known: Iterable[Any]) -> None:
 
 def check_number(what: str, value: Any, *, may_be_0: bool) -> None:
     """Raise `ValueError` if an argument, called `what`, is not a finite number above 0, or at least 0."""
-    number: Any = Real  # mypy takes a bool for no Real
-    is_number = isinstance(value, number) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
     if not is_number or value < 0 or (value == 0 and not may_be_0):
         wanted = "of at least 0" if may_be_0 else "above 0"
         raise ValueError(f"The {what} is {value!r}, expected a finite number {wanted}.")
@@ -101,10 +100,8 @@ def as_pair(value: Any, where: str) -> Pair:
     if not _may_be_pair(value):
         raise ValueError(f'{where} is {_shorten(value)}, expected two words such as ("Tokyo", "Japan").')
     head, tail = value
-    if not _is_plain_word(head):
-        _check_word(head, f"the head of {where}")
-    if not _is_plain_word(tail):
-        _check_word(tail, f"the tail of {where}")
+    check_word(head, f"the head of {where}")
+    check_word(tail, f"the tail of {where}")
     return head, tail
 
 
@@ -177,7 +174,10 @@ def _is_plain_word(word: Any) -> bool:
     )
 
 
-def _check_word(word: Any, where: str) -> None:
+def check_word(word: Any, where: str) -> None:
+    """Raise `ValueError` if `word`, called `where`, is not text with a visible character, or is too long."""
+    if _is_plain_word(word):
+        return
     if not isinstance(word, str):
         raise ValueError(f"{where} is {_shorten(word)} of type {type(word).__name__}, expected a string.")
     if len(word) > LONGEST_WORD:

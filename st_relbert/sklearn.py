@@ -236,7 +236,7 @@ def write_predictions(classifier: RelationClassifier, table: PairTable, output: 
     """Predict the relation of each pair of a table, a few thousand at a time, and write a copy of it with two columns.
 
     The output, `.csv` or `.parquet`, gets the columns `predicted` and `probability` (of that label). Returns how many
-    pairs have each label, the most frequent first. Raises `ValueError`; see `schema_of_predictions`.
+    pairs have each label. Raises `ValueError`; see `schema_of_predictions`.
     """
     schema = schema_of_predictions(table, output)
     counts: Counter[str] = Counter()
@@ -249,7 +249,7 @@ def write_predictions(classifier: RelationClassifier, table: PairTable, output: 
             counts.update(labels.tolist())
             arrays = [*batch.columns, pa.array(labels.tolist()), pa.array(scores_column(output, likely))]
             file.write_table(pa.Table.from_arrays(arrays, schema=schema))
-    return Counter(dict(counts.most_common()))
+    return counts
 
 
 def _unrelated(pairs: Sequence[Pair], labels: Sequence[Any] | NDArray[Any], rng: random.Random) -> list[Pair]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from st_relbert.pairs import Pair
+from st_relbert.pairs import Pair, check_positive
 
 Vectors = NDArray[np.float32]
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
 
 def check_finite(pairs: Sequence[Pair], outputs: Any) -> None:
@@ -48,9 +49,10 @@ def encode_once(encode: Callable[[list[Pair]], Any], pairs: list[Pair]) -> Any:
     return [vectors[place] for place in places] if isinstance(vectors, list) else vectors[places]
 
 
-def unit(vectors: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def unit(vectors: NDArray[_Float]) -> NDArray[_Float]:
     """Scale vectors to length 1; zero vectors stay zero."""
-    scaled: NDArray[np.floating[Any]] = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    lengths = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]  # without a copy of the vectors
+    scaled: NDArray[_Float] = vectors / np.maximum(lengths, 1e-12)
     return scaled
 
 
@@ -66,6 +68,7 @@ class PairVectors:
         cls, model: SentenceTransformer, pairs: Iterable[Pair], batch_size: int = 64, show_progress_bar: bool = False
     ) -> PairVectors:
         """Encode each distinct pair once. Raises `ValueError` if a vector is not finite."""
+        check_positive(batch_size=batch_size)
         rows = {pair: row for row, pair in enumerate(sorted(set(pairs)))}
         vectors: Any = model.encode(
             list(rows), batch_size=batch_size, show_progress_bar=show_progress_bar, convert_to_numpy=True

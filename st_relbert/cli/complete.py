@@ -9,7 +9,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import say, show, words_given
-from st_relbert.pairs import check_positive, check_relation_name, counted
+from st_relbert.pairs import check_relation_name, counted
 
 if TYPE_CHECKING:
     from st_relbert.search import AnalogyCompleter, RelationIndex
@@ -38,14 +38,14 @@ Candidates = Annotated[
 ]
 Shortlist = Annotated[
     int | None,
-    typer.Option(metavar="N", help="how many candidates the model re-ranks; default: as many as help"),
+    typer.Option(metavar="N", min=1, help="how many candidates the model re-ranks; default: as many as help"),
 ]
 
 
 def complete(
     words: Words = None,
     queries: Queries = None,
-    k: Annotated[int, typer.Option("-k", help="how many")] = 10,
+    k: options.HowMany = 10,
     vocabulary: Candidates = None,
     scorer: options.Scorer = None,
     shortlist: Shortlist = None,
@@ -69,7 +69,6 @@ def complete(
             f"{words_given(asked)}, so there is no index, expected one before three words, such as idx Tokyo Japan "
             "Paris. Or pass --model and --vocabulary (or --scorer) instead of an index."
         )
-    check_positive(k=k)
     opened = RelationIndex.open(index, model) if index else None
     completer: AnalogyCompleter | None = None
     for query in read_queries(queries, "three words", lambda count: count == 3) if queries else [asked]:
@@ -120,15 +119,16 @@ def _completer(
         settings["shortlist"] = shortlist
     if index is not None and not (vocabulary or scorer):
         return AnalogyCompleter.of_index(index, **settings)
-    words = read_words(vocabulary) if vocabulary else None  # read before loading the model, which is slower
+    # Files are read before the model is loaded, which is slower.
     known = Vocabulary.load(scorer) if scorer else None
     proposes = PairScorer.load(scorer) if scorer else None
-    loaded = RelBERT(model, fast=fast) if index is None else index.model
-    if words is None and index is not None:
-        words = index.words()
-    if words is not None or known is None:
-        known = Vocabulary.encode(loaded, words or [], known=known, show_progress_bar=not quiet)
-    return AnalogyCompleter(loaded, known, index=index, scorer=proposes, **settings)
+    if vocabulary:
+        words = read_words(vocabulary)
+    else:
+        words = index.words() if index is not None else known.words if known is not None else []
+    loaded = index.model if index is not None else RelBERT(model, fast=fast)
+    encoded = Vocabulary.encode(loaded, words, known=known, show_progress_bar=not quiet)
+    return AnalogyCompleter(loaded, encoded, index=index, scorer=proposes, **settings)
 
 
 @options.with_table_options
@@ -153,21 +153,20 @@ def classify(
     """
     from st_relbert.files.outputs import TABLES, check_output
     from st_relbert.files.tables import read_table
-    from st_relbert.search.sources import open_pair_source
+    from st_relbert.search import open_pair_source
+    from st_relbert.sklearn import RelationClassifier, schema_of_predictions, write_predictions
 
     check_output(output, overwrite, suffixes=TABLES)
     rows = list(open_pair_source(train))
     labels = [_label(row, train) for row in rows]
     asked = read_table(pairs, table)
-    from st_relbert.sklearn import RelationClassifier, schema_of_predictions, write_predictions
-
     schema_of_predictions(asked, output)  # before the model is loaded
     classifier = RelationClassifier(model, none=none, threshold=threshold, batch_size=batch_size)
     classifier.fit([(row["head"], row["tail"]) for row in rows], labels)
     counts = write_predictions(classifier, asked, output)
     say(
         f"Saved {counted(sum(counts.values()), 'pair')} to {output}: "
-        + ", ".join(f"{n:,} {name}" for name, n in counts.items())
+        + ", ".join(f"{n:,} {name}" for name, n in counts.most_common())
     )
 
 

@@ -12,7 +12,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import percent, resumable, say, show, words_given
-from st_relbert.pairs import check_positive, counted
+from st_relbert.pairs import counted
 
 if TYPE_CHECKING:
     from st_relbert.search import RelationIndex, RelationLabel, SearchHit
@@ -59,12 +59,12 @@ def build(
     The index appears at the output once it is complete. After an interruption, the same command resumes.
     """
     from st_relbert import RelBERT
-    from st_relbert.search import RelationIndex, check_place, open_pair_source
+    from st_relbert.search import RelationIndex, open_pair_source
+    from st_relbert.search.folder import check_place
 
-    check_positive(batch_size=batch_size)
     source = open_pair_source(pairs, table)
     check_place(Path(output), overwrite)
-    source.check()  # before the model is loaded
+    _ = source.digest  # checks the rows before the model is loaded
     loaded = RelBERT(model, template=template, pooling=pooling, fast=fast)  # type: ignore[arg-type]  # it checks them
     with resumable():
         index = RelationIndex.build(
@@ -121,7 +121,7 @@ def search(
         typer.Option(metavar="NAME", help="for --phrase: a sentence encoder, for better matches: hub id or folder"),
     ] = None,
     queries: Queries = None,
-    k: Annotated[int, typer.Option("-k", help="how many")] = 10,
+    k: options.HowMany = 10,
     where: Where = None,
     exclude_words: Annotated[
         bool, typer.Option("--exclude-words", help="leave out pairs that share a word with the query")
@@ -143,7 +143,6 @@ def search(
             f"{words_given(words)}, expected head and tail of each pair, such as Tokyo Japan (put a word with blanks "
             "in quotes: 'New York'), or one of --relation, --phrase and --queries."
         )
-    check_positive(k=k)
     if own and relation is None:
         raise ValueError("--own shows the pairs of a relation. Name it with --relation.")
     opened = RelationIndex.open(index, model)
@@ -161,7 +160,7 @@ def search(
     for query in asked:
         pairs = list(zip(query[::2], query[1::2], strict=True))
         hits = opened.search(pairs, k, where=where, exclude=exclude, exact=exact, both_directions=not one_way)
-        related = opened.relatedness(pairs[0]) if len(pairs) == 1 else None
+        related = opened.relatedness(pairs[0]) if len(pairs) == 1 and not as_json else None
         _show_hits(hits, as_json, query if queries else None, related)
 
 
@@ -195,7 +194,7 @@ def label(
     index: options.Index,
     words: Annotated[list[str] | None, typer.Argument(metavar="HEAD TAIL", help="the pair")] = None,
     queries: Queries = None,
-    neighbours: Annotated[int, typer.Option(help="how many pairs vote")] = 20,
+    neighbours: Annotated[int, typer.Option(min=1, help="how many pairs vote")] = 20,
     threshold: Annotated[
         float, typer.Option(help="label a pair none if its probability of being related is below this, from 0 to 1")
     ] = 0.5,
@@ -316,7 +315,7 @@ def _show_hits(
         rows.append(row)
     if query and not as_json:
         say(" : ".join(query))
-    if related is not None and related < RELATED and not as_json:
+    if related is not None and related < RELATED:
         say(f"No similar pair in the index ({percent(related)} sure that it is related). The nearest:")
     show(rows, as_json)
 

@@ -9,7 +9,7 @@ import typer
 
 from st_relbert.cli import options
 from st_relbert.cli.output import resumable, say
-from st_relbert.pairs import check_positive, check_seed, counted
+from st_relbert.pairs import check_seed, counted
 
 if TYPE_CHECKING:
     from st_relbert.search import Vocabulary
@@ -28,8 +28,8 @@ def distill(
         list[str],
         typer.Option("--train-data", metavar="SET...", help=f"default: relations, those shipped. {options.SETS_HELP}"),
     ] = [],  # noqa: B006  # typer copies it
-    steps: Annotated[int, typer.Option(help="batches to train on")] = 1000,
-    hidden: Annotated[int, typer.Option(help="size of its hidden layer")] = 512,
+    steps: Annotated[int, typer.Option(min=1, help="batches to train on")] = 1000,
+    hidden: Annotated[int, typer.Option(min=1, help="size of its hidden layer")] = 512,
     seed: Annotated[int, typer.Option(help="random seed of the initial weights and the batches")] = 0,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
@@ -46,7 +46,6 @@ def distill(
     from st_relbert.search import PairScorer, Vocabulary, read_words, train_scorer
 
     check_output(output, overwrite, folder_of="scorer.json")
-    check_positive(steps=steps, hidden=hidden)
     check_seed(seed)
     words = read_words(vocabulary) if vocabulary else []
     relations = RelationSet.merge([RelationSet.load(name) for name in train_data or ["relations"]])
@@ -83,9 +82,11 @@ def mine(
     tails: Annotated[
         str | None, typer.Option(metavar="FILE", help="words that may be tails", rich_help_panel=_TWO_LISTS)
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="how many pairs")] = 100,
-    shortlist: Annotated[int, typer.Option(metavar="N", help="how many pairs the model re-ranks")] = 5000,
-    tails_per_head: Annotated[int, typer.Option(metavar="N", help="at most this many of them with the same head")] = 10,
+    k: options.HowMany = 100,
+    shortlist: Annotated[int, typer.Option(metavar="N", min=1, help="how many pairs the model re-ranks")] = 5000,
+    tails_per_head: Annotated[
+        int, typer.Option(metavar="N", min=1, help="at most this many of them with the same head")
+    ] = 10,
     batch_size: options.BatchSize = 64,
     fast: options.Fast = False,
     overwrite: options.Overwrite = False,
@@ -101,7 +102,6 @@ def mine(
     from st_relbert.search import PairScorer, Vocabulary, mine_pairs, open_pair_source, write_pairs
 
     check_output(output, overwrite, suffixes=TABLES)
-    check_positive(k=k, shortlist=shortlist, tails_per_head=tails_per_head)
     pairs = [(row["head"], row["tail"]) for row in open_pair_source(examples, table)]
     known = Vocabulary.load(scorer) if scorer else None
     of_heads, of_tails = (_words(file or vocabulary, known) for file in (heads, tails))
@@ -128,6 +128,8 @@ def mine(
 def _words(file: str | None, known: Vocabulary | None) -> list[str]:
     from st_relbert.search import read_words
 
-    if file is None and known is None:
+    if file is not None:
+        return read_words(file)
+    if known is None:
         raise ValueError("There are no words to search. Pass a file of words: --vocabulary, or --heads and --tails.")
-    return read_words(file) if file else known.words if known else []
+    return known.words

@@ -55,7 +55,7 @@ Types = Annotated[
         metavar="COLUMN=TYPE...",
     ),
 ]
-BatchSize = Annotated[int, typer.Option(help="pairs embedded at a time")]
+BatchSize = Annotated[int, typer.Option(min=1, help="pairs embedded at a time")]
 Fast = Annotated[bool, typer.Option("--fast", help="bfloat16 if the processor supports it: faster, almost as exact")]
 Exclude = Annotated[
     list[str],
@@ -69,6 +69,7 @@ RelationFile = Annotated[
     Path, typer.Option("--output", help="relation set to write (.jsonl); its figures go to a .report.json next to it")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace an existing output")]
+HowMany = Annotated[int, typer.Option("-k", min=1, help="how many")]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines instead of a table")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress bars")]
 

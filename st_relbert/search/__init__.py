@@ -3,7 +3,6 @@
 from st_relbert.search.calibration import Calibration
 from st_relbert.search.completion import AnalogyCompleter, Completion
 from st_relbert.search.export import export_word2vec
-from st_relbert.search.folder import check_place
 from st_relbert.search.hits import SearchHit
 from st_relbert.search.index import RelationIndex
 from st_relbert.search.labels import RELATED, PhraseAnswer, RelationLabel, relation_labels, search_phrase
@@ -29,7 +28,6 @@ __all__ = [
     "SearchHit",
     "StoreState",
     "Vocabulary",
-    "check_place",
     "export_word2vec",
     "mine_pairs",
     "open_pair_source",

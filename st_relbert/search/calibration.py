@@ -8,17 +8,18 @@ import random
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import expit  # type: ignore[import-untyped]
 
+from st_relbert.files.columns import column_vectors
 from st_relbert.files.outputs import atomic_output
 from st_relbert.pairs import Pair
 from st_relbert.search.folder import CALIBRATION
-from st_relbert.search.hits import RELATION_WEIGHS
+from st_relbert.search.hits import RELATION_WEIGHT
 from st_relbert.search.models import IndexModel
 from st_relbert.search.store import PairStore
 from st_relbert.vectors import unit
@@ -31,10 +32,10 @@ SAMPLE = 50_000
 """The largest number of labelled pairs of an index that the calibration uses."""
 _FEWEST = 100  # labelled pairs needed for a calibration
 _ASKED = 1_500  # pairs of the index used as queries
-_REPAIRED, _NONSENSE = 1_000, 200  # unrelated pairs of its words, and pairs of random letters
+_RECOMBINED, _NONSENSE = 1_000, 200  # unrelated pairs of its words, and pairs of random letters
 _AT_A_TIME = 512
 # Tuned on held-out pairs (benchmarks/calibration.py): each number of the vector says less than the two cosines do.
-_COSINES_WEIGH, _PENALTY = 5.0, 0.04
+_COSINE_WEIGHT, _PENALTY = 5.0, 0.04
 
 Floats = NDArray[np.floating[Any]]
 
@@ -73,10 +74,6 @@ class Calibration:
         evidence = [*vector, nearest[0], sum(nearest) / len(nearest)]
         return float(expit(self.pair[0] + np.dot(self.pair[1:], evidence)))
 
-    def fits(self, rows: int) -> bool:
-        """Return whether the calibration still holds for so many labelled rows: at most a fifth more or fewer."""
-        return abs(rows - self.rows) <= self.rows / 5
-
     @classmethod
     def from_json(cls, text: str) -> Calibration:
         """Read a calibration from JSON.
@@ -112,26 +109,26 @@ def calibrate(
         return None
     rng = random.Random(0)
     asked = vectors[:_ASKED]
-    repaired, nonsense = _repaired(pairs[: 2 * _REPAIRED], relations, set(pairs), rng), _nonsense(rng)
+    recombined, nonsense = _recombined(pairs[: 2 * _RECOMBINED], relations, set(pairs), rng), _nonsense(rng)
     labelled = _Labelled(vectors, relations)
     own = labelled.neighbours(asked, own=True)
-    if not repaired or not own.same.any():
+    if not recombined or not own.same.any():
         return None
-    astray = encode([*repaired, *nonsense])
-    others = labelled.neighbours(astray)
+    unrelated = encode([*recombined, *nonsense])
+    others = labelled.neighbours(unrelated)
     hits = np.concatenate([own.strengths.ravel(), others.strengths.ravel()])[:, None]
     of_hit = _fit(hits, np.concatenate([own.same.ravel(), others.same.ravel()]), np.ones(len(hits)))
     weights = np.repeat(
-        [0.5 / len(asked), 0.35 / len(repaired), 0.15 / len(nonsense)], [len(asked), len(repaired), len(nonsense)]
+        [0.5 / len(asked), 0.35 / len(recombined), 0.15 / len(nonsense)], [len(asked), len(recombined), len(nonsense)]
     )
     cosines = np.concatenate([own.cosines, others.cosines])
-    evidence = np.hstack([np.concatenate([asked, astray]), cosines[:, :1], cosines.mean(axis=1, keepdims=True)])
+    evidence = np.hstack([np.concatenate([asked, unrelated]), cosines[:, :1], cosines.mean(axis=1, keepdims=True)])
     of_pair = _fit(evidence, np.arange(len(evidence)) < len(asked), weights * len(weights))
     return Calibration(of_hit, of_pair, rows)
 
 
 def read_calibration(store: PairStore) -> Calibration | None:
-    """Read the calibration stored with an index, or None if there is none or the index has changed a lot since."""
+    """Read an index's calibration. None: there is none, or its number of labelled rows has changed by over a fifth."""
     try:
         found = Calibration.from_json((store.path / CALIBRATION).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -139,7 +136,7 @@ def read_calibration(store: PairStore) -> Calibration | None:
     except ValueError as error:
         _LOG.warning("%s is damaged, so the index is treated as not calibrated: %s", store.path / CALIBRATION, error)
         return None
-    return found if found.fits(store.labelled) else None
+    return found if abs(store.labelled - found.rows) <= found.rows / 5 else None
 
 
 def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
@@ -147,16 +144,17 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
 
     Raises `ValueError` if the model that made the index is no longer there or has changed.
     """
-    labelled, condition = store.labelled, "relation IS NOT NULL"
+    counts = store.relation_counts()
+    labelled, condition = counts.total(), "relation IS NOT NULL"
     if labelled > SAMPLE:  # keys are hashes, so the keys below a limit are a random sample
         condition += f" AND row_key < '{int(SAMPLE / labelled * 16**8):08x}'"
     made = None
-    if labelled >= _FEWEST:
-        columns = ["row_key", "head", "tail", "relation", "vector"]
-        found = sorted(store.read(columns, condition), key=itemgetter("row_key"))
-        pairs = [(row["head"], row["tail"]) for row in found]
-        vectors = np.asarray([row.pop("vector") for row in found], dtype=np.float32)
-        made = calibrate(pairs, [row["relation"] for row in found], vectors, model.encode, labelled)
+    if labelled >= _FEWEST and 1 < len(counts) < labelled:  # checked before any vector is read
+        batches = list(store.batches(["row_key", "head", "tail", "relation", "vector"], condition))
+        found = pa.Table.from_batches(batches).sort_by("row_key")
+        pairs = list(zip(found["head"].to_pylist(), found["tail"].to_pylist(), strict=True))
+        vectors = column_vectors(found["vector"].combine_chunks())
+        made = calibrate(pairs, found["relation"].to_pylist(), vectors, model.encode, labelled)
     try:
         if made is None:
             (store.path / CALIBRATION).unlink(missing_ok=True)
@@ -168,7 +166,7 @@ def make_calibration(store: PairStore, model: IndexModel) -> Calibration | None:
     return made
 
 
-def _repaired(pairs: Sequence[Pair], relations: Sequence[str], known: set[Pair], rng: random.Random) -> list[Pair]:
+def _recombined(pairs: Sequence[Pair], relations: Sequence[str], known: set[Pair], rng: random.Random) -> list[Pair]:
     """Return pairs of a head and another relation's tail."""
     order = list(range(len(pairs)))
     rng.shuffle(order)
@@ -177,7 +175,7 @@ def _repaired(pairs: Sequence[Pair], relations: Sequence[str], known: set[Pair],
         for one, other in zip(order, order[1:] + order[:1], strict=True)
         if relations[one] != relations[other]
     ]
-    return [pair for pair in made if pair not in known and pair[::-1] not in known][:_REPAIRED]
+    return [pair for pair in made if pair not in known and pair[::-1] not in known][:_RECOMBINED]
 
 
 def _nonsense(rng: random.Random) -> list[Pair]:
@@ -225,17 +223,16 @@ class _Labelled:
         cosines, of_means = queries @ self._vectors.T, queries @ self._means.T
         if own is not None:
             of_means[np.arange(len(own)), own] = (unit(self._sums[own] - queries) * queries).sum(axis=1)
-        strengths = (cosines + RELATION_WEIGHS * of_means[:, self._places]) / (1 + RELATION_WEIGHS)
+        strengths = (cosines + RELATION_WEIGHT * of_means[:, self._places]) / (1 + RELATION_WEIGHT)
         if own is not None:
             itself = cosines > 1 - 1e-5  # whatever its label
             cosines[itself], strengths[itself] = -1, -1
-        count = min(NEIGHBOURS, len(self._vectors) // 4)
-        found = np.argpartition(-strengths, count, axis=1)[:, :count]
+        found = np.argpartition(-strengths, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
         strongest = np.take_along_axis(strengths, found, axis=1)
         same = np.zeros(found.shape, bool)
         if own is not None:
             same = (self._places[found] == own[:, None]) & (strongest > -1)
-        nearest = -np.sort(np.partition(-cosines, count, axis=1)[:, :count], axis=1)
+        nearest = -np.sort(np.partition(-cosines, NEIGHBOURS, axis=1)[:, :NEIGHBOURS], axis=1)
         return _Neighbours(nearest, strongest, same)
 
 
@@ -244,7 +241,7 @@ def _fit(evidence: Floats, right: NDArray[np.bool_], weights: Floats) -> tuple[f
     from sklearn.linear_model import LogisticRegression  # loaded only when calibrating
 
     mean, spread = evidence.mean(axis=0), evidence.std(axis=0) + 1e-9
-    spread[-2:] /= _COSINES_WEIGH
+    spread[-2:] /= _COSINE_WEIGHT
     curve = LogisticRegression(C=_PENALTY, max_iter=1_000).fit((evidence - mean) / spread, right, weights)
     slopes = curve.coef_[0] / spread
     return float(curve.intercept_[0] - slopes @ mean), *map(float, slopes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.identity import ModelIdentity
-from st_relbert.pairs import Pair, as_pair, check_positive, folded_word
+from st_relbert.pairs import Pair, as_pair, check_positive, check_word, folded_word
 from st_relbert.search.decision import Decision
 from st_relbert.search.hits import SearchHit
 from st_relbert.search.index import RelationIndex
@@ -24,13 +24,11 @@ SHORTLIST = 50
 EXAMPLES = 20
 """How many pairs of an index, the most similar to the stem, serve as further examples."""
 # The least strength of such an example (`SearchHit.strength`): a small index may have no pair like the stem.
-_ALIKE = 0.7
+_LEAST_STRENGTH = 0.7
 # A pair with the head counts as known if it is at most this much weaker than the weakest example; and the bonus of its
 # other word, as a cosine.
-_WEAKER, _KNOWN = 0.05, 0.3
+_KNOWN_MARGIN, _KNOWN_BONUS = 0.05, 0.3
 _MOST_KNOWN = 100
-
-_ANYTHING = "thing"  # fills up a pair, to check the other word
 
 
 class Completion(NamedTuple):
@@ -130,7 +128,7 @@ class AnalogyCompleter:
         """
         check_positive(k=k)
         stem = as_pair(stem, "the stem")
-        as_pair((head, _ANYTHING), "the pair to complete")
+        check_word(head, "the word to complete")
         given = {folded_word(word) for word in (*stem, head)}
         like = self._like(stem)
         examples = [stem, *(hit.pair for hit in like)]
@@ -144,7 +142,7 @@ class AnalogyCompleter:
         decide = Decision(self.model, examples, self._batch_size, self._show_progress_bar)
         by_words = self._scorer.tails(self.vocabulary.look_up(words, self.model)) @ place
         scores = (decide([(head, word) for word in words]) + by_words) / 2
-        ranks = scores + [_KNOWN if word in known else 0.0 for word in words]
+        ranks = scores + [_KNOWN_BONUS if word in known else 0.0 for word in words]
         return [Completion(words[i], float(scores[i])) for i in np.argsort(-ranks, kind="stable")[:k]]
 
     def _like(self, stem: Pair) -> list[SearchHit]:
@@ -152,13 +150,13 @@ class AnalogyCompleter:
         if self._index is None:
             return []
         hits = self._index.search(stem, EXAMPLES, both_directions=True)
-        return [hit for hit in hits if hit.strength >= _ALIKE]
+        return [hit for hit in hits if hit.strength >= _LEAST_STRENGTH]
 
     def _known(self, stem: Pair, head: str, like: Sequence[SearchHit]) -> set[str]:
         """Return words that the index pairs with the head, in pairs nearly as similar to the stem as `like`."""
         if self._index is None:
             return set()
-        least = min((hit.strength for hit in like), default=_ALIKE) - _WEAKER
+        least = min((hit.strength for hit in like), default=_LEAST_STRENGTH) - _KNOWN_MARGIN
         straight = self._index.search(stem, _MOST_KNOWN, where={"head": head})
         turned = self._index.search(stem[::-1], _MOST_KNOWN, where={"tail": head})
         return {hit.tail for hit in (*straight, *(hit.turned() for hit in turned)) if hit.strength >= least}

@@ -74,7 +74,7 @@ class IndexContent:
 
     def relation_counts(self) -> Counter[str]:
         """Return the number of rows with each label."""
-        return Counter(row["relation"] for row in self._store.read(["relation"], "relation IS NOT NULL"))
+        return self._store.relation_counts()
 
     def tails(self, head: str) -> list[str]:
         """Return the distinct tails of the pairs with this head, sorted."""

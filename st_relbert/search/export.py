@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import tempfile
-from urllib.parse import unquote
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -15,11 +14,9 @@ from st_relbert.files.outputs import atomic_output
 from st_relbert.pairs import Pair
 from st_relbert.search.index import RelationIndex
 
-_SEPARATOR = "__"
-
 
 def pair_key(pair: Pair) -> str:
-    """Return a pair as one token without blanks, with `__` only between the words; `key_pair` reverses it.
+    """Return a pair as one token without blanks, with `__` only between the words.
 
     Blanks become `_`, as in the files of the relbert library. Whatever that would make ambiguous (`_` and `%` in a
     word, blanks at its ends or next to each other, other white space, unprintable characters) is percent-encoded.
@@ -29,19 +26,7 @@ def pair_key(pair: Pair) -> str:
     >>> pair_key(("a__b", "50%"))
     'a%5F%5Fb__50%25'
     """
-    return _SEPARATOR.join(map(_escape, pair))
-
-
-def key_pair(key: str) -> Pair:
-    """Return the pair of a token made by `pair_key`.
-
-    >>> key_pair("New_York__United_States")
-    ('New York', 'United States')
-    """
-    head, separator, tail = key.partition(_SEPARATOR)
-    if not (head and separator and tail) or _SEPARATOR in tail:
-        raise ValueError(f"{key!r} is not the key of a pair, expected head__tail.")
-    return unquote(head.replace("_", " ")), unquote(tail.replace("_", " "))
+    return "__".join(map(_escape, pair))
 
 
 def _escape(word: str) -> str:

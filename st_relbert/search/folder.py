@@ -39,10 +39,11 @@ def check_place(path: Path, overwrite: bool) -> None:
         return
     if FOLDER not in names:
         raise ValueError(f"{str(path)!r} exists and is not an index, so it is not replaced. Choose another path.")
-    if others := names - {FOLDER, CALIBRATION, MEANS, WORDS, WORD_VECTORS, _LOCK}:
+    foreign = names - {FOLDER, CALIBRATION, MEANS, WORDS, WORD_VECTORS, _LOCK}
+    # A process that was killed while it wrote a file may have left its workspace; see `outputs`.
+    if others := sorted(name for name in foreign if not name.startswith(".st-relbert-")):
         raise ValueError(
-            f"The index {str(path)!r} also contains the file {sorted(others)[0]!r}, so it is not replaced. Choose "
-            "another path."
+            f"The index {str(path)!r} also contains the file {others[0]!r}, so it is not replaced. Choose another path."
         )
     if not overwrite and has_versions(path):
         raise ValueError(f"The index {str(path)!r} already exists. Choose another path, or overwrite it.")

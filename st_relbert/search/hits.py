@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -26,10 +25,10 @@ Exclude = Literal["pair", "words", "nothing"]
 
 # Most queries are written in the same direction as the index's pairs, so a reversed hit has to be nearer by this much
 # (chosen on held-out pairs of the shipped relations).
-TURNED_COSTS = 0.02
+REVERSED_PENALTY = 0.02
 # A relation's mean says more than a single pair of it (chosen on held-out pairs of the shipped relations, and confirmed
 # on those of SemEval, T-REx and ConceptNet; benchmarks/ranking.py).
-RELATION_WEIGHS = 3
+RELATION_WEIGHT = 3
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class SearchHit:
         """The value by which hits are ranked: the mean of both scores, with weight 3 for the relation's."""
         if self.relation_score is None:
             return self.score
-        return (self.score + RELATION_WEIGHS * self.relation_score) / (1 + RELATION_WEIGHS)
+        return (self.score + RELATION_WEIGHT * self.relation_score) / (1 + RELATION_WEIGHT)
 
     @property
     def pair(self) -> Pair:
@@ -123,13 +122,13 @@ def nearest(
         wanted *= 4
 
 
-def best_of(hits: Iterable[SearchHit], k: int, turned_costs: float = TURNED_COSTS) -> list[SearchHit]:
+def best_of(hits: Iterable[SearchHit], k: int, reversed_penalty: float = REVERSED_PENALTY) -> list[SearchHit]:
     """Return the best hits of both directions; reversed hits rank slightly below their strength.
 
     A pair found in both directions counts once per relation.
     """
     unique: dict[tuple[frozenset[str], str | None], SearchHit] = {}
-    for hit in sorted(hits, key=lambda hit: turned_costs * hit.reversed - hit.strength):
+    for hit in sorted(hits, key=lambda hit: reversed_penalty * hit.reversed - hit.strength):
         unique.setdefault((frozenset(hit.pair), hit.relation), hit)
     return list(unique.values())[:k]
 
@@ -140,7 +139,7 @@ def _hit(row: dict[str, Any], score: np.float32) -> SearchHit:
 
 
 # The best hits are chosen among this many nearest pairs. 99.9 % of them are the same as if chosen among all pairs.
-_MORE, _A_HIT = 100, 20
+_CANDIDATES, _CANDIDATES_PER_HIT = 100, 20
 
 
 class RelationMeans:
@@ -149,7 +148,6 @@ class RelationMeans:
     def __init__(self, names: Sequence[str], vectors: Vectors, version: str) -> None:
         self.vectors = vectors
         self.version = version
-        self._names = list(names)
         self._rows: dict[str | None, int] = {name: row for row, name in enumerate(names)}
 
     @classmethod
@@ -167,7 +165,7 @@ class RelationMeans:
             _LOG.warning("Cannot read the means of the relations, so they are computed again: %s", error)
         made = cls._compute(store, version)
         try:
-            write_arrays(path, {"means": made.vectors}, {"names": json.dumps(made._names), "version": version})
+            write_arrays(path, {"means": made.vectors}, {"names": json.dumps(list(made._rows)), "version": version})
         except (ValueError, OSError) as error:  # another process is writing them, or the folder is read-only
             _LOG.warning("Cannot store the means of the relations, so they will be computed again: %s", error)
         return made
@@ -175,14 +173,10 @@ class RelationMeans:
     @classmethod
     def _compute(cls, store: PairStore, version: str, most: int = 20_000) -> RelationMeans:
         # The most frequent relations: a graph may have a label per pair, whose means would add nothing.
-        labelled = "relation IS NOT NULL"
-        counts = Counter(
-            name for batch in store.batches(["relation"], labelled) for name in batch["relation"].to_pylist()
-        )
-        names = [name for name, count in counts.most_common(most) if count > 1]
+        names = [name for name, count in store.relation_counts().most_common(most) if count > 1]
         rows = {name: row for row, name in enumerate(names)}
         sums = np.zeros((len(names), store.identity.dimension))
-        for batch in store.batches(["relation", "vector"], labelled) if names else ():
+        for batch in store.batches(["relation", "vector"], "relation IS NOT NULL") if names else ():
             places = np.array([rows.get(name, -1) for name in batch["relation"].to_pylist()])
             vectors = column_vectors(batch["vector"])
             for place in np.unique(places[places >= 0]):
@@ -191,7 +185,7 @@ class RelationMeans:
 
     def __len__(self) -> int:
         """The number of relations."""
-        return len(self._names)
+        return len(self._rows)
 
     def strongest(
         self, store: PairStore, vector: Vectors, k: int, condition: str | None, left_out: Exclusion, exact: bool = False
@@ -200,7 +194,7 @@ class RelationMeans:
 
         There are at least 2 k, if the store has as many: `best_of` counts a pair once that is there in both directions.
         """
-        wanted = _MORE + _A_HIT * k if len(self) else 2 * k
+        wanted = _CANDIDATES + _CANDIDATES_PER_HIT * k if len(self) else 2 * k
         hits = nearest(store, vector, wanted, condition, left_out, exact)  # refuses a vector of zeros
         cosines = self.vectors @ (vector / np.linalg.norm(vector))
         rows = ((hit, self._rows.get(hit.relation)) for hit in hits)

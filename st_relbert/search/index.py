@@ -129,7 +129,7 @@ class RelationIndex(IndexContent):
         """
         source = as_pair_source(rows, columns)
         check_place(Path(path), overwrite)
-        digest = source.check()
+        digest = source.digest  # checks the rows
         check_rows(as_rows(source, source.columns), lambda: model)
         identity = saved_identity(model, saved_as)
         source.require_vectors_of(identity)
@@ -208,7 +208,7 @@ class RelationIndex(IndexContent):
 
         Args:
             rows: Pairs; or mappings with `head`, `tail` and optionally `relation` and further columns (a
-                `datasets.Dataset`, a DataFrame). Either all or none include a `vector` `(d,)` of the model.
+                `datasets.Dataset`, a DataFrame, an Arrow table). All or none include a `vector` `(d,)` of the model.
             batch_size: Pairs encoded at a time.
             chunk_size: Rows held in memory and written at a time.
             show_progress_bar: Show the number of rows done.
@@ -256,7 +256,7 @@ class RelationIndex(IndexContent):
 
         Args:
             query: A pair; several pairs (a list, a DataFrame), as examples of one relation, whose unit vectors are
-                averaged; or a vector `(d,)`.
+                averaged; or a vector `(d,)`, an array or a tensor.
             k: The number of rows to find. There may be fewer.
             where: Only return rows that meet this: SQL, or values by column; see `st_relbert.search.rows.as_sql`.
             exclude: `"pair"`: leave out the query's pairs; `"words"`: also leave out pairs that share a word with them,
@@ -282,7 +282,7 @@ class RelationIndex(IndexContent):
             _, vector = self._model.read_query(turned)
             hits += [hit.turned() for hit in self._strongest(vector, k, condition, left_out, exact)]
             hits = best_of(hits, k)
-        return self._judged(hits[:k])
+        return self._with_probabilities(hits[:k])
 
     def relatedness(self, pair: Pair) -> float | None:
         """Return the probability that two words have any relation like those of the index, in either direction.
@@ -302,9 +302,9 @@ class RelationIndex(IndexContent):
         calibration = self.calibration or (self.calibrate() if self._uncalibrated != self._store.version else None)
         if calibration is None:
             return None
+        orders = [pair, pair[::-1]]
         probabilities = []
-        for order in (pair, pair[::-1]):
-            _, vector = self._model.read_query(order)
+        for order, vector in zip(orders, self._model.encode(orders), strict=True):
             hits = nearest(self._store, vector, NEIGHBOURS, "relation IS NOT NULL", Exclusion([order]))
             if hits:
                 probabilities.append(calibration.of_pair(vector, [hit.score for hit in hits]))
@@ -326,7 +326,7 @@ class RelationIndex(IndexContent):
         prototype, pairs = self.prototype(relation)
         other = f"(relation IS NULL OR relation != {literal(relation)})"
         condition = f"{condition} AND {other}" if condition else other
-        return self._judged(self._strongest(prototype, k, condition, Exclusion(pairs))[:k])
+        return self._with_probabilities(self._strongest(prototype, k, condition, Exclusion(pairs))[:k])
 
     def _strongest(
         self, vector: NDArray[np.float32], k: int, condition: str | None, left_out: Exclusion, exact: bool = False
@@ -336,7 +336,7 @@ class RelationIndex(IndexContent):
             self._means = RelationMeans.of(self._store)
         return self._means.strongest(self._store, vector, k, condition, left_out, exact)
 
-    def _judged(self, hits: list[SearchHit]) -> list[SearchHit]:
+    def _with_probabilities(self, hits: list[SearchHit]) -> list[SearchHit]:
         """Return the hits with probabilities, if the index is calibrated."""
         if (calibration := self.calibration) is None:
             return hits

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from sentence_transformers import SentenceTransformer
 
 from st_relbert.data.shipped import ShippedRelation, in_words, shipped_relations
-from st_relbert.pairs import Pair, as_pair
-from st_relbert.search.hits import TURNED_COSTS, SearchHit
+from st_relbert.pairs import Pair, as_pair, check_positive
+from st_relbert.search.hits import REVERSED_PENALTY, SearchHit
 from st_relbert.search.index import RelationIndex
 from st_relbert.search.rows import Where
 
@@ -67,6 +67,7 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
     Source: the distance-weighted k-nearest-neighbour rule, Dudani (1976).
     """
     pair = as_pair(pair, "the pair")
+    check_positive(neighbours=neighbours)
     hits = index.search(pair, k=neighbours, where="relation IS NOT NULL", both_directions=True)
     known = _known(index, pair)
     found: dict[str, list[tuple[SearchHit, float]]] = {hit.relation: [] for hit in known if hit.relation}
@@ -89,7 +90,7 @@ def relation_labels(index: RelationIndex, pair: Pair, neighbours: int = 20) -> l
 
 def _weights(hits: Sequence[SearchHit]) -> list[float]:
     """Return the weight of each hit, the strongest first. Reversed hits count slightly less, as in the ranking."""
-    strengths = [hit.strength - TURNED_COSTS * hit.reversed for hit in hits]
+    strengths = [hit.strength - REVERSED_PENALTY * hit.reversed for hit in hits]
     if not strengths or strengths[0] == strengths[-1]:
         return [1.0] * len(strengths)
     return [(strength - strengths[-1]) / (strengths[0] - strengths[-1]) for strength in strengths]
@@ -162,7 +163,7 @@ def search_phrase(
             "relations with st-relbert index relations."
         )
     label, relation = known[best], shipped.get(known[best])
-    query: Any = index.prototype(label)[0] if label in labels else list(relation.pairs if relation else ())
+    query: Any = relation.pairs if relation and label not in labels else index.prototype(label)[0]
     hits = index.search(query, k, where=where, exclude="nothing")
     return PhraseAnswer(label, relation.sentence if relation else None, float(scores[best]), hits)
 

@@ -48,10 +48,6 @@ class _Shortlist:
     scores: NDArray[np.float32]
     heads_done: int
 
-    @classmethod
-    def empty(cls) -> _Shortlist:
-        return cls(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), 0)
-
 
 def mine_pairs(
     model: SentenceTransformer,
@@ -107,8 +103,13 @@ def mine_pairs(
     pairs = as_pairs(examples, "example")
     tails = heads if tails is None else tails
     identity = ModelIdentity.of(model)
-    numbers = {"k": k, "shortlist": shortlist, "tails_per_head": tails_per_head, "scores_at_once": scores_at_once}
-    _check(identity, pairs, heads, tails, scorer, numbers)
+    if not pairs:
+        raise ValueError("There are no examples, expected at least one pair that has the relation.")
+    check_positive(k=k, shortlist=shortlist, tails_per_head=tails_per_head, scores_at_once=scores_at_once)
+    heads.require(identity)
+    tails.require(identity)
+    if scorer is not None:
+        scorer.require(identity)
     miner = _Miner(scorer or OffsetScorer(), pairs, heads, tails, shortlist, tails_per_head, scores_at_once)
     if k > miner.total:
         raise ValueError(
@@ -173,10 +174,10 @@ class _Miner:
         self._heads, self._tails = heads, tails
         self._shortlist, self._tails_per_head = shortlist, tails_per_head
         self._block = max(1, scores_at_once // len(tails))
-        self._excluded = self._not_asked_for()
+        self._excluded = self._find_excluded()
         self.total = len(heads) * len(tails) - len(self._excluded)
 
-    def _not_asked_for(self) -> NDArray[np.int64]:
+    def _find_excluded(self) -> NDArray[np.int64]:
         """Return the sorted rows of the examples and of words paired with themselves, ignoring how they are written."""
         folded: list[dict[str, list[int]]] = [{}, {}]
         for words, rows in zip((self._heads.words, self._tails.words), folded, strict=True):
@@ -250,27 +251,10 @@ class _Miner:
             self._heads.words,
             self._tails.words,
         ]
-        digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=16)
+        digest = hashlib.blake2b(json.dumps(parts, default=int).encode(), digest_size=16)  # NumPy integers too
         for name in sorted(weights):
             digest.update(np.ascontiguousarray(weights[name]).tobytes())
         return digest.hexdigest()
-
-
-def _check(
-    identity: ModelIdentity,
-    pairs: Sequence[Pair],
-    heads: Vocabulary,
-    tails: Vocabulary,
-    scorer: PairScorer | None,
-    numbers: dict[str, int],
-) -> None:
-    if not pairs:
-        raise ValueError("There are no examples, expected at least one pair that has the relation.")
-    check_positive(**numbers)
-    if scorer is not None:
-        scorer.require(identity)
-    for vocabulary in (heads, tails):
-        vocabulary.require(identity)
 
 
 def _save(path: str | os.PathLike[str] | None, made_from: str, found: _Shortlist) -> None:
@@ -282,7 +266,7 @@ def _save(path: str | os.PathLike[str] | None, made_from: str, found: _Shortlist
 def _load(path: str | os.PathLike[str] | None, made_from: str) -> _Shortlist:
     with suppress(ValueError):
         if path is None or (saved := read_arrays(path)) is None:
-            return _Shortlist.empty()
+            return _Shortlist(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), heads_done=0)
         arrays, metadata = saved
         if metadata.get("made_from") == made_from:
             return _Shortlist(**arrays, heads_done=int(metadata["heads_done"]))

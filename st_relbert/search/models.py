@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
@@ -80,6 +81,8 @@ class IndexModel:
         Raises `ValueError` if the query has no pairs, contains something other than pairs, or is an array of another
         shape.
         """
+        if isinstance(query, torch.Tensor):
+            query = query.detach().cpu().float().numpy()
         if isinstance(query, np.ndarray) and query.dtype.kind == "f":
             if query.shape != (self.identity.dimension,):
                 raise ValueError(f"The query has shape {query.shape}, expected ({self.identity.dimension},).")

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from st_relbert.files.columns import vector_column
-from st_relbert.pairs import Pair, as_pair
+from st_relbert.pairs import Pair, as_pair, check_positive
 from st_relbert.vectors import PairVectors
 
 Where = str | Mapping[str, Any]
@@ -149,18 +149,18 @@ def schema_of(columns: Mapping[str, Any], dimension: int) -> pa.Schema:
     return pa.schema([*fields, ("vector", pa.list_(pa.float32(), dimension))])
 
 
-def records(values: Iterable[Any]) -> Iterable[Any]:
-    """Return what to iterate over to read rows: a DataFrame's rows as mappings, with None for missing values.
+def records(values: Any) -> Any:
+    """Return what to iterate over to read rows: those of a table as mappings, with None for missing values.
 
-    Anything else is returned as it is. Neither pandas nor polars is imported.
+    Anything but an Arrow table or a DataFrame is returned as it is. Neither pandas nor polars is imported.
     """
-    frame: Any = values
-    found: Iterable[Any] = values
-    if hasattr(frame, "iter_rows"):
-        found = frame.iter_rows(named=True)
-    elif hasattr(frame, "columns") and hasattr(frame, "notna"):
-        found = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return found
+    if isinstance(values, pa.Table):
+        return values.to_pylist()
+    if hasattr(values, "iter_rows"):
+        return values.iter_rows(named=True)
+    if hasattr(values, "columns") and hasattr(values, "notna"):
+        return values.astype(object).where(values.notna(), None).to_dict("records")
+    return values
 
 
 _VIEWS = ("list_view", "large_list_view", "run_end_encoded")
@@ -210,6 +210,7 @@ class Chunk(NamedTuple):
 
 def chunks(rows: Iterable[Row], size: int) -> Iterator[Chunk]:
     """Yield rows in chunks, keeping only the first of equal rows within a chunk."""
+    check_positive(chunk_size=size)
     rest = iter(rows)
     while chunk := list(islice(rest, size)):
         unique: dict[str, Row] = {}

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from st_relbert.files.outputs import atomic_output
 from st_relbert.identity import ModelIdentity
-from st_relbert.vectors import Vectors
+from st_relbert.vectors import Vectors, unit
 
 _CONFIG, _WEIGHTS = "scorer.json", "scorer.safetensors"
 _NAMES = ("center", "hidden", "hidden_bias", "out", "out_bias", "tail")
@@ -37,7 +37,7 @@ class OffsetScorer:
             Unit vectors, `(heads, d)`.
         """
         first, second = (self._center(words).mean(axis=0) for words in examples)
-        return _unit(self._center(heads) + (second - first))
+        return unit(self._center(heads) + (second - first))
 
     def tails(self, words: Vectors) -> Vectors:
         """Return where words are, as unit vectors `(n, d)`. A pair's score is the dot product of the two places."""
@@ -50,11 +50,11 @@ class OffsetScorer:
             examples: The vectors of the heads, or of the tails, of the examples, `(examples, d)`.
             words: The vectors of the words, `(n, d)`.
         """
-        likeness: Vectors = self._center(words) @ _unit(self._center(examples).mean(axis=0))
+        likeness: Vectors = self._center(words) @ unit(self._center(examples).mean(axis=0))
         return likeness
 
     def _center(self, words: Vectors) -> Vectors:
-        return _unit(words)
+        return unit(words)
 
 
 class PairScorer(OffsetScorer):
@@ -119,18 +119,12 @@ class PairScorer(OffsetScorer):
         hidden = np.maximum(
             centered @ self.weights["hidden"][2 * width :] + of_examples + self.weights["hidden_bias"], 0
         )
-        return _unit(centered + (second - first) + hidden @ self.weights["out"] + self.weights["out_bias"])
+        return unit(centered + (second - first) + hidden @ self.weights["out"] + self.weights["out_bias"])
 
     def tails(self, words: Vectors) -> Vectors:
         """Return where words are; see `OffsetScorer.tails`."""
         centered = self._center(words)
-        return _unit(centered + centered @ self.weights["tail"])
+        return unit(centered + centered @ self.weights["tail"])
 
     def _center(self, words: Vectors) -> Vectors:
-        return _unit(words - self.weights["center"])
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    lengths = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))[..., None]  # without a copy of the vectors
-    unit: Vectors = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return unit
+        return unit(words - self.weights["center"])

@@ -46,15 +46,12 @@ class PairSource:
         if self.identity is not None:
             self.identity.require_same(model)
 
-    def check(self) -> str:
-        """Read and check all rows once, and return a digest that shows whether they are the same another time.
+    @cached_property
+    def digest(self) -> str:
+        """A digest that shows whether the rows are the same another time. To compute it, all rows are checked.
 
         Raises `ValueError` if a column cannot be created or a row is not a pair.
         """
-        return self._digest
-
-    @cached_property
-    def _digest(self) -> str:
         schema_of(self.columns, dimension=1)
         return digest_of(self, self.columns)
 
@@ -109,22 +106,19 @@ def _from_tables(tables: Sequence[PairTable]) -> PairSource:
     return PairSource(read, further, sum(table.rows for table in tables), identities[0])
 
 
-def _rows(batch: Any, table: PairTable) -> Iterator[dict[str, Any]]:
+def _rows(batch: Any, table: PairTable) -> list[dict[str, Any]]:
     taken = (table.head, table.tail, table.relation, "vector")
     further = batch.select([name for name in batch.schema.names if name not in taken]).to_pylist()
-    rows = (
+    rows = [
         {"head": head, "tail": tail, **values} for (head, tail), values in zip(table.pairs(batch), further, strict=True)
-    )
+    ]
     if table.relation:
-        relations = batch.column(table.relation).to_pylist()  # a blank cell means no relation
-        rows = (
-            {**row, "relation": relation if str(relation).strip() else None}
-            for row, relation in zip(rows, relations, strict=True)
-        )
-    if "vector" not in batch.schema.names:
-        return rows
-    vectors = column_vectors(batch.column("vector"))
-    return ({**row, "vector": vector} for row, vector in zip(rows, vectors, strict=True))
+        for row, relation in zip(rows, batch.column(table.relation).to_pylist(), strict=True):
+            row["relation"] = relation if str(relation).strip() else None  # a blank cell means no relation
+    if "vector" in batch.schema.names:
+        for row, vector in zip(rows, column_vectors(batch.column("vector")), strict=True):
+            row["vector"] = vector
+    return rows
 
 
 def _identity(schema: Any, path: str) -> ModelIdentity | None:

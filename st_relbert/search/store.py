@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,7 +24,6 @@ from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.search.folder import (
     FOLDER,
     TABLE,
-    check_place,
     connect,
     explained,
     has_versions,
@@ -92,7 +92,6 @@ class PairStore:
         The schema includes the columns `row_key` and `vector`, and its metadata names the model. Raises `ValueError` if
         `overwrite` does not allow replacing what is at the path, and `MissingExtraError` if LanceDB is not installed.
         """
-        check_place(path, overwrite)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=path.parent) as workspace:
             _new(Path(workspace) / path.name, schema)
@@ -169,6 +168,11 @@ class PairStore:
         if self._labelled[0] != version:
             self._labelled = version, self.count("relation IS NOT NULL")
         return self._labelled[1]
+
+    def relation_counts(self) -> Counter[str]:
+        """Return the number of rows with each label."""
+        batches = self.batches(["relation"], "relation IS NOT NULL")
+        return Counter(name for batch in batches for name in batch["relation"].to_pylist())
 
     def check(self, condition: str) -> None:
         """Refuse a condition that cannot be used, without reading any row.

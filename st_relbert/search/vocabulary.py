@@ -22,7 +22,7 @@ from st_relbert.environment import inference_context
 from st_relbert.files.outputs import atomic_output
 from st_relbert.identity import ModelIdentity
 from st_relbert.modules import PromptTemplate
-from st_relbert.pairs import as_pair
+from st_relbert.pairs import check_word
 from st_relbert.search.folder import WORD_VECTORS, WORDS
 
 _LOG = logging.getLogger(__name__)
@@ -74,20 +74,14 @@ class Vocabulary:
                 tokenizer cannot read; `known` belongs to another model; or the model is not a RelBERT.
         """
         distinct = list(dict.fromkeys(words))
-        new = distinct if known is None else [word for word in distinct if word not in known]
-        if new or not distinct:
-            check_words(model, new)
+        if not distinct:
+            raise ValueError("The vocabulary contains no words, expected at least one.")
         digest = ModelIdentity.of(model).digest
-        if known is not None and known.digest != digest:
+        if known is None:
+            known = cls([], np.empty((0, encoder_dimension(model)), np.float32), digest)
+        elif known.digest != digest:
             raise ValueError("The known words were encoded by another model. Encode them with this one.")
-        vectors = np.empty((len(distinct), encoder_dimension(model)), np.float32)
-        rows = {word: row for row, word in enumerate(distinct)}
-        if known is not None:
-            old = [word for word in distinct if word in known]
-            vectors[[rows[word] for word in old]] = known.vectors_of(old)
-        if new:
-            vectors[[rows[word] for word in new]] = _encode(model, new, batch_size, show_progress_bar)
-        return cls(distinct, vectors, digest)
+        return cls(distinct, known.look_up(distinct, model, batch_size, show_progress_bar), digest)
 
     @classmethod
     def kept_in(
@@ -168,13 +162,15 @@ class Vocabulary:
         """Return the indices of some of the words in `words` and `vectors`."""
         return [self._rows[word] for word in words]
 
-    def look_up(self, words: Sequence[str], model: SentenceTransformer) -> NDArray[np.float32]:
+    def look_up(
+        self, words: Sequence[str], model: SentenceTransformer, batch_size: int = 256, show_progress_bar: bool = False
+    ) -> NDArray[np.float32]:
         """Return the vectors of any words, `(n, d)`. The model, which must be the same, encodes unknown words."""
         new = [word for word in dict.fromkeys(words) if word not in self]
         if not new:
             return self.vectors_of(words)
         check_words(model, new)
-        added = dict(zip(new, _encode(model, new, 256, False), strict=True))
+        added = dict(zip(new, _encode(model, new, batch_size, show_progress_bar), strict=True))
         return np.stack([added[word] if word in added else self.vectors[self._rows[word]] for word in words])
 
     def require(self, identity: ModelIdentity) -> None:
@@ -210,7 +206,7 @@ def read_words(path: str | os.PathLike[str]) -> list[str]:
         raise ValueError(f"Cannot read the vocabulary {str(path)!r} as UTF-8 text: {error}.") from error
     numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     for number, word in numbered:
-        as_pair(("x", word), f"line {number} of the vocabulary {str(path)!r}")
+        check_word(word, f"line {number} of the vocabulary {str(path)!r}")
     words = list(dict.fromkeys(word for _, word in numbered))
     if not words:
         raise ValueError(f"The vocabulary {str(path)!r} contains no words, expected one per line.")
@@ -220,20 +216,13 @@ def read_words(path: str | os.PathLike[str]) -> list[str]:
     return words
 
 
-def check_words(model: SentenceTransformer, words: Iterable[str]) -> list[str]:
-    """Check that words fit into the model's prompts as head and as tail, and return the distinct words.
-
-    Raises `ValueError` if not; see `Vocabulary.encode`.
-    """
-    distinct = list(dict.fromkeys(words))
-    if not distinct:
-        raise ValueError("The vocabulary contains no words, expected at least one.")
-    for number, word in enumerate(distinct):
-        as_pair(("x", word), f"word {number} of the vocabulary")
+def check_words(model: SentenceTransformer, words: Sequence[str]) -> None:
+    """Raise `ValueError` if a word does not fit into the model's prompts as head and as tail."""
+    for number, word in enumerate(words):
+        check_word(word, f"word {number} of the vocabulary")
     if isinstance(model[0], PromptTemplate):
         # No pair of these words has a longer prompt than the longest word paired with itself.
-        model[0].check_prompts([(word, word) for word in distinct])
-    return distinct
+        model[0].check_prompts([(word, word) for word in words])
 
 
 def encoder_dimension(model: SentenceTransformer) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import json
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,35 +41,24 @@ def page_data(relation_map: RelationMap) -> dict[str, Any]:
     relation_index = {name: index for index, name in enumerate(relations)}
     groups = relation_map.group_sizes
     group_index = {name: index for index, name in enumerate(groups)}
-    short = short_names(list(groups))
-    points = relation_map.points.round(3).tolist()
+    accuracy = relation_map.confusion.accuracy
     return {
-        "title": relation_map.title,
-        "pairs": [list(pair) for pair in relation_map.pairs],
-        "points": points,
+        "pairs": relation_map.pairs,
+        "points": relation_map.points.round(3).tolist(),
         "relations": relations,
         "relationShort": list(short_names(relations).values()),
         "relationOf": [relation_index[name] for name in relation_map.relations],
         "groupOf": [group_index[name] for name in relation_map.groups],
         "groups": [
-            {
-                "name": group,
-                "short": short[group],
-                "size": size,
-                "colour": marker_of(index).colour,
-                "shape": marker_of(index).shape,
-            }
+            {"name": group, "size": size, **marker_of(index)._asdict()}
             for index, (group, size) in enumerate(groups.items())
         ],
         "shapes": SHAPES,
-        "clouds": [{"name": cloud.name, "row": cloud.row, "place": cloud.place} for cloud in find_clouds(relation_map)],
+        "clouds": [cloud._asdict() for cloud in find_clouds(relation_map)],
         "neighbours": relation_map.neighbours,
-        "clusters": [
-            {"rows": cluster.rows, "relation": cluster.relation, "purity": cluster.purity}
-            for cluster in relation_map.clusters
-        ],
+        "clusters": [asdict(cluster) for cluster in relation_map.clusters],
         "confusion": _cells(relation_map),
-        "accuracy": relation_map.confusion.accuracy if relation_map.confusion.accuracy >= 0 else None,
+        "accuracy": None if math.isnan(accuracy) else accuracy,
     }
 
 

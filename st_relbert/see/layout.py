@@ -55,15 +55,14 @@ def short_word(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
-METHODS = ("tsne", "umap")
 PERPLEXITY = 30.0
 NEIGHBOURS = 15
 _FEWEST = 4  # with fewer pairs, neighbours mean nothing, so the principal components are drawn
 
 
 def check_method(method: str) -> None:
-    """Raise `ValueError` for a method that is not in `METHODS` or not installed; call it before any work."""
-    check_known("method", method, METHODS)
+    """Raise `ValueError` for a method that is unknown or not installed; call it before any work."""
+    check_known("method", method, ("tsne", "umap"))
     if method == "umap":
         _umap()
 
@@ -98,20 +97,12 @@ def project(unit: Vectors, method: str = "tsne", seed: int = 0) -> Points:
     return centred
 
 
-def perplexity(count: int) -> float:
-    """Return the perplexity for a number of points: 30, or a third of the number of other points if that is less.
-
-    >>> perplexity(1000), perplexity(10), perplexity(4)
-    (30.0, 3.0, 1.0)
-    """
-    return min(PERPLEXITY, (count - 1) / 3)
-
-
 def _tsne(unit: Vectors, start: Points, seed: int) -> Any:
     from sklearn.manifold import TSNE
 
     initial = _jittered(start, seed) * 1e-4
-    model = TSNE(perplexity=perplexity(len(unit)), init=initial.astype(np.float32), random_state=seed)
+    perplexity = min(PERPLEXITY, (len(unit) - 1) / 3)  # more would need more points
+    model = TSNE(perplexity=perplexity, init=initial.astype(np.float32), random_state=seed)
     return model.fit_transform(unit)
 
 
@@ -172,7 +163,6 @@ def find_neighbours(unit: Vectors, count: int = 3) -> list[list[int]]:
 
 
 SMALLEST = 5
-EXAMPLES = 5
 _DIMENSIONS = 50
 
 

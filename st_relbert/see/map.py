@@ -51,14 +51,11 @@ def sample_pairs(pairs: Mapping[str, list[Pair]], count: int, seed: int = 0) -> 
     drawn: dict[str, list[Pair]] = {}
     # The smallest first: the others share what it cannot fill.
     for place, name in enumerate(sorted(pairs, key=lambda name: len(pairs[name]))):
-        left = count - sum(map(len, drawn.values()))
-        quota = min(len(pairs[name]), left // (len(pairs) - place))
+        quota = min(len(pairs[name]), count // (len(pairs) - place))
+        count -= quota
         rows = sorted(rng.sample(range(len(pairs[name])), quota))
         drawn[name] = [pairs[name][row] for row in rows]
     return {name: drawn[name] for name in pairs}
-
-
-COLOURS_BY = ("relation", "parent")
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,7 @@ def group_names(relations: RelationSet, colour: str | None) -> dict[str, str]:
     Raises `ValueError` if there is no hierarchy to colour by.
     """
     if colour is not None:
-        check_known("colour", colour, COLOURS_BY)
+        check_known("colour", colour, ("relation", "parent"))
     if colour == "parent" and relations.parents is None:
         raise ValueError(
             "Cannot colour by parent: no relation is named parent/child, or all have the same parent (for example, "

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from st_relbert.data.shipped import in_words
 from st_relbert.pairs import Pair
@@ -17,6 +16,7 @@ from st_relbert.see.query import ExplorerQuery
 
 COMPLETIONS, LABELS = 8, 5
 EXAMPLES = 4
+_ASKED = 12  # relations of the index that are tried as examples
 SUGGESTIONS = 50_000
 """The page contains the words of an index for suggestions, unless there are more than this: it would open slowly."""
 LONGEST = 80
@@ -76,13 +76,22 @@ class Explorer:
         self.word_count = len(words)
         self.suggestions = [word for word in words if len(word) <= LONGEST] if len(words) <= SUGGESTIONS else []
         """Words to suggest while somebody types."""
-        self.examples = _examples(index, self.relations)
+        self._completer = AnalogyCompleter.of_index(index, show_progress_bar=show_progress_bar) if words else None
+        self.examples = self._find_examples(set(words))
         """Questions that the index can answer."""
-        self._completer: AnalogyCompleter | None = None
-        if words:
-            self._completer = AnalogyCompleter.of_index(index, show_progress_bar=show_progress_bar)
-            working = islice(filter(self._completes, _known_examples(set(words), index, self.relations)), EXAMPLES)
-            self.examples = list(dict.fromkeys([*(question for question, _ in working), *self.examples]))[:EXAMPLES]
+
+    def _find_examples(self, words: set[str]) -> list[ExplorerQuery]:
+        """Return the first questions that the index completes correctly, then others about its relations or pairs."""
+        known = [
+            (ExplorerQuery(head, tail, word), answer)
+            for head, tail, word, answer in _KNOWN_EXAMPLES
+            if words.issuperset((head, tail, word, answer))
+        ]
+        own = list(_of_relations(self.index, self.relations))
+        working = islice(filter(self._completes, [*known, *own]), EXAMPLES)
+        pairs = (ExplorerQuery(row["head"], row["tail"]) for row in islice(self.index.rows(), EXAMPLES))
+        others = [question for question, _ in own] or pairs
+        return list(dict.fromkeys([*(question for question, _ in working), *others]))[:EXAMPLES]
 
     def _completes(self, example: tuple[ExplorerQuery, str]) -> bool:
         """Return whether the expected word is among the first three."""
@@ -92,29 +101,37 @@ class Explorer:
     def neighbours(self, question: ExplorerQuery) -> AnswerTable:
         """Return the pairs most similar in relation to the typed pairs or, if none is typed, a relation's pairs."""
         if question.relation and not (question.head.strip() or question.tail.strip()):
-            return self._view(question._replace(head="-", tail="-"), self._pairs_of_relation)
+            return self._view(question, self._pairs_of_relation, needs_pair=False)
+        return self._view(question, self._similar_pairs)
 
-        def answer(asked: ExplorerQuery) -> AnswerTable:
-            where = {"relation": asked.relation} if asked.relation else None
-            exclude: Exclude = "words" if asked.other_words else "pair"
-            hits = self.index.search(asked.pairs, asked.number, where=where, exclude=exclude)
-            if asked.sort != "best":
-                hits = sorted(hits, key=lambda hit: hit.head if asked.sort == "head" else hit.relation or "\U0010ffff")
-            rows = ((*hit.pair, hit.relation, f"{hit.score:.2f}") for hit in hits)
-            unlike = len(asked.pairs) == 1 and self._is_unlike_any(asked)
-            return _pair_table(f"related as {_is_to(asked.pairs)}", rows, f"{_UNLIKE} The nearest:" if unlike else "")
-
-        return self._view(question, answer)
+    def _similar_pairs(self, asked: ExplorerQuery) -> AnswerTable:
+        where = {"relation": asked.relation} if asked.relation else None
+        exclude: Exclude = "words" if asked.other_words else "pair"
+        hits = self.index.search(asked.pairs, asked.number, where=where, exclude=exclude)
+        if asked.sort != "best":
+            hits.sort(key=lambda hit: hit.head if asked.sort == "head" else hit.relation or "\U0010ffff")
+        unlike = len(asked.pairs) == 1 and self._is_unlike_any(asked)
+        return AnswerTable(
+            f"related as {_is_to(asked.pairs)}",
+            ("pair", "relation", "cosine"),
+            tuple((_pair(hit.pair), _said(hit.relation, hit.pair), f"{hit.score:.2f}") for hit in hits),
+            f"{_UNLIKE} The nearest:" if unlike else "",
+            tuple(ExplorerQuery(*hit.pair) for hit in hits),
+            tuple((*hit.pair, hit.relation or "", f"{hit.score:.2f}") for hit in hits),
+        )
 
     def _pairs_of_relation(self, asked: ExplorerQuery) -> AnswerTable:
         found = islice(self.index.rows_of_relation(asked.relation), asked.number)
         pairs = [(row["head"], row["tail"]) for row in found]
         if asked.sort == "head":
             pairs.sort()
-        rows = tuple((f"{shown(head)} : {shown(tail)}",) for head, tail in pairs)
-        caption = f"pairs of the relation {relation_title(asked.relation)}"
-        links, records = tuple(ExplorerQuery(*pair) for pair in pairs), tuple((*pair, asked.relation) for pair in pairs)
-        return AnswerTable(caption, ("pair",), rows, links=links, records=records)
+        return AnswerTable(
+            f"pairs of the relation {relation_title(asked.relation)}",
+            ("pair",),
+            tuple((_pair(pair),) for pair in pairs),
+            links=tuple(ExplorerQuery(*pair) for pair in pairs),
+            records=tuple((*pair, asked.relation) for pair in pairs),
+        )
 
     def completions(self, question: ExplorerQuery) -> AnswerTable:
         """Return words that are to the third word as the tail is to the head."""
@@ -144,7 +161,7 @@ class Explorer:
             rows = tuple(
                 (
                     shown(label.in_words or relation_title(label.relation)),
-                    " : ".join(map(shown, label.example)),
+                    _pair(label.example),
                     "known" if label.known else "<1%" if label.score < 0.005 else f"{label.score:.0%}",
                 )
                 for label in labels
@@ -162,12 +179,14 @@ class Explorer:
         labels = relation_labels(self.index, asked[:2], 1)
         return not (labels and labels[0].known)
 
-    def _view(self, question: ExplorerQuery, answer: Callable[[ExplorerQuery], AnswerTable]) -> AnswerTable:
+    def _view(
+        self, question: ExplorerQuery, answer: Callable[[ExplorerQuery], AnswerTable], needs_pair: bool = True
+    ) -> AnswerTable:
         """Return an answer, or a line that says what is missing or wrong."""
         asked = question.trimmed
         if self._completer is None:
             return AnswerTable(message="The index is empty. Add pairs with st-relbert index add, and start again.")
-        if not asked.head or not asked.tail:
+        if needs_pair and not (asked.head and asked.tail):
             return AnswerTable(message="Type two words, for example Tokyo and Japan.")
         try:
             view = answer(asked)
@@ -179,28 +198,14 @@ class Explorer:
         return view if view.rows or view.message else AnswerTable(view.caption, message="Nothing found.")
 
 
-def _examples(index: RelationIndex, relations: list[str]) -> list[ExplorerQuery]:
-    """Return questions that the index can answer: a pair, and the head of another pair with the same label."""
-    found = [question for question, _ in _of_relations(index, relations, EXAMPLES)]
-    return found or [ExplorerQuery(row["head"], row["tail"]) for row in islice(index.rows(), EXAMPLES)]
-
-
-def _of_relations(index: RelationIndex, relations: list[str], count: int) -> Iterator[tuple[ExplorerQuery, str]]:
-    """Yield a question from two pairs (or the only pair) of each of `count` relations, with its answer."""
-    for name in relations[:: max(len(relations) // count, 1)][:count]:
+def _of_relations(index: RelationIndex, relations: list[str]) -> Iterator[tuple[ExplorerQuery, str]]:
+    """Yield a question from two pairs (or the only pair) of each of some relations, with its answer."""
+    for name in relations[:: max(len(relations) // _ASKED, 1)][:_ASKED]:
         row, *others = islice(index.rows({"relation": name}), 2)
         yield (
             ExplorerQuery(row["head"], row["tail"], *(other["head"] for other in others)),
             (others or [row])[0]["tail"],
         )
-
-
-def _known_examples(words: set[str], index: RelationIndex, relations: list[str]) -> Iterator[tuple[ExplorerQuery, str]]:
-    """Yield questions that may be worth showing, with their answers; the best-known first."""
-    for head, tail, word, expected in _KNOWN_EXAMPLES:
-        if words.issuperset((head, tail, word, expected)):
-            yield ExplorerQuery(head, tail, word), expected
-    yield from _of_relations(index, relations, 3 * EXAMPLES)
 
 
 def _line(error: Exception) -> str:
@@ -227,12 +232,10 @@ def _is_to(pairs: Iterable[Pair]) -> str:
     return ", ".join(f"{shown(head)} is to {shown(tail)}" for head, tail in pairs)
 
 
-def _pair_table(caption: str, rows: Iterable[Any], message: str) -> AnswerTable:
-    """Return a table of pairs, what their relation says about them, and their cosines."""
-    cells, links, records = [], [], []
-    for head, tail, relation, cosine in rows:
-        said = (in_words(relation, (head, tail)) or relation_title(relation)) if relation else ""
-        cells.append((f"{shown(head)} : {shown(tail)}", shown(said), cosine))
-        links.append(ExplorerQuery(head, tail))
-        records.append((head, tail, relation or "", cosine))
-    return AnswerTable(caption, ("pair", "relation", "cosine"), tuple(cells), message, tuple(links), tuple(records))
+def _said(relation: str | None, pair: Pair) -> str:
+    """Return what a relation says about a pair."""
+    return shown(in_words(relation, pair) or relation_title(relation)) if relation else ""
+
+
+def _pair(pair: Pair) -> str:
+    return " : ".join(map(shown, pair))

@@ -136,7 +136,7 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
         (["index", "search", idx, "a"], "1 word was given, expected head and tail of each pair"),
         (["index", "search", idx], "0 words were given"),
         (["index", "search", idx, "a", "b", "--relation", "capital"], "2 words were given"),
-        (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
+        (["index", "search", idx, "a", "b", "-k", "0"], "Invalid value for '-k'"),
         (["index", "search", idx, "--relation", ""], "''"),
         (["index", "search", idx, "--phrase", "in", "--phrase-encoder", ""], "Cannot load a model from ''"),
         (["index", "search", idx, "--phrase", "in", "--phrase-encoder", "no/such"], "Cannot load a model from 'no/su"),
@@ -146,7 +146,7 @@ def test_errors_are_one_line_and_exit_status_2(idx, saved, pairs, encoders, caps
         (["index", "build", "none.csv", "--model", saved, "--output", idx], "'none.csv' does not exist"),
         (["index", "build", pairs, "--model", str(tmp_path / "none"), "--output", idx + "2"], str(tmp_path / "none")),
         (["index", "delete", idx, "--where", " "], "The filter is empty"),
-        (["complete", idx, "a", "b", "c", "-k", "0"], "k is 0"),
+        (["complete", idx, "a", "b", "c", "-k", "0"], "Invalid value for '-k'"),
         (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary 'none.txt'"),
     ]:
         assert main(arguments) == 2
@@ -275,10 +275,10 @@ def test_arguments_are_checked_before_the_model_is_loaded(idx, pairs, tmp_path, 
     build = ["index", "build", "--model", "m", "--quiet", "--output"]
     for arguments, message in [
         (["index", "search", idx, "a", "b", "--where", "relation = 'a' nonsense"], "The filter"),
-        (["index", "search", idx, "a", "b", "-k", "0"], "k is 0"),
+        (["index", "search", idx, "a", "b", "-k", "0"], "Invalid value for '-k'"),
         (["index", "label", idx, "a"], "1 word was given"),
         (["complete", idx, "a", "b"], "3 words were given, so there is no index, expected one before three"),
-        (["complete", idx, "a", "b", "c", "-k", "0"], "k is 0"),
+        (["complete", idx, "a", "b", "c", "-k", "0"], "Invalid value for '-k'"),
         (["complete", idx, "a", "b", "c", "--vocabulary", "none.txt"], "Cannot read the vocabulary"),
         ([*build, idx, pairs], "already exists. Choose another path"),
         ([*build, str(tmp_path / "new"), str(tmp_path / "bad.csv")], "bad.csv"),

@@ -214,10 +214,10 @@ def test_overwrite_never_replaces_a_file_by_a_folder(tmp_path, capsys, command):
     ("arguments", "message"),
     [
         (["distill", "m", "--seed", "-1"], "seed is -1, expected a whole number from 0 to 4294967295"),
-        (["distill", "m", "--steps", "0"], "steps is 0, expected a positive whole number"),
+        (["distill", "m", "--steps", "0"], "Invalid value for '--steps'"),
         (["map", "m", "starter", "--seed", "4294967296"], "seed is 4294967296, expected"),
-        (["mine", "--examples", "x.csv", "--model", "m", "-k", "0"], "k is 0"),
-        (["index", "build", "x.csv", "--model", "m", "--batch-size", "0"], "batch_size is 0"),
+        (["mine", "--examples", "x.csv", "--model", "m", "-k", "0"], "Invalid value for '-k'"),
+        (["index", "build", "x.csv", "--model", "m", "--batch-size", "0"], "Invalid value for '--batch-size'"),
     ],
 )
 def test_numbers_are_checked_before_any_work(tmp_path, capsys, arguments, message):

@@ -51,12 +51,26 @@ def test_rows_and_queries_may_be_a_data_frame(model, tmp_path, library):
         RelationIndex.build(tmp_path / "other", frame, model)
 
 
+def test_rows_may_be_an_arrow_table(index, tmp_path, model):
+    rows = [{"head": "Vienna", "tail": "Austria", "relation": "capital"}, {"head": "a", "tail": "b", "relation": None}]
+    assert index.add(pa.Table.from_pylist(rows)) == 2 and list(index.rows())[-2:] == rows
+    assert len(RelationIndex.build(tmp_path / "other", pa.Table.from_pylist(rows), model)) == 2
+
+
 @pytest.mark.parametrize("chunk_size", [1, 3, 1000])
 def test_the_chunk_size_does_not_matter(model, tmp_path, chunk_size):
     pairs = [(f"h{i % 7}", f"t{i % 5}") for i in range(40)]
     index = RelationIndex.create(tmp_path / "idx", model)
     assert index.add(iter(pairs), chunk_size=chunk_size) == 35
     assert sorted((row["head"], row["tail"]) for row in index.rows()) == sorted(set(pairs))
+
+
+@pytest.mark.parametrize("name", ["batch_size", "chunk_size"])
+@pytest.mark.parametrize("number", [0, -1, 2.5])
+def test_batches_and_chunks_have_rows(index, name, number):
+    """With chunks of none, nothing would be added, and nothing said."""
+    with pytest.raises(ValueError, match=f"{name} is {number}, expected a positive whole number"):
+        index.add([("Oslo", "Norway")], **{name: number})
 
 
 def test_further_columns_are_kept_and_can_be_filtered(model, tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from st_relbert.search import Calibration, RelationIndex, relation_labels
 from st_relbert.search.calibration import calibrate
 from st_relbert.search.hits import SearchHit, best_of
+from st_relbert.search.store import PairStore
 
 D = 16
 
@@ -136,6 +137,17 @@ def test_an_index_with_a_label_per_pair_gives_no_probability(model, tmp_path, mo
     assert index.relatedness(("a", "b")) is not None and tried
 
 
+def test_labels_that_show_nothing_are_noticed_before_the_vectors_are_read(model, tmp_path, monkeypatch):
+    """Each search of the command line would read them again."""
+    rows = [{"head": f"hand {n}", "tail": f"finger {n}", "relation": "part"} for n in range(120)]
+    index = RelationIndex.build(tmp_path / "idx", rows, model)
+    read, plain = [], PairStore.batches
+    monkeypatch.setattr(
+        PairStore, "batches", lambda self, names, where: read.extend(names) or plain(self, names, where)
+    )
+    assert index.calibrate() is None and read == ["relation"]
+
+
 def test_a_replaced_index_does_not_keep_the_calibration(built, model):
     assert RelationIndex.build(built.path, [("a", "b")], model, overwrite=True).calibration is None
 
@@ -160,7 +172,7 @@ def test_reversed_hits_are_found_and_marked(model, tmp_path):
     (hit,) = index.search(("Paris", "France"), both_directions=True)  # the query is not found in either direction
     assert set(hit.pair) == {"finger", "hand"} and hit.reversed == (hit.pair == ("hand", "finger"))
     straight, other = (index.search(pair, exclude="nothing") for pair in (("Paris", "France"), ("France", "Paris")))
-    (best, _) = best_of([*straight, *(hit.turned() for hit in other)], k=2, turned_costs=0)
+    (best, _) = best_of([*straight, *(hit.turned() for hit in other)], k=2, reversed_penalty=0)
     assert (best.pair, best.reversed, best.relation) == (("Paris", "France"), True, "capital")
     assert best.score == pytest.approx(1, abs=1e-5)
     with pytest.raises(ValueError, match="contains no pairs"):

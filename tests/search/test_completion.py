@@ -148,7 +148,7 @@ def test_bad_input_is_refused(model, words):
     completer = AnalogyCompleter(model, words)
     with pytest.raises(ValueError, match="the stem is"):
         completer(("Tokyo",), "Paris")
-    with pytest.raises(ValueError, match="the head of the pair to complete"):
+    with pytest.raises(ValueError, match="^the word to complete is ''"):
         completer(("Tokyo", "Japan"), "")
     with pytest.raises(ValueError, match="k is 0"):
         completer(("a", "b"), "c", k=0)

@@ -142,6 +142,14 @@ def test_other_files_in_the_folder_of_an_index_are_kept(good, model, tmp_path):
     assert len(RelationIndex.open(tmp_path / "idx")) == 5
 
 
+@pytest.mark.parametrize("name", ["idx", "idx.partial"])
+def test_what_a_killed_process_left_in_the_folder_does_not_block_a_build(good, model, tmp_path, name):
+    """It was killed while it wrote the calibration, for example."""
+    shutil.copytree(good.path, tmp_path / name)
+    (tmp_path / name / ".st-relbert-0123456789abcdef-x" / "new").mkdir(parents=True)
+    assert len(RelationIndex.build(tmp_path / "idx", PAIRS["part"], model, overwrite=True)) == 3
+
+
 def test_an_approximate_index_missing_after_a_killed_build_is_built_by_the_next_add(model, tmp_path, monkeypatch):
     index = RelationIndex.create(tmp_path / "idx", model)
     index._store.ann_from = 300

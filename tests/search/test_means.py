@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from st_relbert.search import RelationIndex, SearchHit, relation_labels
-from st_relbert.search.hits import RELATION_WEIGHS, TURNED_COSTS, Exclusion, RelationMeans
+from st_relbert.search.hits import RELATION_WEIGHT, REVERSED_PENALTY, Exclusion, RelationMeans
 
 D = 16
 
@@ -34,7 +34,7 @@ def plainly(rows, query):
     for label in set(labels) - {""}:
         if (labels == label).sum() > 1:
             mean = unit(vectors[labels == label].mean(axis=0)) @ unit(query)
-            strengths[labels == label] = (cosines[labels == label] + RELATION_WEIGHS * mean) / (1 + RELATION_WEIGHS)
+            strengths[labels == label] = (cosines[labels == label] + RELATION_WEIGHT * mean) / (1 + RELATION_WEIGHT)
     return strengths, cosines
 
 
@@ -126,7 +126,7 @@ def test_means_count_for_both_directions_and_several_pairs(index, model):
         for pairs in (examples, [pair[::-1] for pair in examples])
     )
     hits = index.search(examples, k=1, both_directions=True)
-    assert hits[0].reversed == (turned.max() - TURNED_COSTS > straight.max())
+    assert hits[0].reversed == (turned.max() - REVERSED_PENALTY > straight.max())
     assert hits[0].strength == pytest.approx(max(straight.max(), turned.max() if hits[0].reversed else -1), abs=1e-5)
 
 

@@ -62,7 +62,8 @@ def test_with_a_complete_shortlist_model_and_scorer_decide(model, words, decided
     found = mine_pairs(model, EXAMPLES, words, k=len(decided), tails_per_head=100)
     assert {(each.head, each.tail): each.score for each in found} == pytest.approx(decided, abs=1e-5)
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
-    assert mine_pairs(model, EXAMPLES, words, k=3, tails_per_head=100) == found[:3]
+    numbers = {"k": np.int64(3), "shortlist": np.int64(5000), "tails_per_head": np.int32(100)}
+    assert mine_pairs(model, EXAMPLES, words, **numbers) == found[:3]
 
 
 @pytest.mark.parametrize("block", [1, 7, 25, 10_000])

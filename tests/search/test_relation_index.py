@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,9 @@ def test_a_search_returns_pairs_by_cosine(unlabelled, model):
     assert pairs_of(hits) == [pairs[i] for i in np.argsort(-cosines)]
     np.testing.assert_allclose([hit.score for hit in hits], -np.sort(-cosines), atol=1e-5)
     assert index.search(list(query), k=8) == hits
-    assert pairs_of(index.search(unit(model, [query])[0], k=8)) == pairs_of(hits)
+    vector = unit(model, [query])[0]
+    for each in (vector, torch.tensor(vector, requires_grad=True)):
+        assert pairs_of(index.search(each, k=8)) == pairs_of(hits)
     assert len(index.search(query, k=100)) == 8
 
 
@@ -166,6 +169,7 @@ def test_k_must_be_positive(index, k):
         (["Tokyo"], "query pair 0 is the string 'Tokyo'"),
         (np.zeros(16, np.float32), "zero or not finite"),
         (np.full(16, np.nan, np.float32), "zero or not finite"),
+        (torch.ones(3), r"has shape \(3,\), expected \(16,\)"),
         (np.ones(3, np.float32), r"has shape \(3,\), expected \(16,\)"),
     ],
 )

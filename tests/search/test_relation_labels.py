@@ -1,7 +1,7 @@
 import pytest
 
 from st_relbert.search import RelationIndex
-from st_relbert.search.hits import TURNED_COSTS
+from st_relbert.search.hits import REVERSED_PENALTY
 from st_relbert.search.labels import relation_labels
 
 SOUND = "attribute/sound of an animal"
@@ -11,7 +11,7 @@ def test_neighbours_vote_by_their_strength(index):
     hits = index.search(("Berlin", "Germany"), k=4, where="relation IS NOT NULL", both_directions=True)
     labels = relation_labels(index, ("Berlin", "Germany"), neighbours=4)
     assert sum(label.score for label in labels) == pytest.approx(1) and all(label.score > 0 for label in labels)
-    stand = [hit.strength - TURNED_COSTS * hit.reversed for hit in hits]
+    stand = [hit.strength - REVERSED_PENALTY * hit.reversed for hit in hits]
     votes = [(each - min(stand)) / (max(stand) - min(stand)) for each in stand]
     heard = {hit.relation for hit, vote in zip(hits, votes, strict=True) if vote}
     assert [label.relation for label in labels if label.relation in heard] == [label.relation for label in labels]

@@ -85,7 +85,7 @@ def test_a_vocabulary_survives_saving_and_loading(words, tmp_path_factory):
 def test_words_that_cannot_be_encoded_are_refused(model, encoders):
     for words, message in [
         ([], "The vocabulary contains no words"),
-        (["a", " "], "the tail of word 1 of the vocabulary is ' '"),
+        (["a", " "], "^word 1 of the vocabulary is ' '"),
         (["a", "b\ufdd0"], "contains the noncharacter"),
         (["a " * 4_000], "tokens, but max_seq_length is"),
     ]:
@@ -125,7 +125,7 @@ def test_files_of_words_are_read(tmp_path, caplog):
     assert f"1 of 3 lines of {path} repeat a word. Each word counts once." in caplog.text
     for content, message in [
         (" \n\n", "contains no words, expected one per line"),
-        ("a\n\u200b\n", "the tail of line 2 of the vocabulary"),
+        ("a\n\u200b\n", "^line 2 of the vocabulary"),
         (b"\xff\xfe\x00", "as UTF-8 text"),
     ]:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
