@@ -323,10 +323,11 @@ def _read_text(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any
         raise ValueError(f"{path} is not UTF-8 ({error}), expected the {filename} of a saved model.") from error
 
 
-def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> Any:
+def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any], missing: Any = None) -> Any:
+    """Read a JSON file; return `missing` if it does not exist."""
     text = _read_text(model_name_or_path, filename, hub_kwargs)
     try:
-        return None if text is None else json.loads(text)
+        return missing if text is None else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"The {filename} of {model_name_or_path!r} is not JSON ({error}). The model is damaged. Restore it."
@@ -335,9 +336,7 @@ def _read_json(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any
 
 def _read_object(model_name_or_path: str, filename: str, hub_kwargs: dict[str, Any]) -> dict[str, Any]:
     """Read a JSON object; return an empty one if the file does not exist."""
-    content = _read_json(model_name_or_path, filename, hub_kwargs)
-    if content is None and load_file_path(model_name_or_path, filename, **hub_kwargs) is None:
-        return {}
+    content = _read_json(model_name_or_path, filename, hub_kwargs, missing={})
     if not isinstance(content, dict):
         raise ValueError(
             f"The {filename} of {model_name_or_path!r} contains {str(content)[:60]}, expected an object. The model is "

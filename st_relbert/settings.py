@@ -98,7 +98,9 @@ class TrainingSettings:
     temperature: float = _setting("objective", "temperature of info_nce, info_loob and distillation", 0.05, "above 0")
     margin: float = _setting("objective", "margin of the triplet losses", 1.0, "at least 0")
     reduction: Literal["mean", "sum"] = _setting("objective", "mean or sum over the terms of the loss", "mean")
-    classification_head: bool = _setting("objective", "also train a three-way classification head", False)
+    classification_head: bool = _setting(
+        "objective", "also train a classifier of whether two pairs have the same relation", False
+    )
     parent_weight: float = _setting(
         "objective", "weight of the loss terms of parents (in names parent/child)", 0.0, "at least 0"
     )
@@ -125,11 +127,7 @@ class TrainingSettings:
     mini_batch_size: int | None = _setting(
         "batches", "embed this many pairs at a time, to limit memory", None, "at least 1"
     )
-    choose_by: Choice = _setting(
-        "choice of the checkpoint",
-        "keep the best epoch, by accuracy or loss",
-        "none",
-    )
+    choose_by: Choice = _setting("choice of the checkpoint", "keep the best epoch, by accuracy or loss", "none")
     validation_data: str | None = _setting("choice of the checkpoint", "relations to validate on", None)
     held_out_relations: float = _setting(
         "choice of the checkpoint", "validate on this share of the relations", 0.0, "from 0 to below 1"
@@ -226,9 +224,9 @@ def read_preset(name_or_path: str) -> dict[str, Any]:
         'bert-base-cased'
     """
     path = Path(name_or_path)
-    if not path.is_file():
+    if not path.is_file() and name_or_path in preset_names():
         path = _FOLDER / f"{name_or_path}.json"
-    if name_or_path not in preset_names() and not Path(name_or_path).is_file():
+    if not path.is_file():
         raise ValueError(
             f"There is no preset {name_or_path!r}, expected {', '.join(preset_names())}, or a JSON file of settings."
         )

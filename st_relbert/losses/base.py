@@ -16,6 +16,7 @@ from typing_extensions import Unpack
 from st_relbert.losses.batch import ClassificationHead, RelationBatch, embed_by_length, gather_rows, prompt_tokens
 from st_relbert.model_card import use_pair_card
 from st_relbert.pairs import check_known, check_number
+from st_relbert.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ class RelationLoss(nn.Module):
         self._warned = False
 
     @classmethod
-    def from_settings(cls, model: SentenceTransformer, settings: Any, parents: Sequence[int] | None) -> RelationLoss:
+    def from_settings(
+        cls, model: SentenceTransformer, settings: TrainingSettings, parents: Sequence[int] | None
+    ) -> RelationLoss:
         """Build the loss of a training run.
 
         Args:
@@ -91,23 +94,18 @@ class RelationLoss(nn.Module):
         return cls(model, parents=parents if hierarchy else None, classification_head=head, **arguments)
 
     @classmethod
-    def arguments(cls, settings: Any) -> dict[str, Any]:
+    def arguments(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the arguments of the class, except those of `RelationLoss`, from the settings of a training run."""
         return {}
 
     @classmethod
-    def check_settings(cls, settings: Any) -> None:
+    def check_settings(cls, settings: TrainingSettings) -> None:
         """Raise `ValueError` for settings of a training run that the loss does not support."""
         if settings.mini_batch_size is not None:
             raise ValueError(
                 f"mini_batch_size is {settings.mini_batch_size}, but the loss {settings.loss!r} embeds a whole batch "
                 "at once. Omit mini_batch_size, or use the loss 'info_nce' or 'info_loob'."
             )
-
-    @classmethod
-    def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """Return the entries about the loss in the relbert library's `finetuning_config.json`: name and settings."""
-        return {"loss_function": settings.loss, "loss_function_config": {}}
 
     @abstractmethod
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
@@ -260,7 +258,7 @@ class AnchorLoss(RelationLoss):
         self.siblings_as_negatives = siblings_as_negatives
 
     @classmethod
-    def arguments(cls, settings: Any) -> dict[str, Any]:
+    def arguments(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the arguments that come from the settings of a training run."""
         return {
             "reduction": settings.reduction,

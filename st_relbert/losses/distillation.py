@@ -14,6 +14,7 @@ from torch.nn import functional
 from st_relbert.losses.base import RelationLoss
 from st_relbert.losses.batch import embed_by_length, gather_rows
 from st_relbert.pairs import check_number, counted
+from st_relbert.settings import TrainingSettings
 
 _CITATION = """
 @inproceedings{passalis-tefas-2018-learning,
@@ -75,12 +76,14 @@ class SimilarityDistillationLoss(RelationLoss):
         self.temperature = temperature
 
     @classmethod
-    def from_settings(cls, model: SentenceTransformer, settings: Any, parents: Any) -> SimilarityDistillationLoss:
+    def from_settings(
+        cls, model: SentenceTransformer, settings: TrainingSettings, parents: Any
+    ) -> SimilarityDistillationLoss:
         """Build the loss of a training run; see `RelationLoss.from_settings`."""
         return cls(model, temperature=settings.temperature)
 
     @classmethod
-    def check_settings(cls, settings: Any) -> None:
+    def check_settings(cls, settings: TrainingSettings) -> None:
         """Raise `ValueError` for settings of a training run that the loss does not support."""
         super().check_settings(settings)
         for name, unused in (("parent_weight", 0), ("siblings_as_negatives", True), ("classification_head", False)):

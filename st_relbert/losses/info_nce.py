@@ -16,6 +16,7 @@ from typing_extensions import Unpack
 from st_relbert.losses.base import AnchorLoss, RelationLoss, SharedSettings, one_column
 from st_relbert.losses.batch import RelationBatch, prompt_ends, prompt_tokens, take_rows
 from st_relbert.pairs import check_number, check_positive
+from st_relbert.settings import TrainingSettings
 
 # Added to the denominator by the relbert library.
 _LOG_EPSILON = math.log(1e-5)
@@ -83,34 +84,23 @@ class InfoNCELoss(AnchorLoss):
         self.info_loob = info_loob
 
     @classmethod
-    def from_settings(cls, model: SentenceTransformer, settings: Any, parents: Sequence[int] | None) -> RelationLoss:
+    def from_settings(
+        cls, model: SentenceTransformer, settings: TrainingSettings, parents: Sequence[int] | None
+    ) -> RelationLoss:
         """Build the loss of a training run: the cached one, if the settings have a `mini_batch_size`."""
         if cls is InfoNCELoss and settings.mini_batch_size is not None:
             return CachedInfoNCELoss.from_settings(model, settings, parents)
         return super().from_settings(model, settings, parents)
 
     @classmethod
-    def arguments(cls, settings: Any) -> dict[str, Any]:
+    def arguments(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the arguments that come from the settings of a training run."""
         info_loob = settings.loss == "info_loob"
         return {"temperature": settings.temperature, "info_loob": info_loob, **super().arguments(settings)}
 
     @classmethod
-    def check_settings(cls, settings: Any) -> None:
+    def check_settings(cls, settings: TrainingSettings) -> None:
         """Allow all settings, including `mini_batch_size`."""
-
-    @classmethod
-    def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """Return the entries about the loss in the relbert library's `finetuning_config.json`."""
-        return {
-            "loss_function": "iloob" if settings.loss == "info_loob" else "nce",
-            "loss_function_config": {
-                "temperature": settings.temperature,
-                "gradient_accumulation": 1,
-                "num_negative": settings.negatives_per_relation,
-                "num_positive": settings.pairs_per_relation,
-            },
-        }
 
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
         """Return the sum of the terms of some anchors; see `InfoNCELoss`."""
@@ -174,7 +164,7 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
         self.mini_batch_size = mini_batch_size
 
     @classmethod
-    def arguments(cls, settings: Any) -> dict[str, Any]:
+    def arguments(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the arguments that come from the settings of a training run."""
         return {"mini_batch_size": settings.mini_batch_size, **super().arguments(settings)}
 
@@ -185,17 +175,13 @@ class CachedInfoNCELoss(CachedLossMixin, InfoNCELoss):
         columns = [labels[:, None], order.argsort()[:, None], prompt_tokens(features)]
         return self.forward_cached([take_rows(features, order)], torch.cat(columns, dim=1))
 
-    def calculate_loss(
-        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
-    ) -> Tensor:
+    def calculate_loss(self, reps: list[list[Tensor]], labels: Any = None, *, with_backward: bool = False) -> Tensor:
         """Compute the loss from the embeddings of all mini-batches, for one mini-batch of anchors at a time.
 
         `reps` contains a single list, for the only column, of the mini-batches' embeddings `(mini_batch_size, d)`.
         `labels` is `(B, 2 + T)`: the label of each pair, the row of its embedding, and the tokens of its prompt. With
         `with_backward`, also differentiate up to the embeddings; the returned value then has no graph.
         """
-        if labels is None:
-            raise ValueError("Got no labels, expected a label for each pair.")
         gathered, labels, pair_ids = self.gathered(torch.cat(reps[0])[labels[:, 1]], labels[:, 0], labels[:, 2:])
         # The parts are differentiated one by one, but the graph below them only once.
         full = torch.promote_types(gathered.dtype, torch.float32)

@@ -15,6 +15,7 @@ from typing_extensions import Unpack
 from st_relbert.losses.base import AnchorLoss, RelationLoss, RelationSettings, SharedSettings
 from st_relbert.losses.batch import RelationBatch
 from st_relbert.pairs import check_number, negative_label
+from st_relbert.settings import TrainingSettings
 
 
 class RelationTripletLoss(AnchorLoss):
@@ -61,14 +62,9 @@ class RelationTripletLoss(AnchorLoss):
         self.margin = margin
 
     @classmethod
-    def arguments(cls, settings: Any) -> dict[str, Any]:
+    def arguments(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the arguments that come from the settings of a training run."""
         return {"margin": settings.margin, **super().arguments(settings)}
-
-    @classmethod
-    def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """Return the entries about the loss in the relbert library's `finetuning_config.json`."""
-        return {"loss_function": "triplet", "loss_function_config": {"mse_margin": settings.margin}}
 
     def sum_of_terms(self, batch: RelationBatch, rows: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
         """Return the sum of the terms of some anchors; see `RelationTripletLoss`."""
@@ -136,12 +132,12 @@ class RelBERTTripletLoss(RelationLoss):
         self.margin = margin
 
     @classmethod
-    def arguments(cls, settings: Any) -> dict[str, Any]:
+    def arguments(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the arguments that come from the settings of a training run."""
         return {"margin": settings.margin}
 
     @classmethod
-    def check_settings(cls, settings: Any) -> None:
+    def check_settings(cls, settings: TrainingSettings) -> None:
         """Refuse settings that the relbert library's loss does not have.
 
         The terms of the parents are either included or not, and siblings are always negatives.
@@ -151,11 +147,6 @@ class RelBERTTripletLoss(RelationLoss):
             raise ValueError(f"siblings_as_negatives is False, expected True for {settings.loss!r}. Omit it.")
         if settings.parent_weight not in (0, 1):
             raise ValueError(f"parent_weight is {settings.parent_weight}, expected 0 or 1 for {settings.loss!r}.")
-
-    @classmethod
-    def relbert_config(cls, settings: Any) -> dict[str, Any]:
-        """Return the entries about the loss in the relbert library's `finetuning_config.json`."""
-        return RelationTripletLoss.relbert_config(settings)
 
     def parts(self, embeddings: Tensor, labels: Tensor, pair_ids: Tensor, anchors_at_a_time: int) -> Iterator[Tensor]:
         """Compute the loss, in one part."""

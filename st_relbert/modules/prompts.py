@@ -139,13 +139,12 @@ class PromptTokenizer:
 
         It contains U+FDD0, which marks the renamed special tokens, or it is lost (see `lost`).
         """
-        suspects = [word for word in words if is_suspect(word)]
-        for word in suspects:
-            if GUARD in word:
-                raise ValueError(f"The word {word!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
-        for word in self.lost(suspects):
+        words = list(words)
+        if guarded := [word for word in words if GUARD in word]:
+            raise ValueError(f"The word {guarded[0]!r} contains the noncharacter U+FDD0, which is not text. Remove it.")
+        if lost := self.lost(words):
             raise ValueError(
-                f"The model's tokenizer drops every character of the word {word!r}, so the model cannot read it. "
+                f"The model's tokenizer drops every character of the word {lost[0]!r}, so the model cannot read it. "
                 "Replace the word, or leave it out."
             )
 

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import random
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from st_relbert.evaluation import AnalogyEvaluator
 from st_relbert.files.columns import vector_column
 from st_relbert.files.outputs import read_arrays, write_arrays
 from st_relbert.identity import vectors_digest
-from st_relbert.pairs import Pair, check_positive
+from st_relbert.pairs import check_positive
 from st_relbert.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -110,15 +111,7 @@ def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int 
     if choices < 2:
         raise ValueError(f"choices is {choices}, expected at least 2.")
     rng = random.Random(seed)
-    questions = []
-    for name, pairs in relations.positives.items():
-        for index, stem in enumerate(pairs if len(pairs) > 1 else []):
-            answer = pairs[(index + 1) % len(pairs)]
-            options = [answer, *_wrong_choices(relations, name, choices - 1, rng)]
-            rng.shuffle(options)
-            question = {"stem": stem, "choice": options, "answer": options.index(answer), "prefix": name}
-            if len(options) > 1:  # otherwise, every answer would be right
-                questions.append(question)
+    questions = [question for name in relations.names for question in _questions(relations, name, choices - 1, rng)]
     if not questions:
         raise ValueError(
             "No relation of the validation set has two pairs, and a pair of another relation as a wrong choice, so no "
@@ -127,18 +120,28 @@ def validation_questions(relations: RelationSet, *, seed: int = 0, choices: int 
     return questions
 
 
-def _wrong_choices(relations: RelationSet, name: str, count: int, rng: random.Random) -> list[Pair]:
-    right = set(relations.positives[name])
+def _questions(relations: RelationSet, name: str, wrong_choices: int, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Yield the questions about the pairs of one relation; see `validation_questions`."""
+    pairs = relations.positives[name]
+    if len(pairs) < 2:
+        return
+    right = set(pairs)
     own = [pair for pair in relations.negatives[name] if pair not in right]
-    wrong = dict.fromkeys(rng.sample(own, min(len(own), count // 2)))
     others = [other for other in relations.names if other != name]
-    for other in rng.sample(others, len(others)):
-        if len(wrong) >= count:
-            break
-        pair = rng.choice(relations.positives[other])
-        if pair not in right:
-            wrong.setdefault(pair)
-    return list(wrong)
+    for stem, answer in zip(pairs, [*pairs[1:], pairs[0]], strict=True):
+        wrong = dict.fromkeys(rng.sample(own, min(len(own), wrong_choices // 2)))
+        # More relations than choices, because the pair drawn from one of them may be no wrong choice. Not all of them,
+        # because there may be thousands.
+        for other in rng.sample(others, min(len(others), 10 * wrong_choices)):
+            if len(wrong) >= wrong_choices:
+                break
+            pair = rng.choice(relations.positives[other])
+            if pair not in right:
+                wrong.setdefault(pair)
+        options = [answer, *wrong]
+        rng.shuffle(options)
+        if wrong:  # otherwise, every answer would be right
+            yield {"stem": stem, "choice": options, "answer": options.index(answer), "prefix": name}
 
 
 def held_out_questions(settings: TrainingSettings, validation: RelationSet | None) -> AnalogyEvaluator | None:

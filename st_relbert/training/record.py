@@ -11,20 +11,20 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from st_relbert import __version__
 from st_relbert.data.relation_set import RelationSet
-from st_relbert.losses import loss_class
 from st_relbert.model import RelBERT
 from st_relbert.settings import TrainingSettings
 
-FILE = "finetuning_config.json"
+# The relbert library's names of the losses that it has.
+_LOSSES = {"info_nce": "nce", "info_loob": "iloob", "relbert_triplet": "triplet"}
 
 
-def finetuning_config(
-    settings: TrainingSettings, model: RelBERT, relations: RelationSet, state: TrainerState
-) -> dict[str, Any]:
-    """Describe a training run, given the trainer's final state.
+def write_record(
+    folder: Path, settings: TrainingSettings, model: RelBERT, relations: RelationSet, state: TrainerState
+) -> None:
+    """Write the record of a training run, given the trainer's final state, into the folder of its model.
 
-    Returns the keys of the relbert library's `finetuning_config.json`, and under `st_relbert` all settings, the
-    version, a summary of the data, the number of steps and the validation results.
+    It has the keys of the relbert library's `finetuning_config.json`, and under `st_relbert` all settings, the version,
+    a summary of the data, the number of steps and the validation results.
     """
     resolved = {name: value for name, value in asdict(settings).items() if name != "output"}
     validation = [
@@ -32,7 +32,7 @@ def finetuning_config(
         for entry in state.log_history
         if "eval_loss" in entry or "eval_validation_accuracy" in entry
     ]
-    return {
+    record = {
         **_relbert_keys(settings, model),
         "st_relbert": {
             "version": __version__,
@@ -43,11 +43,8 @@ def finetuning_config(
             "chosen_step": state.global_step if settings.choose_by == "none" else state.best_global_step,
         },
     }
-
-
-def write_finetuning_config(folder: Path, config: dict[str, Any]) -> None:
-    """Write the record into a model's folder."""
-    (folder / FILE).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    (folder / "finetuning_config.json").write_text(text, encoding="utf-8")
 
 
 def _relbert_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
@@ -67,7 +64,14 @@ def _relbert_keys(settings: TrainingSettings, model: RelBERT) -> dict[str, Any]:
         "split": "train",
         "split_valid": "validation",
         "classification_loss": settings.classification_head,
-        **loss_class(settings.loss).relbert_config(settings),
+        "loss_function": _LOSSES.get(settings.loss, settings.loss),
+        "loss_function_config": {
+            "temperature": settings.temperature,
+            "mse_margin": settings.margin,
+            "gradient_accumulation": 1,
+            "num_negative": settings.negatives_per_relation,
+            "num_positive": settings.pairs_per_relation,
+        },
         "augment_negative_by_positive": settings.relations_per_batch == 1,
     }
 

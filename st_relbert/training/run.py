@@ -28,7 +28,7 @@ from st_relbert.model_card import RelBERTModelCardData
 from st_relbert.settings import TrainingSettings
 from st_relbert.training.checkpoints import TEACHER, CheckpointFolder
 from st_relbert.training.data import distillation_dataset, held_out_questions, load_data, validation_questions
-from st_relbert.training.record import ChosenEvaluation, finetuning_config, write_finetuning_config
+from st_relbert.training.record import ChosenEvaluation, write_record
 from st_relbert.training.sampler import RelationBatchSampler
 from st_relbert.training.trainer import (
     CheckpointCallback,
@@ -139,7 +139,8 @@ class TrainingRun(TrainingSettings):
         Args:
             resume: Continue from the last checkpoint of an interrupted run with the same settings.
             overwrite: Replace a model at `output`, and the checkpoints of an earlier run.
-            show_progress_bar: Show progress and loss, and the accuracy on held-out pairs before and after.
+            show_progress_bar: Show progress and loss. If the log level is INFO, also measure and log the accuracy on
+                held-out pairs before and after.
 
         Returns:
             The trained model.
@@ -158,7 +159,7 @@ class TrainingRun(TrainingSettings):
         else:
             logger.info("Distilling %s on the pairs of %s.", self.teacher, relations)
         model = self._model(teacher)
-        _check_lengths(model, relations)
+        _check_model(model, relations, validation)
         arguments = build_arguments(self, model, str(self.checkpoints.path))
         if self.bf16 and not arguments.bf16:
             logger.warning("This %s has no instructions for bfloat16: computing in float32.", model.device.type.upper())
@@ -170,7 +171,8 @@ class TrainingRun(TrainingSettings):
             run = _description(self, model, teacher, relations, validation)
             checkpoint = self._checkpoint(arguments, run, resume, overwrite)
             with self.checkpoints.cleared_without_checkpoint() if get_rank() == 0 else nullcontext():
-                held_out = held_out_questions(self, validation) if show_progress_bar and get_rank() == 0 else None
+                reports = show_progress_bar and get_rank() == 0 and logger.isEnabledFor(logging.INFO)
+                held_out = held_out_questions(self, validation) if reports else None
                 before = held_out.evaluate(model).metrics["accuracy"] if held_out else 0.0
                 trainer = self._trainer(model, teacher, arguments, relations, validation, show_progress_bar)
                 self._run(trainer, checkpoint)
@@ -180,7 +182,7 @@ class TrainingRun(TrainingSettings):
                     with atomic_output(self.output) as temporary:
                         model.save_pretrained(str(temporary))
                         used = replace(self, bf16=arguments.bf16)
-                        write_finetuning_config(temporary, finetuning_config(used, model, relations, trainer.state))
+                        write_record(temporary, used, model, relations, trainer.state)
                     model.source = str(Path(self.output).absolute())
                     self.checkpoints.clear()
                 if show_progress_bar and not finishing.interrupted:
@@ -260,11 +262,12 @@ class TrainingRun(TrainingSettings):
             )
 
 
-def _check_lengths(model: RelBERT, relations: RelationSet) -> None:
-    """Refuse pairs that do not fit into a prompt before training, rather than in the middle of it."""
+def _check_model(model: RelBERT, *relation_sets: RelationSet | None) -> None:
+    """Refuse a model that cannot be saved, and pairs that it cannot read, before training rather than after hours."""
+    model.to_sentence_transformer()  # the form in which it is saved
     prompt: Any = model[0]  # a PromptTemplate, as in every RelBERT
-    for groups in (relations.positives, relations.negatives):
-        for pairs in groups.values():
+    for relations in filter(None, relation_sets):
+        for pairs in (*relations.positives.values(), *relations.negatives.values()):
             prompt.check_prompts(pairs)
 
 

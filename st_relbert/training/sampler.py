@@ -287,10 +287,8 @@ class RelationBatchSampler(DefaultBatchSampler):
 
 
 def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise ValueError(f"{name} is {value!r}, expected a whole number of at least {least}.")
-    if int(value) < least:
-        raise ValueError(f"{name} is {value}, expected at least {least}.")
 
 
 def _columns(dataset: Dataset, label_columns: list[str]) -> tuple[str, str]:

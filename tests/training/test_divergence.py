@@ -6,14 +6,22 @@ from functools import partial
 
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 
 from st_relbert.losses import InfoNCELoss
-from st_relbert.training import TrainingDiverged
+from st_relbert.modules import PromptTemplate, RelationPooling
+from st_relbert.training import RelationTrainer, TrainingDiverged
 
 
 @pytest.fixture
 def run(tiny_run):
     return partial(tiny_run, relations_per_batch=4, max_steps=6, save_steps=1)
+
+
+@pytest.fixture
+def no_steps(monkeypatch):
+    """Makes the first step of training an error."""
+    monkeypatch.setattr(RelationTrainer, "training_step", None)
 
 
 def test_a_loss_that_is_not_a_number_stops_training_and_names_the_batch(run, tmp_path, monkeypatch):
@@ -53,7 +61,8 @@ def test_nonfinite_weights_are_not_saved(run, tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "model-checkpoints").glob("checkpoint-*")] == ["checkpoint-1"]
 
 
-def test_a_pair_that_does_not_fit_is_an_error_before_training(run, tmp_path):
+@pytest.mark.parametrize("kind", ["train_data", "validation_data"])
+def test_a_pair_that_does_not_fit_is_an_error_before_training(run, tmp_path, no_steps, kind):
     records = [
         {"relation_type": "x", "positives": [["a", "b"], ["c", "d"]]},
         {"relation_type": "y", "positives": [["a", "b"], ["word " * 100, "d"]]},
@@ -61,8 +70,17 @@ def test_a_pair_that_does_not_fit_is_an_error_before_training(run, tmp_path):
     path = tmp_path / "relations.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     with pytest.raises(ValueError, match="word word"):
-        run(train_data=str(path), max_length=32).train(show_progress_bar=False)
+        run(**{"validation_data": "starter", kind: str(path)}, choose_by="loss", max_length=64).train(
+            show_progress_bar=False
+        )
     assert not (tmp_path / "model-checkpoints").exists()
+
+
+def test_a_model_that_cannot_be_saved_is_an_error_before_training(run, encoders, tmp_path, no_steps):
+    prompt = PromptTemplate(encoders["wordpiece"])
+    SentenceTransformer(modules=[prompt, RelationPooling(16, reduction="sum")]).save_pretrained(str(tmp_path / "sum"))
+    with pytest.raises(ValueError, match="reduction 'sum' has no portable form"):
+        run(base_model=str(tmp_path / "sum")).train(show_progress_bar=False)
 
 
 @pytest.mark.parametrize(

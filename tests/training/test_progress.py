@@ -10,6 +10,7 @@ from st_relbert import RelBERT
 from st_relbert.data import RelationSet
 from st_relbert.losses import InfoNCELoss
 from st_relbert.training import RelationTrainer
+from st_relbert.training import run as run_module
 from st_relbert.training.trainer import CheckpointCallback
 
 
@@ -35,6 +36,12 @@ def test_progress_can_be_turned_off(run, caplog):
     with caplog.at_level("INFO", logger="st_relbert.training"):
         out, err = run(show_progress_bar=False)
     assert out == "" and "Training:" not in err and "Accuracy on questions" not in caplog.text
+
+
+def test_nothing_is_measured_for_a_report_that_nobody_sees(run, monkeypatch, caplog):
+    monkeypatch.setattr(run_module, "held_out_questions", None)
+    with caplog.at_level("WARNING", logger="st_relbert.training"):
+        run()
 
 
 def test_accuracy_on_held_out_pairs_is_reported(run, caplog):

@@ -250,9 +250,9 @@ def test_batches_of_the_starter_relations():
 @pytest.mark.parametrize(
     ("sizes", "arguments", "message"),
     [
-        ([3, 3], {"relations_per_batch": 0}, "relations_per_batch is 0, expected at least 1"),
-        ([3, 3], {"pairs_per_relation": 1}, "pairs_per_relation is 1, expected at least 2"),
-        ([3, 3], {"negatives_per_relation": -1}, "negatives_per_relation is -1, expected at least 0"),
+        ([3, 3], {"relations_per_batch": 0}, "relations_per_batch is 0, expected a whole number of at least 1"),
+        ([3, 3], {"pairs_per_relation": 1}, "pairs_per_relation is 1, expected a whole number of at least 2"),
+        ([3, 3], {"negatives_per_relation": -1}, "negatives_per_relation is -1, expected a whole number of at least 0"),
         ([3, 3], {"relations_per_batch": 2.5}, "relations_per_batch is 2.5, expected a whole number of at least 1"),
         ([3, 3], {"pairs_per_relation": None}, "pairs_per_relation is None, expected a whole number of at least 2"),
         ([3, 3], {"negatives_per_relation": True}, "negatives_per_relation is True, expected a whole number"),

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 
 from st_relbert.data import RelationSet
@@ -46,6 +48,13 @@ def test_the_seed_determines_the_questions_and_the_answer_is_anywhere():
     questions = validation_questions(relations, seed=1)
     assert questions == validation_questions(relations, seed=1) != validation_questions(relations, seed=2)
     assert {question["answer"] for question in questions} == set(range(10))
+
+
+def test_a_question_takes_no_longer_among_thousands_of_relations(monkeypatch):
+    sample, drawn = random.Random.sample, []
+    monkeypatch.setattr(random.Random, "sample", lambda rng, of, size: drawn.append(size) or sample(rng, of, size))
+    questions = validation_questions(relation_set(sizes=[2] * 300))
+    assert {len(question["choice"]) for question in questions} == {10} and max(drawn) < 100
 
 
 def test_a_question_has_a_wrong_choice():
