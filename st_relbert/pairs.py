@@ -99,7 +99,7 @@ def as_pair(value: Any, where: str) -> Pair:
         )
     if not _may_be_pair(value):
         raise ValueError(f'{where} is {_shorten(value)}, expected two words such as ("Tokyo", "Japan").')
-    head, tail = value
+    head, tail = value.tolist() if isinstance(value, np.ndarray) else value
     check_word(head, f"the head of {where}")
     check_word(tail, f"the tail of {where}")
     return head, tail
@@ -126,7 +126,7 @@ def as_pairs(values: Any, where: str = "pair") -> list[Pair]:
 
 def pairs_of_list(values: Any, where: str) -> list[Pair]:
     """Check a list of pairs from a record; errors refer to a pair as `where` and its number."""
-    if not isinstance(values, list | tuple):
+    if not isinstance(values, list | tuple | np.ndarray):
         raise ValueError(f"{where}s are {values!r:.60}, expected a list of [head, tail] pairs.")
     return as_pairs(values, where)
 

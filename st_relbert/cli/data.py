@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Make relation sets for training, without the pairs of test sets; and make analogy questions.")
 
+_COLUMNS = ("head", "relation", "tail")
 
 Least = Annotated[int, typer.Option(help="leave out relations with fewer pairs")]
 Most = Annotated[int, typer.Option(help="sample this many pairs of a larger relation; 0: take all")]
@@ -130,10 +131,10 @@ def wordnet(
     from st_relbert.data.wordnet import WordNet, wordnet_triples
 
     _check_output(output, overwrite)
+    tests = _tests(exclude, no_exclude)
     settings = {"least": least, "most": most, "words": words, "seed": seed}
     network = WordNet.read(wordnet, show_progress_bar=not quiet)
     triples = wordnet_triples(network, min_count=min_count)
-    tests = [] if no_exclude else exclude or _default_tests()
     build = _of_triples(triples, tests, relations, without, **settings)
     _write(build, output, {"wordnet": wordnet, "min_count": min_count, **settings, "sources": network.source})
 
@@ -145,7 +146,7 @@ def triples(
     columns: Annotated[
         tuple[str, str, str],
         options.of_tables(help="the three columns of a table: names, or numbers from 1", metavar="HEAD RELATION TAIL"),
-    ] = ("head", "relation", "tail"),
+    ] = _COLUMNS,
     format: Annotated[
         str,
         typer.Option(
@@ -177,17 +178,16 @@ def triples(
 
     check_apart(output, files)
     _check_output(output, overwrite)
-    head, relation, tail = columns
-    if no_header and columns == ("head", "relation", "tail"):
-        head, relation, tail = "1", "2", "3"
+    tests = _tests(exclude, no_exclude)
+    named = no_header or columns != _COLUMNS
+    head, relation, tail = ("1", "2", "3") if no_header and columns == _COLUMNS else columns
     table = TableOptions(
         columns=(head, tail), relation=relation, header=not no_header, separator=separator, encoding=encoding
     )
-    named = columns != ("head", "relation", "tail") or no_header
     kind = "table" if named and format == "auto" else format
     read = read_triples(files, format=kind, options=table, show_progress_bar=not quiet)
     settings = {"least": least, "most": most, "words": words, "seed": seed}
-    build = _of_triples(read, [] if no_exclude else exclude or _default_tests(), relations, without, **settings)
+    build = _of_triples(read, tests, relations, without, **settings)
     sources = sources_of_triples(files, kind, table)
     _write(build, output, {"files": files, "format": format, "columns": columns, **settings, "sources": sources})
 
@@ -255,10 +255,15 @@ def _of_triples(
     )
 
 
-def _default_tests() -> list[str]:
+def _tests(exclude: list[str] | None, no_exclude: bool) -> list[str]:
+    """Return the names of the test sets whose pairs are left out."""
     from st_relbert.data.shipped import QUESTION_SETS, SHIPPED
     from st_relbert.data.sources import DATA_DIR_VARIABLE, STARTER
 
+    if exclude or no_exclude:
+        if exclude and no_exclude:
+            raise ValueError("--exclude names test sets, but --no-exclude leaves out no pairs. Pass one of the two.")
+        return exclude or []
     shipped = [f"{SHIPPED}/{name}" for name in QUESTION_SETS]
     shipped += [f"{STARTER}/held_out_pairs", f"{STARTER}/held_out_relations"]
     folder = os.environ.get(DATA_DIR_VARIABLE)

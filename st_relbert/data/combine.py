@@ -69,7 +69,7 @@ def with_mismatches(relations: RelationSet, tests: PairExclusion | None = None, 
             and pair not in known
             and (tests is None or pair not in tests)
         )
-        negatives[name] = list(dict.fromkeys([*relations.negatives.get(name, []), *made]))
+        negatives[name] = [*relations.negatives[name], *made]
     return RelationSet(relations.positives, negatives, relations.weights)
 
 
@@ -157,10 +157,12 @@ def combine_relations(
     check_limits(least, most)
     tests = tests or PairExclusion({})
     everything = RelationSet.merge(sets)
-    pairs = [pair for kind in (everything.positives, everything.negatives) for each in kind.values() for pair in each]
+    kinds = everything.positives, everything.negatives
+    pairs = [pair for kind in kinds for of_name in kind.values() for pair in of_name]
+    dropped = [pair for pair in pairs if pair in tests]
+    excluded = set(dropped)
     positives, negatives = (
-        {name: [pair for pair in of_name if pair not in tests] for name, of_name in kind.items()}
-        for kind in (everything.positives, everything.negatives)
+        {name: [pair for pair in of_name if pair not in excluded] for name, of_name in kind.items()} for kind in kinds
     )
     kept = [name for name in everything.names if len(positives[name]) >= least]
     check_enough(kept, everything.names, least)
@@ -172,9 +174,9 @@ def combine_relations(
     return RelationBuild(
         relations=with_mismatches(relations, tests, seed=seed) if mismatches else relations,
         pairs=len(pairs),
-        dropped=tests.counts(pairs),
-        dropped_in_all=sum(pair in tests for pair in pairs),
-        small_relations=[name for name in everything.names if name not in set(kept)],
+        dropped=tests.counts(dropped),
+        dropped_in_all=len(dropped),
+        small_relations=[name for name in everything.names if name not in relations.positives],
     )
 
 

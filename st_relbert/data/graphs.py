@@ -177,8 +177,9 @@ def _read_lre(path: str, options: TableOptions) -> Iterator[Triple]:
         properties = relation.get("properties")
         symmetric = isinstance(properties, dict) and properties.get("symmetric") is True
         for number, sample in enumerate(samples):
-            fact = _object(Row(f"sample {number} of {name!r}", sample))
-            head, tail = (_first(fact, names, f"sample {number} of {name!r}") for names in (_HEADS, _TAILS))
+            where = f"sample {number} of {name!r}"
+            fact = _object(Row(where, sample))
+            head, tail = (_first(fact, names, where) for names in (_HEADS, _TAILS))
             yield from both_ways(head, name, tail, symmetric)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -68,10 +69,12 @@ def make_questions(
     check_wanted(choices, difficulty, model is not None, count)
     rng = random.Random(seed)
     pairs = _Pairs(relations)
-    wrong: _EasyChoices | _HardChoices = _EasyChoices(pairs, rng) if model is None else _HardChoices(pairs, rng, model)
+    find: Callable[[str, Pair, Pair, int], list[Pair]] = (
+        partial(_easy_choices, pairs, rng) if model is None else _HardChoices(pairs, rng, model).find
+    )
     records: list[dict[str, Any]] = []
     for relation, stem, answer in pairs.stems_and_answers(rng):
-        others = wrong.find(relation, stem, answer, choices - 1)
+        others = find(relation, stem, answer, choices - 1)
         if len(others) < choices - 1:
             continue
         choice = [answer, *others]
@@ -153,28 +156,22 @@ def _words(*pairs: Pair) -> set[str]:
     return {word for pair in pairs for word in _key(pair)}
 
 
-class _EasyChoices:
-    """Find pairs of relations that are unrelated to the stem's, chosen by `rng`."""
-
-    def __init__(self, pairs: _Pairs, rng: random.Random) -> None:
-        self.pairs, self.rng = pairs, rng
-
-    def find(self, relation: str, stem: Pair, answer: Pair, count: int) -> list[Pair]:
-        """Return up to `count` wrong choices, preferring pairs of other parents and pairs not used yet."""
-        parents, taken = self.pairs.parents, _words(stem, answer)
-        names = sorted(self.pairs.unlike(relation))
-        self.rng.shuffle(names)
-        names.sort(key=lambda name: parents[name] == parents[relation])
-        found: dict[Pair, Pair] = {}
-        rows = {name: list(self.pairs.of[name].items()) for name in names[: 4 * count]}
-        for _ in range(count):  # take one pair of each relation before a second one
-            for own in rows.values():
-                fit = [(key, pair) for key, pair in own if key not in found and not taken & set(key)]
-                if fit and len(found) < count:
-                    fewest = min(self.pairs.used[key] for key, _ in fit)
-                    key, pair = self.rng.choice([each for each in fit if self.pairs.used[each[0]] == fewest])
-                    found[key] = pair
-        return list(found.values())
+def _easy_choices(pairs: _Pairs, rng: random.Random, relation: str, stem: Pair, answer: Pair, count: int) -> list[Pair]:
+    """Return up to `count` wrong choices, preferring pairs of other parents and pairs not used yet."""
+    parents, taken = pairs.parents, _words(stem, answer)
+    names = sorted(pairs.unlike(relation))
+    rng.shuffle(names)
+    names.sort(key=lambda name: parents[name] == parents[relation])
+    found: dict[Pair, Pair] = {}
+    rows = [pairs.of[name].items() for name in names[: 4 * count]]
+    for _ in range(count):  # take one pair of each relation before a second one
+        for own in rows:
+            fit = [(key, pair) for key, pair in own if key not in found and not taken & set(key)]
+            if fit and len(found) < count:
+                fewest = min(pairs.used[key] for key, _ in fit)
+                key, pair = rng.choice([each for each in fit if pairs.used[each[0]] == fewest])
+                found[key] = pair
+    return list(found.values())
 
 
 class _HardChoices:

@@ -85,13 +85,13 @@ def is_question_text(path: str | os.PathLike[str]) -> bool:
     return path.suffix.lower() == ".txt" and bool(_bats_files(path) or _kind(_lines(path, 500)))
 
 
-def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[str, Any]]:
+def choice_questions(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read questions with choices, as records with the columns of `relbert/analogy_questions`.
 
     The file is the text of the SAT package, with five choices per question, or one that `load_open_questions` reads.
     Open questions get three wrong choices: the right head with another tail of the relation, the right tail with
-    another head, and a pair of another relation; for BATS, each pair is then asked about once. The seed decides the
-    wrong choices and the order of all choices. Raises `ValueError` for any other file or a malformed line.
+    another head, and a pair of another relation; for BATS, each pair is then asked about once. They are the same each
+    time. Raises `ValueError` for any other file or a malformed line.
     """
     path = Path(path)
     if path.is_file() and _kind(_lines(path, 500)) == "sat":
@@ -102,7 +102,7 @@ def choice_questions(path: str | os.PathLike[str], seed: int = 0) -> list[dict[s
         for question in questions:
             asked.setdefault((question.relation, question.head), question)
         questions = list(asked.values())
-    return _with_wrong_choices(questions, random.Random(seed))
+    return _with_wrong_choices(questions)
 
 
 def relation_pairs(path: str | os.PathLike[str]) -> dict[str, list[Pair]]:
@@ -219,7 +219,8 @@ def _sat_questions(path: Path) -> Iterator[dict[str, Any]]:
         raise ValueError(f"{path} ends in the middle of a question, without the letter of its answer.")
 
 
-def _with_wrong_choices(questions: list[OpenQuestion], rng: random.Random) -> list[dict[str, Any]]:
+def _with_wrong_choices(questions: list[OpenQuestion]) -> list[dict[str, Any]]:
+    rng = random.Random(0)
     pairs: dict[str, dict[Pair, None]] = {}
     right: dict[str, set[Pair]] = {}
     for question in questions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from st_relbert.data.sources import place_of, read_records, require
-from st_relbert.pairs import Pair, as_pair, as_pairs
+from st_relbert.pairs import Pair, as_pair, as_pairs, pairs_of_list
 
 _T = TypeVar("_T")
 
@@ -39,10 +39,10 @@ class AnalogyQuestion:
         The columns are `stem` (a pair), `choice` (a list of pairs), `answer` (an index into `choice`), and optionally
         `prefix`. Raises `ValueError` if a column is missing, a pair is malformed, or `answer` is not a valid index.
         """
-        require(dict(record), ["stem", "choice", "answer"], where, QUESTION_EXAMPLE)
-        if not isinstance(record["choice"], Sequence | np.ndarray):
-            raise ValueError(f"{where} has the choice {record['choice']!r}, expected a list of pairs.")
-        choices = as_pairs(record["choice"], f"{where}, choice")
+        require(record, ["stem", "choice", "answer"], where, QUESTION_EXAMPLE)
+        choices = pairs_of_list(record["choice"], f"{where}, choice")
+        if not choices:
+            raise ValueError(f"{where} has no choices, expected at least one pair.")
         answer = record["answer"]
         if isinstance(answer, bool) or not isinstance(answer, int | np.integer) or not 0 <= answer < len(choices):
             raise ValueError(f"{where} has the answer {answer!r}, expected an index from 0 to {len(choices) - 1}.")
@@ -114,7 +114,7 @@ class MappingProblem:
         not match.
         """
         columns = ["source", "target", "target_random"]
-        require(dict(record), columns, where, _MAPPING_EXAMPLE)
+        require(record, columns, where, _MAPPING_EXAMPLE)
         source, target, given = (_terms(record[column], f"{where}, {column}") for column in columns)
         if len(source) != len(target):
             raise ValueError(

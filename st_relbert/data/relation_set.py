@@ -15,7 +15,7 @@ from datasets import Dataset, Features, List, Value
 
 from st_relbert.data.question_files import is_question_text, relation_pairs
 from st_relbert.data.sources import as_lines, place_of, read_records, require, sources_of
-from st_relbert.pairs import Pair, as_pair, check_relation_name, counted, negative_label, pairs_of_list
+from st_relbert.pairs import Pair, as_pair, as_pairs, check_relation_name, counted, negative_label, pairs_of_list
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +32,14 @@ class RelationSet:
     """Word pairs grouped by relation, to train models on.
 
     Args:
-        positives: The pairs of each relation, without duplicates.
+        positives: The pairs of each relation. Duplicates are left out.
         negatives: Pairs of each relation that look right and are wrong. A relation that is left out has none.
         weights: How often training draws each relation compared with others of its size: above 0 and at most 1,000. A
             relation that is left out has weight 1.
 
     Raises:
-        ValueError: If a relation without positives has negatives or a weight, or a weight is out of range.
+        ValueError: If a pair is not two words, a relation without positives has negatives or a weight, or a weight is
+            out of range.
 
     Examples:
         >>> relations = RelationSet({"capital": [("Tokyo", "Japan")], "young": [("puppy", "dog")]})
@@ -51,16 +52,21 @@ class RelationSet:
     weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Fill in missing negatives (an empty list) and weights (1)."""
+        """Check all values, leave out duplicates, and fill in missing negatives (an empty list) and weights (1)."""
         for kind, of_relations in (("negatives", self.negatives), ("a weight", self.weights)):
             if unknown := [name for name in of_relations if name not in self.positives]:
                 raise ValueError(
                     f"The relation {unknown[0]!r} has {kind} but no positives, expected one of the relations "
                     f"{', '.join(self.positives) or '(none)'}."
                 )
-        weights = {name: check_weight(weight, f"the relation {name!r}") for name, weight in self.weights.items()}
-        object.__setattr__(self, "negatives", {name: self.negatives.get(name, []) for name in self.positives})
-        object.__setattr__(self, "weights", {name: weights.get(name, 1.0) for name in self.positives})
+        checked: dict[str, dict[str, Any]] = {"positives": {}, "negatives": {}, "weights": {}}
+        for name, pairs in self.positives.items():
+            relation = f"the relation {name!r}"
+            checked["positives"][name] = _distinct(pairs, f"{relation}, positive")
+            checked["negatives"][name] = _distinct(self.negatives.get(name, []), f"{relation}, negative")
+            checked["weights"][name] = check_weight(self.weights.get(name, 1), relation)
+        for attribute, values in checked.items():
+            object.__setattr__(self, attribute, values)
 
     @classmethod
     def load(cls, name_or_path: str | os.PathLike[str], split: str = "train") -> RelationSet:
@@ -80,9 +86,10 @@ class RelationSet:
                 two relations.
         """
         if is_question_text(name_or_path):
-            return cls.from_records(cls(relation_pairs(name_or_path)).records(), os.fspath(name_or_path))
-        records, source = read_records(name_or_path, [split], RELATION_EXAMPLE)
-        return cls.from_records(records, source)
+            pairs = relation_pairs(name_or_path)
+            records = [{"relation_type": name, "positives": of_name} for name, of_name in pairs.items()]
+            return cls.from_records(records, os.fspath(name_or_path))
+        return cls.from_records(*read_records(name_or_path, [split], RELATION_EXAMPLE))
 
     @classmethod
     def from_records(cls, records: Iterable[dict[str, Any]], source: str = "relations") -> RelationSet:
@@ -100,7 +107,7 @@ class RelationSet:
                 f"{source} has {counted(len(positives), 'relation')} ({', '.join(positives) or 'none'}), expected at "
                 "least two: the pairs of one are the negatives of the other."
             )
-        relations = cls.merge([cls(positives, negatives, weights)])
+        relations = cls(positives, negatives, weights)
         copies = _count(positives) + _count(negatives) - _count(relations.positives) - _count(relations.negatives)
         if copies:
             logger.info("%s: left out %s that a relation has twice.", source, counted(copies, "pair"))
@@ -108,26 +115,22 @@ class RelationSet:
 
     @classmethod
     def merge(cls, sets: Iterable[RelationSet]) -> RelationSet:
-        """Merge relation sets: relations with the same name become one, without duplicates, with the largest weight.
+        """Merge relation sets: relations with the same name become one, with the largest weight.
 
         >>> one = RelationSet({"capital": [("Tokyo", "Japan")]})
         >>> RelationSet.merge([one, RelationSet({"capital": [("Rome", "Italy")]})]).positives
         {'capital': [('Tokyo', 'Japan'), ('Rome', 'Italy')]}
         """
-        positives: dict[str, dict[Pair, None]] = {}
-        negatives: dict[str, dict[Pair, None]] = {}
+        positives: dict[str, list[Pair]] = {}
+        negatives: dict[str, list[Pair]] = {}
         weights: dict[str, float] = {}
         for relations in sets:
             for name, weight in relations.weights.items():
                 weights[name] = max(weight, weights.get(name, 0))
             for merged, of_set in ((positives, relations.positives), (negatives, relations.negatives)):
                 for name, pairs in of_set.items():
-                    merged.setdefault(name, {}).update(dict.fromkeys(pairs))
-        return cls(
-            {name: list(pairs) for name, pairs in positives.items()},
-            {name: list(pairs) for name, pairs in negatives.items()},
-            weights,
-        )
+                    merged.setdefault(name, []).extend(pairs)
+        return cls(positives, negatives, weights)
 
     @property
     def names(self) -> list[str]:
@@ -185,7 +188,7 @@ class RelationSet:
         positives, negatives, weights = dict(self.positives), dict(self.negatives), dict(self.weights)
         for name, parent in zip(self.names, self.parent_names, strict=True):
             # The trailing slash distinguishes the parent from a relation of the same name.
-            positives[f"{parent}/"] = list(dict.fromkeys([*positives.get(f"{parent}/", []), *self.positives[name]]))
+            positives[f"{parent}/"] = [*positives.get(f"{parent}/", []), *self.positives[name]]
             negatives[f"{parent}/"] = []
             weights[f"{parent}/"] = max(self.weights[name], weights.get(f"{parent}/", 0))
         return RelationSet(positives, negatives, weights)
@@ -274,7 +277,7 @@ def read_record(record: dict[str, Any], where: str) -> tuple[str, list[Pair], li
     `relation`. Returns the relation's name, its positives (at least one), its negatives and its weight. Raises
     `ValueError` if a column is missing or invalid; the message refers to the record as `where`.
     """
-    if "positives" not in record and record.keys() >= _PAIR_COLUMNS:
+    if "positives" not in record and _PAIR_COLUMNS.issubset(record):
         require(record, sorted(_PAIR_COLUMNS), where, RELATION_EXAMPLE)
         # A column of weights would hold the weights of pairs, not of relations.
         pair = as_pair((record["head"], record["tail"]), f"the pair of {where}")
@@ -299,6 +302,10 @@ def check_weight(weight: Any, what: str) -> float:
             f"The weight of {what} is {weight!r}, expected a number above 0 and at most {LARGEST_WEIGHT:,}."
         )
     return float(weight)
+
+
+def _distinct(pairs: Any, where: str) -> list[Pair]:
+    return list(dict.fromkeys(as_pairs(pairs, where)))
 
 
 def _count(pairs: dict[str, list[Pair]]) -> int:

@@ -29,8 +29,6 @@ HELD_OUT_PARENTS = ("organisations and products", "science")
 _RELATIONS_PER_HELD_OUT = 20
 _PAIRS_PER_HELD_OUT = 10
 
-_OPTIONAL = "pairs, educated, direction, repeats"
-
 QUESTION_SETS = {"held_out_pairs": 2, "held_out_relations": 10, "held_out_parents": 15, "educated": 4}
 """The sets of analogy questions, and the most questions in each about one relation."""
 
@@ -106,34 +104,9 @@ def parse_relations(text: str, where: str) -> list[ShippedRelation]:
 def shipped_relations() -> tuple[ShippedRelation, ...]:
     """Return all relations that the package ships, ordered by file and as in each file."""
     files = sorted(FOLDER.glob("*.yaml"))
-    relations = tuple(
+    return tuple(
         relation for file in files for relation in parse_relations(file.read_text(encoding="utf-8"), file.name)
     )
-    check_directions(relations)
-    return relations
-
-
-def check_directions(relations: Iterable[ShippedRelation]) -> None:
-    """Refuse invalid directions. Of two inverse relations, only one has the direction `inverse of` the other.
-
-    Raises `ValueError` if a direction is not one of those of `ShippedRelation`, or names a relation that does not exist
-    or is itself the inverse of a relation, which would make a cycle or a chain.
-    """
-    directions = {relation.name: relation.direction for relation in relations}
-    for name, direction in directions.items():
-        other = direction.removeprefix("inverse of ")
-        if direction in ("", "symmetric"):
-            continue
-        if other == direction or other not in directions:
-            raise ValueError(
-                f"The direction of the relation {name!r} is {direction!r}, expected 'symmetric', or 'inverse of' "
-                "another relation."
-            )
-        if directions[other].startswith("inverse of "):
-            raise ValueError(
-                f"The relation {name!r} is the inverse of {other!r}, which is itself {directions[other]!r}. Remove the "
-                "direction of one of the two."
-            )
 
 
 # Approximately as spoken: a unit, a European, a one-way street, an umbrella, an hour.
@@ -181,8 +154,8 @@ def shipped_records(name: str, splits: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _relation(record: Any, where: str) -> ShippedRelation:
-    needed = {"name", "sentence", "parent"}
-    if not isinstance(record, dict) or not needed <= set(record) <= needed | set(_OPTIONAL.split(", ")):
+    needed, optional = {"name", "sentence", "parent"}, {"pairs", "educated", "direction", "repeats"}
+    if not isinstance(record, dict) or not needed <= set(record) <= needed | optional:
         found = ", ".join(map(str, record)) if isinstance(record, dict) else repr(record)
         raise ValueError(
             f"{where} has {found}, expected name, sentence, parent, pairs and optionally direction, educated."

@@ -15,17 +15,16 @@ from st_relbert.environment import hub_is_reachable
 from st_relbert.files.location import Location, check_named, expand
 from st_relbert.files.options import find_column
 from st_relbert.files.question_sheets import read_sheet
-from st_relbert.files.tables import FORMATS, is_table, pair_of_cell, read_table
+from st_relbert.files.tables import is_table, pair_of_cell, read_table
 from st_relbert.files.text import COMPRESSED, JSON, SPREADSHEETS, check_no_spreadsheet, read_json, suffix_of
 from st_relbert.pairs import as_pair
 
 STARTER = "starter"
 TRAINING_SPLIT = "train"
-_SHIPPED = Path(__file__).parent
 DATA_DIR_VARIABLE = "ST_RELBERT_DATA"
 
-# A name with such a suffix is a mistyped file, not a data set on the hub.
-_FILE_SUFFIXES = (*FORMATS, *COMPRESSED, *SPREADSHEETS, ".zip")
+# Besides tables, names with these suffixes are files, not data sets on the hub.
+_FILES = (*COMPRESSED, *SPREADSHEETS, ".zip")
 
 
 class FileRecord(dict[str, Any]):
@@ -69,14 +68,12 @@ def read_records(
             path = folder / f"{split}.jsonl"
             if path.is_file():
                 return read_file(path, example), str(path)
-    if os.path.isfile(name) or is_table(name):
+    if os.path.isfile(name) or is_table(name) or name.lower().endswith(_FILES):
         files = [name] if os.path.isfile(name) else expand(name)
         return [record for file in files for record in read_file(file, example, with_relations=with_relations)], name
     if os.path.isdir(name):
         found = ", ".join(sorted(os.listdir(name))) or "nothing"
         raise ValueError(f"The folder {name!r} contains {found}, expected {' or '.join(f'{s}.jsonl' for s in splits)}.")
-    if name.lower().endswith(_FILE_SUFFIXES):
-        raise ValueError(f"There is no file {name!r}.")
     if name.split("/")[0] == SHIPPED:
         return shipped_records(name, splits), name
     return _read_hub(name, splits)
@@ -99,7 +96,7 @@ def _folders(name: str) -> list[Path]:
     """Return the folders on this machine that may contain the splits of a data set."""
     folders = [Path(name)]
     if name.split("/")[0] == STARTER:
-        folders.append(_SHIPPED / name)
+        folders.append(Path(__file__).parent / name)
     if data_dir := os.environ.get(DATA_DIR_VARIABLE):
         # "relbert/analogy_questions/u2" is in analogy_questions/u2. The name may also be given without an owner.
         folders.append(Path(data_dir) / name)
@@ -197,11 +194,13 @@ def _cache_alone() -> Iterator[None]:
         config.HF_HUB_OFFLINE = before
 
 
-def require(record: dict[str, Any], columns: Sequence[str], where: str, example: str = "") -> None:
-    """Raise `ValueError`, which refers to the record as `where`, if one of the columns is missing or null.
+def require(record: Any, columns: Sequence[str], where: str, example: str = "") -> None:
+    """Raise `ValueError`, which refers to the record as `where`, if it is not an object, or lacks a column or a value.
 
     The example, if any, shows in the message what a record should look like.
     """
+    if not isinstance(record, Mapping):
+        raise ValueError(f"{where} is {record!r:.60}, expected an object with the columns {', '.join(columns)}.")
     missing = [column for column in columns if record.get(column) is None]
     if missing:
         raise ValueError(

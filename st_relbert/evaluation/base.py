@@ -9,12 +9,12 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.evaluation import BaseEvaluator
-from typing_extensions import Self, Unpack
+from typing_extensions import Self
 
 from st_relbert.data.sources import DATA_DIR_VARIABLE
 from st_relbert.evaluation.results import EvaluationResult, digest
@@ -69,14 +69,6 @@ def data_file(name: str) -> Path:
     return path
 
 
-class EvaluatorOptions(TypedDict, total=False):
-    """Options of all evaluators; see `RelationEvaluator`."""
-
-    batch_size: int
-    show_progress_bar: bool
-    write_csv: bool
-
-
 class RelationEvaluator(BaseEvaluator):
     """Base class of all evaluators: evaluates a relation-embedding model, logs the metrics and writes them to a file.
 
@@ -85,10 +77,10 @@ class RelationEvaluator(BaseEvaluator):
 
     Args:
         name: Prefix of the metrics and part of the CSV file's name.
-        batch_size: Number of pairs embedded at a time; 64 by default.
-        show_progress_bar: Whether to show the progress of embedding; False by default.
+        batch_size: Number of pairs embedded at a time.
+        show_progress_bar: Whether to show the progress of embedding.
         write_csv: Whether to append the metrics to `{task}_evaluation_{name}_results.csv` when called with an output
-            path; True by default. Characters that no file's name can have are escaped: `relbert/u2` is `relbert%2Fu2`.
+            path. Characters that no file's name can have are escaped: `relbert/u2` is `relbert%2Fu2`.
     """
 
     task: ClassVar[str]
@@ -98,12 +90,14 @@ class RelationEvaluator(BaseEvaluator):
     suite: ClassVar[SuiteTask]
     """The sets that can be loaded by name."""
 
-    def __init__(self, name: str = "", **options: Unpack[EvaluatorOptions]) -> None:
+    def __init__(
+        self, name: str = "", *, batch_size: int = 64, show_progress_bar: bool = False, write_csv: bool = True
+    ) -> None:
         super().__init__()
         self.name = name
-        self.batch_size = options.get("batch_size", 64)
-        self.show_progress_bar = options.get("show_progress_bar", False)
-        self.write_csv = options.get("write_csv", True)
+        self.batch_size = batch_size
+        self.show_progress_bar = show_progress_bar
+        self.write_csv = write_csv
         self.csv_file = "_".join(part for part in (self.task, "evaluation", file_name(name), "results.csv") if part)
         self.csv_headers = ["epoch", "steps", *self.columns]
         self.primary_metric = f"{name}_{self.columns[0]}" if name else self.columns[0]

@@ -48,9 +48,7 @@ _TRAINING_DETAILS = re.compile(r"^## Training Details[ \t]*\r?\n", re.MULTILINE)
 _DECIMALS = 4
 
 
-def write_results(
-    folder: str | os.PathLike[str], results: Sequence[EvaluationResult], *, model_name: str | None = None
-) -> None:
+def write_results(folder: str | os.PathLike[str], results: Sequence[EvaluationResult]) -> None:
     """Write results into the card of a saved model (`README.md`) and to `.eval_results/`, where the hub reads them.
 
     The card's metadata gets a `model-index` in the form of the published RelBERT cards, and its text gets a table. Both
@@ -59,7 +57,6 @@ def write_results(
     Args:
         folder: The folder of the model.
         results: The results, for instance from `run_suite`.
-        model_name: The model's name in the `model-index`. Defaults to the name already there, or the folder's name.
 
     Raises:
         ValueError: If the folder does not contain a saved model, there are no results, a result cannot be shown (its
@@ -70,10 +67,7 @@ def write_results(
     rows = check_results(results)
     path = check_model_folder(folder)
     card = _load(path / CARD) if (path / CARD).is_file() else _new_card(path.resolve().name)
-    index = merge_model_index(card.data.get("model-index"), rows, model_name or path.resolve().name)
-    if model_name:
-        index[0]["name"] = model_name
-    card.data["model-index"] = index
+    card.data["model-index"] = merge_model_index(card.data.get("model-index"), rows, path.resolve().name)
     line_break = "\r\n" if "\r\n" in card.text else "\n"
     card.text = _with_table(card.text, _results_section(rows), line_break)
     with atomic_output(path / CARD) as temporary:
@@ -167,7 +161,7 @@ def _metric(row: Row) -> tuple[str, str]:
 
 
 def merge_model_index(index: list[dict[str, Any]] | None, rows: Sequence[Row], model_name: str) -> list[dict[str, Any]]:
-    """Put figures into a copy of a card's model index, or into a new index with the name of the model.
+    """Put figures into a copy of a card's model index, or into a new index with the model's name.
 
     They replace all figures of an earlier call, and entries from elsewhere for the same sets. All other entries stay
     as they are.

@@ -23,10 +23,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
-from typing_extensions import Self, Unpack
+from typing_extensions import Self
 
 from st_relbert.data.sources import place_of, read_records, require
-from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
+from st_relbert.evaluation.base import RelationEvaluator, SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.pairs import Pair, as_pair
 from st_relbert.vectors import PairVectors
@@ -56,41 +56,30 @@ _TAKEN = ("micro", "macro")
 class LabelledPairs:
     """One split of a classification data set: pairs and their labels."""
 
-    split: str
     pairs: list[Pair]
     labels: list[str]
 
     @classmethod
-    def from_records(cls, records: Records, split: str) -> LabelledPairs:
+    def from_records(cls, records: Records, split: str, known: Sequence[str] | None = None) -> LabelledPairs:
         """Check the records of a split, which have the strings `head`, `tail` and `relation`. Errors name the split.
 
-        Raises `ValueError` if there are no records, a column is missing, a pair is not two words, or a label is not a
-        string that can be part of a metric's name.
+        Raises `ValueError` if there are no records, a column is missing, a pair is not two words, a label is not a
+        string that can be part of a metric's name, or it is not one of the `known` labels, those of the training split.
         """
         pairs, labels = [], []
         for row, record in enumerate(records):
             where = f"{split}, {place_of(record, row)}"
-            if not isinstance(record, Mapping):
-                raise ValueError(f"{where} is {record!r}, expected an object with the columns {', '.join(COLUMNS)}.")
-            require(dict(record), COLUMNS, where)
+            require(record, COLUMNS, where)
             pairs.append(as_pair((record["head"], record["tail"]), f"the pair of {where}"))
             labels.append(_label(record["relation"], where))
+            if known is not None and labels[-1] not in known:  # no classifier could predict it
+                raise ValueError(
+                    f"{where} has the relation {labels[-1]!r}, which no row of train has, expected one of "
+                    f"{', '.join(map(repr, known))}."
+                )
         if not pairs:
             raise ValueError(f"{split} has no rows, expected at least one.")
-        return cls(split, pairs, labels)
-
-    def require_labels_of(self, train: LabelledPairs) -> None:
-        """Raise `ValueError` if a label does not occur in the training split.
-
-        No classifier could predict such a label, so it must be a mistake in the data.
-        """
-        known = sorted(set(train.labels))
-        for row, label in enumerate(self.labels):
-            if label not in known:
-                raise ValueError(
-                    f"{self.split}, row {row} has the relation {label!r}, which no row of {train.split} has, "
-                    f"expected one of {', '.join(map(repr, known))}."
-                )
+        return cls(pairs, labels)
 
     def examples(self, vectors: PairVectors) -> Examples:
         """Return features `(n, 2 d)`, each pair's vector next to the reversed pair's, and the labels `(n,)`."""
@@ -135,11 +124,6 @@ class RelationClassificationEvaluator(RelationEvaluator):
         **options: See `RelationEvaluator`. The progress bar also shows the fitting; the CSV file does not contain the
             metrics of single labels.
 
-    Attributes:
-        chosen: After a call, the settings of the classifier, such as `{"random_state": 0, "learning_rate_init": 0.001,
-            "hidden_layer_sizes": 100}`.
-        correct: After a call, whether each test pair was classified correctly.
-
     Raises:
         ValueError: If a split is empty, a row is malformed or its label is not in `train` (the error names split and
             row), `train` has fewer than two labels, or `classifier` or `n_jobs` is invalid.
@@ -174,7 +158,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         classifier: Any = "mlp",
         n_jobs: int = -1,
         seed: int = 0,
-        **options: Unpack[EvaluatorOptions],
+        **options: Any,
     ) -> None:
         super().__init__(name, **options)
         if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
@@ -189,15 +173,13 @@ class RelationClassificationEvaluator(RelationEvaluator):
         self.n_jobs = n_jobs
         self.seed = seed
         self.train = LabelledPairs.from_records(train, "train")
-        self.test = LabelledPairs.from_records(test, "test")
-        self.validation = None if validation is None else LabelledPairs.from_records(validation, "validation")
         self.labels = sorted(set(self.train.labels))
         if len(self.labels) < 2:
             raise ValueError(f"train has only the relation {self.labels[0]!r}, expected at least two.")
-        for split in filter(None, (self.test, self.validation)):
-            split.require_labels_of(self.train)
-        self.chosen: Settings = {}
-        self.correct: list[bool] = []
+        self.test = LabelledPairs.from_records(test, "test", self.labels)
+        self.validation = (
+            None if validation is None else LabelledPairs.from_records(validation, "validation", self.labels)
+        )
 
     @classmethod
     def load(cls, name: str, **options: Any) -> Self:
@@ -221,37 +203,39 @@ class RelationClassificationEvaluator(RelationEvaluator):
         - `majority_f1_micro` always predicts the most frequent training label.
         - `random_f1_micro` draws labels with their frequencies in the training split.
         """
-        predicted = self.predict(model)
+        settings, predicted = self._fit_and_predict(model)
         by_label = f1_score(self.test.labels, predicted, labels=self.labels, average=None, zero_division=0)
         extras = {f"f1_{label}": float(value) for label, value in zip(self.labels, by_label, strict=True)}
         extras["majority_f1_micro"] = self._f1(self._baseline("most_frequent"), "micro")
         extras["random_f1_micro"] = self._f1(self._baseline("stratified"), "micro")
         return self.result(
-            {"f1_micro": self.correct},
+            {"f1_micro": [guess == label for guess, label in zip(predicted, self.test.labels, strict=True)]},
             (self.test.pairs, self.test.labels),
             metrics={"f1_macro": self._f1(predicted, "macro")},
             extras=extras,
             predictions=predicted,
             classifier=self._classifier_name,
-            classifier_config=self.chosen,
+            classifier_config=settings,
             method="" if self._classifier_name in _PAPERS_CLASSIFIERS else self._classifier_name,
         )
 
     def predict(self, model: SentenceTransformer) -> list[str]:
-        """Return the predicted label of each test pair; sets `chosen` and `correct`."""
+        """Return the predicted label of each test pair."""
+        return self._fit_and_predict(model)[1]
+
+    def _fit_and_predict(self, model: SentenceTransformer) -> tuple[Settings, list[str]]:
+        """Return the settings of the chosen classifier, and the label that it predicts for each test pair."""
         splits = [split for split in (self.train, self.validation, self.test) if split]
         pairs = (order for split in splits for pair in split.pairs for order in (pair, pair[::-1]))
         vectors = self.vectors_of(model, pairs)
-        self.chosen, classifier = fit_best(
+        settings, classifier = fit_best(
             self._candidates(),
             self.train.examples(vectors),
             self.validation.examples(vectors) if self.validation else None,
             n_jobs=self.n_jobs,
             show_progress_bar=self.show_progress_bar,
         )
-        predicted = [str(label) for label in classifier.predict(self.test.examples(vectors)[0])]
-        self.correct = [guess == label for guess, label in zip(predicted, self.test.labels, strict=True)]
-        return predicted
+        return settings, [str(label) for label in classifier.predict(self.test.examples(vectors)[0])]
 
     @property
     def _classifier_name(self) -> str:

@@ -39,9 +39,7 @@ class MaxDiffQuestion:
 
         Raises `ValueError` if a column is missing, or there are not four pairs or not four vote counts.
         """
-        if not isinstance(record, Mapping):
-            raise ValueError(f"{where} is {record!r}, expected an object with the columns pairs, least, most.")
-        require(dict(record), ["pairs", "least", "most"], where)
+        require(record, ["pairs", "least", "most"], where)
         pairs = record["pairs"]
         if not isinstance(pairs, list | tuple | np.ndarray) or len(pairs) != CHOICES:
             raise ValueError(f"{where} has the pairs {pairs!r}, expected a list of {CHOICES} pairs.")
@@ -117,17 +115,17 @@ def as_similarity_relations(
 def _rows(records: Iterable[Mapping[str, Any]], source: str, columns: list[str], split: str | None) -> Rows:
     """Return the records of a split by relation, each with its name in error messages."""
     rows: Rows = {}
-    wheres: dict[str, str] = {}
+    places: dict[str, str] = {}
     splits = set()
     for index, record in enumerate(records):
         where = f"{source}, {place_of(record, index)}"
-        require(dict(record), ["relation_type", "split", *columns], where)
+        require(record, ["relation_type", "split", *columns], where)
         relation = record["relation_type"]
         if not isinstance(relation, str):
             raise ValueError(f"{where} has the relation_type {relation!r}, expected a string such as '1/a'.")
-        if relation in wheres:
-            raise ValueError(f"{where} has the relation {relation!r}, as does {wheres[relation]}, expected it once.")
-        wheres[relation] = where
+        if relation in places:
+            raise ValueError(f"{where} has the relation {relation!r}, as does {places[relation]}, expected it once.")
+        places[relation] = where
         splits.add(str(record["split"]))
         if split is None or record["split"] == split:
             rows[relation] = record, f"{where} ({relation})"

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from typing_extensions import Self, Unpack
+from typing_extensions import Self
 
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation.analogy import TIE_TOLERANCE
-from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
+from st_relbert.evaluation.base import RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.evaluation.semeval import SimilarityScore, as_similarity_relations, score_relations
-from st_relbert.pairs import Pair, check_known
-
-Combine = Literal["mean", "max"]
+from st_relbert.pairs import Pair
 
 
 class RelationalSimilarityEvaluator(RelationEvaluator):
     """Evaluates how well a model distinguishes good examples of a relation from bad ones (SemEval-2012 Task 2).
 
-    The model's number for a pair is computed from its cosines to the relation's paradigm pairs, the 3-5 examples shown
-    to annotators. The numbers are scored by the task's own rules (see `st_relbert.evaluation.semeval`). Each distinct
-    pair is embedded once.
+    The model's number for a pair is its mean cosine to the relation's paradigm pairs, the 3-5 examples shown to
+    annotators. (The cosine to their prototype, the mean of their unit vectors, would give the same scores.) The numbers
+    are scored by the task's own rules (see `st_relbert.evaluation.semeval`). Each distinct pair is embedded once.
 
     For reference, on the task's data the gold ratings themselves get 75.3 % and 1, and random numbers get 30.4 % and 0
     on average (the published Random baseline, 31.2 % and 0.018, is a single draw). Equal numbers for all pairs, as from
@@ -41,15 +39,10 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
         name: Prefix of the metrics and of the CSV file's name.
         split: The split to score, or None for all relations. The official scores are on the 69 relations of
             `"testing"`.
-        combine: `"mean"` takes the mean of the cosines, so a pair must be similar to all paradigms. `"max"` takes the
-            highest, so similarity to one is enough; use it for relations with diverse examples. The cosine to the
-            paradigms' prototype (the mean of their unit vectors) is not an option because it gives the same scores as
-            `"mean"`.
         **options: See `RelationEvaluator`.
 
     Raises:
-        ValueError: If the data are malformed (the error names the row), the split has no relation, or `combine` is
-            unknown.
+        ValueError: If the data are malformed (the error names the row), or the split has no relation.
 
     Source: Jurgens et al. (2012), "SemEval-2012 Task 2: Measuring Degrees of Relational Similarity".
     """
@@ -72,12 +65,9 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
         *,
         name: str = "",
         split: str | None = "testing",
-        combine: Combine = "mean",
-        **options: Unpack[EvaluatorOptions],
+        **options: Any,
     ) -> None:
         super().__init__(name, **options)
-        check_known("combine", combine, get_args(Combine))
-        self.combine = combine
         self.relations = as_similarity_relations(ratings, maxdiff, split)
 
     @classmethod
@@ -106,7 +96,6 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
             self.relations,
             extras={"relations": len(scores)},
             relations={relation: score._asdict() for relation, score in scores.items()},
-            method="" if self.combine == "mean" else self.combine,
         )
 
     def relation_scores(self, model: SentenceTransformer) -> dict[str, SimilarityScore]:
@@ -125,22 +114,16 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
         for relation in self.relations:
             # In float64, where sums of float32 values hardly depend on their order.
             units = vectors.unit(relation.pairs).astype(np.float64)
-            numbers = combine_cosines(units @ vectors.unit(relation.paradigms).astype(np.float64).T, self.combine)
+            numbers = mean_cosines(units @ vectors.unit(relation.paradigms).astype(np.float64).T)
             scores[relation.relation_type] = dict(zip(relation.pairs, numbers.tolist(), strict=True))
         return scores
 
 
-def combine_cosines(cosines: NDArray[np.floating[Any]], combine: Combine) -> NDArray[np.floating[Any]]:
-    """Return one number per pair, `(pairs,)`: the `"mean"` or `"max"` of its cosines, `(pairs, paradigms)`.
+def mean_cosines(cosines: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return the mean of each pair's cosines to the paradigms: `(pairs,)` from `(pairs, paradigms)`.
 
-    If the numbers differ by at most 1e-6, all are set to the first. Such differences are float32 noise, and a model
-    that cannot distinguish pairs should get a Spearman of 0.
+    If the means differ by at most 1e-6, all are set to the first. Such differences are float32 noise, and a model that
+    cannot distinguish pairs should get a Spearman of 0.
     """
-    # Why there is no "prototype": let u_1..u_k be the unit vectors of the paradigms and m their mean. For the unit
-    # vector x of a pair, the cosine to the prototype is (x . m) / |m|, and the mean of the cosines is
-    # ((x . u_1) + ... + (x . u_k)) / k = x . m. They differ by the factor |m|, a positive constant of the relation, so
-    # both rank its pairs the same, and only the order is scored. The mean also exists where m is zero.
-    numbers: NDArray[np.floating[Any]] = cosines.mean(axis=1) if combine == "mean" else cosines.max(axis=1)
-    if np.ptp(numbers) <= TIE_TOLERANCE:
-        return np.full_like(numbers, numbers[0])
-    return numbers
+    means: NDArray[np.floating[Any]] = cosines.mean(axis=1)
+    return np.full_like(means, means[0]) if np.ptp(means) <= TIE_TOLERANCE else means

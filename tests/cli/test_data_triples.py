@@ -74,6 +74,7 @@ def test_an_encoding_may_be_named_for_any_format(places, capsys):
         (["{graph}", *COLUMNS, "--most", "3"], "maximum number of pairs per relation is 3, expected at least"),
         (["no-such.csv"], "no-such.csv"),
         (["{graph}", "--format", "rdf"], "Unknown format 'rdf'"),
+        (["{graph}", *COLUMNS, "--exclude", "{tests}"], "--no-exclude leaves out no pairs. Pass one of the two."),
     ],
 )  # fmt: skip
 def test_errors_are_one_line_and_exit_status_2(places, capsys, arguments, message):

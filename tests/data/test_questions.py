@@ -14,7 +14,9 @@ GOOD = {"stem": ["a", "b"], "choice": [["c", "d"], ["e", "f"]], "answer": 1}
     [
         ({"stem": ["a", "b"], "answer": 0}, "row 1 has no 'choice' .it has: answer, stem."),
         ({**GOOD, "stem": ["a"]}, "row 1, the stem is"),
-        ({**GOOD, "choice": False}, "toy, row 1 has the choice False, expected a list of pairs"),
+        ("stem", "toy, row 1 is 'stem', expected an object with the columns stem, choice, answer"),  # of a DataFrame
+        ({**GOOD, "choice": False}, "toy, row 1, choices are False, expected a list of"),
+        ({**GOOD, "choice": []}, "toy, row 1 has no choices, expected at least one pair"),
         ({**GOOD, "choice": [["c", "d"], ["e", None]]}, "the tail of toy, row 1, choice 1 is None"),
         ({**GOOD, "answer": 2}, "row 1 has the answer 2, expected an index from 0 to 1"),
         ({**GOOD, "answer": -1}, "expected an index from 0 to 1"),
@@ -27,9 +29,10 @@ def test_a_malformed_question_is_named(record, message):
         AnalogyEvaluator([GOOD, record], "toy")
 
 
-def test_answers_may_be_numpy_integers():
-    evaluator = AnalogyEvaluator([{**GOOD, "answer": np.int64(1)}])
-    assert evaluator.questions[0].answer == 1
+def test_questions_in_arrays_are_the_same_questions():
+    arrays = {"stem": np.array(GOOD["stem"]), "choice": np.array(GOOD["choice"]), "answer": np.int64(1)}
+    # The digest is made from the text of the questions.
+    assert repr(AnalogyEvaluator([arrays]).questions) == repr(AnalogyEvaluator([GOOD]).questions)
 
 
 @pytest.mark.parametrize(("prefix", "kept"), [(None, ""), ("", ""), (0, "0"), ("capital", "capital")])

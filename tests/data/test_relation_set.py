@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,6 +187,24 @@ def test_negatives_may_be_left_out():
     assert relations.known_false_negatives() == 0 and "1 negative" in str(relations)
     with pytest.raises(ValueError, match="The relation 'z' has negatives but no positives"):
         RelationSet({"x": [("a", "b")]}, {"z": []})
+
+
+def test_sets_made_in_python_are_checked_as_well():
+    relations = RelationSet({"x": [["a", "b"], ("c", "d"), ("a", "b")], "y": [("e", "f")]}, {"x": [["b", "a"]] * 2})
+    assert relations.positives == {"x": [("a", "b"), ("c", "d")], "y": [("e", "f")]}
+    assert relations.negatives == {"x": [("b", "a")], "y": []} and "3 pairs" in str(relations)
+    for negatives, message in (({}, "positive 1 is None"), ({"x": [("a", " ")]}, "negative 0 is ' '")):
+        with pytest.raises(ValueError, match=f"the tail of the relation 'x', {message}"):
+            RelationSet({"x": [("a", "b"), ("a", "b" if negatives else None)]}, negatives)
+
+
+def test_records_may_hold_arrays_as_pandas_reads_them():
+    arrays = [{name: np.array(value) for name, value in record.items()} for record in RECORDS]
+    for record, plain in zip(arrays, RECORDS, strict=True):
+        record["relation_type"] = plain["relation_type"]
+    assert RelationSet.from_records(arrays) == RelationSet.from_records(RECORDS)
+    with pytest.raises(ValueError, match="row 0 is 'relation_type', expected an object with the columns"):
+        RelationSet.from_records(["relation_type", "positives"])  # as a DataFrame gives its columns
 
 
 WEIGHTED = [

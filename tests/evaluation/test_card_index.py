@@ -41,9 +41,9 @@ def test_the_head_has_the_published_form(folder):
 
 
 def test_the_results_survive_the_hubs_own_classes(folder):
-    write_results(folder, RESULTS, model_name="owner/tiny")
+    write_results(folder, RESULTS)
     data = ModelCard.load(folder / "README.md").data
-    assert data.model_name == "owner/tiny"
+    assert data.model_name == "tiny-relbert"
     assert data.eval_results == SHOWN
     again = ModelCardData(**data.to_dict())
     assert again.eval_results == data.eval_results and again.to_yaml() == data.to_yaml()

@@ -43,17 +43,17 @@ def plain_grid(vector_of):
 
 def test_results_equal_a_plain_loop_over_the_grid():
     model = Noisy(0.5)
-    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, name="toy")
-    metrics = evaluator(model)
+    result = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION).evaluate(model)
+    metrics = result.metrics | result.extras
     chosen, predicted = plain_grid(model.of)
     labels = [row["relation"] for row in TEST]
-    assert evaluator.chosen == chosen
-    assert evaluator.correct == [guess == label for guess, label in zip(predicted, labels, strict=True)]
-    assert 0.4 < metrics["toy_f1_micro"] < 1  # neither trivial nor impossible, so that the comparison is meaningful
-    assert metrics["toy_f1_micro"] == np.mean(evaluator.correct)
-    assert metrics["toy_f1_macro"] == f1_score(labels, predicted, average="macro")
+    assert result.details["classifier_config"] == chosen
+    assert result.correct == [guess == label for guess, label in zip(predicted, labels, strict=True)]
+    assert 0.4 < metrics["f1_micro"] < 1  # neither trivial nor impossible, so that the comparison is meaningful
+    assert metrics["f1_micro"] == np.mean(result.correct)
+    assert metrics["f1_macro"] == f1_score(labels, predicted, average="macro")
     by_label = f1_score(labels, predicted, average=None)
-    assert [metrics[f"toy_f1_{label}"] for label in LABELS] == by_label.tolist()
+    assert [metrics[f"f1_{label}"] for label in LABELS] == by_label.tolist()
 
 
 def examples(rows):
@@ -68,7 +68,7 @@ def mlps(*settings):
 def test_the_choice_is_that_of_a_grid_search_with_the_validation_split():
     """In the order of the relbert library: learning rates first, for each of them the sizes."""
     model, evaluator = Noisy(0.5), RelationClassificationEvaluator(TRAIN, TEST, VALIDATION)
-    evaluator.predict(model)
+    chosen = evaluator.evaluate(model).details["classifier_config"]
     (train, train_labels), (validation, labels) = (plain_examples(rows, model.of) for rows in (TRAIN, VALIDATION))
     points = [
         {"learning_rate_init": [rate], "hidden_layer_sizes": [size]}
@@ -79,7 +79,7 @@ def test_the_choice_is_that_of_a_grid_search_with_the_validation_split():
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         search.fit(np.vstack([train, validation]), train_labels + labels)
-    assert evaluator.chosen == {"random_state": 0, **search.best_params_}
+    assert chosen == {"random_state": 0, **search.best_params_}
 
 
 def test_the_number_of_processes_changes_no_weight():
@@ -100,9 +100,10 @@ def test_processes_share_the_features_and_do_not_import_torch():
 
 
 def test_the_first_of_equal_settings_is_chosen():
-    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION)
-    assert evaluator(Noisy(0.01))["f1_micro"] == 1
-    assert evaluator.chosen == {"random_state": 0, "learning_rate_init": 1e-3, "hidden_layer_sizes": 100}
+    result = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION).evaluate(Noisy(0.01))
+    assert result.metrics["f1_micro"] == 1
+    first = {"random_state": 0, "learning_rate_init": 1e-3, "hidden_layer_sizes": 100}
+    assert result.details["classifier_config"] == first
 
 
 @pytest.mark.parametrize(("guesses", "first"), [("aaa", 0), ("bab", 1), ("bba", 2), ("bbb", 0)])
@@ -115,37 +116,35 @@ def test_the_first_of_the_best_candidates_is_taken(guesses, first):
 
 def test_a_linear_probe_chooses_its_penalty():
     model = Noisy(0.5)
-    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, classifier="linear")
-    predicted = evaluator.predict(model)
+    details = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, classifier="linear").evaluate(model).details
     fitted = {
         c: make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(*plain_examples(TRAIN, model.of))
         for c in (0.01, 0.1, 1)
     }
     scores = {c: probe.score(*plain_examples(VALIDATION, model.of)) for c, probe in fitted.items()}
     best = max(scores, key=scores.get)
-    assert evaluator.chosen == {"random_state": 0, "C": best}
-    assert predicted == fitted[best].predict(plain_examples(TEST, model.of)[0]).tolist()
-    alone = RelationClassificationEvaluator(TRAIN, TEST, classifier="linear")
-    alone.predict(model)
-    assert alone.chosen["C"] == 0.01
+    assert details["classifier_config"] == {"random_state": 0, "C": best}
+    assert details["predictions"] == fitted[best].predict(plain_examples(TEST, model.of)[0]).tolist()
+    alone = RelationClassificationEvaluator(TRAIN, TEST, classifier="linear").evaluate(model)
+    assert alone.details["classifier_config"]["C"] == 0.01
 
 
 def test_default_settings_without_a_validation_split():
     model = Noisy()
-    evaluator = RelationClassificationEvaluator(TRAIN, TEST, seed=3)
+    details = RelationClassificationEvaluator(TRAIN, TEST, seed=3).evaluate(model).details
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         expected = MLPClassifier(random_state=3).fit(*plain_examples(TRAIN, model.of))
-    assert evaluator.predict(model) == expected.predict(plain_examples(TEST, model.of)[0]).tolist()
-    assert evaluator.chosen == {"random_state": 3}
+    assert details["predictions"] == expected.predict(plain_examples(TEST, model.of)[0]).tolist()
+    assert details["classifier_config"] == {"random_state": 3}
 
 
 def test_a_given_classifier_is_cloned():
     model = Noisy()
-    evaluator = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, classifier=NEAREST)
+    details = RelationClassificationEvaluator(TRAIN, TEST, VALIDATION, classifier=NEAREST).evaluate(model).details
     expected = KNeighborsClassifier(n_neighbors=1).fit(*plain_examples(TRAIN, model.of))
-    assert evaluator.predict(model) == expected.predict(plain_examples(TEST, model.of)[0]).tolist()
-    assert evaluator.chosen == NEAREST.get_params()
+    assert details["predictions"] == expected.predict(plain_examples(TEST, model.of)[0]).tolist()
+    assert details["classifier_config"] == NEAREST.get_params()
     assert not hasattr(NEAREST, "classes_")  # the caller's own classifier is not fitted
 
 

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from st_relbert import RelBERT
+from st_relbert.data.sources import FileRecord
 from st_relbert.evaluation.classification import RelationClassificationEvaluator
 from tests.evaluation.lexical_relations import LABELS, NEAREST, TEST, TRAIN, VALIDATION, Noisy, plain_examples, rows_of
 
@@ -104,7 +105,10 @@ def test_the_result_is_complete():
     result = evaluator.evaluate(Noisy())
     assert (result.task, result.dataset, result.count) == ("classification", "toy", len(TEST))
     assert list(result.metrics) == ["f1_micro", "f1_macro"] and list(result.intervals) == ["f1_micro"]
-    assert result.correct == evaluator.correct and len(result.details["predictions"]) == len(TEST)
+    labels = [row["relation"] for row in TEST]
+    assert result.correct == [
+        guess == label for guess, label in zip(result.details["predictions"], labels, strict=True)
+    ]
     assert set(result.extras) == {*(f"f1_{label}" for label in LABELS), "majority_f1_micro", "random_f1_micro"}
 
 
@@ -152,6 +156,17 @@ def changed(**values):
 def test_data_that_cannot_be_scored_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         RelationClassificationEvaluator(**{"train": TRAIN, "test": TEST, **arguments})
+
+
+def test_a_label_that_training_lacks_is_named_by_its_line():
+    test = [FileRecord({**TEST[0], "relation": "Hyper"}, "line 7")]
+    with pytest.raises(ValueError, match="test, line 7 has the relation 'Hyper', which no row of train has"):
+        RelationClassificationEvaluator(TRAIN, test)
+
+
+def test_a_mistyped_option_is_an_error():
+    with pytest.raises(TypeError, match="batchsize"):
+        RelationClassificationEvaluator(TRAIN, TEST, batchsize=8)
 
 
 def test_vectors_that_are_not_finite_are_an_error():

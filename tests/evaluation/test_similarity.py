@@ -5,7 +5,7 @@ from scipy.stats import spearmanr
 from st_relbert import RelBERT
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation.semeval import SimilarityScore
-from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator, combine_cosines
+from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator, mean_cosines
 from st_relbert.vectors import EncodeCache
 from tests.evaluation.test_analogy import Lookup
 from tests.evaluation.test_semeval_scores import maxdiff_by_loop
@@ -73,12 +73,6 @@ def test_numbers_are_mean_cosines_to_the_paradigms():
     assert scores["1/b"]["d", "x"] == 0
 
 
-def test_numbers_can_be_the_highest_cosine():
-    scores = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, combine="max").scores(Lookup(VECTORS))
-    assert scores["1/a"]["b", "x"] == pytest.approx(1 / np.sqrt(1.01))
-    assert scores["1/a"]["b", "x"] > scores["1/a"]["a", "x"]
-
-
 def test_metrics_are_averages_over_the_relations():
     evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, name="toy")
     assert evaluator.primary_metric == "toy_maxdiff_accuracy"
@@ -109,16 +103,15 @@ def test_each_distinct_pair_is_encoded_once():
     assert sorted(model.encoded) == sorted(VECTORS)
 
 
-@pytest.mark.parametrize("combine", ["mean", "max"])
-def test_a_model_that_distinguishes_nothing_has_no_correlation(combine):
+def test_a_model_that_distinguishes_nothing_has_no_correlation():
     generator = np.random.default_rng(0)
     constant = Lookup({pair: [1, 2 + 1e-7 * generator.random()] for pair in VECTORS})
-    evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF, combine=combine)
+    evaluator = RelationalSimilarityEvaluator(RATINGS, MAXDIFF)
     assert evaluator.relation_scores(constant) == {"1/a": (0.25, 0), "1/b": (0, 0)}
 
 
 def test_the_prototype_ranks_pairs_like_the_mean():
-    """Why there is no combine="prototype"; see combine_cosines."""
+    """The cosine to the prototype m is (x . m) / |m|, and the mean of the cosines is x . m."""
     generator = np.random.default_rng(0)
     for _ in range(50):
         vectors = generator.normal(size=(24, 8))
@@ -126,7 +119,7 @@ def test_the_prototype_ranks_pairs_like_the_mean():
         pairs, paradigms = units[:20], units[20:]
         prototype = paradigms.mean(axis=0)
         to_prototype = pairs @ prototype / np.linalg.norm(prototype)
-        mean = combine_cosines(pairs @ paradigms.T, "mean")
+        mean = mean_cosines(pairs @ paradigms.T)
         assert (np.argsort(to_prototype) == np.argsort(mean)).all()
         assert to_prototype * np.linalg.norm(prototype) == pytest.approx(mean, abs=1e-12)
 
@@ -140,15 +133,13 @@ def test_real_models_are_scored(encoders, tmp_path):
     assert row.split(",")[0] == "1" and float(row.split(",")[-1]) == 2
 
 
-def test_arguments_are_checked():
+def test_a_split_without_relations_is_an_error():
     with pytest.raises(
         ValueError,
         match=r"ratings has no relation in the split 'test', expected at least one "
         r"\(splits found: 'testing', 'training'\)",
     ):
         RelationalSimilarityEvaluator(RATINGS, MAXDIFF, split="test")
-    with pytest.raises(ValueError, match="Unknown combine 'median', expected one of 'mean', 'max'"):
-        RelationalSimilarityEvaluator(RATINGS, MAXDIFF, combine="median")
 
 
 def test_a_nan_vector_is_an_error():
