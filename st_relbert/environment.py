@@ -7,7 +7,6 @@ import logging
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,14 +61,7 @@ def inference_context(model: Any, device: torch.device) -> AbstractContextManage
     return torch.autocast(device.type, torch.bfloat16) if fast else nullcontext()
 
 
-@dataclass
-class _Hub:
-    """What this process knows about the hub."""
-
-    missed_at: float = -math.inf
-
-
-_HUB = _Hub()
+_missed_at = -math.inf  # when the hub last did not respond, in the seconds of time.monotonic
 _ASKED_AGAIN_AFTER = 60.0  # seconds
 
 
@@ -81,13 +73,14 @@ def hub_is_reachable() -> bool:
     """
     from huggingface_hub import constants, get_session  # only here: the command line imports this module
 
-    if constants.HF_HUB_OFFLINE or time.monotonic() - _HUB.missed_at < _ASKED_AGAIN_AFTER:
+    global _missed_at
+    if constants.HF_HUB_OFFLINE or time.monotonic() - _missed_at < _ASKED_AGAIN_AFTER:
         return False
     try:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     except Exception as error:  # each version of the client has another library for this
-        if _HUB.missed_at == -math.inf:
+        if _missed_at == -math.inf:
             _LOG.warning("The Hugging Face hub cannot be reached (%s). Only cached files are used.", error)
-        _HUB.missed_at = time.monotonic()
+        _missed_at = time.monotonic()
         return False
     return True

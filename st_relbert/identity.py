@@ -64,15 +64,13 @@ class ModelIdentity:
         """Read what `as_json` wrote. Raises `ValueError` for anything else."""
         try:
             identity = cls(**json.loads(text))
+            if not isinstance(identity.name, str) or not isinstance(identity.dimension, int):
+                raise TypeError("expected a name and a dimension")
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"The file identifies the model of its vectors as {str(text)[:80]!r}, which this version of st-relbert "
                 f"cannot read ({error}). Upgrade st-relbert, or encode the pairs again."
             ) from error
-        if not isinstance(identity.name, str) or not isinstance(identity.dimension, int):
-            raise ValueError(
-                f"The file identifies the model of its vectors as {str(text)[:80]!r}, expected a name and a dimension."
-            )
         return identity
 
     def require_same(self, other: ModelIdentity) -> None:
@@ -139,8 +137,7 @@ def locate_model(name: str, **kwargs: Any) -> tuple[str, dict[str, Any]]:
         _check_folder(name)
         return name, kwargs
     try:
-        if name.count("/") < 2:  # otherwise it is a path, which is reported as one below
-            validate_repo_id(name)
+        validate_repo_id(name)
     except HFValidationError as error:
         unfit = ValueError("there is no such folder, and the name cannot be the id of a model")
         raise loading_error(name, unfit) from error
@@ -186,8 +183,6 @@ def loading_error(name: str | None, error: Exception) -> ValueError:
 
 def _cached_file(name: str, kwargs: Mapping[str, Any]) -> str | None:
     """Return the path of a model's or adapter's configuration in the hub's cache, or None."""
-    if name.count("/") > 1:  # not a model id: the cache would raise an error
-        return None
     cache = kwargs.get("cache_folder") or os.getenv("SENTENCE_TRANSFORMERS_HOME")
     # sentence-transformers also looks for names without an owner among its own models.
     for full_name in [name] if "/" in name else [name, f"sentence-transformers/{name}"]:

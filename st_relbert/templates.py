@@ -20,10 +20,8 @@ NAMED_TEMPLATES: dict[str, str] = {
     # Two spaces before "is", as in the published checkpoints, whose tokens depend on them.
     "b": "Today, I finally discovered the relation between <subj> and <obj> : <obj>  is <subj>'s <mask>",
     "c": "Today, I finally discovered the relation between <subj> and <obj> : <mask>",
-    "d": (
-        "I wasn’t aware of this relationship, but I just read in the encyclopedia that <subj> is the <mask> of <obj>"
-    ),
-    "e": ("I wasn’t aware of this relationship, but I just read in the encyclopedia that <obj>  is <subj>’s <mask>"),
+    "d": "I wasn’t aware of this relationship, but I just read in the encyclopedia that <subj> is the <mask> of <obj>",
+    "e": "I wasn’t aware of this relationship, but I just read in the encyclopedia that <obj>  is <subj>’s <mask>",
     "short": "I discovered: <subj> is the <mask> of <obj>",
 }
 """The five templates of the RelBERT papers, and a short one with half as many tokens."""
@@ -88,19 +86,16 @@ class Template:
     @property
     def parts(self) -> list[str]:
         """The template split at its placeholders, including the placeholders."""
-        return [part for part in re.split(f"({SUBJECT}|{OBJECT}|{MASK})", self.text) if part]
+        return [part for part in re.split(f"({'|'.join(PLACEHOLDERS)})", self.text) if part]
 
     def render(self, pairs: list[Pair], mask: str) -> list[str]:
         """Return the prompts of some pairs, with `<mask>` replaced by `mask`.
 
         All placeholders are filled in one pass, so a word that looks like a placeholder is left as it is.
         """
-        slots = {SUBJECT: 0, OBJECT: 1, MASK: 2}
-        parts = [slots.get(part, part) for part in self.parts]
-        return [
-            "".join(part if isinstance(part, str) else (head, tail, mask)[part] for part in parts)
-            for head, tail in pairs
-        ]
+        parts = self.parts
+        fillings = ({SUBJECT: head, OBJECT: tail, MASK: mask} for head, tail in pairs)
+        return ["".join(filling.get(part, part) for part in parts) for filling in fillings]
 
     def essential_length(self, pair: Pair, mask: str) -> int:
         """Return how many characters of a pair's prompt are needed to contain head, tail and mask once each.
@@ -108,12 +103,7 @@ class Template:
         >>> Template.named("short").essential_length(("Tokyo", "Japan"), mask="[MASK]")
         42
         """
+        parts = self.parts
+        last = max(parts.index(name) for name in PLACEHOLDERS if name in parts)
         words = {SUBJECT: pair[0], OBJECT: pair[1], MASK: mask}
-        seen: set[str] = set()
-        length, essential = 0, 0
-        for part in self.parts:
-            length += len(words.get(part, part))
-            if part in words and part not in seen:
-                seen.add(part)
-                essential = length
-        return essential
+        return sum(len(words.get(part, part)) for part in parts[: last + 1])

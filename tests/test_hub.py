@@ -61,7 +61,7 @@ def no_hub(monkeypatch):
         tried.append(host)
         raise OSError("no network")
 
-    monkeypatch.setattr(environment._HUB, "missed_at", -math.inf)
+    monkeypatch.setattr(environment, "_missed_at", -math.inf)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("socket.getaddrinfo", refused)
     return tried
@@ -73,7 +73,7 @@ def test_an_unreachable_hub_is_asked_once_and_reported_once(no_hub, caplog):
             RelBERT(name)
     assert len(no_hub) == 1
     assert [record.levelname for record in caplog.records if "hub cannot be reached" in record.message] == ["WARNING"]
-    environment._HUB.missed_at -= 61  # a minute later
+    environment._missed_at -= 61  # a minute later
     with pytest.raises(ValueError, match="hub cannot be reached"):
         RelBERT("owner/x")
     assert len(no_hub) == 2

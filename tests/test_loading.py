@@ -47,7 +47,7 @@ def test_an_error_without_a_message_is_named(encoders, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("no/such/folder", "Cannot load a model from 'no/such/folder': Path no/such/folder not found"),
+        ("no/such/folder", "Cannot load a model from 'no/such/folder': there is no such folder, and the name"),
         ("no-such-model", "Cannot load a model from 'no-such-model'"),
     ],
 )

@@ -15,8 +15,8 @@ import pyarrow.parquet
 
 from st_relbert.encoding.formats import FILES, write_lance
 from st_relbert.environment import import_extra
-from st_relbert.files.location import DONE, MADE_FROM, TEMPORARY, Location
-from st_relbert.files.outputs import check_output, output_lock
+from st_relbert.files.location import DONE, MADE_FROM, Location
+from st_relbert.files.outputs import TEMPORARY, check_output, output_lock
 from st_relbert.files.tables import PairTable
 
 
@@ -117,34 +117,28 @@ class VectorBlocks:
             raise ValueError(f"{self.output!r} is a file. Choose another output.")
         elif (self.place / DONE).exists:
             raise ValueError(f"{self.output!r} is complete already. Choose another output, or delete the folder.")
-        elif not (self.place / MADE_FROM).exists and [each for each in self.place.names() if each[0] != "."]:
+        if not (self.folder / MADE_FROM).exists and any(name[0] != "." for name in self.folder.names()):
             raise ValueError(
-                f"{self.output!r} is a folder of other files: it has no {MADE_FROM}, which every output has. Choose "
-                "another output."
+                f"{self.folder.path!r} is a folder of other files: it has no {MADE_FROM}, which every output has. "
+                "Choose another output, or move the folder elsewhere."
             )
 
     def begin(self, made_from: Mapping[str, Any], planned: Sequence[Block]) -> list[Block]:
         """Start or continue the output. Returns the planned blocks that are missing or damaged.
 
         `made_from` describes in JSON values what the vectors depend on. Raises `ValueError` if there are blocks that
-        were made from something else, or from something unknown.
+        were made from something else, or files of something else.
         """
         self.folder.filesystem.create_dir(self.folder.path, recursive=True)
         for name in self.folder.names():
             if name.startswith(TEMPORARY):
                 (self.folder / name).remove()
-        names = [name for name in self.folder.names() if name != MADE_FROM]
         manifest = self.folder / MADE_FROM
         if not manifest.exists:
-            if names:
-                raise ValueError(
-                    f"{self.folder.path!r} contains {names[0]!r}, but no {MADE_FROM} that describes what it was made "
-                    "from. Delete the folder, or choose another output."
-                )
             manifest.write_text(json.dumps(made_from))
         self._compare(made_from, manifest)
-        known = {name for block in planned for name in (_name(block.number), _record(block.number))}
-        if strays := [name for name in names if name not in known and name[0] != "."]:
+        known = {MADE_FROM} | {name for block in planned for name in (_name(block.number), _record(block.number))}
+        if strays := [name for name in self.folder.names() if name not in known and name[0] != "."]:
             raise ValueError(
                 f"{self.folder.path!r} contains {strays[0]!r}, which is not part of this output. Move it elsewhere, or "
                 "choose another output."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -29,8 +30,8 @@ _ENGINES: dict[str, Any] = {"one": in_this_process, "processes": in_processes, "
 
 def encode_files(
     model: SentenceTransformer,
-    paths: str | Sequence[str],
-    output: str,
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
     *,
     options: TableOptions = TableOptions(),  # noqa: B008  # frozen
     batch_size: int = 64,
@@ -75,19 +76,19 @@ def encode_files(
     check_known("engine", engine, _ENGINES)
     _check_used(workers, engine)
     check_positive(batch_size=batch_size, block_rows=block_rows)
-    blocks = VectorBlocks(output)
+    blocks = VectorBlocks(os.fspath(output))
     with blocks.hold():
         blocks.check(overwrite)
         prompt = model[0]
         tables = read_tables(paths, options, check=prompt.check_prompts if isinstance(prompt, PromptTemplate) else None)
         if any(Location.of(table.path) == blocks.place for table in tables):
-            raise ValueError(f"{output!r} is also one of the input tables. Choose another output.")
+            raise ValueError(f"{blocks.output!r} is also one of the input tables. Choose another output.")
         vector = pa.field("vector", pa.list_(pa.float32(), model.get_embedding_dimension()))
         # Identifies the model, so that an index can take the vectors as they are.
         identity = ModelIdentity.of(model)
         metadata = {**(tables[0].schema.metadata or {}), MODEL_METADATA: identity.as_json().encode()}
         schema = tables[0].schema.append(vector).with_metadata(metadata)
-        check_format(output, blocks.kind, schema)
+        check_format(blocks.output, blocks.kind, schema)
         planned = plan_blocks(tables, block_rows)
         left = blocks.begin(_made_from(model, identity, tables, block_rows), planned)
         total, to_do = (sum(block.rows for block in some) for some in (planned, left))
@@ -102,15 +103,16 @@ def encode_files(
 
 def _check_used(workers: Workers, engine: Engine) -> None:
     """Raise `ValueError` for a number that the engine would ignore."""
-    ignored = [] if engine == "ray" else ["cpus", "gpus"] if engine == "processes" else ["count", "cpus", "gpus"]
     usual = Workers()
-    for name in ignored:
-        if getattr(workers, name) != getattr(usual, name):
-            option = "workers" if name == "count" else name
-            engines = "processes or ray" if name == "count" else "ray"
+    for option, given, default, engines in (
+        ("workers", workers.count, usual.count, ("processes", "ray")),
+        ("cpus", workers.cpus, usual.cpus, ("ray",)),
+        ("gpus", workers.gpus, usual.gpus, ("ray",)),
+    ):
+        if given != default and engine not in engines:
             raise ValueError(
-                f"The engine is {engine!r}, so {option} {getattr(workers, name)} would have no effect. Choose the "
-                f"engine {engines}, or leave out {option}."
+                f"The engine is {engine!r}, so {option} {given} would have no effect. Choose the engine "
+                f"{' or '.join(engines)}, or leave out {option}."
             )
 
 

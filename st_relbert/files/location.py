@@ -13,9 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs
 
-from st_relbert.files.outputs import atomic_output
+from st_relbert.files.outputs import TEMPORARY, atomic_output
 
-TEMPORARY = ".st-relbert-"  # the names of temporary files begin with this
 DONE = "_SUCCESS"  # marks a folder of Parquet files as complete, as in Hadoop and Spark
 MADE_FROM = "_made_from.json"  # in a folder that `encode_files` writes; readers skip names that begin with _
 
@@ -28,15 +27,16 @@ class Location:
     path: str
 
     @classmethod
-    def of(cls, name: str) -> Location:
+    def of(cls, name: str | os.PathLike[str]) -> Location:
         """Return the location of a path, or of a URI such as `s3://bucket/pairs.parquet`.
 
         Access to an object store is configured as in Arrow, by environment variables or the URI's query
         (`?region=eu-west-1`). Raises `ValueError` for a blank name, or a URI of an unknown kind.
         """
         check_named(name)
+        name = os.fspath(name)
         if "://" not in name:
-            return cls(pa.fs.LocalFileSystem(), os.path.abspath(name))
+            return cls(pa.fs.LocalFileSystem(), _with_slashes(os.path.abspath(name)))
         try:
             return cls(*pa.fs.FileSystem.from_uri(name))
         except (pa.ArrowException, OSError) as error:
@@ -127,25 +127,32 @@ def check_named(path: str | os.PathLike[str]) -> None:
         raise ValueError(f"The name is {os.fspath(path)!r}, expected that of a file or folder.")
 
 
-def expand(pattern: str) -> list[str]:
+def expand(pattern: str | os.PathLike[str]) -> list[str]:
     """Return the files that match a pattern, or the Parquet files in a folder, sorted. Any other name is returned.
 
     A pattern is a path or URI with `*` in its last part only. It matches hidden files, whose names begin with `.`, only
     if it begins with `.` itself. In a folder, names that begin with `_` or `.` are skipped. Raises `ValueError` if
     nothing matches, or a folder of vectors is not finished.
     """
-    bare, mark, query = pattern.partition("?") if "://" in pattern else (pattern, "", "")
+    pattern = os.fspath(pattern)
+    bare, mark, query = pattern.partition("?") if "://" in pattern else (_with_slashes(pattern), "", "")
     place = Location.of(pattern)
     if place.info.type == pa.fs.FileType.Directory:
         if (place / MADE_FROM).exists and not (place / DONE).exists:
             raise ValueError(f"{pattern!r} is not finished. Run the command that writes it again.")
-        folder, last = bare.rstrip("/"), "[!._]*.parquet"
+        folder, last = f"{bare.rstrip('/')}/", "[!._]*.parquet"
     else:
         folder, separator, last = bare.rpartition("/")
         if "*" not in last or place.exists:
             return [pattern]
-        folder, place = (folder, Location.of(f"{folder or '/'}{mark}{query}")) if separator else ("", Location.of("."))
+        folder += separator
+        place = Location.of(f"{folder or '.'}{mark}{query}")
     names = [name for name in place.names() if fnmatch(name, last) and (last[0] == "." or name[0] != ".")]
     if not names:
         raise ValueError(f"No file matches {pattern!r}.")
-    return [f"{folder}/{name}{mark}{query}" if "/" in bare or folder else name for name in names]
+    return [f"{folder}{name}{mark}{query}" for name in names]
+
+
+def _with_slashes(path: str) -> str:
+    """Return a path as Arrow has it on Windows too."""
+    return path.replace(os.sep, "/")

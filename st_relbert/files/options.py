@@ -126,10 +126,6 @@ class TableOptions:
             raise ValueError(f"it has the columns {', '.join(names)}, but no {self.relation}.")
         return found
 
-    def type_of(self, name: str, names: Sequence[str]) -> str | None:
-        """Return the type given for a column, if any, in a file with these columns."""
-        return next((kind for column, kind in self.types.items() if find_column(column, names) == name), None)
-
     def _dropped(self, names: Sequence[str]) -> tuple[str, ...]:
         found = {column: find_column(column, names) for column in self.drop}
         if missing := [column for column, name in found.items() if name is None]:

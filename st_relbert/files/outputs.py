@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+TEMPORARY = ".st-relbert-"  # the names of temporary files and folders begin with this
+
 _Name = str | os.PathLike[str]
 
 
@@ -56,7 +58,7 @@ def check_output(path: _Name, overwrite: bool, folder_of: str | None = None, suf
                 f"{str(target)!r} is a folder without {folder_of}, so it is not replaced. Choose another output."
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=target.parent):
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=target.parent):
             pass
     except OSError as error:
         raise ValueError(f"Cannot write to {str(target.parent)!r}: {error}. Choose another output.") from error
@@ -71,10 +73,10 @@ def output_lock(path: _Name) -> Iterator[None]:
     machine, or if the location is not writable.
     """
     target = Path(path).absolute()
-    digest = _digest(target)
+    name = f"{TEMPORARY}{_digest(target)}.lock"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(target.parent / f".st-relbert-{digest}.lock", timeout=0, is_singleton=True)
+        lock = FileLock(target.parent / name, timeout=0, is_singleton=True)
         lock.acquire()
     except Timeout:
         raise ValueError(
@@ -90,7 +92,8 @@ def output_lock(path: _Name) -> Iterator[None]:
     try:
         if first:
             if native:
-                Path(lock.lock_file).write_text(f"{os.getpid()}\n{socket.gethostname()}\n", encoding="utf-8")
+                with suppress(OSError):  # on Windows, only filelock itself can write to the file while it is locked
+                    Path(lock.lock_file).write_text(f"{os.getpid()}\n{socket.gethostname()}\n", encoding="utf-8")
             for workspace in _workspaces(target):
                 _clear(workspace, target)
         yield
@@ -115,16 +118,12 @@ def atomic_output(path: _Name) -> Iterator[Path]:
     'done'
     """
     target = Path(path).absolute()
-    with output_lock(target):
-        workspace = _workspace(target)
-        try:
-            (workspace / "new").mkdir()
-            temporary = workspace / "new" / target.name
-            yield temporary
-            _let_others_read(temporary, (workspace / "new").stat().st_mode & 0o666)
-            _move(temporary, target, workspace)
-        finally:
-            _clear(workspace, target)
+    with _workspace(target) as workspace:
+        (workspace / "new").mkdir()
+        temporary = workspace / "new" / target.name
+        yield temporary
+        _let_others_read(temporary, (workspace / "new").stat().st_mode & 0o666)
+        _move(temporary, target, workspace)
 
 
 def move_into_place(source: Path, path: _Name) -> None:
@@ -133,12 +132,8 @@ def move_into_place(source: Path, path: _Name) -> None:
     If the move fails, the source stays where it is.
     """
     target = Path(path).absolute()
-    with output_lock(target):
-        workspace = _workspace(target)
-        try:
-            _move(source, target, workspace)
-        finally:
-            _clear(workspace, target)
+    with _workspace(target) as workspace:
+        _move(source, target, workspace)
 
 
 def check_suffix(path: _Name, suffixes: Sequence[str]) -> str:
@@ -270,27 +265,35 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 def _as_json(column: pa.ChunkedArray) -> pa.Array:
     values = column.to_pylist()
-    return pa.array(
-        [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values], pa.string()
-    )
+    texts = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
+    return pa.array(texts, pa.string())
 
 
-def _workspace(target: Path) -> Path:
-    # In the target's folder, because a move is atomic only within a file system.
-    return Path(tempfile.mkdtemp(prefix=f".st-relbert-{_digest(target)}-", dir=target.parent))
+@contextmanager
+def _workspace(target: Path) -> Iterator[Path]:
+    """Lock an output, and yield a workspace for it."""
+    with output_lock(target):
+        # In the target's folder, because a move is atomic only within a file system.
+        workspace = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{_digest(target)}-", dir=target.parent))
+        try:
+            yield workspace
+        finally:
+            _clear(workspace, target)
 
 
 def _workspaces(target: Path) -> Iterator[Path]:
-    return target.parent.glob(f".st-relbert-{_digest(target)}-*")
+    """Find the workspaces that killed processes left behind."""
+    return target.parent.glob(f"{TEMPORARY}{_digest(target)}-*")
 
 
 def _check_kind(target: Path, *, folder: bool) -> None:
-    """Raise `ValueError` if a folder would replace a file, or a file a folder with all that it contains."""
-    if target.exists() and target.is_dir() != folder:
-        kind = "folder" if target.is_dir() else "file"
+    """Raise `ValueError` if a folder would replace a file, a file a folder, or either a device such as /dev/null."""
+    kind = "folder" if target.is_dir() else "file" if target.is_file() else "special file"
+    expected = "folder" if folder else "file"
+    if target.exists() and kind != expected:
         raise ValueError(
-            f"{str(target)!r} is a {kind}, expected a {'folder' if folder else 'file'} or a new name, so it is not "
-            "replaced. Choose another output."
+            f"{str(target)!r} is a {kind}, expected a {expected} or a new name, so it is not replaced. Choose another "
+            "output."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,8 +33,9 @@ FORMATS = (*SEPARATORS, *JSON, ".parquet")
 CheckPairs = Callable[[list[Pair]], object]
 """Raises `ValueError` for pairs that whatever will use them, such as an encoder, cannot take."""
 
-_TYPES = {None: pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+_TYPES = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 _DEFAULTS = TableOptions()
+_Name = str | os.PathLike[str]
 
 
 class PairRow(NamedTuple):
@@ -84,13 +86,13 @@ class PairTable:
             yield from map(PairRow, self.pairs(batch), relations, places)
 
 
-def is_table(name: str) -> bool:
+def is_table(name: _Name) -> bool:
     """Return whether a path or URI has the suffix of a table, or is a folder of Parquet files."""
     return suffix_of(name) in FORMATS or any(each.endswith(".parquet") for each in Location.of(name).names())
 
 
 def read_tables(
-    paths: str | Iterable[str],
+    paths: _Name | Iterable[_Name],
     options: TableOptions = _DEFAULTS,
     *,
     vectors: bool = False,
@@ -101,7 +103,8 @@ def read_tables(
     A path or URI may have `*` in its last part for several files, or be a folder of Parquet files. All tables get the
     same schema. Raises `ValueError` if a table cannot be read or has other columns than the first.
     """
-    names = [name for path in ([paths] if isinstance(paths, str) else paths) for name in expand(path)]
+    patterns = [paths] if isinstance(paths, str | os.PathLike) else paths
+    names = [name for pattern in patterns for name in expand(pattern)]
     if not names:
         raise ValueError("There are no files, expected at least one table of pairs.")
     tables = [read_table(name, options, vectors=vectors, check=check) for name in names]
@@ -120,7 +123,7 @@ def read_tables(
 
 
 def read_table(
-    path: str, options: TableOptions = _DEFAULTS, *, vectors: bool = False, check: CheckPairs | None = None
+    path: _Name, options: TableOptions = _DEFAULTS, *, vectors: bool = False, check: CheckPairs | None = None
 ) -> PairTable:
     """Read a table of pairs from the first to the last row, and check all rows.
 
@@ -137,6 +140,7 @@ def read_table(
         ValueError: If the file cannot be read, lacks a column, or has a row that is not a pair; the message names the
             line.
     """
+    path = os.fspath(path)
     if suffix_of(path) not in (*FORMATS, *SPREADSHEETS):
         raise ValueError(
             f"{path!r} does not have the name of a table, expected one that ends in {', '.join(FORMATS)} (compressed "
@@ -215,7 +219,8 @@ def _open_text(names: list[str], rows: Iterator[Row], options: TableOptions) -> 
         if name in typed:
             raise ValueError(f"the column {name!r} has two types, as {typed[name]!r} and as {column!r}. Remove one.")
         typed[name] = column
-    schema = pa.schema([(name, _TYPES[options.type_of(name, names)]) for name in options.kept(names)])
+    types = {name: _TYPES[options.types[column]] for name, column in typed.items()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in options.kept(names)])
     return _Opened(options, schema, _text_chunks(rows, names, schema, options.chunk_rows))
 
 

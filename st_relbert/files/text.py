@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import json
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,7 @@ _BYTE_ORDER_MARKS = {  # longer ones first, because one of them begins with a sh
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _SPREADSHEET_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # an archive, such as .xlsx and .ods; an old .xls
+_ARRAY_HINT = " If it is an array over several lines, name the file .json."
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of bytes that are not text
 
 
@@ -42,12 +44,13 @@ class Row(NamedTuple):
     cells: Any
 
 
-def suffix_of(name: str) -> str:
+def suffix_of(name: str | os.PathLike[str]) -> str:
     """Return the suffix of a path or URI that decides how the file is read.
 
     >>> suffix_of("pairs.CSV.gz"), suffix_of("s3://bucket/pairs.csv?region=eu-west-1")
     ('.csv', '.csv')
     """
+    name = os.fspath(name)
     path = name.partition("?")[0] if "://" in name else name
     bare, suffix = posixpath.splitext(path.lower())
     inner = posixpath.splitext(bare)[1]
@@ -118,17 +121,17 @@ def read_json(place: Location, encoding: str | None) -> Iterator[Row]:
     if suffix_of(place.path) == ".json":
         text = "".join(lines)
         try:
-            values = parse_json(text, "it")
+            values = parse_json(text, "it") if text.strip() else []
         except ValueError as error:
-            if not isinstance(error.__cause__, json.JSONDecodeError):
+            if getattr(error.__cause__, "msg", "") != "Extra data":
                 raise
-            lines = io.StringIO(text)  # files of JSON Lines are often named .json
+            lines = io.StringIO(text)  # more follows the first value, as in JSON Lines, which are often named .json
         else:
             values = values if isinstance(values, list) else [values]
             rows = (Row(f"element {number}", value) for number, value in enumerate(values, start=1))
             return map(_json_row, rows)
     return (
-        _json_row(Row(f"line {number}", parse_json(line, f"line {number}")))
+        _json_row(Row(f"line {number}", parse_json(line, f"line {number}", _ARRAY_HINT if line[0] == "[" else "")))
         for number, line in enumerate(lines, start=1)
         if not line.isspace()
     )
@@ -262,8 +265,10 @@ def _json_row(row: Row) -> Row:
     )
 
 
-def parse_json(text: str, where: str) -> Any:
+def parse_json(text: str, where: str, hint: str = "") -> Any:
     """Parse JSON in which no object has the same name twice. Errors refer to the text as `where`.
+
+    The hint follows the message of a text that is not JSON.
 
     Raises `ValueError` if the text is not JSON, is nested too deeply, or has a name twice or a number with thousands of
     digits.
@@ -271,8 +276,8 @@ def parse_json(text: str, where: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        hint = " If it is an array over several lines, name the file .json." if text[:1] == "[" else ""
-        raise ValueError(f"{where} is not JSON ({error.msg}, column {error.colno}).{hint}") from error
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise ValueError(f"{where} is not JSON ({error.msg}, {line}column {error.colno}).{hint}") from error
     except RecursionError as error:
         raise ValueError(f"{where} is nested too deeply to be read.") from error
     except ValueError as error:  # a name twice, or a number with thousands of digits

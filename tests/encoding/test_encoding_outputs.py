@@ -41,7 +41,10 @@ def test_a_folder_of_parquet_files(model, tmp_path):
     with pytest.raises(ValueError, match="is complete already"):
         encode_files(model, path, str(output), overwrite=True)
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "mine.txt").write_text("mine")
+    (tmp_path / "other" / ".DS_Store").touch()  # macOS adds it to folders that someone has looked at
+    assert encode_files(model, tmp_path / "pairs.csv", tmp_path / "other", show_progress_bar=False) == len(PAIRS)
+    (tmp_path / "other" / "_made_from.json").unlink()
+    (tmp_path / "other" / "_SUCCESS").unlink()
     with pytest.raises(ValueError, match="folder of other files"):
         encode_files(model, path, str(tmp_path / "other"))
 

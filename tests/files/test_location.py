@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import pytest
@@ -47,6 +48,16 @@ def test_patterns(tmp_path, monkeypatch):
     assert expand(".*.txt") == [".b.txt"] and expand("*") == ["a.csv", "a.txt", "b.csv"]
     with pytest.raises(ValueError, match="No file matches"):
         expand(f"{tmp_path}/*.parquet")
+
+
+def test_backslashes_separate_folders_on_windows(tmp_path, monkeypatch):
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "a.csv").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "sep", "\\")
+    assert expand("sets\\*.csv") == ["sets/a.csv"]
+    place = Location.of("sets\\a.csv")
+    assert place.name == "a.csv" and place.parent.names() == ["a.csv"]
 
 
 def test_an_unknown_kind_of_uri_is_refused():

@@ -100,6 +100,11 @@ def test_a_file_never_replaces_a_folder_nor_a_folder_a_file(tmp_path, inside):
     assert os.listdir(tmp_path / "model") == list(inside) and (tmp_path / "notes").read_text() == "notes"
 
 
+def test_a_device_is_never_replaced():
+    with pytest.raises(ValueError, match="is a special file, expected a file or a new name, so it is not replaced"):
+        check_output(os.devnull, overwrite=True)
+
+
 @pytest.mark.parametrize("path", ["file/out", "/proc/nowhere/out"])
 def test_an_unwritable_place_is_refused_before_the_work(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
@@ -204,6 +209,18 @@ def test_only_one_process_writes_an_output_and_the_error_names_it(held):
     with output_lock(output), output_lock(output), atomic_output(output) as temporary:  # one process may do it again
         temporary.write_text("done")
     assert os.listdir(output.parent) == ["out"]
+
+
+def test_a_lock_whose_file_cannot_be_written_still_locks(tmp_path, monkeypatch):
+    """As on Windows, where the locked file is closed to all others, even in the same process."""
+
+    def refused(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.write_text", refused)
+    with output_lock(tmp_path / "out"):
+        pass
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.filterwarnings("ignore:flock not supported")

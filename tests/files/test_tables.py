@@ -166,6 +166,10 @@ def test_columns_are_named_or_numbered(written):
         ("a.jsonl", '"a"', "line 1 is 'a', expected an object"),
         ("a.jsonl", '["a", "b"]\n{"head": "a", "tail": "b"}', "line 2 is an object, expected a list"),
         ("a.jsonl", '{"head": "a", "tail": "b"}\n["a", "b"]', "line 2 is a list, expected an object"),
+        ("a.json", '[\n["a", "b"],\n]', r"it is not JSON \(.*, line \d, column \d+\)\.$"),
+        ("a.json", '[["a", "b"]', r"it is not JSON \(.*, column 12\)\.$"),
+        ("a.json", '["a", "b"]\n["c"\n', "line 2 is not JSON"),
+        ("a.json", " \n", "it is empty"),
         ("a.json", "3", "element 1 is 3, expected an object"),
         ("a.jsonl", "[" * 300_000, "line 1 is nested too deeply"),
         ("a.json", "[" * 300_000, "nested too deeply"),
@@ -247,6 +251,13 @@ def test_an_unfinished_folder_is_refused(tmp_path):
     (tmp_path / "_made_from.json").touch()
     with pytest.raises(ValueError, match="is not finished"):
         read_tables(str(tmp_path))
+
+
+def test_paths_may_be_objects(tmp_path):
+    (tmp_path / "a.csv").write_text("head,tail\na,b\n")
+    for paths in (tmp_path / "a.csv", tmp_path / "*.csv", [tmp_path / "a.csv"]):
+        assert [table.path for table in read_tables(paths)] == [str(tmp_path / "a.csv")]
+    assert read_table(tmp_path / "a.csv").rows == 1 and is_table(tmp_path / "a.csv")
 
 
 def test_tables_can_be_sent_to_other_processes(written):
