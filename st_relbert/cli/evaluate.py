@@ -75,12 +75,14 @@ def evaluate(
         )
     from st_relbert import RelBERT
     from st_relbert.evaluation import check_model_folder, write_results
+    from st_relbert.evaluation.suite import check_tasks
     from st_relbert.files.outputs import check_output
 
     if output:
         check_output(output, overwrite, folder_of="suite.json" if suite else None)
     if write_card:
         check_model_folder(model)
+    check_tasks(tasks or [])
     sets = load_sets(analogies or [])
     prompt: dict[str, Any] = {"template": template, "pooling": pooling}
     # As the published figures: a classifier sees the length of the vectors, a cosine does not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sentence_transformers import SentenceTransformer
@@ -17,6 +17,7 @@ from st_relbert.evaluation.classification import RelationClassificationEvaluator
 from st_relbert.evaluation.mapping import RelationMappingEvaluator
 from st_relbert.evaluation.results import EvaluationReport
 from st_relbert.evaluation.similarity import RelationalSimilarityEvaluator
+from st_relbert.pairs import check_known
 from st_relbert.vectors import EncodeCache
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,14 @@ VALIDATION_SETS = (
     "nell_relational_similarity/validation",
 )
 """Analogy questions for choosing settings, not for reporting."""
+
+
+def check_tasks(tasks: Iterable[str]) -> None:
+    """Raise `ValueError` for a task that is not one of `EVALUATORS`."""
+    if isinstance(tasks, str):
+        raise ValueError(f"The tasks are {tasks!r}, expected a list of them, such as ['analogy'].")
+    for task in tasks:
+        check_known("task", task, EVALUATORS)
 
 
 def run_suite(
@@ -71,8 +80,7 @@ def run_suite(
         ValueError: If a task is unknown.
     """
     tasks = list(EVALUATORS) if tasks is None else tasks
-    if unknown := [task for task in tasks if task not in EVALUATORS]:
-        raise ValueError(f"Unknown task {unknown[0]!r}, expected one of {', '.join(EVALUATORS)}.")
+    check_tasks(tasks)
     by_task = tasks if isinstance(tasks, Mapping) else {task: list(EVALUATORS[task].suite.sets) for task in tasks}
     options: dict[str, Any] = {"batch_size": batch_size, "show_progress_bar": show_progress_bar}
     of_task = {"classification": {"seed": seed, "classifier": classifier}}

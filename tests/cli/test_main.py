@@ -159,6 +159,7 @@ QUESTIONS = "starter/held_out_pairs"
         ([*TRAIN, "--output", "{new}", "--loss", "mse"], "Unknown loss 'mse', expected one of 'info_nce'"),
         ([*TRAIN, "--output", "{new}", "--held-out-relations", "0.1"], "held_out_relations needs validation"),
         ([*EVALUATE, QUESTIONS, "--write-card"], "Pass --suite relbert"),
+        (["evaluate", "no/such/model", "--suite", "relbert", "--tasks", "sat"], "Unknown task 'sat'"),
         ([*EVALUATE, QUESTIONS, QUESTIONS], "The question set 'starter/held_out_pairs' was given twice"),
         (["encode", "{model}", "no-such-file.csv", "--output", "{new}.parquet"], "does not exist"),
         (["encode", "{model}", "{encoder}/model.safetensors", "--output", "{new}.parquet"], "one that ends in .csv"),

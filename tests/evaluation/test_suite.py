@@ -85,8 +85,10 @@ def test_each_pair_is_encoded_once_over_all_sets(few, model):
 
 def test_tasks_can_be_chosen(few, model):
     assert {result.task for result in run_suite(model, ["mapping"], show_progress_bar=False).results} == {"mapping"}
-    with pytest.raises(ValueError, match="Unknown task 'sat', expected one of analogy, classification"):
+    with pytest.raises(ValueError, match="Unknown task 'sat', expected one of 'analogy', 'classification'"):
         run_suite(model, ["sat"])
+    with pytest.raises(ValueError, match="The tasks are 'analogy', expected a list"):
+        run_suite(model, "analogy")
 
 
 def test_sets_can_be_chosen(few, model):
