@@ -236,7 +236,10 @@ def sources_of(name_or_path: str | os.PathLike[str]) -> dict[str, str]:
     name = os.fspath(name_or_path)
     if os.path.exists(name) or is_table(name):
         path = Path(name)
-        files = [path / f"{TRAINING_SPLIT}.jsonl"] if path.is_dir() else sorted(path.parent.glob(path.name)) or [path]
+        if path.is_dir():
+            files = [path / f"{TRAINING_SPLIT}.jsonl"]
+        else:
+            files = [path] if path.exists() else sorted(path.parent.glob(path.name)) or [path]
         sources: dict[str, str] = {}
         for file in files:
             # The report next to own.csv is that of own.jsonl.

@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.questions import AnalogyQuestion, as_questions, load_questions
 from st_relbert.data.shipped import SHIPPED
 from st_relbert.data.sources import STARTER
-from st_relbert.evaluation.base import RelationEvaluator, SuiteTask
+from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.pairs import Pair, check_known
 from st_relbert.vectors import PairVectors
@@ -95,7 +95,7 @@ class AnalogyEvaluator(RelationEvaluator):
         *,
         direction: Direction = "forward",
         similarity: Similarity = "cosine",
-        **options: Any,
+        **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
         check_known("direction", direction, get_args(Direction))

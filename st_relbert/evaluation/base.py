@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
@@ -67,6 +67,14 @@ def data_file(name: str) -> Path:
     if not path.is_file():
         raise ValueError(f"There is no file {str(path)!r}. Set {DATA_DIR_VARIABLE} to the folder that contains it.")
     return path
+
+
+class EvaluatorOptions(TypedDict, total=False):
+    """The options of all evaluators, which subclasses pass on to `RelationEvaluator`."""
+
+    batch_size: int
+    show_progress_bar: bool
+    write_csv: bool
 
 
 class RelationEvaluator(BaseEvaluator):

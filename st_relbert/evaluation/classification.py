@@ -23,10 +23,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.sources import place_of, read_records, require
-from st_relbert.evaluation.base import RelationEvaluator, SuiteTask
+from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.pairs import Pair, as_pair
 from st_relbert.vectors import PairVectors
@@ -158,7 +158,7 @@ class RelationClassificationEvaluator(RelationEvaluator):
         classifier: Any = "mlp",
         n_jobs: int = -1,
         seed: int = 0,
-        **options: Any,
+        **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
         if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:

@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.questions import MappingProblem, as_problems
 from st_relbert.data.sources import read_records
-from st_relbert.evaluation.base import RelationEvaluator, SuiteTask, data_file
+from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.best_mapping import best_mapping
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.pairs import check_known
@@ -81,7 +81,7 @@ class RelationMappingEvaluator(RelationEvaluator):
         name: str = "",
         *,
         score: Score = "max",
-        **options: Any,
+        **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
         check_known("score", score, get_args(Score))

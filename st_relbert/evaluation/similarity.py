@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from st_relbert.data.sources import read_records
 from st_relbert.evaluation.analogy import TIE_TOLERANCE
-from st_relbert.evaluation.base import RelationEvaluator, SuiteTask, data_file
+from st_relbert.evaluation.base import EvaluatorOptions, RelationEvaluator, SuiteTask, data_file
 from st_relbert.evaluation.results import EvaluationResult
 from st_relbert.evaluation.semeval import SimilarityScore, as_similarity_relations, score_relations
 from st_relbert.pairs import Pair
@@ -65,7 +65,7 @@ class RelationalSimilarityEvaluator(RelationEvaluator):
         *,
         name: str = "",
         split: str | None = "testing",
-        **options: Any,
+        **options: Unpack[EvaluatorOptions],
     ) -> None:
         super().__init__(name, **options)
         self.relations = as_similarity_relations(ratings, maxdiff, split)

@@ -58,6 +58,8 @@ def test_reports_in_a_folder_and_of_a_pattern_are_found(tmp_path):
     assert sources_of(tmp_path / "a-*.jsonl") == {"source of a-1": "CC0", "source of a-2": "CC0"}
     (tmp_path / "a-2.report.json").unlink()
     assert sources_of(tmp_path / "a-*.jsonl") == {"source of a-1": "CC0", "a-*.jsonl": NOT_KNOWN}
+    (tmp_path / "a-[1].jsonl").touch()  # a file, not a pattern
+    assert sources_of(tmp_path / "a-[1].jsonl") == {"a-[1].jsonl": NOT_KNOWN}
 
 
 def test_sets_made_by_data_commands_know_their_sources(tmp_path, monkeypatch):
