@@ -41,7 +41,7 @@ def check_place(path: Path, overwrite: bool) -> None:
         raise ValueError(f"{str(path)!r} exists and is not an index, so it is not replaced. Choose another path.")
     foreign = names - {FOLDER, CALIBRATION, MEANS, WORDS, WORD_VECTORS, _LOCK}
     # A process that was killed while it wrote a file may have left its workspace; see `outputs`.
-    if others := sorted(name for name in foreign if not name.startswith(".st-relbert-")):
+    if others := sorted(name for name in foreign if not name.startswith(outputs.TEMPORARY)):
         raise ValueError(
             f"The index {str(path)!r} also contains the file {others[0]!r}, so it is not replaced. Choose another path."
         )

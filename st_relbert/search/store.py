@@ -20,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from st_relbert.environment import import_extra
+from st_relbert.files.outputs import TEMPORARY
 from st_relbert.identity import MODEL_METADATA, ModelIdentity
 from st_relbert.search.folder import (
     FOLDER,
@@ -93,7 +94,7 @@ class PairStore:
         `overwrite` does not allow replacing what is at the path, and `MissingExtraError` if LanceDB is not installed.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".st-relbert-", dir=path.parent) as workspace:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=path.parent) as workspace:
             _new(Path(workspace) / path.name, schema)
             move_into_place(Path(workspace) / path.name, path, overwrite)
         return cls.open(path)
